@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Attestation results: EAR encoding, signing, checking.
+#![forbid(unsafe_code)]
