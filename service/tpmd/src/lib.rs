@@ -1,3 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Serves TPMs to hosts: swtpm and MSSIM protocols.
+//! Serves TPMs to hosts: the swtpm and MSSIM protocols over one or many instances.
 #![forbid(unsafe_code)]
+
+pub mod device;
+pub mod endpoint;
+pub mod fronts;
+pub mod machine;
+#[cfg(test)]
+mod testing;

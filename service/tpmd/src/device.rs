@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What every front asks of the TPM behind it.
+
+use std::fmt;
+
+/// A TPM that can be powered, reset and given commands, whatever it is made of.
+///
+/// One implementation is the bare engine, another puts the SVSM services in front of it.
+/// Fronts hold it behind a mutex: calls never overlap.
+pub trait Device: Send {
+    /// Powers the TPM on or resets it (`_TPM_Init`, Part 1).
+    ///
+    /// An ephemeral device is manufactured anew here: "a guest reset gives a new TPM".
+    ///
+    /// # Errors
+    /// When the device could not be made: its noise source failed or its secure processor refused it.
+    fn power_on(&mut self) -> Result<(), DeviceError>;
+
+    /// Answers one command. The response always has at least the ten bytes of a header.
+    fn execute(&mut self, locality: u8, command: &[u8]) -> Vec<u8>;
+
+    /// Starts an event sequence of the host (`_TPM_Hash_Start`).
+    ///
+    /// # Errors
+    /// When the device cannot hash in its present state.
+    fn hash_start(&mut self) -> Result<(), DeviceError>;
+
+    /// Adds data to the event sequence (`_TPM_Hash_Data`).
+    ///
+    /// # Errors
+    /// When no sequence was started.
+    fn hash_data(&mut self, data: &[u8]) -> Result<(), DeviceError>;
+
+    /// Ends the event sequence (`_TPM_Hash_End`).
+    ///
+    /// # Errors
+    /// When no sequence was started.
+    fn hash_end(&mut self) -> Result<(), DeviceError>;
+
+    /// Asserts or removes physical presence.
+    fn set_physical_presence(&mut self, asserted: bool);
+
+    /// Describes the device for people and for `CMD_GET_INFO`.
+    fn description(&self) -> Description;
+}
+
+/// What a device says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Four characters as in `TPM_PT_MANUFACTURER`.
+    pub manufacturer: String,
+    /// `TPM_PT_VENDOR_STRING_1` and following, joined.
+    pub model: String,
+    /// Revision of the TPM library specification, times 100.
+    pub revision: u32,
+}
+
+/// Why a device could not do what the host asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceError(pub String);
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for DeviceError {}

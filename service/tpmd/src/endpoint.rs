@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Where a front listens: TCP, a unix socket, or a descriptor that the parent process handed down.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+/// An address as a user writes it: `tcp:127.0.0.1:2321` or `unix:/run/tpm.sock`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A TCP address; port 0 lets the system choose.
+    Tcp(SocketAddr),
+    /// A path in the file system, made at start and removed at the end.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Tcp(address) => write!(f, "tcp:{address}"),
+            Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl std::str::FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.is_empty() { Err("unix: needs a path".into()) } else { Ok(Endpoint::Unix(path.into())) };
+        }
+        let address = text.strip_prefix("tcp:").unwrap_or(text);
+        match address.parse::<u16>() {
+            Ok(port) => Ok(Endpoint::Tcp(SocketAddr::from(([127, 0, 0, 1], port)))),
+            Err(_) => address
+                .parse()
+                .map(Endpoint::Tcp)
+                .map_err(|error| format!("`{text}` is neither tcp:ADDRESS:PORT, PORT nor unix:PATH ({error})")),
+        }
+    }
+}
+
+/// A bound endpoint.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A unix socket; the file is removed when the listener is dropped.
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listener {
+    /// Binds an endpoint. A stale unix socket of an earlier run is replaced; any other file in its place is an error.
+    ///
+    /// # Errors
+    /// When the address is taken, or the path is not a socket.
+    pub fn bind(endpoint: &Endpoint) -> Result<Self> {
+        match endpoint {
+            Endpoint::Tcp(address) => TcpListener::bind(address).map(Listener::Tcp),
+            Endpoint::Unix(path) => {
+                // `symlink_metadata`: a link planted here must not make us remove what it points to (CVE-2020-28407's class).
+                if let Ok(metadata) = path.symlink_metadata() {
+                    anyhow::ensure!(metadata.file_type().is_socket(), "{} exists and is not a socket", path.display());
+                    std::fs::remove_file(path).with_context(|| format!("removing the stale {}", path.display()))?;
+                }
+                UnixListener::bind(path).map(|listener| Listener::Unix(listener, path.clone()))
+            }
+        }
+        .with_context(|| format!("listening on {endpoint}"))
+    }
+
+    /// Returns the address that was really bound (the port, where 0 was asked for).
+    ///
+    /// # Errors
+    /// When the system cannot say.
+    pub fn endpoint(&self) -> io::Result<Endpoint> {
+        match self {
+            Listener::Tcp(listener) => listener.local_addr().map(Endpoint::Tcp),
+            Listener::Unix(_, path) => Ok(Endpoint::Unix(path.clone())),
+        }
+    }
+
+    /// Waits for the next client.
+    ///
+    /// # Errors
+    /// When the listener was closed.
+    pub fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, _) = listener.accept()?;
+                // Every TPM answer is one small write that the peer waits for.
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            Listener::Unix(listener, _) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Listener::Unix(_, path) = self {
+            // Nothing can be done about a failure here, and the next start replaces a stale socket.
+            drop(std::fs::remove_file(path));
+        }
+    }
+}
+
+/// A connected client.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A unix socket, or one end of a pair that the client passed to us.
+    Unix(UnixStream),
+}
+
+impl Stream {
+    /// Takes over descriptor `number` of this process, which must be a connected socket.
+    ///
+    /// # Errors
+    /// When there is no such descriptor.
+    pub fn inherited(number: i32) -> Result<Self> {
+        Ok(Stream::Unix(UnixStream::from(inherited_descriptor(number)?)))
+    }
+
+    /// Makes a second handle on the same connection.
+    ///
+    /// # Errors
+    /// When no descriptor is free.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Stream::Tcp(stream) => stream.try_clone().map(Stream::Tcp),
+            Stream::Unix(stream) => stream.try_clone().map(Stream::Unix),
+        }
+    }
+
+    /// Ends the connection in both directions, so that a thread that reads from it wakes up.
+    pub fn shutdown(&self) {
+        // The peer may be gone already; then there is nothing to shut down.
+        drop(match self {
+            Stream::Tcp(stream) => stream.shutdown(std::net::Shutdown::Both),
+            Stream::Unix(stream) => stream.shutdown(std::net::Shutdown::Both),
+        });
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl From<OwnedFd> for Stream {
+    fn from(descriptor: OwnedFd) -> Self {
+        Stream::Unix(UnixStream::from(descriptor))
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(buffer),
+            Stream::Unix(stream) => stream.write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.flush(),
+            Stream::Unix(stream) => stream.flush(),
+        }
+    }
+}
+
+/// Duplicates a descriptor of this process by its number, without trusting that the number is open:
+/// the kernel looks it up (`pidfd_getfd`), so nothing here has to assume it.
+pub fn inherited_descriptor(number: i32) -> Result<OwnedFd> {
+    let this = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())
+        .context("opening this process")?;
+    rustix::process::pidfd_getfd(&this, number, rustix::process::PidfdGetfdFlags::empty())
+        .with_context(|| format!("descriptor {number} is not open"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_reads_back_as_it_was_written() {
+        for text in ["tcp:127.0.0.1:2321", "tcp:[::1]:7", "unix:/run/tpm.sock"] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+        assert_eq!("2321".parse::<Endpoint>().unwrap().to_string(), "tcp:127.0.0.1:2321");
+    }
+
+    #[test]
+    fn a_bad_endpoint_names_itself() {
+        let error = "somewhere".parse::<Endpoint>().unwrap_err();
+        assert!(error.contains("`somewhere`"), "{error}");
+        assert!("unix:".parse::<Endpoint>().is_err());
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_a_socket_is_left_alone() {
+        let path = std::env::temp_dir().join(format!("evtpm-endpoint-{}", std::process::id()));
+        std::fs::write(&path, b"precious").unwrap();
+        assert!(Listener::bind(&Endpoint::Unix(path.clone())).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_closed_descriptor_is_an_error() {
+        assert!(inherited_descriptor(9_999).is_err());
+    }
+}

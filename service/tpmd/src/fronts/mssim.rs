@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The TCP protocol of the TCG and Microsoft simulators: a command port and a platform port.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+
+use super::swtpm::spawn;
+use crate::endpoint::{Listener, Stream};
+use crate::machine::{BUFFER_SIZES, Shared};
+
+/// Codes of the command port.
+mod command {
+    pub(super) const HASH_START: u32 = 5;
+    pub(super) const HASH_DATA: u32 = 6;
+    pub(super) const HASH_END: u32 = 7;
+    pub(super) const SEND_COMMAND: u32 = 8;
+    pub(super) const REMOTE_HANDSHAKE: u32 = 15;
+    pub(super) const SET_ALTERNATIVE_RESULT: u32 = 16;
+    pub(super) const SESSION_END: u32 = 20;
+    pub(super) const STOP: u32 = 21;
+}
+
+/// Codes of the platform port.
+mod platform {
+    pub(super) const POWER_ON: u32 = 1;
+    pub(super) const POWER_OFF: u32 = 2;
+    pub(super) const PHYSICAL_PRESENCE_ON: u32 = 3;
+    pub(super) const PHYSICAL_PRESENCE_OFF: u32 = 4;
+    pub(super) const CANCEL_ON: u32 = 9;
+    pub(super) const CANCEL_OFF: u32 = 10;
+    pub(super) const NV_ON: u32 = 11;
+    pub(super) const NV_OFF: u32 = 12;
+    pub(super) const KEY_CACHE_ON: u32 = 13;
+    pub(super) const KEY_CACHE_OFF: u32 = 14;
+    pub(super) const RESET: u32 = 17;
+    pub(super) const RESTART: u32 = 18;
+    pub(super) const SESSION_END: u32 = 20;
+    pub(super) const STOP: u32 = 21;
+    pub(super) const GET_COMMAND_RESPONSE_SIZES: u32 = 25;
+    pub(super) const ACT_GET_SIGNALED: u32 = 26;
+}
+
+/// Endpoint flags of the handshake: the platform port exists, raw mode is not used, physical presence is supported.
+const ENDPOINT_FLAGS: u32 = 1 | 4 | 8;
+
+/// The largest sizes seen since they were last asked for.
+#[derive(Debug, Default)]
+struct Sizes {
+    largest_command: u32,
+    command_code: [u8; 4],
+    largest_response: u32,
+    response_code: [u8; 4],
+}
+
+impl Sizes {
+    fn note(&mut self, request: &[u8], response: &[u8]) {
+        let code = request.get(6..10).and_then(|code| code.try_into().ok()).unwrap_or_default();
+        let (asked, answered) = (length(request), length(response));
+        if asked > self.largest_command {
+            (self.largest_command, self.command_code) = (asked, code);
+        }
+        if answered > self.largest_response {
+            (self.largest_response, self.response_code) = (answered, code);
+        }
+    }
+
+    /// The two sizes in host order, the two codes as the packet's own bytes, as the reference simulator sends them.
+    fn bytes(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        let fields = [
+            self.largest_command.to_ne_bytes(),
+            self.command_code,
+            self.largest_response.to_ne_bytes(),
+            self.response_code,
+        ];
+        for (place, field) in bytes.chunks_exact_mut(4).zip(fields) {
+            place.copy_from_slice(&field);
+        }
+        bytes
+    }
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+/// What a connection asked for last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    NextRequest,
+    Close,
+    Stop,
+}
+
+/// Serves one TPM on both ports until a client sends STOP.
+///
+/// # Errors
+/// When a listener fails.
+pub fn serve(machine: &Shared, commands: Listener, platform: Listener) -> Result<()> {
+    let sizes = Arc::new(Mutex::new(Sizes::default()));
+    let (ended, end) = std::sync::mpsc::channel();
+    for (name, listener, is_platform) in [("mssim-command", commands, false), ("mssim-platform", platform, true)] {
+        let (machine, sizes, ended) = (machine.clone(), sizes.clone(), ended.clone());
+        spawn(name, move || {
+            drop(ended.send(listen(&machine, &sizes, &listener, is_platform)));
+        })?;
+    }
+    end.recv()?
+}
+
+/// Serves the clients of one port. "One connection at a time": the next client waits, as with the simulator.
+fn listen(machine: &Shared, sizes: &Mutex<Sizes>, listener: &Listener, is_platform: bool) -> Result<()> {
+    loop {
+        let mut stream = listener.accept()?;
+        // A client that breaks off has hurt only itself.
+        let after = converse(machine, sizes, &mut stream, is_platform).unwrap_or(After::Close);
+        if after == After::Stop {
+            return Ok(());
+        }
+    }
+}
+
+fn converse(machine: &Shared, sizes: &Mutex<Sizes>, stream: &mut Stream, is_platform: bool) -> io::Result<After> {
+    loop {
+        let code = match read_u32(stream) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(After::Close),
+            code => code?,
+        };
+        let (answer, after) = if is_platform {
+            platform_request(machine, sizes, stream, code)?
+        } else {
+            command_request(machine, sizes, stream, code)?
+        };
+        stream.write_all(&answer)?;
+        if after != After::NextRequest {
+            return Ok(after);
+        }
+    }
+}
+
+const ACK: [u8; 4] = [0; 4];
+
+/// The answer to a code that is unknown: 1, and the connection ends.
+const REFUSED: [u8; 4] = [0, 0, 0, 1];
+
+fn command_request(
+    machine: &Shared,
+    sizes: &Mutex<Sizes>,
+    stream: &mut impl Read,
+    code: u32,
+) -> io::Result<(Vec<u8>, After)> {
+    let mut answer = Vec::new();
+    match code {
+        command::SEND_COMMAND => {
+            let mut locality = [0];
+            stream.read_exact(&mut locality)?;
+            let request = read_bounded(stream)?;
+            let mut machine = machine.lock();
+            // "If power is off, SEND_COMMAND returns rlen = 0 then ack."
+            let response = if machine.is_powered() { machine.execute(locality[0], &request) } else { Vec::new() };
+            sizes.lock().unwrap_or_else(PoisonError::into_inner).note(&request, &response);
+            answer.extend(length(&response).to_be_bytes());
+            answer.extend(response);
+        }
+        // A sequence that the TPM refuses is the TPM's business: the protocol has no error to answer with.
+        command::HASH_START => drop(machine.lock().hash_start()),
+        command::HASH_DATA => {
+            let data = read_bounded(stream)?;
+            drop(machine.lock().hash_data(&data));
+        }
+        command::HASH_END => drop(machine.lock().hash_end()),
+        command::REMOTE_HANDSHAKE => {
+            if read_u32(stream)? == 0 {
+                return Ok((REFUSED.to_vec(), After::Close));
+            }
+            answer.extend(1u32.to_be_bytes());
+            answer.extend(ENDPOINT_FLAGS.to_be_bytes());
+        }
+        command::SET_ALTERNATIVE_RESULT => drop(read_u32(stream)?),
+        command::SESSION_END => return Ok((answer, After::Close)),
+        command::STOP => return Ok((answer, After::Stop)),
+        _ => return Ok((REFUSED.to_vec(), After::Close)),
+    }
+    answer.extend(ACK);
+    Ok((answer, After::NextRequest))
+}
+
+fn platform_request(
+    machine: &Shared,
+    sizes: &Mutex<Sizes>,
+    stream: &mut impl Read,
+    code: u32,
+) -> io::Result<(Vec<u8>, After)> {
+    let mut answer = Vec::new();
+    match code {
+        platform::POWER_ON => {
+            let mut machine = machine.lock();
+            // Every tpm2-tools process sends POWER_ON: it must not reset a TPM that is on.
+            if !machine.is_powered() && machine.power_on().is_err() {
+                return Ok((REFUSED.to_vec(), After::Close));
+            }
+        }
+        platform::POWER_OFF => machine.lock().power_off(false),
+        platform::RESET => {
+            let mut machine = machine.lock();
+            if machine.is_powered() && machine.power_on().is_err() {
+                return Ok((REFUSED.to_vec(), After::Close));
+            }
+        }
+        platform::PHYSICAL_PRESENCE_ON => machine.lock().device().set_physical_presence(true),
+        platform::PHYSICAL_PRESENCE_OFF => machine.lock().device().set_physical_presence(false),
+        // A command runs to its end before the platform port gets the machine, NV is memory that is always there,
+        // there is no key cache, and the clock never stops: these are acknowledged and change nothing.
+        platform::CANCEL_ON
+        | platform::CANCEL_OFF
+        | platform::NV_ON
+        | platform::NV_OFF
+        | platform::KEY_CACHE_ON
+        | platform::KEY_CACHE_OFF
+        | platform::RESTART => {}
+        platform::GET_COMMAND_RESPONSE_SIZES => {
+            let sizes = std::mem::take(&mut *sizes.lock().unwrap_or_else(PoisonError::into_inner));
+            answer.extend(16u32.to_be_bytes());
+            answer.extend(sizes.bytes());
+        }
+        platform::ACT_GET_SIGNALED => {
+            // No authenticated countdown timer is implemented, so none has fired.
+            read_u32(stream)?;
+            answer.extend(0u32.to_be_bytes());
+        }
+        platform::SESSION_END => return Ok((answer, After::Close)),
+        platform::STOP => return Ok((answer, After::Stop)),
+        _ => return Ok((REFUSED.to_vec(), After::Close)),
+    }
+    answer.extend(ACK);
+    Ok((answer, After::NextRequest))
+}
+
+fn read_u32(stream: &mut impl Read) -> io::Result<u32> {
+    let mut word = [0; 4];
+    stream.read_exact(&mut word)?;
+    Ok(u32::from_be_bytes(word))
+}
+
+/// Reads a length and that many bytes; more than the TPM takes ends the connection.
+fn read_bounded(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let length = read_u32(stream)?;
+    if length > *BUFFER_SIZES.end() {
+        return Err(io::Error::other(format!("a packet of {length} bytes is longer than the TPM takes")));
+    }
+    let mut bytes = vec![0; length as usize];
+    stream.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Machine;
+    use crate::testing::RecordingDevice;
+
+    fn command(machine: &Shared, request: &[u8]) -> (Vec<u8>, After) {
+        let (mut code, sizes) = (request, Mutex::default());
+        let number = read_u32(&mut code).unwrap();
+        command_request(machine, &sizes, &mut code, number).unwrap()
+    }
+
+    fn platform(machine: &Shared, code: u32) -> (Vec<u8>, After) {
+        platform_request(machine, &Mutex::default(), &mut &[][..], code).unwrap()
+    }
+
+    #[test]
+    fn a_command_to_a_tpm_without_power_gets_an_empty_answer() {
+        let machine = Shared::new(Machine::new(Box::new(RecordingDevice::default())));
+        let (answer, _) = command(&machine, &[0, 0, 0, 8, 0, 0, 0, 0, 2, 1, 2]);
+        assert_eq!(answer, [0; 8]);
+    }
+
+    #[test]
+    fn power_on_twice_does_not_reset() {
+        let device = RecordingDevice::default();
+        let power_ons = device.power_ons.clone();
+        let machine = Shared::new(Machine::new(Box::new(device)));
+        platform(&machine, platform::POWER_ON);
+        assert_eq!(platform(&machine, platform::POWER_ON), (ACK.to_vec(), After::NextRequest));
+        assert_eq!(*power_ons.lock().unwrap(), 1);
+        platform(&machine, platform::RESET);
+        assert_eq!(*power_ons.lock().unwrap(), 2);
+    }
+
+    #[test]
+    fn a_command_is_answered_with_its_length_and_an_ack() {
+        let machine = Shared::new(Machine::new(Box::new(RecordingDevice::default())));
+        platform(&machine, platform::POWER_ON);
+        let (answer, after) = command(&machine, &[0, 0, 0, 8, 3, 0, 0, 0, 2, 1, 2]);
+        assert_eq!(answer, [0, 0, 0, 10, 0x80, 1, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(after, After::NextRequest);
+    }
+
+    #[test]
+    fn an_unknown_code_closes_with_one() {
+        let machine = Shared::new(Machine::new(Box::new(RecordingDevice::default())));
+        assert_eq!(platform(&machine, 99), (REFUSED.to_vec(), After::Close));
+    }
+
+    #[test]
+    fn a_length_field_cannot_make_us_allocate() {
+        assert!(read_bounded(&mut &[0xff, 0xff, 0xff, 0xff][..]).is_err());
+    }
+
+    #[test]
+    fn the_largest_packets_are_remembered_until_read() {
+        let mut sizes = Sizes::default();
+        sizes.note(&[0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x44], &[0; 12]);
+        sizes.note(&[0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x7a, 0], &[0; 10]);
+        let mut expected = Vec::new();
+        expected.extend(11u32.to_ne_bytes());
+        expected.extend([0, 0, 1, 0x7a]);
+        expected.extend(12u32.to_ne_bytes());
+        expected.extend([0, 0, 1, 0x44]);
+        assert_eq!(sizes.bytes().to_vec(), expected);
+    }
+}

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The control channel of swtpm (`tpm_ioctl.h` of its manual): power, locality, hashing, the data descriptor.
+
+use std::io::{self, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use anyhow::Result;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+
+use super::{CurrentData, End, data, replace_data, spawn};
+use crate::device::DeviceError;
+use crate::endpoint::{Listener, Stream};
+use crate::machine::{BUFFER_SIZES, Machine, Shared};
+
+/// How long a client may take to send the rest of a request that it began.
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The largest request: HASH_DATA with 4096 bytes.
+const MAX_REQUEST: usize = 4 + 4 + 4096;
+
+/// How this front treats its control client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options {
+    pub(super) orderly: bool,
+    pub(super) allow_set_locality: bool,
+    pub(super) end_with_client: bool,
+}
+
+/// A control command (`PTM_*` and `CMD_*` in swtpm's manual).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    GetCapability,
+    Init,
+    Shutdown,
+    GetEstablished,
+    SetLocality,
+    HashStart,
+    HashData,
+    HashEnd,
+    Cancel,
+    StoreVolatile,
+    ResetEstablished,
+    GetStateBlob,
+    SetStateBlob,
+    Stop,
+    GetConfig,
+    SetDataFd,
+    SetBufferSize,
+    GetInfo,
+    LockStorage,
+}
+
+/// Each command with its code, the bytes of its body that must be there, and its capability bit (0 where we do not offer it).
+const COMMANDS: [(Command, u32, usize, u32); 19] = [
+    (Command::GetCapability, 0x01, 0, 0),
+    (Command::Init, 0x02, 4, 0x1),
+    (Command::Shutdown, 0x03, 0, 0x2),
+    (Command::GetEstablished, 0x04, 0, 0x4),
+    (Command::SetLocality, 0x05, 1, 0x8),
+    (Command::HashStart, 0x06, 0, 0x10),
+    (Command::HashData, 0x07, 4, 0x10),
+    (Command::HashEnd, 0x08, 0, 0x10),
+    (Command::Cancel, 0x09, 0, 0x20),
+    // State never leaves an ephemeral TPM, so the four commands that store, fetch or lock it are not offered.
+    (Command::StoreVolatile, 0x0a, 0, 0),
+    (Command::ResetEstablished, 0x0b, 1, 0x80),
+    (Command::GetStateBlob, 0x0c, 12, 0),
+    (Command::SetStateBlob, 0x0d, 12, 0),
+    (Command::Stop, 0x0e, 0, 0x400),
+    (Command::GetConfig, 0x0f, 0, 0x800),
+    (Command::SetDataFd, 0x10, 0, 0x1000),
+    (Command::SetBufferSize, 0x11, 4, 0x2000),
+    (Command::GetInfo, 0x12, 16, 0x4000),
+    (Command::LockStorage, 0x13, 4, 0),
+];
+
+/// The data channel takes the simulator's command prefix too.
+const CAP_SEND_COMMAND_HEADER: u32 = 0x8000;
+
+/// Result codes: those of TPM 1.2, which the protocol uses whatever the TPM's own version.
+mod result {
+    pub(super) const SUCCESS: u32 = 0;
+    pub(super) const BAD_PARAMETER: u32 = 3;
+    pub(super) const FAIL: u32 = 9;
+    pub(super) const BAD_ORDINAL: u32 = 0x0a;
+    pub(super) const BAD_LOCALITY: u32 = 0x3d;
+}
+
+/// What is to happen after the answer was sent.
+#[derive(Debug)]
+enum Then {
+    Continue,
+    TakeData(OwnedFd),
+    End,
+}
+
+/// Serves control clients one after the other until one asks for the end.
+pub(super) fn serve(
+    machine: &Shared,
+    listener: &Listener,
+    options: Options,
+    current: &CurrentData,
+    data_options: data::Options,
+) -> Result<()> {
+    loop {
+        let stream = listener.accept()?;
+        // A client that breaks off has hurt only itself.
+        let end = converse(machine, stream, options, current, data_options).unwrap_or(End::ClientGone);
+        if end == End::Asked || options.end_with_client {
+            replace_data(current, None);
+            machine.lock().power_off(options.orderly);
+            return Ok(());
+        }
+    }
+}
+
+fn converse(
+    machine: &Shared,
+    mut stream: Stream,
+    options: Options,
+    current: &CurrentData,
+    data_options: data::Options,
+) -> io::Result<End> {
+    while let Some((request, descriptor)) = receive(&stream)? {
+        let (answer, then) = answer(&mut machine.lock(), &request, descriptor, options);
+        stream.write_all(&answer)?;
+        match then {
+            Then::Continue => {}
+            Then::End => return Ok(End::Asked),
+            Then::TakeData(descriptor) => {
+                let data = Stream::from(descriptor);
+                replace_data(current, Some(data.try_clone()?));
+                let machine = machine.clone();
+                spawn("swtpm-data", move || drop(data::converse(&machine, data, data_options)))
+                    .map_err(io::Error::other)?;
+            }
+        }
+    }
+    Ok(End::ClientGone)
+}
+
+/// Receives one request and the descriptor that came with it; `None` when the client closed.
+fn receive(stream: &Stream) -> io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
+    let mut request = vec![0; MAX_REQUEST];
+    let mut filled = 0;
+    let mut descriptor = None;
+    set_timeout(stream, None)?;
+    loop {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let unfilled = request.get_mut(filled..).unwrap_or_default();
+        let message = recvmsg(stream, &mut [IoSliceMut::new(unfilled)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                // Surplus descriptors are closed as they are dropped.
+                descriptor = descriptors.last().or(descriptor);
+            }
+        }
+        if message.bytes == 0 {
+            return if filled == 0 { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        }
+        filled += message.bytes;
+        if filled == MAX_REQUEST || is_complete(request.get(..filled).unwrap_or_default()) {
+            request.truncate(filled);
+            return Ok(Some((request, descriptor)));
+        }
+        set_timeout(stream, Some(REQUEST_TIMEOUT))?;
+    }
+}
+
+fn set_timeout(stream: &Stream, timeout: Option<Duration>) -> io::Result<()> {
+    match stream {
+        Stream::Tcp(stream) => stream.set_read_timeout(timeout),
+        Stream::Unix(stream) => stream.set_read_timeout(timeout),
+    }
+}
+
+/// Says whether a request needs no more bytes. One of an unknown command is complete: it is answered with an error.
+fn is_complete(request: &[u8]) -> bool {
+    let Some((code, body)) = word(request) else {
+        return false;
+    };
+    let Some((command, ..)) = find(code) else {
+        return true;
+    };
+    match command {
+        Command::HashData => word(body).is_some_and(|(length, data)| data.len() >= length as usize),
+        _ => find(code).is_some_and(|(_, minimum)| body.len() >= minimum),
+    }
+}
+
+fn find(code: u32) -> Option<(Command, usize)> {
+    COMMANDS.iter().find(|row| row.1 == code).map(|&(command, _, minimum, _)| (command, minimum))
+}
+
+fn word(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    bytes.split_first_chunk::<4>().map(|(word, rest)| (u32::from_be_bytes(*word), rest))
+}
+
+fn words(values: &[u32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_be_bytes()).collect()
+}
+
+/// Answers one request.
+fn answer(machine: &mut Machine, request: &[u8], descriptor: Option<OwnedFd>, options: Options) -> (Vec<u8>, Then) {
+    let Some((code, body)) = word(request) else {
+        return (words(&[result::BAD_PARAMETER]), Then::Continue);
+    };
+    let Some((command, _)) = find(code) else {
+        return (words(&[result::BAD_ORDINAL]), Then::Continue);
+    };
+    match command {
+        Command::SetDataFd => match descriptor {
+            Some(descriptor) => (words(&[result::SUCCESS]), Then::TakeData(descriptor)),
+            None => (words(&[result::BAD_PARAMETER]), Then::Continue),
+        },
+        Command::Shutdown => (words(&[result::SUCCESS]), Then::End),
+        _ => (act(machine, command, body, options).unwrap_or_else(|code| words(&[code])), Then::Continue),
+    }
+}
+
+/// Carries out a command that concerns the machine alone; an error is the result code.
+fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -> Result<Vec<u8>, u32> {
+    let done = Ok(words(&[result::SUCCESS]));
+    match command {
+        Command::GetCapability => {
+            let bits = COMMANDS.iter().fold(CAP_SEND_COMMAND_HEADER, |bits, row| bits | row.3);
+            Ok(words(&[result::SUCCESS, bits]))
+        }
+        Command::Init => {
+            machine.power_off(options.orderly);
+            machine.power_on().map_err(|_| result::FAIL)?;
+            done
+        }
+        Command::Stop => {
+            machine.power_off(options.orderly);
+            done
+        }
+        Command::GetEstablished => Ok(words(&[result::SUCCESS, u32::from(machine.is_established()) << 24])),
+        Command::SetLocality => {
+            let locality = *body.first().ok_or(result::BAD_PARAMETER)?;
+            let may = options.allow_set_locality || locality == 0;
+            if may && machine.set_locality(locality) { done } else { Err(result::BAD_LOCALITY) }
+        }
+        Command::ResetEstablished => {
+            let locality = *body.first().ok_or(result::BAD_PARAMETER)?;
+            running(machine)?;
+            if machine.reset_established(locality) { done } else { Err(result::BAD_LOCALITY) }
+        }
+        Command::HashStart => hashed(machine, Machine::hash_start),
+        Command::HashData => {
+            let (length, data) = word(body).ok_or(result::BAD_PARAMETER)?;
+            let data = data.get(..length as usize).ok_or(result::BAD_PARAMETER)?;
+            hashed(machine, |machine| machine.hash_data(data))
+        }
+        Command::HashEnd => hashed(machine, Machine::hash_end),
+        // A command runs to its end while we hold the machine: by the time we get here there is none left to cancel.
+        Command::Cancel => {
+            running(machine)?;
+            done
+        }
+        Command::GetConfig => Ok(words(&[result::SUCCESS, 0])),
+        Command::SetBufferSize => set_buffer_size(machine, body),
+        Command::GetInfo => info(machine, body),
+        Command::StoreVolatile | Command::GetStateBlob | Command::SetStateBlob | Command::LockStorage => {
+            Err(result::BAD_ORDINAL)
+        }
+        Command::SetDataFd | Command::Shutdown => Err(result::FAIL),
+    }
+}
+
+fn running(machine: &Machine) -> Result<(), u32> {
+    if machine.is_powered() { Ok(()) } else { Err(result::BAD_ORDINAL) }
+}
+
+fn hashed(machine: &mut Machine, step: impl FnOnce(&mut Machine) -> Result<(), DeviceError>) -> Result<Vec<u8>, u32> {
+    running(machine)?;
+    step(machine).map(|()| words(&[result::SUCCESS])).map_err(|_| result::FAIL)
+}
+
+/// Size 0 asks; another size sets, "only while the TPM is stopped".
+fn set_buffer_size(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
+    let (size, _) = word(body).ok_or(result::BAD_PARAMETER)?;
+    if size != 0 {
+        if machine.is_powered() {
+            return Err(result::BAD_ORDINAL);
+        }
+        machine.set_buffer_size(size);
+    }
+    Ok(words(&[result::SUCCESS, machine.buffer_size(), *BUFFER_SIZES.start(), *BUFFER_SIZES.end()]))
+}
+
+/// `CMD_GET_INFO`: JSON from `offset` on, of the kinds that the flags select.
+fn info(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
+    let (high, rest) = word(body).ok_or(result::BAD_PARAMETER)?;
+    let (flags, rest) = word(rest).ok_or(result::BAD_PARAMETER)?;
+    let (offset, _) = word(rest).ok_or(result::BAD_PARAMETER)?;
+    let about = machine.device().description();
+    let mut document = serde_json::Map::new();
+    if high == 0 && flags & 1 != 0 {
+        let specification = serde_json::json!({ "family": "2.0", "level": 0, "revision": about.revision });
+        document.insert("TPMSpecification".into(), specification);
+    }
+    if high == 0 && flags & 2 != 0 {
+        let id: String = about.manufacturer.bytes().map(|byte| format!("{byte:02X}")).collect();
+        let attributes = serde_json::json!({
+            "manufacturer": format!("id:{id}"), "version": "id:00000001", "model": about.model });
+        document.insert("TPMAttributes".into(), attributes);
+    }
+    let text = serde_json::Value::Object(document).to_string();
+    let part = text.as_bytes().get(offset as usize..).ok_or(result::BAD_PARAMETER)?;
+    let total = u32::try_from(text.len()).map_err(|_| result::FAIL)?;
+    let length = u32::try_from(part.len()).map_err(|_| result::FAIL)?;
+    Ok([words(&[result::SUCCESS, total, length]), part.to_vec()].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::RecordingDevice;
+
+    const OPTIONS: Options = Options { orderly: true, allow_set_locality: true, end_with_client: false };
+
+    fn ask(machine: &mut Machine, request: &str) -> String {
+        let request: Vec<u8> =
+            (0..request.len() / 2).map(|i| u8::from_str_radix(&request[2 * i..2 * i + 2], 16).unwrap()).collect();
+        assert!(is_complete(&request));
+        answer(machine, &request, None, OPTIONS).0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn qemu_s_opening_is_answered_as_swtpm_does() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        assert_eq!(ask(&mut machine, "00000001"), "000000000000fcbf");
+        assert_eq!(ask(&mut machine, "0000000e"), "00000000");
+        assert_eq!(ask(&mut machine, "0000001100000000"), "000000000000100000000af800001000");
+        assert_eq!(ask(&mut machine, "0000001100000f80"), "0000000000000f8000000af800001000");
+        assert_eq!(ask(&mut machine, "0000000200000000"), "00000000");
+        assert_eq!(ask(&mut machine, "00000004"), "0000000000000000");
+        assert_eq!(ask(&mut machine, "0000000500000000"), "00000000");
+    }
+
+    #[test]
+    fn the_buffer_of_a_running_tpm_cannot_be_resized() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        ask(&mut machine, "0000000200000000");
+        assert_eq!(ask(&mut machine, "0000001100000f80"), "0000000a");
+        assert_eq!(ask(&mut machine, "0000001100000000"), "000000000000100000000af800001000");
+    }
+
+    #[test]
+    fn a_locality_of_one_byte_or_four_is_taken_and_five_is_refused() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        assert_eq!(ask(&mut machine, "0000000503"), "00000000");
+        assert_eq!(ask(&mut machine, "0000000504000000"), "00000000");
+        assert_eq!(ask(&mut machine, "0000000505"), "0000003d");
+    }
+
+    #[test]
+    fn state_is_never_given_out() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        assert_eq!(ask(&mut machine, "0000000c000000010000000100000000"), "0000000a");
+        assert_eq!(ask(&mut machine, "0000000a"), "0000000a");
+    }
+
+    #[test]
+    fn an_unknown_command_is_a_bad_ordinal() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        assert_eq!(ask(&mut machine, "000000ff"), "0000000a");
+    }
+
+    #[test]
+    fn hash_data_waits_for_all_of_its_bytes() {
+        assert!(!is_complete(&[0, 0, 0, 7, 0, 0, 0, 2, 1]));
+        assert!(is_complete(&[0, 0, 0, 7, 0, 0, 0, 2, 1, 2]));
+    }
+
+    #[test]
+    fn a_stop_shuts_down_a_guest_that_forgot() {
+        let device = RecordingDevice::default();
+        let commands = device.commands.clone();
+        let mut machine = Machine::new(Box::new(device));
+        ask(&mut machine, "0000000200000000");
+        machine.execute(0, &[0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x81]);
+        ask(&mut machine, "0000000e");
+        let last = commands.lock().unwrap().last().cloned();
+        assert_eq!(last, Some((0, vec![0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 1])));
+    }
+
+    #[test]
+    fn info_names_the_manufacturer() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        let request = [0, 0, 0, 0x12, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0];
+        let (answer, _) = answer(&mut machine, &request, None, OPTIONS);
+        let text = std::str::from_utf8(&answer[12..]).unwrap();
+        assert!(text.contains(r#""manufacturer":"id:54455354""#), "{text}");
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A device that records what it was asked, for tests of the fronts.
+
+use std::sync::{Arc, Mutex};
+
+use crate::device::{Description, Device, DeviceError};
+
+/// What was executed, at which locality.
+pub(crate) type Commands = Arc<Mutex<Vec<(u8, Vec<u8>)>>>;
+
+#[derive(Default)]
+pub(crate) struct RecordingDevice {
+    pub(crate) commands: Commands,
+    pub(crate) power_ons: Arc<Mutex<u32>>,
+    hashing: bool,
+}
+
+impl Device for RecordingDevice {
+    fn power_on(&mut self) -> Result<(), DeviceError> {
+        *self.power_ons.lock().unwrap() += 1;
+        Ok(())
+    }
+
+    fn execute(&mut self, locality: u8, command: &[u8]) -> Vec<u8> {
+        self.commands.lock().unwrap().push((locality, command.to_vec()));
+        vec![0x80, 0x01, 0, 0, 0, 10, 0, 0, 0, 0]
+    }
+
+    fn hash_start(&mut self) -> Result<(), DeviceError> {
+        self.hashing = true;
+        Ok(())
+    }
+
+    fn hash_data(&mut self, _: &[u8]) -> Result<(), DeviceError> {
+        if self.hashing { Ok(()) } else { Err(DeviceError("no sequence".into())) }
+    }
+
+    fn hash_end(&mut self) -> Result<(), DeviceError> {
+        if std::mem::take(&mut self.hashing) { Ok(()) } else { Err(DeviceError("no sequence".into())) }
+    }
+
+    fn set_physical_presence(&mut self, _: bool) {}
+
+    fn description(&self) -> Description {
+        Description { manufacturer: "TEST".into(), model: "recorder".into(), revision: 184 }
+    }
+}
