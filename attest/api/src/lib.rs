@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The JSON that agents and verifiers exchange: the native API, version 1.
+//!
+//! ```text
+//! POST /v1/registrations                        RegistrationRequest → RegistrationOpened   (a nonce for the chip)
+//! PUT  /v1/registrations/{id}/evidence          LaunchEvidence      → CredentialChallenge  (EK believed, AK challenged)
+//! PUT  /v1/registrations/{id}/proof             CredentialProof     → Registered           (AK believed)
+//! POST /v1/attesters/{id}/challenges            –                   → QuoteChallenge
+//! PUT  /v1/attesters/{id}/evidence              RuntimeEvidence     → Verdict
+//! GET  /v1/machines, /v1/machines/{name}                            → MachineSummary
+//! ```
+//! Every error is an [`ApiError`]. Binary fields are base64 (standard alphabet, padded); unknown fields are refused.
+#![forbid(unsafe_code)]
+
+mod bytes;
+
+pub use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// The path that every request begins with.
+pub const PREFIX: &str = "/v1";
+
+/// The exporter label of the channel binding `tls-exporter` (RFC 9266, "The 'tls-exporter' Channel Binding Type").
+pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// Bytes of the channel binding (RFC 9266: "a 32-byte (256-bit) exporter").
+pub const EXPORTER_SIZE: usize = 32;
+
+/// What is hashed before the nonce and the channel binding to make a quote's qualifying data.
+pub const QUALIFYING_LABEL: &[u8] = b"evtpm quote v1\0";
+
+/// Opens a registration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationRequest {
+    /// The name that the operator knows the machine by: 1 to 64 of `a-z A-Z 0-9 . _ -`.
+    pub machine: String,
+}
+
+/// The answer to [`RegistrationRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationOpened {
+    /// Names the registration in the requests that follow.
+    pub registration: String,
+    /// 64 bytes for the report, where the SVSM can be asked for one (SVSM attestation protocol).
+    pub nonce: Bytes,
+    /// Seconds until the registration is forgotten.
+    pub expires_in: u64,
+}
+
+/// How the report commits to the endorsement key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Binding {
+    /// REPORT_DATA = SHA-512(TPM2B_PUBLIC of the EK): the report that lies at the EK certificate's NV index.
+    NvReport,
+    /// REPORT_DATA = SHA-512(nonce ‖ manifest), manifest version 0.
+    SvsmV0,
+    /// REPORT_DATA = SHA-512(nonce ‖ manifest), manifest version 1.
+    SvsmV1,
+}
+
+/// What the chip says of the launched machine, and the keys of its TPM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaunchEvidence {
+    /// How `report` commits to `ek_public`.
+    pub binding: Binding,
+    /// The SEV-SNP attestation report, 1184 bytes.
+    pub report: Bytes,
+    /// The services manifest, for the SVSM bindings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Bytes>,
+    /// The host's certificate table, if the agent has one; the verifier may have the certificates itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<Bytes>,
+    /// TPM2B_PUBLIC of the endorsement key.
+    pub ek_public: Bytes,
+    /// TPM2B_PUBLIC of the attestation key.
+    pub ak_public: Bytes,
+}
+
+/// A credential that only the TPM with both keys can open (`TPM2_ActivateCredential`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialChallenge {
+    /// TPM2B_ID_OBJECT.
+    pub credential: Bytes,
+    /// TPM2B_ENCRYPTED_SECRET.
+    pub secret: Bytes,
+}
+
+/// The secret that was in the credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialProof {
+    /// The bytes that `TPM2_ActivateCredential` gave.
+    pub secret: Bytes,
+}
+
+/// The attestation key is believed from now on, for this boot of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// Names the attester (this boot) in the requests that follow.
+    pub attester: String,
+    /// The machine that this boot belongs to.
+    pub machine: String,
+    /// The number of the boot, counted by the verifier from 1.
+    pub boot: u64,
+}
+
+/// PCRs of one bank.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BankSelection {
+    /// `sha1`, `sha256`, `sha384` or `sha512`.
+    pub bank: String,
+    /// Indices 0 to 23, rising.
+    pub pcrs: Vec<u8>,
+}
+
+/// Asks for a quote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuoteChallenge {
+    /// Names the challenge in the evidence.
+    pub challenge: String,
+    /// 32 fresh bytes.
+    pub nonce: Bytes,
+    /// The PCRs to quote, in this order.
+    pub selection: Vec<BankSelection>,
+    /// Seconds until the nonce is worth nothing.
+    pub expires_in: u64,
+}
+
+/// A quote and the logs behind it.
+///
+/// The quote's qualifying data is
+/// SHA-256([`QUALIFYING_LABEL`] ‖ nonce ‖ channel binding), the binding being the exporter of the TLS connection
+/// that the evidence travels on (rule 17: no relay).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimeEvidence {
+    /// The challenge that is answered.
+    pub challenge: String,
+    /// TPMS_ATTEST.
+    pub message: Bytes,
+    /// TPMT_SIGNATURE.
+    pub signature: Bytes,
+    /// The values of the quoted PCRs, in the order of the selection.
+    pub pcrs: Vec<Bytes>,
+    /// The firmware's event log.
+    pub event_log: Bytes,
+    /// IMA's list in binary form.
+    pub ima_log: Bytes,
+}
+
+/// What the verifier concluded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// `trusted` or `untrusted`.
+    pub verdict: String,
+    /// One line a finding, worst first.
+    pub findings: Vec<ApiFinding>,
+    /// The signed attestation result (EAR as a JWT).
+    pub ear: String,
+}
+
+/// One reason for a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiFinding {
+    /// The check that found it, as in the policy document.
+    pub check: String,
+    /// `info`, `warning` or `failure`.
+    pub severity: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// One machine as the operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineSummary {
+    /// The machine's name.
+    pub machine: String,
+    /// `unknown`, `trusted`, `untrusted`, `stale`.
+    pub state: String,
+    /// Boots seen.
+    pub boots: u64,
+    /// The launch measurement that the machine is pinned to, in hexadecimal.
+    pub measurement: String,
+    /// Unix time of the last verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_verdict_at: Option<u64>,
+    /// Two live endorsement keys were seen for this machine.
+    pub clone_alarm: bool,
+    /// The reasons of the last verdict.
+    pub findings: Vec<ApiFinding>,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// A word for programs: `bad-request`, `unknown-registration`, `evidence-refused`…
+    pub error: String,
+    /// A sentence for people; names the offender, with expected and actual.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_has_a_readable_name() {
+        assert_eq!(serde_json::to_string(&Binding::NvReport).unwrap(), "\"nv-report\"");
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_by_its_name() {
+        let error = serde_json::from_str::<RegistrationRequest>(r#"{"machine":"a","admin":true}"#).unwrap_err();
+        assert!(error.to_string().contains("`admin`"), "{error}");
+    }
+}
