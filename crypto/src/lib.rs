@@ -1,4 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Cryptographic traits and their pure-Rust implementation, with an RSA module of our own.
+//!
+//! [`Crypto`] is what a TPM needs, operation by operation; [`RustCrypto`] implements it. Whatever can be said above
+//! that trait (HMAC, KDFa, paddings, the DRBG) is written once, generic over it. Nothing here knows a TPM or a TEE.
+//!
+//! Documents: FIPS 180-4, FIPS 202, FIPS 198-1, FIPS 197, FIPS 186-5, SP 800-38A, SP 800-38D, SP 800-56A r3,
+//! SP 800-90A r1, SP 800-90B, SP 800-108 r1, RFC 6979, and TPM 2.0 Library Part 1 v1.85 for KDFa, KDFe and XOR.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)
+)]
+
+#[cfg(test)]
+extern crate std;
+
+mod cipher;
+mod compare;
+mod ecc;
+mod error;
+mod hash;
+mod hmac;
+mod provider;
+mod rng;
+mod rust_crypto;
+
+pub use cipher::{BLOCK_SIZE, CipherMode, Direction};
+pub use compare::constant_time_eq;
+pub use ecc::{CurveParameters, EccCurve, EccPoint, EccPrivate, EccSignature, MAX_ECC_BYTES};
+pub use error::{CryptoError, EntropyError};
+pub use hash::{Digest, HashAlg, MAX_DIGEST_SIZE, MAX_HASH_BLOCK_SIZE, StreamingHash};
+pub use hmac::Hmac;
+pub use provider::Crypto;
+pub use rng::Rng;
+pub use rust_crypto::{RustCrypto, RustHasher};

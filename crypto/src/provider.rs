@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The operations that a TPM needs, as one trait without state.
+
+use crate::{
+    CipherMode, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, HashAlg, Hmac, Rng, StreamingHash,
+};
+
+/// Cryptography at the level of TPM operations.
+///
+/// There is no `self`: an implementation is a type, chosen once (`P::Crypto`), and all its state is in the values that
+/// it hands out. Padding, key derivation and random generation are generic functions above this trait.
+pub trait Crypto {
+    /// A running hash computation.
+    type Hasher: StreamingHash;
+
+    /// A private RSA key made ready for use; wipes itself on drop.
+    type RsaPrivate: Clone;
+
+    /// Hashes the concatenation of the parts.
+    #[must_use]
+    fn hash(alg: HashAlg, parts: &[&[u8]]) -> Digest {
+        let mut hasher = Self::Hasher::new(alg);
+        parts.iter().for_each(|part| hasher.update(part));
+        hasher.finish()
+    }
+
+    /// Computes the HMAC of the concatenation of the parts.
+    #[must_use]
+    fn hmac(alg: HashAlg, key: &[u8], parts: &[&[u8]]) -> Digest {
+        let mut mac = Hmac::<Self::Hasher>::new(alg, key);
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finish()
+    }
+
+    /// Runs AES-128, -192 or -256 (by the key's size) over the data in place, and leaves in `iv` the value with
+    /// which a following call continues.
+    ///
+    /// # Errors
+    /// [`CryptoError::KeySize`], or [`CryptoError::PartialBlock`] in the modes CBC and ECB; nothing was changed then.
+    fn cipher(
+        key: &[u8],
+        mode: CipherMode,
+        direction: Direction,
+        iv: &mut [u8; 16],
+        data: &mut [u8],
+    ) -> Result<(), CryptoError>;
+
+    /// Computes the public point of a private scalar.
+    ///
+    /// # Errors
+    /// Only if the backend refuses the scalar although its range was checked.
+    fn ecc_public(private: &EccPrivate) -> Result<EccPoint, CryptoError>;
+
+    /// Tells whether the coordinates are below the field prime and satisfy the curve equation.
+    #[must_use]
+    fn ecc_on_curve(point: &EccPoint) -> bool;
+
+    /// Multiplies a point by a private scalar (ECDH; SP 800-56A, "ECC CDH Primitive"; the cofactor is one).
+    ///
+    /// # Errors
+    /// [`CryptoError::PointNotOnCurve`], [`CryptoError::CurveMismatch`], [`CryptoError::PointAtInfinity`].
+    fn ecc_multiply(private: &EccPrivate, point: &EccPoint) -> Result<EccPoint, CryptoError>;
+
+    /// Signs a digest (FIPS 186-5, "ECDSA Signature Generation") with a nonce made by RFC 6979 from key, digest and
+    /// fresh randomness: neither a bad generator alone nor a fault in the computation alone repeats a nonce.
+    ///
+    /// # Errors
+    /// [`CryptoError::Entropy`].
+    fn ecdsa_sign(private: &EccPrivate, digest: &[u8], rng: &mut dyn Rng) -> Result<EccSignature, CryptoError>;
+
+    /// Verifies a signature over a digest (FIPS 186-5, "ECDSA Signature Verification").
+    ///
+    /// # Errors
+    /// [`CryptoError::PointNotOnCurve`], [`CryptoError::CurveMismatch`], [`CryptoError::SignatureInvalid`].
+    fn ecdsa_verify(public: &EccPoint, digest: &[u8], signature: &EccSignature) -> Result<(), CryptoError>;
+
+    /// Raises the big-endian number in `block` to the public exponent, in place; `block` is as long as `modulus`.
+    ///
+    /// # Errors
+    /// [`CryptoError::RsaKeySize`], [`CryptoError::RsaExponent`], [`CryptoError::Length`],
+    /// [`CryptoError::RsaInputOutOfRange`].
+    fn rsa_public(modulus: &[u8], exponent: u32, block: &mut [u8]) -> Result<(), CryptoError>;
+
+    /// Makes a private key ready for use from what a TPM stores of it: the modulus, the exponent and one prime.
+    ///
+    /// # Errors
+    /// [`CryptoError::RsaKeySize`], [`CryptoError::RsaExponent`], [`CryptoError::RsaKeyInconsistent`].
+    fn rsa_load(modulus: &[u8], exponent: u32, prime: &[u8]) -> Result<Self::RsaPrivate, CryptoError>;
+
+    /// Raises the big-endian number in `block` to the private exponent, in place, blinded with `rng`.
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`], [`CryptoError::RsaInputOutOfRange`], [`CryptoError::RsaFault`],
+    /// [`CryptoError::Entropy`].
+    fn rsa_private(key: &Self::RsaPrivate, block: &mut [u8], rng: &mut dyn Rng) -> Result<(), CryptoError>;
+
+    /// Generates a key (FIPS 186-5, "Generation of Random Primes that are Probably Prime") whose size is that of
+    /// `modulus`, and writes the modulus and one prime of half that size.
+    ///
+    /// The same bytes from `rng` give the same key, so that primary keys reproduce from their seed.
+    ///
+    /// # Errors
+    /// [`CryptoError::RsaKeySize`], [`CryptoError::RsaExponent`], [`CryptoError::Length`],
+    /// [`CryptoError::RsaNoPrime`], [`CryptoError::Entropy`].
+    fn rsa_generate(exponent: u32, rng: &mut dyn Rng, modulus: &mut [u8], prime: &mut [u8]) -> Result<(), CryptoError>;
+}
