@@ -1,4 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Chores of this repository.
+//! Chores of this repository: `cargo xtask check`, `test`, `deny`.
 
-fn main() {}
+mod arguments;
+mod check;
+mod deny;
+mod shell;
+mod source;
+mod test;
+
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use shell::Workspace;
+
+/// A subcommand: its name, what `--help` says, and what it does.
+struct Chore {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Workspace, Arguments) -> anyhow::Result<()>,
+}
+
+const CHORES: &[Chore] = &[
+    Chore {
+        name: "check",
+        about: "what a developer runs before handing over  [--list] [--only NAME]… [--skip NAME]…",
+        run: check::run,
+    },
+    Chore {
+        name: "test",
+        about: "every test of the workspace and every doc example  [-- ARGUMENTS OF THE RUNNER]",
+        run: test::run,
+    },
+    Chore { name: "deny", about: "licences, sources and banned crates, with cargo-deny  [--install]", run: deny::run },
+];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let mut arguments = Arguments::from_environment();
+    let Some(name) = arguments.next_word() else {
+        print!("{}", usage());
+        return Ok(());
+    };
+    if name == "--help" || name == "-h" || name == "help" {
+        print!("{}", usage());
+        return Ok(());
+    }
+    let Some(chore) = CHORES.iter().find(|chore| chore.name == name) else {
+        anyhow::bail!("no chore is called {name:?}\n{}", usage());
+    };
+    (chore.run)(&Workspace::locate()?, arguments)
+}
+
+fn usage() -> String {
+    let mut text = String::from("usage: cargo xtask CHORE\n\n");
+    for chore in CHORES {
+        text.push_str(&format!("  {:<10} {}\n", chore.name, chore.about));
+    }
+    text
+}

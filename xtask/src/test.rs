@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `cargo xtask test`: every test of the workspace, then every example in its documentation.
+
+use crate::arguments::Arguments;
+use crate::shell::{Workspace, is_installed, run as run_command};
+
+/// Runs the tests with nextest where it is installed (it has no doc tests, so Cargo runs those).
+pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> anyhow::Result<()> {
+    let passed_on = arguments.finish()?;
+    let mut tests = workspace.cargo();
+    if is_installed("cargo-nextest") {
+        tests.args(["nextest", "run", "--workspace", "--no-tests", "pass"]).args(&passed_on);
+    } else {
+        tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--"]).args(&passed_on);
+    }
+    run_command(&mut tests)?;
+    run_command(workspace.cargo().args(["test", "--workspace", "--doc", "--quiet"]))
+}
