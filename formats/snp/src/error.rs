@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What can be wrong with bytes that claim to be an SNP structure.
+
+use core::fmt;
+
+/// The reason why bytes are not the structure that they claim to be; each variant names the structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The structure has one size, and these bytes have another.
+    Length {
+        /// The structure or field.
+        what: &'static str,
+        /// The size that the specification gives.
+        expected: usize,
+        /// The size received.
+        actual: usize,
+    },
+    /// The structure is of a version that this crate does not know; unknown layouts are never guessed.
+    Version {
+        /// The structure.
+        what: &'static str,
+        /// The version received.
+        actual: u32,
+    },
+    /// A field holds a value that the specification does not allow there.
+    Value {
+        /// The field.
+        what: &'static str,
+        /// The value received.
+        actual: u64,
+    },
+    /// An offset or length inside the structure points outside of it.
+    OutOfBounds {
+        /// The field.
+        what: &'static str,
+        /// The first byte that the field claims.
+        offset: usize,
+        /// The number of bytes that the field claims.
+        length: usize,
+        /// The number of bytes that there are.
+        available: usize,
+    },
+    /// A list of entries is not closed by its all-zero entry.
+    Unterminated {
+        /// The list.
+        what: &'static str,
+    },
+    /// The caller's buffer cannot hold what is to be written.
+    BufferTooSmall {
+        /// What was to be written.
+        what: &'static str,
+        /// The number of bytes needed.
+        needed: usize,
+        /// The number of bytes given.
+        available: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { what, expected, actual } => write!(f, "{what}: expected {expected} bytes, got {actual}"),
+            Self::Version { what, actual } => write!(f, "{what}: unknown version {actual}"),
+            Self::Value { what, actual } => write!(f, "{what}: value {actual:#x} is not allowed"),
+            Self::OutOfBounds { what, offset, length, available } => {
+                write!(f, "{what}: {length} bytes at {offset:#x} lie outside of {available} bytes")
+            }
+            Self::Unterminated { what } => write!(f, "{what}: no terminating entry"),
+            Self::BufferTooSmall { what, needed, available } => {
+                write!(f, "{what}: needs {needed} bytes, the buffer has {available}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
