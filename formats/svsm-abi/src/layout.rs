@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The `layout!` macro: a structure declared once, with the offsets of its specification table checked by the compiler.
+
+/// A little-endian 16-bit field at any alignment.
+pub type U16 = zerocopy::little_endian::U16;
+/// A little-endian 32-bit field at any alignment.
+pub type U32 = zerocopy::little_endian::U32;
+/// A little-endian 64-bit field at any alignment.
+pub type U64 = zerocopy::little_endian::U64;
+
+/// Declares a packed little-endian structure as its specification tabulates it: size, then `offset field: type` lines.
+///
+/// Field types have alignment 1, so the structure has no padding and every byte pattern is a value of it; what a byte
+/// pattern may mean is checked by the functions of the module that declares it.
+macro_rules! layout {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident, $size:literal {
+            $($(#[$field_meta:meta])* $offset:literal $field:ident: $type:ty,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(
+            Clone,
+            PartialEq,
+            Eq,
+            zerocopy::FromBytes,
+            zerocopy::IntoBytes,
+            zerocopy::Immutable,
+            zerocopy::KnownLayout,
+            zerocopy::Unaligned,
+        )]
+        #[repr(C)]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        const _: () = {
+            assert!(core::mem::size_of::<$name>() == $size);
+            $(assert!(core::mem::offset_of!($name, $field) == $offset);)*
+        };
+
+        impl $name {
+            /// The size of the structure in bytes.
+            pub const SIZE: usize = $size;
+
+            /// Returns the structure with every byte zero.
+            #[must_use]
+            pub fn zeroed() -> Self {
+                zerocopy::FromZeros::new_zeroed()
+            }
+
+            /// Views exactly [`Self::SIZE`] bytes as the structure, in place.
+            pub fn view(bytes: &[u8]) -> Result<&Self, $crate::Error> {
+                <Self as zerocopy::FromBytes>::ref_from_bytes(bytes).map_err(|_| $crate::Error::Length {
+                    what: stringify!($name),
+                    expected: $size,
+                    actual: bytes.len(),
+                })
+            }
+
+            /// Views exactly [`Self::SIZE`] writable bytes as the structure, in place.
+            pub fn view_mut(bytes: &mut [u8]) -> Result<&mut Self, $crate::Error> {
+                let actual = bytes.len();
+                <Self as zerocopy::FromBytes>::mut_from_bytes(bytes).map_err(|_| $crate::Error::Length {
+                    what: stringify!($name),
+                    expected: $size,
+                    actual,
+                })
+            }
+
+            /// Returns the bytes of the structure.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8; $size] {
+                zerocopy::transmute_ref!(self)
+            }
+        }
+    };
+}
