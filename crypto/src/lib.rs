@@ -16,12 +16,16 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod aead;
 mod cipher;
 mod compare;
+pub mod drbg;
 mod ecc;
+pub mod entropy;
 mod error;
 mod hash;
 mod hmac;
+mod kdf;
 mod provider;
 mod rng;
 mod rust_crypto;
@@ -32,6 +36,7 @@ pub use ecc::{CurveParameters, EccCurve, EccPoint, EccPrivate, EccSignature, MAX
 pub use error::{CryptoError, EntropyError};
 pub use hash::{Digest, HashAlg, MAX_DIGEST_SIZE, MAX_HASH_BLOCK_SIZE, StreamingHash};
 pub use hmac::Hmac;
+pub use kdf::{kdfa, kdfe, xor_obfuscate};
 pub use provider::Crypto;
 pub use rng::Rng;
 pub use rust_crypto::{RustCrypto, RustHasher};

@@ -49,6 +49,7 @@ pub(super) fn multiply(private: &EccPrivate, point: &EccPoint) -> Result<EccPoin
     }
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "the product of a point and a scalar has none")]
 fn multiply_on<C>(private: &EccPrivate, point: &EccPoint) -> Result<EccPoint, CryptoError>
 where
     C: CurveArithmetic,

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! HMAC_DRBG with SHA-256 (SP 800-90A r1, clause "HMAC_DRBG"), and the generator that feeds one from tested noise.
+
+use core::fmt;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::entropy::{EntropyCollector, NoiseSource};
+use crate::{Crypto, Digest, EntropyError, HashAlg, Rng};
+
+/// Most bytes that one request may take: 2^19 bits.
+pub const MAX_REQUEST: usize = 1 << 16;
+
+/// How many requests are answered from one seed; the standard would allow 2^48.
+pub const RESEED_INTERVAL: u64 = 1 << 24;
+
+type Block = Zeroizing<[u8; 32]>;
+
+/// The deterministic generator: same seed, same bytes. Primary keys come from one that is seeded with a primary seed.
+pub struct HmacDrbg<C: Crypto> {
+    key: Block,
+    value: Block,
+    // "The number of requests for pseudorandom bits since instantiation or reseeding", counted from one.
+    requests: u64,
+    provider: core::marker::PhantomData<C>,
+}
+
+impl<C: Crypto> HmacDrbg<C> {
+    /// Instantiates from entropy, a nonce and a personalization string, any of which may come in the others' place.
+    #[must_use]
+    pub fn new(entropy: &[u8], nonce: &[u8], personalization: &[u8]) -> Self {
+        let mut drbg = Self {
+            key: Zeroizing::new([0; 32]),
+            value: Zeroizing::new([1; 32]),
+            requests: 1,
+            provider: core::marker::PhantomData,
+        };
+        drbg.update(&[entropy, nonce, personalization]);
+        drbg
+    }
+
+    /// Takes in fresh entropy and additional input.
+    pub fn reseed(&mut self, entropy: &[u8], additional: &[u8]) {
+        self.update(&[entropy, additional]);
+        self.requests = 1;
+    }
+
+    /// Fills the buffer after taking in additional input, which may be empty.
+    ///
+    /// # Errors
+    /// [`EntropyError::RequestTooLong`], [`EntropyError::ReseedRequired`].
+    pub fn generate(&mut self, additional: &[u8], out: &mut [u8]) -> Result<(), EntropyError> {
+        if out.len() > MAX_REQUEST {
+            return Err(EntropyError::RequestTooLong { limit: MAX_REQUEST, actual: out.len() });
+        }
+        if self.requests > RESEED_INTERVAL {
+            return Err(EntropyError::ReseedRequired);
+        }
+
+        if !additional.is_empty() {
+            self.update(&[additional]);
+        }
+        for chunk in out.chunks_mut(self.value.len()) {
+            self.step();
+            chunk.iter_mut().zip(self.value.iter()).for_each(|(to, from)| *to = *from);
+        }
+        self.update(&[additional]);
+        self.requests = self.requests.saturating_add(1);
+        Ok(())
+    }
+
+    // HMAC_DRBG_Update over the concatenation of the parts.
+    fn update(&mut self, data: &[&[u8]]) {
+        self.rekey(0, data);
+        if data.iter().any(|part| !part.is_empty()) {
+            self.rekey(1, data);
+        }
+    }
+
+    // K = HMAC(K, V || round || data), V = HMAC(K, V)
+    fn rekey(&mut self, round: u8, data: &[&[u8]]) {
+        let mut mac = crate::Hmac::<C::Hasher>::new(HashAlg::Sha256, &*self.key);
+        mac.update(&*self.value);
+        mac.update(&[round]);
+        data.iter().for_each(|part| mac.update(part));
+        store(&mut self.key, mac.finish());
+        self.step();
+    }
+
+    // V = HMAC(K, V)
+    fn step(&mut self) {
+        let next = C::hmac(HashAlg::Sha256, &*self.key, &[&*self.value]);
+        store(&mut self.value, next);
+    }
+}
+
+fn store(block: &mut Block, mut digest: Digest) {
+    block.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+    digest.as_mut_bytes().zeroize();
+}
+
+impl<C: Crypto> Rng for HmacDrbg<C> {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        out.chunks_mut(MAX_REQUEST).try_for_each(|chunk| self.generate(&[], chunk))
+    }
+}
+
+impl<C: Crypto> fmt::Debug for HmacDrbg<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HmacDrbg").field("requests", &self.requests).finish_non_exhaustive()
+    }
+}
+
+/// The generator for nonces and fresh keys: an [`HmacDrbg`] whose seeds come from noise that passed its health tests.
+pub struct RandomGenerator<C: Crypto> {
+    drbg: HmacDrbg<C>,
+    collector: EntropyCollector,
+}
+
+impl<C: Crypto> RandomGenerator<C> {
+    /// Runs the start-up tests of the noise source and seeds the generator.
+    ///
+    /// # Errors
+    /// The health test that failed; there is no generator then.
+    pub fn start(noise: &mut dyn NoiseSource, personalization: &[u8]) -> Result<Self, EntropyError> {
+        let mut collector = EntropyCollector::start(noise)?;
+        // "The nonce ... may be acquired from the same source as the entropy input": the seed holds both.
+        let seed = collector.seed::<C>(noise)?;
+        Ok(Self { drbg: HmacDrbg::new(&*seed, &[], personalization), collector })
+    }
+
+    /// Takes in fresh noise and additional input, as TPM2_StirRandom offers it.
+    ///
+    /// # Errors
+    /// The health test that failed, now or before; the generator still holds its old seed.
+    pub fn reseed(&mut self, noise: &mut dyn NoiseSource, additional: &[u8]) -> Result<(), EntropyError> {
+        let seed = self.collector.seed::<C>(noise)?;
+        self.drbg.reseed(&*seed, additional);
+        Ok(())
+    }
+
+    /// Tells whether so many requests were answered that the owner should reseed at the next good moment.
+    #[must_use]
+    pub fn wants_reseed(&self) -> bool {
+        self.drbg.requests > RESEED_INTERVAL / 256
+    }
+}
+
+impl<C: Crypto> Rng for RandomGenerator<C> {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        self.drbg.fill(out)
+    }
+}
+
+impl<C: Crypto> fmt::Debug for RandomGenerator<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RandomGenerator").field("drbg", &self.drbg).field("collector", &self.collector).finish()
+    }
+}
+
+/// Lends an [`Rng`] to code that wants rand_core's traits.
+pub struct RandCore<'a>(pub &'a mut dyn Rng);
+
+impl rand_core::TryRng for RandCore<'_> {
+    type Error = EntropyError;
+
+    fn try_next_u32(&mut self) -> Result<u32, EntropyError> {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, EntropyError> {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        self.0.fill(out)
+    }
+}
+
+impl rand_core::TryCryptoRng for RandCore<'_> {}
+
+impl fmt::Debug for RandCore<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RandCore")
+    }
+}
+
+#[cfg(test)]
+mod tests;
