@@ -1,3 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Runs in the guest: quotes, logs, registration.
+//! Runs in the guest: registers the machine, quotes, sends logs.
 #![forbid(unsafe_code)]
+
+pub mod logs;
+pub mod verifier;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The measurement logs of a Linux guest, from securityfs.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The largest log that is read, in bytes.
+const MAX_LOG: u64 = 64 << 20;
+
+/// Where the logs are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFiles {
+    /// The firmware's event log.
+    pub event_log: PathBuf,
+    /// IMA's list in binary form.
+    pub ima_log: PathBuf,
+}
+
+impl Default for LogFiles {
+    fn default() -> Self {
+        let securityfs = Path::new("/sys/kernel/security");
+        LogFiles {
+            event_log: securityfs.join("tpm0/binary_bios_measurements"),
+            ima_log: securityfs.join("ima/binary_runtime_measurements"),
+        }
+    }
+}
+
+/// The bytes of both logs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Logs {
+    /// The firmware's event log; empty where the firmware kept none.
+    pub event_log: Vec<u8>,
+    /// IMA's list; empty where IMA is off.
+    pub ima_log: Vec<u8>,
+}
+
+impl LogFiles {
+    /// Reads both. A log that does not exist is empty: what its absence means is the verifier's to judge.
+    ///
+    /// # Errors
+    /// Names the file that exists and cannot be read, or is too large.
+    pub fn read(&self) -> Result<Logs> {
+        Ok(Logs { event_log: read(&self.event_log)?, ima_log: read(&self.ima_log)? })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("opening {}", path.display())),
+    };
+    // securityfs gives no size: read to the end, but not without end.
+    let mut bytes = Vec::new();
+    file.take(MAX_LOG + 1).read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
+    anyhow::ensure!(bytes.len() as u64 <= MAX_LOG, "{} is longer than {MAX_LOG} bytes", path.display());
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_log_is_empty() {
+        assert_eq!(read(Path::new("/nowhere/log")).unwrap(), Vec::<u8>::new());
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_is_named() {
+        let error = read(Path::new("/")).unwrap_err();
+        assert!(format!("{error:#}").contains('/'), "{error:#}");
+    }
+}

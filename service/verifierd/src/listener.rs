@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Accepts TLS connections and hands each request on with the channel binding of its connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::extract::Extension;
+use evtpm_api::{EXPORTER_LABEL, EXPORTER_SIZE};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+/// How long a client may take for the handshake, and for the head of a request.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long one connection may live; agents connect again.
+const CONNECTION_LIFETIME: Duration = Duration::from_secs(3_600);
+
+/// How many connections are served at once.
+const CONNECTIONS: usize = 1_024;
+
+/// The `tls-exporter` value of the connection that a request came on (RFC 9266).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChannelBinding(pub(crate) [u8; EXPORTER_SIZE]);
+
+/// Serves until the listener fails.
+pub(crate) async fn serve(listener: TcpListener, tls: TlsAcceptor, router: Router) -> Result<()> {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let slot = slots.clone().acquire_owned().await.context("the connection limit was closed")?;
+        let (stream, _) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // Out of descriptors, or a client that was gone before we looked: neither ends the service.
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let (tls, router) = (tls.clone(), router.clone());
+        tokio::spawn(async move {
+            // A connection that breaks concerns its client alone.
+            drop(tokio::time::timeout(CONNECTION_LIFETIME, converse(stream, tls, router)).await);
+            drop(slot);
+        });
+    }
+}
+
+async fn converse(stream: TcpStream, tls: TlsAcceptor, router: Router) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await??;
+    let binding = stream.get_ref().1.export_keying_material([0; EXPORTER_SIZE], EXPORTER_LABEL, Some(&[]))?;
+    let service = TowerToHyperService::new(router.layer(Extension(ChannelBinding(binding))));
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(TokioIo::new(stream), service)
+        .await?;
+    Ok(())
+}

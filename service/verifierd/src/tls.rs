@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The server's certificate: given by the operator, or made at the first start together with a CA of its own.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Days that a certificate made here is valid.
+const VALIDITY_DAYS: i64 = 825;
+
+/// Where the server's certificate and key lie, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, followed by its chain.
+    pub certificate: PathBuf,
+    /// The private key (PKCS#8, SEC1 or PKCS#1).
+    pub key: PathBuf,
+}
+
+/// What was made at a first start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// The CA's certificate: agents are told to trust this file.
+    pub ca: PathBuf,
+    /// The server's own certificate and key.
+    pub files: TlsFiles,
+    /// Whether they were made now (false: they were there already).
+    pub new: bool,
+}
+
+/// Finds or makes a CA and a server certificate for `names` in `directory`.
+///
+/// The CA's key is not kept: it signs this one certificate and is gone, so nobody can steal it.
+///
+/// # Errors
+/// When the directory cannot be written, or holds only a part of the files.
+pub fn create(directory: &Path, names: &[String]) -> Result<Created> {
+    let ca = directory.join("ca.pem");
+    let files = TlsFiles { certificate: directory.join("server.pem"), key: directory.join("server.key") };
+    let existing = [&ca, &files.certificate, &files.key].into_iter().filter(|path| path.exists()).count();
+    match existing {
+        3 => return Ok(Created { ca, files, new: false }),
+        0 => {}
+        _ => anyhow::bail!(
+            "{} holds some of ca.pem, server.pem, server.key but not all three: remove them or restore the rest",
+            directory.display()
+        ),
+    }
+
+    std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    let ca_key = KeyPair::generate()?;
+    let mut ca_parameters = validity(CertificateParams::default());
+    ca_parameters.distinguished_name.push(DnType::CommonName, "evtpm verifier CA");
+    ca_parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    ca_parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let ca_certificate = ca_parameters.self_signed(&ca_key)?;
+    let issuer = Issuer::new(ca_parameters, ca_key);
+
+    let key = KeyPair::generate()?;
+    let mut parameters = validity(CertificateParams::new(names.to_vec()).context("naming the server")?);
+    parameters.distinguished_name.push(DnType::CommonName, "evtpm verifier");
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let certificate = parameters.signed_by(&key, &issuer)?;
+
+    write(&ca, ca_certificate.pem().as_bytes(), 0o644)?;
+    write(&files.certificate, certificate.pem().as_bytes(), 0o644)?;
+    write(&files.key, key.serialize_pem().as_bytes(), 0o600)?;
+    Ok(Created { ca, files, new: true })
+}
+
+fn validity(mut parameters: CertificateParams) -> CertificateParams {
+    let now = time::OffsetDateTime::now_utc();
+    // A guest's clock may be somewhat behind.
+    parameters.not_before = now - time::Duration::days(1);
+    parameters.not_after = now + time::Duration::days(VALIDITY_DAYS);
+    parameters
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+/// Loads the server's TLS configuration: TLS 1.3 only, since the channel binding is defined for its exporter.
+///
+/// # Errors
+/// Names the file that cannot be read or used.
+pub fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>> {
+    let chain = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
+        .with_context(|| format!("reading {}", files.certificate.display()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| format!("reading {}", files.key.display()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .with_context(|| format!("{} and {} do not fit", files.certificate.display(), files.key.display()))?;
+    Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(name: &str) -> PathBuf {
+        let directory = std::env::temp_dir().join(format!("evtpm-tls-{name}-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&directory));
+        directory
+    }
+
+    #[test]
+    fn a_first_start_makes_a_working_certificate_and_a_second_keeps_it() {
+        let directory = directory("first");
+        let created = create(&directory, &["localhost".into(), "127.0.0.1".into()]).unwrap();
+        assert!(created.new);
+        server_config(&created.files).unwrap();
+        let before = std::fs::read(&created.files.certificate).unwrap();
+        assert!(!create(&directory, &[]).unwrap().new);
+        assert_eq!(std::fs::read(&created.files.certificate).unwrap(), before);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn the_key_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = directory("mode");
+        let created = create(&directory, &["localhost".into()]).unwrap();
+        assert_eq!(std::fs::metadata(&created.files.key).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_half_of_the_files_is_an_error_and_nothing_is_overwritten() {
+        let directory = directory("half");
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("ca.pem"), "mine").unwrap();
+        assert!(create(&directory, &["localhost".into()]).is_err());
+        assert_eq!(std::fs::read(directory.join("ca.pem")).unwrap(), b"mine");
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
