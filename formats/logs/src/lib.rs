@@ -42,6 +42,8 @@ pub mod tcg;
 mod text;
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod testing;
 
 pub use digest::{Digest, HashId, Hashes};

@@ -25,9 +25,9 @@ impl<'a> Utf16<'a> {
     /// Takes bytes of UTF-16LE text, with or without a final NUL; `None` for an odd number of bytes or a NUL inside.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
-        let bytes = bytes.strip_suffix(&[0, 0]).filter(|rest| rest.len() % 2 == 0).unwrap_or(bytes);
+        let bytes = bytes.strip_suffix(&[0, 0]).filter(|rest| rest.len().is_multiple_of(2)).unwrap_or(bytes);
         let text = Utf16(bytes);
-        (bytes.len() % 2 == 0 && text.units().all(|unit| unit != 0)).then_some(text)
+        (bytes.len().is_multiple_of(2) && text.units().all(|unit| unit != 0)).then_some(text)
     }
 
     /// Returns the UTF-16 code units.
