@@ -5,7 +5,7 @@
 pub const BLOCK_SIZE: usize = 16;
 
 /// A mode of operation of a block cipher (SP 800-38A; ISO/IEC 10116 in the TPM specification).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CipherMode {
     /// Counter mode; the whole IV is one big-endian counter.
     Ctr,

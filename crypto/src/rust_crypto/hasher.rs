@@ -84,3 +84,6 @@ impl fmt::Debug for RustHasher {
         f.debug_tuple("RustHasher").field(&self.alg()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,9 @@ fn hash(alg: HashAlg, message: &[u8]) -> crate::Digest {
     hasher.finish()
 }
 
+// Curve, private scalar, hash, r, s.
+type Vector<'a> = (EccCurve, &'a [u8], HashAlg, &'a [u8], &'a [u8]);
+
 // RFC 6979, appendix "Detailed Example" sections for the prime curves, message "sample".
 #[test]
 fn without_salt_the_signatures_are_those_of_rfc_6979() {
@@ -38,7 +41,7 @@ fn without_salt_the_signatures_are_those_of_rfc_6979() {
         "00fad06daa62ba3b25d2fb40133da757205de67f5bb0018fee8c86e1b68c7e75"
         "caa896eb32f1f47c70855836a6d16fcc1466f6d8fbec67db89ec0c08b0e996b83538"
     );
-    let vectors: [(EccCurve, &[u8], HashAlg, &[u8], &[u8]); 3] = [
+    let vectors: [Vector; 3] = [
         (
             EccCurve::P256,
             &p256,
