@@ -83,6 +83,13 @@ impl<'a> CertTable<'a> {
         self.iter().find(|(found, _)| *found == guid).map(|(_, data)| data)
     }
 
+    /// Returns the number of bytes from the table's start to the end of its last certificate; zero where there is none.
+    #[must_use]
+    pub fn extent(&self) -> usize {
+        let end = |entry: &Entry| (entry.offset.get() as usize).saturating_add(entry.length.get() as usize);
+        self.entries.iter().map(end).max().unwrap_or(0)
+    }
+
     /// Returns the number of certificates.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -207,5 +214,13 @@ mod tests {
                 prop_assert_eq!(table.iter().count(), table.len());
             }
         }
+    }
+
+    #[test]
+    fn the_extent_ends_with_the_last_certificate_even_if_that_ends_in_zeros() {
+        let mut bytes = [0; 200];
+        let size = write_table(&[(VCEK, &[1, 0, 0]), (ARK, &[2, 0])], &mut bytes).unwrap();
+        assert_eq!(CertTable::parse(&bytes).unwrap().extent(), size);
+        assert_eq!(CertTable::parse(&[0; 48]).unwrap().extent(), 0);
     }
 }
