@@ -2,6 +2,7 @@
 //! The command line: flags are taken by name, and what nobody took is an error.
 
 use std::collections::VecDeque;
+use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 
@@ -50,6 +51,19 @@ impl Arguments {
         Ok(values)
     }
 
+    /// Takes the value of a flag.
+    pub(crate) fn value<T>(&mut self, name: &str) -> anyhow::Result<Option<T>>
+    where
+        T: FromStr,
+        T::Err: std::error::Error + Send + Sync + 'static,
+    {
+        let mut values = self.values(name)?;
+        if values.len() > 1 {
+            bail!("{name} may stand only once");
+        }
+        values.pop().map(|value| value.parse().with_context(|| format!("{name} {value}"))).transpose()
+    }
+
     /// Refuses words that no one took, and gives what stood after `--`.
     pub(crate) fn finish(self) -> anyhow::Result<Vec<String>> {
         match self.words.front() {
@@ -78,6 +92,11 @@ mod tests {
     #[test]
     fn a_flag_without_its_value_is_an_error() {
         assert!(arguments("--only").values("--only").is_err());
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_an_error() {
+        assert!(arguments("--seconds soon").value::<u64>("--seconds").is_err());
     }
 
     #[test]

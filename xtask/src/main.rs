@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Chores of this repository: `cargo xtask check`, `test`, `deny`.
+//! Chores of this repository: `cargo xtask check`, `test`, `vm`, `deny`.
 
 mod arguments;
 mod check;
@@ -7,6 +7,7 @@ mod deny;
 mod shell;
 mod source;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ const CHORES: &[Chore] = &[
         about: "every test of the workspace and every doc example  [-- ARGUMENTS OF THE RUNNER]",
         run: test::run,
     },
+    Chore { name: "vm", about: "boots a real machine in QEMU and looks at what it measured  [--help]", run: vm::run },
     Chore { name: "deny", about: "licences, sources and banned crates, with cargo-deny  [--install]", run: deny::run },
 ];
 

@@ -74,9 +74,10 @@ fn function_heading(line: &str) -> Option<&str> {
 
 /// Whether a mangled name belongs to the ways in which core and alloc panic.
 fn is_panic(name: &str) -> bool {
-    const WAYS: [&str; 8] = [
+    const WAYS: [&str; 9] = [
         "panicking",
         "panic_",
+        "rust_begin_unwind",
         "_fail",
         "unwrap_failed",
         "expect_failed",
