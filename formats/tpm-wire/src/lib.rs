@@ -30,6 +30,7 @@ mod rc;
 mod reader;
 mod sized;
 mod spec;
+mod structures;
 mod supported;
 mod writer;
 
@@ -44,5 +45,6 @@ pub use rc::{ALL_CODES, Rc, Subject};
 pub use reader::{Reader, Unmarshal, from_bytes};
 pub use sized::Tpm2b;
 pub use spec::*;
+pub use structures::*;
 pub use supported::{AlgSet, CurveSet, KeyBits, Supported};
 pub use writer::{Marshal, Overflow, Writer};

@@ -89,7 +89,8 @@ impl<'a, T: Unmarshal<'a> + Copy + Default, const N: usize> Unmarshal<'a> for Li
     /// "#TPM_RC_SIZE response code when count is greater than the maximum allowed"
     fn unmarshal(reader: &mut Reader<'a>) -> Result<Self, Rc> {
         let count = reader.read::<u32>()?;
-        if usize::try_from(count).map_or(true, |count| count > N) {
+        let limit = N.min(T::list_limit(reader.supported()));
+        if usize::try_from(count).map_or(true, |count| count > limit) {
             return Err(Rc::SIZE);
         }
         let mut list = Self::new();

@@ -50,16 +50,16 @@ macro_rules! structure {
 /// selector that its type allows and the union does not know is `TPM_RC_SELECTOR`.
 #[macro_export]
 macro_rules! union {
-    ($($(#[$meta:meta])* pub enum $name:ident by $selector:ident {
+    ($($(#[$meta:meta])* pub enum $name:ident $(<$lifetime:lifetime>)? by $selector:ident {
         $($(#[$variant_meta:meta])* $variant:ident $(($type:ty))?,)*
     })*) => { $(
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum $name {
+        pub enum $name $(<$lifetime>)? {
             $($(#[$variant_meta])* $variant $(($type))?,)*
         }
 
-        impl $name {
+        impl $(<$lifetime>)? $name $(<$lifetime>)? {
             /// Returns the selector.
             pub const fn selector(&self) -> $selector {
                 match self {
@@ -68,7 +68,7 @@ macro_rules! union {
             }
         }
 
-        impl<'a> $crate::Unmarshal<'a> for $name {
+        impl<'a> $crate::Unmarshal<'a> for $name $(<$lifetime>)? {
             fn unmarshal(reader: &mut $crate::Reader<'a>) -> Result<Self, $crate::Rc> {
                 #[allow(unreachable_patterns, reason = "most unions know each value of their selector's type")]
                 match reader.read()? {
@@ -78,17 +78,13 @@ macro_rules! union {
             }
         }
 
-        impl $crate::Marshal for $name {
+        impl $(<$lifetime>)? $crate::Marshal for $name $(<$lifetime>)? {
             fn marshal(&self, writer: &mut $crate::Writer<'_>) -> Result<(), $crate::Overflow> {
                 writer.write(&self.selector())?;
                 match self {
                     $($crate::union!(@pattern $variant content $($type)?) => $crate::union!(@write writer content $($type)?),)*
                 }
             }
-        }
-
-        impl $crate::Nullable for $name {
-            const NULL: $crate::Null = $crate::Null::Algorithm;
         }
     )* };
     (@pattern $variant:ident $content:ident) => { Self::$variant };

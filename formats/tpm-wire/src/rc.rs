@@ -2,6 +2,8 @@
 //! `TPM_RC`: response codes and the subject that a format-one code blames (Part 2, "TPM_RC").
 use core::fmt;
 
+use crate::{Marshal, Overflow, Reader, Unmarshal, Writer};
+
 /// A TPM response code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use]
@@ -239,6 +241,18 @@ impl fmt::Debug for Rc {
 }
 
 impl core::error::Error for Rc {}
+
+impl<'a> Unmarshal<'a> for Rc {
+    fn unmarshal(reader: &mut Reader<'a>) -> Result<Self, Rc> {
+        reader.read().map(Self)
+    }
+}
+
+impl Marshal for Rc {
+    fn marshal(&self, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+        writer.write(&self.0)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,11 @@ pub trait Unmarshal<'a>: Sized {
     /// "Session-based encryption").
     const SIZED: bool = false;
 
+    /// Returns the greatest number of items in a list of this type, where the TPM's algorithms decide it.
+    fn list_limit(_: &Supported) -> usize {
+        usize::MAX
+    }
+
     /// Reads one value.
     fn unmarshal(reader: &mut Reader<'a>) -> Result<Self, Rc>;
 }

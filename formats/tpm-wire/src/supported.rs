@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What a TPM supports: a value that decides which interface-type values unmarshal.
-use crate::{EccCurve, TpmAlgId};
+use crate::{EccCurve, HashAlg, TpmAlgId};
 
 /// The algorithms, curves, key sizes and handle ranges of one TPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Supported {
     pub transient_handles: u32,
     /// How many session handles of each kind exist (`HMAC_SESSION_LAST`, `POLICY_SESSION_LAST`).
     pub session_handles: u32,
+    /// The greatest size of an NV index (`MAX_NV_INDEX_SIZE`).
+    pub nv_index_size: u16,
 }
 
 impl Supported {
@@ -34,7 +36,13 @@ impl Supported {
         rsa_key_bits: KeyBits::of(&[1024, 2048, 3072, 4096]),
         transient_handles: 0x0100_0000,
         session_handles: 0x0100_0000,
+        nv_index_size: u16::MAX,
     };
+
+    /// Returns how many hash algorithms are supported (`HASH_COUNT`).
+    pub fn hash_count(&self) -> usize {
+        HashAlg::ALL.iter().filter(|hash| self.algorithms.contains(hash.id())).count()
+    }
 }
 
 /// A set of algorithm identifiers below 256.
@@ -143,7 +151,7 @@ impl KeyBits {
     /// Returns the greatest member, or 0.
     pub const fn max(self) -> u16 {
         match self.0.checked_ilog2() {
-            // At most 64, as `bit` sets no higher one.
+            #[expect(clippy::cast_possible_truncation, reason = "masked to seven bits, then shifted by six")]
             Some(position) => ((position & 0x7F) << 6) as u16,
             None => 0,
         }
