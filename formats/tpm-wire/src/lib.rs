@@ -22,6 +22,7 @@ mod algorithms;
 mod attributes;
 mod buf;
 mod cc;
+pub mod commands;
 mod constants;
 mod handles;
 mod list;

@@ -44,6 +44,7 @@ impl TpmtPublicParms {
 /// The parameters and the unique field of a public area, which always fit each other (`TPMU_PUBLIC_PARMS`,
 /// `TPMU_PUBLIC_ID`).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "no allocation here; a slot must hold the greatest anyway")]
 pub enum PublicBody {
     /// A sealed data object, an HMAC key or a derivation parent.
     KeyedHash {
