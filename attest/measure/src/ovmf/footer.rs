@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The table of GUIDs at the end of an OVMF file, and the SNP metadata that it points to (OvmfPkg/ResetVector).
+
+use crate::{
+    Error,
+    bytes::{array, u32_at},
+};
+
+/// The table ends so many bytes before the end of the file, which is where the reset vector stands.
+const RESET_VECTOR_BYTES: usize = 0x20;
+
+// GUIDs as the file stores them: the first three fields little-endian.
+const FOOTER: [u8; 16] = guid(0x96b582de_1fb2_45f7_baea_a366c55a082d);
+const SEV_ES_RESET_BLOCK: [u8; 16] = guid(0x00f771de_1a7e_4fcb_890e_68c77e2fb44e);
+const SEV_METADATA: [u8; 16] = guid(0xdc886566_984a_4798_a75e_5585a7bf67cc);
+const SEV_HASH_TABLE: [u8; 16] = guid(0x7255371f_3a3b_4b04_927b_1da6efa8d454);
+
+/// The most sections that metadata may list.
+const MAX_SECTIONS: u32 = 64;
+
+/// Stores a GUID's digits as UEFI does.
+pub(super) const fn guid(digits: u128) -> [u8; 16] {
+    let [a3, a2, a1, a0, b1, b0, c1, c0, d0, d1, d2, d3, d4, d5, d6, d7] = digits.to_be_bytes();
+    [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, d2, d3, d4, d5, d6, d7]
+}
+
+/// What a firmware file says about its launch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firmware {
+    sections: Vec<Section>,
+    ap_entry: Option<u32>,
+    hash_table: Option<u32>,
+}
+
+/// A range of guest memory that the launch has to fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The guest physical address.
+    pub gpa: u32,
+    /// The length in bytes.
+    pub size: u32,
+    /// What belongs there.
+    pub kind: SectionKind,
+}
+
+/// What belongs into a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SectionKind {
+    /// Memory that the firmware uses before it accepts any.
+    Memory,
+    /// The secrets page.
+    Secrets,
+    /// The CPUID page.
+    Cpuid,
+    /// The calling area of an SVSM.
+    SvsmCaa,
+    /// The hashes of a kernel that is loaded directly.
+    KernelHashes,
+}
+
+impl SectionKind {
+    fn from_number(number: u32) -> Result<Self, Error> {
+        match number {
+            1 => Ok(Self::Memory),
+            2 => Ok(Self::Secrets),
+            3 => Ok(Self::Cpuid),
+            4 => Ok(Self::SvsmCaa),
+            0x10 => Ok(Self::KernelHashes),
+            _ => Err(Error::Invalid { what: "SNP metadata", detail: format!("unknown section type {number}") }),
+        }
+    }
+}
+
+impl Firmware {
+    /// Reads the table and the metadata of a firmware file.
+    pub fn parse(file: &[u8]) -> Result<Self, Error> {
+        let table = Table::find(file)?;
+        let sections = match table.entry(&SEV_METADATA)? {
+            Some(data) => {
+                let from_end = u32_at(data, 0, "SNP metadata offset")?;
+                let offset = usize::try_from(from_end).ok().and_then(|from_end| file.len().checked_sub(from_end));
+                metadata(file, offset.ok_or(Error::Truncated { what: "SNP metadata" })?)?
+            }
+            None => return Err(Error::Missing { what: "SNP metadata" }),
+        };
+        let number = |data: Option<&[u8]>| data.map(|data| u32_at(data, 0, "table entry")).transpose();
+        Ok(Self {
+            sections,
+            ap_entry: number(table.entry(&SEV_ES_RESET_BLOCK)?)?,
+            hash_table: number(table.entry(&SEV_HASH_TABLE)?)?,
+        })
+    }
+
+    /// Describes a firmware of which only these facts are known.
+    pub fn from_facts(sections: Vec<Section>, ap_entry: Option<u32>, hash_table: Option<u32>) -> Self {
+        Self { sections, ap_entry, hash_table }
+    }
+
+    /// Iterates over the metadata's sections in order.
+    pub fn sections(&self) -> impl Iterator<Item = Section> {
+        self.sections.iter().copied()
+    }
+
+    /// Returns the address at which all processors but the first start.
+    pub fn ap_entry(&self) -> Result<u32, Error> {
+        self.ap_entry.ok_or(Error::Missing { what: "SEV-ES reset block" })
+    }
+
+    /// Returns where in its page the table of kernel hashes begins.
+    pub(super) fn hash_table_offset(&self) -> Result<usize, Error> {
+        // A firmware that takes no hashes says so by the address 0.
+        let address =
+            self.hash_table.filter(|address| *address != 0).ok_or(Error::Missing { what: "kernel hash table" })?;
+        usize::try_from(address & 0xfff).map_err(|_| Error::Missing { what: "kernel hash table" })
+    }
+}
+
+/// The entries of the GUID table, which is read from its end.
+struct Table<'a> {
+    entries: &'a [u8],
+}
+
+impl<'a> Table<'a> {
+    fn find(file: &'a [u8]) -> Result<Self, Error> {
+        const MISSING: Error = Error::Missing { what: "table of GUIDs" };
+        let before = file.len().checked_sub(RESET_VECTOR_BYTES).and_then(|end| file.get(..end)).ok_or(MISSING)?;
+        let (length, entries) = last_entry(before)
+            .filter(|(guid, ..)| **guid == FOOTER)
+            .map(|(_, length, rest)| (length, rest))
+            .ok_or(MISSING)?;
+        // The footer's length is that of the whole table, its own 18 bytes included.
+        let length = usize::from(length).checked_sub(18).ok_or(MISSING)?;
+        let start = entries.len().checked_sub(length).ok_or(Error::Truncated { what: "table of GUIDs" })?;
+        Ok(Self { entries: entries.get(start..).unwrap_or_default() })
+    }
+
+    fn entry(&self, wanted: &[u8; 16]) -> Result<Option<&'a [u8]>, Error> {
+        let mut rest = self.entries;
+        while !rest.is_empty() {
+            let malformed =
+                Error::Invalid { what: "table of GUIDs", detail: "an entry is longer than the table".into() };
+            let Some((guid, length, before)) = last_entry(rest) else { return Err(malformed) };
+            let data = usize::from(length).checked_sub(18).and_then(|data| before.len().checked_sub(data));
+            let Some((remaining, data)) = data.and_then(|start| before.split_at_checked(start)) else {
+                return Err(malformed);
+            };
+            if guid == wanted {
+                return Ok(Some(data));
+            }
+            rest = remaining;
+        }
+        Ok(None)
+    }
+}
+
+/// Splits the last entry's GUID and length off: `data ‖ length ‖ GUID`.
+fn last_entry(bytes: &[u8]) -> Option<(&[u8; 16], u16, &[u8])> {
+    let (rest, guid) = bytes.split_last_chunk::<16>()?;
+    let (rest, length) = rest.split_last_chunk::<2>()?;
+    Some((guid, u16::from_le_bytes(*length), rest))
+}
+
+fn metadata(file: &[u8], offset: usize) -> Result<Vec<Section>, Error> {
+    const WHAT: &str = "SNP metadata";
+    let metadata = file.get(offset..).ok_or(Error::Truncated { what: WHAT })?;
+    if array::<4>(metadata, 0, WHAT)? != *b"ASEV" {
+        return Err(Error::Invalid { what: WHAT, detail: "no signature \"ASEV\"".into() });
+    }
+    let version = u32_at(metadata, 8, WHAT)?;
+    let count = u32_at(metadata, 12, WHAT)?;
+    if version != 1 || count > MAX_SECTIONS {
+        return Err(Error::Invalid { what: WHAT, detail: format!("version {version} with {count} sections") });
+    }
+    (0..count)
+        .map(|index| {
+            let at = usize::try_from(index).unwrap_or(0).saturating_mul(12).saturating_add(16);
+            Section::new(
+                u32_at(metadata, at, WHAT)?,
+                u32_at(metadata, at.saturating_add(4), WHAT)?,
+                u32_at(metadata, at.saturating_add(8), WHAT)?,
+            )
+        })
+        .collect()
+}
+
+impl Section {
+    /// Reads a section from its three numbers, as the metadata has them.
+    pub fn new(gpa: u32, size: u32, kind: u32) -> Result<Self, Error> {
+        Ok(Self { gpa, size, kind: SectionKind::from_number(kind)? })
+    }
+}
