@@ -5,7 +5,10 @@
 //! in next round", and two other TPMs returned the first IV instead (CVE-2021-3446, CVE-2026-21444).
 
 use aes::cipher::consts::U16;
-use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use aes::cipher::{
+    BlockCipherDecBackend, BlockCipherDecClosure, BlockCipherDecrypt, BlockCipherEncBackend, BlockCipherEncClosure,
+    BlockCipherEncrypt, BlockSizeUser, KeyInit,
+};
 use aes::{Aes128, Aes192, Aes256, Block};
 
 use crate::{BLOCK_SIZE, CipherMode, CryptoError, Direction};
@@ -37,66 +40,122 @@ fn run_with<C>(cipher: &C, mode: CipherMode, direction: Direction, iv: &mut Iv, 
 where
     C: BlockCipherEncrypt<BlockSize = U16> + BlockCipherDecrypt<BlockSize = U16>,
 {
-    for chunk in data.chunks_mut(BLOCK_SIZE) {
-        match (mode, direction) {
-            (CipherMode::Ctr, _) => {
-                let keystream = encrypted(cipher, iv);
-                xor(chunk, &keystream);
-                *iv = u128::from_be_bytes(*iv).wrapping_add(1).to_be_bytes();
-            }
-            (CipherMode::Ofb, _) => {
-                *iv = encrypted(cipher, iv);
-                xor(chunk, iv);
-            }
-            (CipherMode::Cfb, Direction::Encrypt) => {
-                xor(chunk, &encrypted(cipher, iv));
-                *iv = padded(chunk);
-            }
-            (CipherMode::Cfb, Direction::Decrypt) => {
-                let ciphertext = padded(chunk);
-                xor(chunk, &encrypted(cipher, iv));
-                *iv = ciphertext;
-            }
-            (CipherMode::Cbc, Direction::Encrypt) => {
-                xor(chunk, iv);
-                *iv = encrypted(cipher, &padded(chunk));
-                chunk.copy_from_slice(iv);
-            }
-            (CipherMode::Cbc, Direction::Decrypt) => {
-                let ciphertext = padded(chunk);
-                chunk.copy_from_slice(&decrypted(cipher, &ciphertext));
-                xor(chunk, iv);
-                *iv = ciphertext;
-            }
-            (CipherMode::Ecb, Direction::Encrypt) => chunk.copy_from_slice(&encrypted(cipher, &padded(chunk))),
-            (CipherMode::Ecb, Direction::Decrypt) => chunk.copy_from_slice(&decrypted(cipher, &padded(chunk))),
+    match (mode, direction) {
+        (CipherMode::Cbc | CipherMode::Ecb, Direction::Decrypt) => {
+            cipher.decrypt_with_backend(Backward { mode, iv, data });
+        }
+        _ => cipher.encrypt_with_backend(Forward { mode, direction, iv, data }),
+    }
+}
+
+// All that needs the block cipher in its forward direction, which is even the decryption of three modes. A closure
+// over the whole data lets the loop run inside the function that was compiled for the processor's AES instructions.
+struct Forward<'a> {
+    mode: CipherMode,
+    direction: Direction,
+    iv: &'a mut Iv,
+    data: &'a mut [u8],
+}
+
+impl BlockSizeUser for Forward<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for Forward<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, cipher: &B) {
+        let Self { mode, direction, iv, data } = self;
+        let (blocks, rest) = data.as_chunks_mut();
+        for block in blocks {
+            forward(cipher, mode, direction, iv, block);
+        }
+        if rest.is_empty() {
+            return;
+        }
+
+        let mut block = padded(rest);
+        forward(cipher, mode, direction, iv, &mut block);
+        rest.iter_mut().zip(&block).for_each(|(to, from)| *to = *from);
+        if (mode, direction) == (CipherMode::Cfb, Direction::Encrypt) {
+            *iv = padded(rest);
         }
     }
 }
 
-fn encrypted<C>(cipher: &C, block: &Iv) -> Iv
+#[inline(always)]
+fn forward<B>(cipher: &B, mode: CipherMode, direction: Direction, iv: &mut Iv, block: &mut Iv)
 where
-    C: BlockCipherEncrypt<BlockSize = U16>,
+    B: BlockCipherEncBackend<BlockSize = U16>,
 {
-    let mut block = Block::from(*block);
-    cipher.encrypt_block(&mut block);
+    match (mode, direction) {
+        (CipherMode::Ctr, _) => {
+            xor(block, &encrypted(cipher, *iv));
+            *iv = u128::from_be_bytes(*iv).wrapping_add(1).to_be_bytes();
+        }
+        (CipherMode::Ofb, _) => {
+            *iv = encrypted(cipher, *iv);
+            xor(block, iv);
+        }
+        (CipherMode::Cfb, Direction::Encrypt) => {
+            xor(block, &encrypted(cipher, *iv));
+            *iv = *block;
+        }
+        (CipherMode::Cfb, Direction::Decrypt) => {
+            let ciphertext = *block;
+            xor(block, &encrypted(cipher, *iv));
+            *iv = ciphertext;
+        }
+        (CipherMode::Cbc, _) => {
+            xor(block, iv);
+            *block = encrypted(cipher, *block);
+            *iv = *block;
+        }
+        (CipherMode::Ecb, _) => *block = encrypted(cipher, *block),
+    }
+}
+
+// The decryption of CBC and ECB: whole blocks through the inverse cipher.
+struct Backward<'a> {
+    mode: CipherMode,
+    iv: &'a mut Iv,
+    data: &'a mut [u8],
+}
+
+impl BlockSizeUser for Backward<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherDecClosure for Backward<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherDecBackend<BlockSize = U16>>(self, cipher: &B) {
+        let (blocks, _) = self.data.as_chunks_mut();
+        for chunk in blocks {
+            let ciphertext: Iv = *chunk;
+            let mut block = Block::from(ciphertext);
+            cipher.decrypt_block_inplace(&mut block);
+            *chunk = block.into();
+            if self.mode == CipherMode::Cbc {
+                xor(chunk, self.iv);
+                *self.iv = ciphertext;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn encrypted<B: BlockCipherEncBackend<BlockSize = U16>>(cipher: &B, block: Iv) -> Iv {
+    let mut block = Block::from(block);
+    cipher.encrypt_block_inplace(&mut block);
     block.into()
 }
 
-fn decrypted<C>(cipher: &C, block: &Iv) -> Iv
-where
-    C: BlockCipherDecrypt<BlockSize = U16>,
-{
-    let mut block = Block::from(*block);
-    cipher.decrypt_block(&mut block);
-    block.into()
-}
-
-fn xor(data: &mut [u8], mask: &Iv) {
+#[inline(always)]
+fn xor(data: &mut Iv, mask: &Iv) {
     data.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
 }
 
 // A partial last block of CFB continues, if anybody tries, as if it were followed by zeros.
+#[inline(always)]
 fn padded(chunk: &[u8]) -> Iv {
     let mut block = [0; BLOCK_SIZE];
     block.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);

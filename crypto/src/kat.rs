@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Known-answer tests, small enough to run all of them when a TPM is told to test itself (Part 1, "Self-Test").
+
+mod answers;
+
+use crate::drbg::HmacDrbg;
+use crate::{
+    CipherMode, Crypto, CryptoError, Direction, EccCurve, EccPoint, EccPrivate, EccSignature, EntropyError, HashAlg,
+    Rng, kdfa, kdfe,
+};
+use answers::Ecdsa;
+
+/// What a known-answer test covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KnownAnswer {
+    /// One hash algorithm.
+    Hash(HashAlg),
+    /// HMAC with SHA-256 and SHA-384.
+    Hmac,
+    /// KDFa and KDFe.
+    Kdf,
+    /// AES in one mode, both directions, and the IV that it leaves.
+    Aes(CipherMode),
+    /// Point multiplication on one curve, as key agreement does it.
+    Ecdh(EccCurve),
+    /// ECDSA signing and verification on one curve.
+    Ecdsa(EccCurve),
+    /// The raw RSA operations with a key of 2048 bits.
+    Rsa,
+    /// HMAC_DRBG.
+    Drbg,
+}
+
+impl KnownAnswer {
+    /// Every test, the base of the others first.
+    pub const ALL: [Self; 22] = [
+        Self::Hash(HashAlg::Sha1),
+        Self::Hash(HashAlg::Sha256),
+        Self::Hash(HashAlg::Sha384),
+        Self::Hash(HashAlg::Sha512),
+        Self::Hash(HashAlg::Sha3_256),
+        Self::Hash(HashAlg::Sha3_384),
+        Self::Hash(HashAlg::Sha3_512),
+        Self::Hmac,
+        Self::Kdf,
+        Self::Drbg,
+        Self::Aes(CipherMode::Cfb),
+        Self::Aes(CipherMode::Ctr),
+        Self::Aes(CipherMode::Ofb),
+        Self::Aes(CipherMode::Cbc),
+        Self::Aes(CipherMode::Ecb),
+        Self::Ecdh(EccCurve::P256),
+        Self::Ecdh(EccCurve::P384),
+        Self::Ecdh(EccCurve::P521),
+        Self::Ecdsa(EccCurve::P256),
+        Self::Ecdsa(EccCurve::P384),
+        Self::Ecdsa(EccCurve::P521),
+        Self::Rsa,
+    ];
+}
+
+/// Runs one test.
+///
+/// # Errors
+/// [`CryptoError::SelfTest`] when the answer is another one, or the error of the operation that refused.
+pub fn run<C: Crypto>(test: KnownAnswer) -> Result<(), CryptoError> {
+    match test {
+        KnownAnswer::Hash(alg) => hash::<C>(alg),
+        KnownAnswer::Hmac => hmac::<C>(),
+        KnownAnswer::Kdf => kdf::<C>(),
+        KnownAnswer::Aes(mode) => aes::<C>(mode),
+        KnownAnswer::Ecdh(curve) => ecdh::<C>(curve),
+        KnownAnswer::Ecdsa(curve) => ecdsa::<C>(curve),
+        KnownAnswer::Rsa => rsa::<C>(),
+        KnownAnswer::Drbg => drbg::<C>(),
+    }
+}
+
+fn expect(actual: &[u8], known: &[u8]) -> Result<(), CryptoError> {
+    if actual == known { Ok(()) } else { Err(CryptoError::SelfTest) }
+}
+
+fn hash<C: Crypto>(alg: HashAlg) -> Result<(), CryptoError> {
+    let known: &[u8] = match alg {
+        HashAlg::Sha1 => &answers::SHA1,
+        HashAlg::Sha256 => &answers::SHA256,
+        HashAlg::Sha384 => &answers::SHA384,
+        HashAlg::Sha512 => &answers::SHA512,
+        HashAlg::Sha3_256 => &answers::SHA3_256,
+        HashAlg::Sha3_384 => &answers::SHA3_384,
+        HashAlg::Sha3_512 => &answers::SHA3_512,
+    };
+    expect(C::hash(alg, &[b"a", b"bc"]).as_bytes(), known)
+}
+
+fn hmac<C: Crypto>() -> Result<(), CryptoError> {
+    let message: [&[u8]; 2] = [b"what do ya want ", b"for nothing?"];
+    expect(C::hmac(HashAlg::Sha256, b"Jefe", &message).as_bytes(), &answers::HMAC_SHA256)?;
+    expect(C::hmac(HashAlg::Sha384, b"Jefe", &message).as_bytes(), &answers::HMAC_SHA384)
+}
+
+fn kdf<C: Crypto>() -> Result<(), CryptoError> {
+    let mut out = [0; 16];
+    kdfa::<C>(HashAlg::Sha256, &answers::KDFA_KEY, b"STORAGE", b"name", b"", 128, &mut out)?;
+    expect(&out, &answers::KDFA_SHA256)?;
+
+    let mut out = [0; 32];
+    kdfe::<C>(HashAlg::Sha256, &answers::KDFA_KEY, b"IDENTITY", &[0x11; 32], &[0x22; 32], 256, &mut out)?;
+    expect(&out, &answers::KDFE_SHA256)
+}
+
+fn aes<C: Crypto>(mode: CipherMode) -> Result<(), CryptoError> {
+    let (iv, known) = match mode {
+        CipherMode::Cfb => {
+            aes_with::<C>(mode, &answers::AES_256_KEY, &answers::AES_IV, &answers::AES_256_CFB)?;
+            (&answers::AES_IV, &answers::AES_128_CFB)
+        }
+        CipherMode::Ctr => (&answers::AES_COUNTER, &answers::AES_128_CTR),
+        CipherMode::Ofb => (&answers::AES_IV, &answers::AES_128_OFB),
+        CipherMode::Cbc => (&answers::AES_IV, &answers::AES_128_CBC),
+        CipherMode::Ecb => (&answers::AES_IV, &answers::AES_128_ECB),
+    };
+    aes_with::<C>(mode, &answers::AES_128_KEY, iv, known)
+}
+
+// Block by block, so that the IV between the blocks is tested too.
+fn aes_with<C: Crypto>(mode: CipherMode, key: &[u8], iv: &[u8; 16], known: &[u8; 32]) -> Result<(), CryptoError> {
+    let mut data = answers::AES_PLAINTEXT;
+    for (direction, result) in [(Direction::Encrypt, known), (Direction::Decrypt, &answers::AES_PLAINTEXT)] {
+        let mut iv = *iv;
+        for block in data.chunks_mut(16) {
+            C::cipher(key, mode, direction, &mut iv, block)?;
+        }
+        expect(&data, result)?;
+    }
+    Ok(())
+}
+
+fn ecdsa_answer(curve: EccCurve) -> &'static Ecdsa {
+    match curve {
+        EccCurve::P256 => &answers::ECDSA_P256,
+        EccCurve::P384 => &answers::ECDSA_P384,
+        EccCurve::P521 => &answers::ECDSA_P521,
+    }
+}
+
+fn ecdh<C: Crypto>(curve: EccCurve) -> Result<(), CryptoError> {
+    let answer = ecdsa_answer(curve);
+    let private = EccPrivate::new(curve, answer.private)?;
+    let public = EccPoint::new(curve, answer.x, answer.y)?;
+    let base = EccPoint::new(curve, curve.parameters().gx, curve.parameters().gy)?;
+    if C::ecc_multiply(&private, &base)? == public { Ok(()) } else { Err(CryptoError::SelfTest) }
+}
+
+fn ecdsa<C: Crypto>(curve: EccCurve) -> Result<(), CryptoError> {
+    let answer = ecdsa_answer(curve);
+    let private = EccPrivate::new(curve, answer.private)?;
+    let known = EccSignature::new(curve, answer.r, answer.s)?;
+    if C::ecdsa_sign(&private, answer.digest, &mut Constant)? != known {
+        return Err(CryptoError::SelfTest);
+    }
+    C::ecdsa_verify(&EccPoint::new(curve, answer.x, answer.y)?, answer.digest, &known)
+}
+
+fn rsa<C: Crypto>() -> Result<(), CryptoError> {
+    let mut block = answers::RSA_MESSAGE;
+    let key = C::rsa_load(&answers::RSA_MODULUS, 65537, &answers::RSA_PRIME)?;
+    C::rsa_private(&key, &mut block, &mut Constant)?;
+    expect(&block, &answers::RSA_RESULT)?;
+    C::rsa_public(&answers::RSA_MODULUS, 65537, &mut block)?;
+    expect(&block, &answers::RSA_MESSAGE)
+}
+
+fn drbg<C: Crypto>() -> Result<(), CryptoError> {
+    let mut drbg = HmacDrbg::<C>::new(&answers::DRBG_ENTROPY, &answers::DRBG_NONCE, &[]);
+    drbg.reseed(&answers::DRBG_RESEED, &answers::DRBG_RESEED_INPUT);
+    let mut out = [0; 128];
+    drbg.generate(&answers::DRBG_FIRST_INPUT, &mut out)?;
+    drbg.generate(&answers::DRBG_SECOND_INPUT, &mut out)?;
+    expect(&out, &answers::DRBG_OUTPUT)
+}
+
+/// The randomness that makes a signature a known answer; never used outside these tests.
+struct Constant;
+
+impl Rng for Constant {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        out.fill(0x5a);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RustCrypto;
+
+    #[test]
+    fn every_known_answer_is_given() {
+        for test in KnownAnswer::ALL {
+            assert_eq!(run::<RustCrypto>(test), Ok(()), "{test:?}");
+        }
+    }
+
+    #[test]
+    fn a_difference_in_one_bit_is_a_failed_test() {
+        assert_eq!(expect(&[1, 2], &[1, 3]), Err(CryptoError::SelfTest));
+        assert_eq!(expect(&[1, 2], &[1]), Err(CryptoError::SelfTest));
+    }
+}
