@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The targets, one file for each crate that parses.
+
+mod logs;
+mod snp;
+mod svsm;
+
+use crate::Target;
+
+pub(crate) const ALL: &[Target] = &[
+    Target { name: "event_log", run: logs::event_log, seeds: logs::event_log_seeds },
+    Target { name: "ima_binary", run: logs::ima_binary, seeds: logs::ima_binary_seeds },
+    Target { name: "ima_ascii", run: logs::ima_ascii, seeds: logs::ima_ascii_seeds },
+    Target { name: "snp_report", run: snp::report, seeds: snp::report_seeds },
+    Target { name: "snp_cert_table", run: snp::cert_table, seeds: snp::cert_table_seeds },
+    Target { name: "snp_guest_message", run: snp::guest_message, seeds: snp::guest_message_seeds },
+    Target { name: "svsm_manifest", run: svsm::manifest, seeds: svsm::manifest_seeds },
+    Target { name: "svsm_request", run: svsm::request, seeds: svsm::request_seeds },
+];
