@@ -7,8 +7,10 @@
 //!    order, and where one begins in the page in which the one before ends, that page holds both.
 //! 2. Each page that the segments touch is launched in ascending order: as [`PageType::Normal`] if it holds a byte of
 //!    the file, the rest of it being zero; as [`PageType::Zero`] if it lies wholly beyond the file's bytes.
-//! 3. Then come one [`PageType::Secrets`] and one [`PageType::Cpuid`] page, right behind the last segment's page.
-//! 4. Last is the boot processor's VMSA: QEMU's reset state with SNP active and no CPUID signature, but CS based at 0
+//! 3. The firmware that VMPL 0 starts for the guest, where there is one, follows as [`PageType::Normal`] pages that end at
+//!    4 GiB, as a machine maps its flash.
+//! 4. Then come one [`PageType::Secrets`] and one [`PageType::Cpuid`] page, right behind the last segment's page.
+//! 5. Last is the boot processor's VMSA: QEMU's reset state with SNP active and no CPUID signature, but CS based at 0
 //!    and RIP at the entry point, at the address that KVM gives every VMSA.
 
 use std::collections::BTreeMap;
@@ -29,8 +31,11 @@ const PROGRAM_HEADER_BYTES: usize = 56;
 /// The most memory that the segments may span: 1 GiB.
 const MAX_SPAN: u64 = 1 << 30;
 
-/// The pages of an executable's launch.
-pub fn launch(file: &[u8]) -> Result<Launch, Error> {
+/// Where a firmware file ends in the guest's memory.
+const FIRMWARE_END: u64 = 1 << 32;
+
+/// The pages of an executable's launch, with the firmware that it starts for the guest.
+pub fn launch(file: &[u8], firmware: Option<&[u8]>) -> Result<Launch, Error> {
     check_header(file)?;
     let entry = u64_at(file, 0x18, "ELF header")?;
     let image = Image::load(file)?;
@@ -43,6 +48,15 @@ pub fn launch(file: &[u8]) -> Result<Launch, Error> {
             None => launch.add_zeros(PageType::Zero, *gpa, 1)?,
         }
         next = gpa.saturating_add(PAGE_SIZE as u64);
+    }
+    if let Some(firmware) = firmware {
+        let size = firmware.len().next_multiple_of(PAGE_SIZE) as u64;
+        let start = FIRMWARE_END.checked_sub(size).filter(|start| *start >= next);
+        let start = start.ok_or_else(|| Error::Invalid {
+            what: "firmware",
+            detail: format!("{size} bytes below 4 GiB overlap the executable, which ends at {next:#x}"),
+        })?;
+        launch.add_bytes(PageType::Normal, start, firmware)?;
     }
     launch.add_zeros(PageType::Secrets, next, 1)?;
     launch.add_zeros(PageType::Cpuid, next.saturating_add(PAGE_SIZE as u64), 1)?;
@@ -176,6 +190,10 @@ fn segment<'a>(file: &'a [u8], header: &[u8]) -> Result<Option<Segment<'a>>, Err
 mod tests {
     use super::*;
 
+    fn launch(file: &[u8]) -> Result<Launch, Error> {
+        super::launch(file, None)
+    }
+
     /// An ELF file with these segments: address, bytes, size in memory.
     fn elf(entry: u64, segments: &[(u64, &[u8], u64)]) -> Vec<u8> {
         let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1];
@@ -239,6 +257,28 @@ mod tests {
             changed[byte] ^= 1;
             assert_ne!(launch(&changed).unwrap().digest(), digest);
         }
+    }
+
+    #[test]
+    fn the_firmware_ends_at_4_gib_and_comes_before_the_secrets() {
+        let file = elf(0x1000, &[(0x1000, &[7; 16], 16)]);
+        let launch = super::launch(&file, Some(&[1; PAGE_SIZE + 1])).unwrap();
+        assert_eq!(
+            kinds(&launch)[..4],
+            [
+                (PageType::Normal, 0x1000),
+                (PageType::Normal, 0xffff_e000),
+                (PageType::Normal, 0xffff_f000),
+                (PageType::Secrets, 0x2000),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_firmware_that_would_overlap_the_executable_is_refused() {
+        let file = elf(0x1000, &[(0xffff_f000, &[7; 16], 16)]);
+        let refused = super::launch(&file, Some(&[1; 2 * PAGE_SIZE]));
+        assert!(matches!(refused, Err(Error::Invalid { what: "firmware", .. })), "{refused:?}");
     }
 
     #[test]
