@@ -4,6 +4,20 @@
 //! [`Crypto`] is what a TPM needs, operation by operation; [`RustCrypto`] implements it. Whatever can be said above
 //! that trait (HMAC, KDFa, paddings, the DRBG) is written once, generic over it. Nothing here knows a TPM or a TEE.
 //!
+//! ```
+//! use evtpm_crypto::drbg::HmacDrbg;
+//! use evtpm_crypto::{Crypto, EccCurve, EccPrivate, HashAlg, RustCrypto};
+//!
+//! # fn main() -> Result<(), evtpm_crypto::CryptoError> {
+//! let mut rng = HmacDrbg::<RustCrypto>::new(b"384 bits of entropy and nonce", &[], b"example");
+//! let key = EccPrivate::generate(EccCurve::P256, &mut rng)?;
+//! let digest = RustCrypto::hash(HashAlg::Sha256, &[b"signed in ", b"two parts"]);
+//! let signature = RustCrypto::ecdsa_sign(&key, digest.as_bytes(), &mut rng)?;
+//! RustCrypto::ecdsa_verify(&RustCrypto::ecc_public(&key)?, digest.as_bytes(), &signature)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Documents: FIPS 180-4, FIPS 202, FIPS 198-1, FIPS 197, FIPS 186-5, SP 800-38A, SP 800-38D, SP 800-56A r3,
 //! SP 800-90A r1, SP 800-90B, SP 800-108 r1, RFC 6979, and TPM 2.0 Library Part 1 v1.85 for KDFa, KDFe and XOR.
 #![no_std]
@@ -25,9 +39,12 @@ pub mod entropy;
 mod error;
 mod hash;
 mod hmac;
+pub mod kat;
 mod kdf;
+pub mod padding;
 mod provider;
 mod rng;
+pub mod rsa;
 mod rust_crypto;
 
 pub use cipher::{BLOCK_SIZE, CipherMode, Direction};

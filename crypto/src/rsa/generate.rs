@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! RSA key generation (FIPS 186-5, "Generation of Random Primes that are Probably Prime", in steps of bounded work.
+//!
+//! The clause draws each candidate anew. Here each draw is the start of a window of 4096 odd numbers, of which a sieve
+//! leaves those without small factors; they are tried in order. Bounds, tests and numbers of rounds are the clause's.
+//! The same random bytes give the same key: a TPM derives primary keys from its seed with this.
+
+use super::miller_rabin::PrimalityTest;
+use super::private::{PrivateKey, RsaPrivate, draw, private_exponent};
+use super::sieve::Window;
+use super::words::{add, add_word, equal, less, mask, select, small, subtract};
+use crate::{CryptoError, Rng};
+use core::fmt;
+use zeroize::Zeroize;
+
+/// Draws per prime. Each gives a window that is in range with probability 0.58 and then holds a prime with
+/// probability 0.94 or more: this many failures are a broken generator.
+const MAX_DRAWS: u32 = 128;
+
+/// The highest word of √2 2^(n-1), rounded up: what is above it is "p ≥ √2 (2^(nlen/2 - 1))".
+const MIN_HIGHEST_WORD: u64 = 0xb504_f333_f9de_6485;
+
+/// Generates one key, a bounded step at a time: one sieved window or one modular power.
+pub struct KeyGenerator {
+    search: Search,
+}
+
+enum Search {
+    Rsa1024(KeySearch<8, 16>),
+    Rsa2048(KeySearch<16, 32>),
+    Rsa3072(KeySearch<24, 48>),
+    Rsa4096(KeySearch<32, 64>),
+}
+
+impl KeyGenerator {
+    /// Prepares the generation of a key.
+    ///
+    /// # Errors
+    /// [`CryptoError::RsaKeySize`] unless there are 1024, 2048, 3072 or 4096 bits, [`CryptoError::RsaExponent`]
+    /// unless the exponent is odd and above 2^16 (FIPS 186-5, "The RSA Digital Signature Algorithm", criteria for e).
+    pub const fn new(bits: usize, exponent: u32) -> Result<Self, CryptoError> {
+        if exponent <= 1 << 16 || exponent & 1 == 0 {
+            return Err(CryptoError::RsaExponent { exponent });
+        }
+        let search = match bits {
+            1024 => Search::Rsa1024(KeySearch::new(exponent)),
+            2048 => Search::Rsa2048(KeySearch::new(exponent)),
+            3072 => Search::Rsa3072(KeySearch::new(exponent)),
+            4096 => Search::Rsa4096(KeySearch::new(exponent)),
+            _ => return Err(CryptoError::RsaKeySize { bits }),
+        };
+        Ok(Self { search })
+    }
+
+    /// Does one step, and returns the key if it was the last one. The generator begins another key after that.
+    ///
+    /// # Errors
+    /// [`CryptoError::Entropy`], or [`CryptoError::RsaNoPrime`] and [`CryptoError::RsaFault`], which no working
+    /// generator of random bytes on a working processor can bring about.
+    pub fn step(&mut self, rng: &mut dyn Rng) -> Result<Option<RsaPrivate>, CryptoError> {
+        Ok(match &mut self.search {
+            Search::Rsa1024(search) => search.step(rng)?.map(RsaPrivate::from),
+            Search::Rsa2048(search) => search.step(rng)?.map(RsaPrivate::from),
+            Search::Rsa3072(search) => search.step(rng)?.map(RsaPrivate::from),
+            Search::Rsa4096(search) => search.step(rng)?.map(RsaPrivate::from),
+        })
+    }
+}
+
+impl fmt::Debug for KeyGenerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyGenerator").finish_non_exhaustive()
+    }
+}
+
+impl RsaPrivate {
+    /// Generates a key with all steps at once.
+    ///
+    /// # Errors
+    /// Those of [`KeyGenerator::new`] and [`KeyGenerator::step`].
+    pub fn generate(bits: usize, exponent: u32, rng: &mut dyn Rng) -> Result<Self, CryptoError> {
+        let mut generator = KeyGenerator::new(bits, exponent)?;
+        loop {
+            if let Some(key) = generator.step(rng)? {
+                return Ok(key);
+            }
+        }
+    }
+}
+
+/// What the next step does.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Draws and sieves a window.
+    Draw,
+    /// Tries the next number of the window with the base two.
+    Try,
+    /// Tests the candidate with a random base, this many more times.
+    Test(u32),
+    /// Makes a key of the two primes.
+    Join,
+}
+
+/// The search for a key whose primes have `H` words.
+struct KeySearch<const H: usize, const F: usize> {
+    exponent: u32,
+    stage: Stage,
+    draws: u32,
+    start: [u64; H],
+    window: Window,
+    candidate: [u64; H],
+    /// The prime p once it is found, until then zero.
+    first: [u64; H],
+}
+
+impl<const H: usize, const F: usize> Drop for KeySearch<H, F> {
+    fn drop(&mut self) {
+        self.start.zeroize();
+        self.window.zeroize();
+        self.candidate.zeroize();
+        self.first.zeroize();
+    }
+}
+
+impl<const H: usize, const F: usize> KeySearch<H, F> {
+    /// Rounds per prime (FIPS 186-5, table "Minimum number of rounds of Miller-Rabin testing when generating primes
+    /// for use in RSA Digital Signatures": 5 for 1024 bits, 4 for 1536 and 2048; 5 for 512 as its predecessor has it).
+    const ROUNDS: u32 = if H <= 16 { 5 } else { 4 };
+
+    const fn new(exponent: u32) -> Self {
+        Self {
+            exponent,
+            stage: Stage::Draw,
+            draws: 0,
+            start: [0; H],
+            window: Window::EXHAUSTED,
+            candidate: [0; H],
+            first: [0; H],
+        }
+    }
+
+    fn step(&mut self, rng: &mut dyn Rng) -> Result<Option<PrivateKey<H, F>>, CryptoError> {
+        match self.stage {
+            Stage::Draw => self.draw(rng)?,
+            Stage::Try => self.try_next(),
+            Stage::Test(rounds) => self.test(rounds, rng)?,
+            Stage::Join => return self.join(rng),
+        }
+        Ok(None)
+    }
+
+    /// Draws the start of a window and sieves it.
+    fn draw(&mut self, rng: &mut dyn Rng) -> Result<(), CryptoError> {
+        self.count_draw()?;
+        self.start = draw(rng)?;
+        // The lower half of the range is never right: not drawing it saves half of the draws.
+        let Some(highest) = self.start.last_mut() else { return Ok(()) };
+        *highest |= 1 << 63;
+        // "If p < √2 (2^(nlen/2 - 1)), then go to step 4.2."
+        if *highest < MIN_HIGHEST_WORD {
+            return Ok(());
+        }
+        if let Some(lowest) = self.start.first_mut() {
+            *lowest |= 1;
+        }
+        self.window.sieve(&self.start);
+        self.stage = Stage::Try;
+        Ok(())
+    }
+
+    fn count_draw(&mut self) -> Result<(), CryptoError> {
+        self.draws = self.draws.wrapping_add(1);
+        if self.draws > MAX_DRAWS { Err(CryptoError::RsaNoPrime) } else { Ok(()) }
+    }
+
+    /// Takes the next number of the window, and looks at it more closely if it may be a prime that is wanted.
+    fn try_next(&mut self) {
+        let Some(distance) = self.window.next_distance() else {
+            self.stage = Stage::Draw;
+            return;
+        };
+        let (candidate, overflow) = add_word(&self.start, distance);
+        if overflow {
+            self.stage = Stage::Draw;
+            return;
+        }
+        self.candidate = candidate;
+        let passes = PrimalityTest::new(candidate).is_some_and(|test| test.base_two());
+        // "gcd(p - 1, e) = 1", and for the second prime "|p - q| > 2^(nlen/2 - 100)".
+        if passes && private_exponent(&candidate, self.exponent).is_some() && self.is_far_from_first() {
+            self.stage = Stage::Test(Self::ROUNDS);
+        }
+    }
+
+    /// Tells whether the candidate differs from the first prime within their highest 100 bits; without one it does.
+    fn is_far_from_first(&self) -> bool {
+        let (difference, negative) = subtract(&self.candidate, &self.first);
+        let (negated, _) = subtract(&[0; H], &difference);
+        let distance = select(mask(negative), &negated, &difference);
+        // 2^(64 H - 100) is a bit of the second highest word.
+        let mut bound = [0; H];
+        if let Some(word) = bound.iter_mut().rev().nth(1) {
+            *word = 1 << 28;
+        }
+        less(&bound, &distance)
+    }
+
+    /// Does one round with a random base.
+    fn test(&mut self, rounds: u32, rng: &mut dyn Rng) -> Result<(), CryptoError> {
+        let Some(test) = PrimalityTest::new(self.candidate) else {
+            self.stage = Stage::Try;
+            return Ok(());
+        };
+        let base = draw(rng)?;
+        // "If ((b ≤ 1) or (b ≥ w - 1)), then go to step 4.1."
+        if !test.accepts(&base) {
+            return self.count_draw();
+        }
+        self.stage = match (test.round(&base), rounds.saturating_sub(1)) {
+            (false, _) => Stage::Try,
+            (true, 0) => self.keep_prime(),
+            (true, left) => Stage::Test(left),
+        };
+        Ok(())
+    }
+
+    /// Takes note of a prime.
+    fn keep_prime(&mut self) -> Stage {
+        self.draws = 0;
+        if equal(&self.first, &[0; H]) {
+            self.first = self.candidate;
+            return Stage::Draw;
+        }
+        Stage::Join
+    }
+
+    /// Makes the key, and lets it sign once: a pairwise consistency test.
+    fn join(&mut self, rng: &mut dyn Rng) -> Result<Option<PrivateKey<H, F>>, CryptoError> {
+        self.stage = Stage::Draw;
+        if !private_exponent_is_large(&self.first, &self.candidate, self.exponent) {
+            return Ok(None);
+        }
+        let key = PrivateKey::from_primes(&self.first, &self.candidate, self.exponent)?;
+        self.first.zeroize();
+        self.candidate.zeroize();
+        key.check_pair(rng)?;
+        Ok(Some(key))
+    }
+}
+
+/// Tells whether the private exponent is certainly above 2^(nlen/2).
+///
+/// It is the only number below lcm(p-1, q-1) with the known remainders modulo p-1 and q-1. One of at most 2^(nlen/2)
+/// is below 2(p-1) and 2(q-1), as p and q are at least √2 2^(nlen/2-1): it is either remainder, or that plus one
+/// modulus, on both sides.
+fn private_exponent_is_large<const H: usize>(p: &[u64; H], q: &[u64; H], exponent: u32) -> bool {
+    let both = |prime: &[u64; H]| -> Option<[([u64; H], bool); 2]> {
+        let remainder = private_exponent(prime, exponent)?;
+        let (order, _) = subtract(prime, &small(1));
+        Some([(remainder, false), add(&remainder, &order)])
+    };
+    let (Some(p_side), Some(q_side)) = (both(p), both(q)) else { return false };
+    p_side.iter().all(|(p_value, p_carry)| {
+        q_side.iter().all(|(q_value, q_carry)| p_carry != q_carry || !equal(p_value, q_value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_private_exponent_is_recognised() {
+        // With p = 11, q = 23 and e = 13: lcm(10, 22) = 110, d = 17. Neither remainder is equal, but 7 + 10 = 17.
+        assert!(!private_exponent_is_large(&[11], &[23], 13));
+        // e = 3: d = 37, more than 2 * 10.
+        assert!(private_exponent_is_large(&[11], &[23], 3));
+    }
+}

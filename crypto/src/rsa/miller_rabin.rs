@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The Miller-Rabin probabilistic primality test (FIPS 186-5, clause of that name).
+
+use super::montgomery::Modulus;
+use super::words::{equal, less, low_word, shift_right, small, subtract};
+use zeroize::Zeroize;
+
+/// A candidate with what each round needs of it.
+pub(super) struct PrimalityTest<const L: usize> {
+    modulus: Modulus<L>,
+    /// w - 1.
+    order: [u64; L],
+    /// How often two divides w - 1.
+    twos: u32,
+    /// The odd part of w - 1.
+    odd: [u64; L],
+}
+
+impl<const L: usize> Drop for PrimalityTest<L> {
+    fn drop(&mut self) {
+        self.modulus.zeroize();
+        self.order.zeroize();
+        self.odd.zeroize();
+    }
+}
+
+impl<const L: usize> PrimalityTest<L> {
+    /// Prepares a candidate; `None` if it is even, or one above a multiple of 2^64, which the search does not miss.
+    pub(super) fn new(candidate: [u64; L]) -> Option<Self> {
+        let modulus = Modulus::new(candidate)?;
+        let (order, _) = subtract(&candidate, &small(1));
+        let twos = low_word(&order).trailing_zeros();
+        if twos >= 64 {
+            return None;
+        }
+        Some(Self { modulus, order, twos, odd: shift_right(&order, twos) })
+    }
+
+    /// Tells whether a number may be a base: "1 < b < w - 1".
+    pub(super) fn accepts(&self, base: &[u64; L]) -> bool {
+        less(&small(1), base) && less(base, &self.order)
+    }
+
+    /// Does one round with the given base; `false` proves the candidate composite.
+    pub(super) fn round(&self, base: &[u64; L]) -> bool {
+        self.ends_well(self.modulus.power(&self.modulus.enter(base), &self.odd))
+    }
+
+    /// Does one round with the base two, which costs a fifth less than another.
+    pub(super) fn base_two(&self) -> bool {
+        self.ends_well(self.modulus.power_of_two(&self.odd))
+    }
+
+    /// Tells whether squaring the power leads to one only over minus one.
+    fn ends_well(&self, mut power: [u64; L]) -> bool {
+        let one = self.modulus.one();
+        let minus_one = self.modulus.subtract(&[0; L], one);
+        if equal(&power, one) || equal(&power, &minus_one) {
+            return true;
+        }
+        for _ in 1..self.twos {
+            power = self.modulus.square(&power);
+            if equal(&power, &minus_one) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(value: u64) -> PrimalityTest<8> {
+        PrimalityTest::new(small(value)).unwrap()
+    }
+
+    #[test]
+    fn primes_pass_with_every_base() {
+        for prime in [5, 7, 13, 97, 257, 65_537, 0xffff_ffff_ffff_ffc5] {
+            assert!(test(prime).base_two(), "{prime}");
+            for base in [2, 3, 5, 7, 11, 13].into_iter().filter(|base| base + 1 < prime) {
+                assert!(test(prime).accepts(&small(base)), "{base} {prime}");
+                assert!(test(prime).round(&small(base)), "{base} {prime}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_strong_pseudoprime_to_base_two_fails_with_base_three() {
+        for pseudoprime in [2047, 3277, 4033, 4681, 8321] {
+            assert!(test(pseudoprime).base_two(), "{pseudoprime}");
+            assert!(!test(pseudoprime).round(&small(3)), "{pseudoprime}");
+        }
+    }
+
+    #[test]
+    fn composites_fail() {
+        for composite in [9, 15, 561, 1105, 0xffff_ffff_ffff_fffb] {
+            assert!(!test(composite).base_two(), "{composite}");
+        }
+    }
+
+    #[test]
+    fn bases_of_one_and_from_minus_one_are_refused() {
+        for base in [0, 1, 96, 97, 98] {
+            assert!(!test(97).accepts(&small(base)), "{base}");
+        }
+        assert!(test(97).accepts(&small(95)));
+    }
+}

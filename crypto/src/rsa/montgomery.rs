@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Montgomery arithmetic over whole blocks of eight words (P. Montgomery 1985; the "coarsely integrated" order of
+//! Koç, Acar and Kaliski 1996 with a block in the place of a word).
+//!
+//! A row of eight multiplications is what the compiler keeps in registers: two small kernels serve every key size and
+//! their code is one kilobyte. Everything here is in constant time except what says otherwise in its name.
+
+use super::words::{
+    add, add_carry, bit_length, invert_word, less, low_word, mask, multiply_add, select, small, split, subtract,
+};
+use core::hint::black_box;
+use zeroize::Zeroize;
+
+const BLOCK: usize = 8;
+type Block = [u64; BLOCK];
+
+/// Bits of the exponent that one multiplication handles.
+const WINDOW: usize = 5;
+
+/// An odd modulus with what Montgomery reduction needs; `L` is a multiple of eight, R is 2^(64 L).
+#[derive(Clone)]
+pub(super) struct Modulus<const L: usize> {
+    value: [u64; L],
+    /// -value^-1 mod 2^64.
+    factor: u64,
+    /// R mod value: one in Montgomery form.
+    one: [u64; L],
+    /// R^2 mod value: brings a number into Montgomery form.
+    square: [u64; L],
+}
+
+impl<const L: usize> Zeroize for Modulus<L> {
+    fn zeroize(&mut self) {
+        self.value.zeroize();
+        self.factor.zeroize();
+        self.one.zeroize();
+        self.square.zeroize();
+    }
+}
+
+impl<const L: usize> Modulus<L> {
+    /// Prepares a modulus; `None` if it is even or one. Its bit length may show in the run time, nothing else does.
+    pub(super) fn new(value: [u64; L]) -> Option<Self> {
+        const { assert!(L.is_multiple_of(BLOCK) && L > 0) };
+        let bits = bit_length(&value);
+        if low_word(&value) & 1 == 0 || bits < 2 {
+            return None;
+        }
+        let factor = invert_word(low_word(&value)).wrapping_neg();
+        let mut modulus = Self { value, factor, one: [0; L], square: [0; L] };
+
+        // R mod value: from the highest power of two below the value, by doubling.
+        let highest = bits.wrapping_sub(1);
+        let mut power = [0; L];
+        if let (Some(power), Some(value)) = (power.get_mut(highest >> 6), value.get(highest >> 6)) {
+            *power = 1u64.wrapping_shl(value.checked_ilog2().unwrap_or(0));
+        }
+        for _ in highest..L.wrapping_mul(64) {
+            power = modulus.double(&power);
+        }
+        modulus.one = power;
+
+        // R 2^L by L doublings; squaring six times makes of it R 2^(64 L).
+        for _ in 0..L {
+            power = modulus.double(&power);
+        }
+        modulus.square = (0..6).fold(power, |power, _| modulus.square(&power));
+        Some(modulus)
+    }
+
+    /// Returns the modulus itself.
+    pub(super) const fn value(&self) -> &[u64; L] {
+        &self.value
+    }
+
+    /// Returns -value^-1 mod 2^64.
+    pub(super) const fn factor(&self) -> u64 {
+        self.factor
+    }
+
+    /// Returns one in Montgomery form.
+    pub(super) const fn one(&self) -> &[u64; L] {
+        &self.one
+    }
+
+    /// Computes `a * b / R`; one factor must be below the modulus, the other only below R.
+    #[inline(never)]
+    pub(super) fn multiply(&self, a: &[u64; L], b: &[u64; L]) -> [u64; L] {
+        let mut sum = [0; L];
+        let mut overflow = 0;
+        for digit in b.as_chunks().0 {
+            let mut top = [0; BLOCK];
+            for (sum, a) in sum.as_chunks_mut().0.iter_mut().zip(a.as_chunks().0) {
+                multiply_block(sum, &mut top, a, digit);
+            }
+            let carry = add_block(&mut top, &small(overflow));
+            overflow = carry.wrapping_add(self.reduce_row(&mut sum, &top));
+        }
+        self.subtract_once(&sum, overflow)
+    }
+
+    /// Computes `a * a / R` for `a` below the modulus, with little more than half the products outside reduction.
+    #[inline(never)]
+    pub(super) fn square(&self, a: &[u64; L]) -> [u64; L] {
+        // Row i is a_i times a_i, 2 a_(i+1), 2 a_(i+2), …: each product of different blocks comes once, doubled.
+        let mut doubled = *a;
+        let mut pushed_out = 0;
+        for word in &mut doubled {
+            let high = *word >> 63;
+            *word = (*word << 1) | pushed_out;
+            pushed_out = high;
+        }
+        let pushed_out = mask(pushed_out != 0);
+
+        let mut sum = [0; L];
+        let mut overflow = 0;
+        let mut later: &[Block] = doubled.as_chunks().0;
+        for (index, digit) in a.as_chunks().0.iter().enumerate() {
+            let mut top = [0; BLOCK];
+            let mut sums = sum.as_chunks_mut().0.iter_mut().skip(index);
+            if let Some(sum) = sums.next() {
+                multiply_block(sum, &mut top, digit, digit);
+            }
+            let mut pushed = [0; BLOCK];
+            later = later.split_first().map_or(&[], |(_, later)| later);
+            if let Some((&[lowest, b, c, d, e, f, g, h], rest)) = later.split_first() {
+                // The lowest bit of the next block came from this one, whose own square counts it.
+                let next = [lowest & !1, b, c, d, e, f, g, h];
+                for (sum, block) in sums.zip(core::iter::once(&next).chain(rest)) {
+                    multiply_block(sum, &mut top, block, digit);
+                }
+                pushed = digit.map(|word| word & pushed_out);
+            }
+            let carry = add_block(&mut top, &small(overflow)).wrapping_add(add_block(&mut top, &pushed));
+            overflow = carry.wrapping_add(self.reduce_row(&mut sum, &top));
+        }
+        self.subtract_once(&sum, overflow)
+    }
+
+    /// Adds the multiple of the modulus that clears the lowest block, drops that block, puts `top` above the others,
+    /// and returns what overflows.
+    #[inline(always)]
+    fn reduce_row(&self, sum: &mut [u64; L], top: &Block) -> u64 {
+        let ([lowest, sums @ ..], [modulus, moduli @ ..]) = (sum.as_chunks_mut().0, self.value.as_chunks().0) else {
+            return 0;
+        };
+        let (mut digits, mut high) = ([0; BLOCK], [0; BLOCK]);
+        clear_block(lowest, &mut digits, &mut high, modulus, self.factor);
+        let mut below = lowest;
+        for (sum, modulus) in sums.iter_mut().zip(moduli) {
+            multiply_block_to(below, sum, &mut high, modulus, &digits);
+            below = sum;
+        }
+        *below = *top;
+        add_block(below, &high)
+    }
+
+    /// Brings a number below twice the modulus under it.
+    #[inline(always)]
+    fn subtract_once(&self, number: &[u64; L], overflow: u64) -> [u64; L] {
+        let (difference, borrow) = subtract(number, &self.value);
+        select(mask(borrow & (overflow == 0)), number, &difference)
+    }
+
+    /// Adds two numbers below the modulus.
+    pub(super) fn add(&self, a: &[u64; L], b: &[u64; L]) -> [u64; L] {
+        let (sum, carry) = add(a, b);
+        self.subtract_once(&sum, u64::from(carry))
+    }
+
+    /// Subtracts two numbers below the modulus.
+    pub(super) fn subtract(&self, a: &[u64; L], b: &[u64; L]) -> [u64; L] {
+        let (difference, borrow) = subtract(a, b);
+        let (wrapped, _) = add(&difference, &self.value);
+        select(mask(borrow), &wrapped, &difference)
+    }
+
+    /// Doubles a number below the modulus.
+    pub(super) fn double(&self, a: &[u64; L]) -> [u64; L] {
+        self.add(a, a)
+    }
+
+    /// Tells whether a number is below the modulus.
+    pub(super) fn contains(&self, a: &[u64; L]) -> bool {
+        less(a, &self.value)
+    }
+
+    /// Brings any number of `L` words into Montgomery form.
+    pub(super) fn enter(&self, a: &[u64; L]) -> [u64; L] {
+        self.multiply(a, &self.square)
+    }
+
+    /// Brings a number of twice `L` words into Montgomery form.
+    pub(super) fn enter_wide(&self, low: &[u64; L], high: &[u64; L]) -> [u64; L] {
+        self.add(&self.enter(&self.enter(high)), &self.enter(low))
+    }
+
+    /// Brings a number back from Montgomery form.
+    pub(super) fn leave(&self, a: &[u64; L]) -> [u64; L] {
+        self.multiply(a, &small(1))
+    }
+
+    /// Raises a plain number below the modulus to an odd exponent; the run time depends on the exponent alone.
+    pub(super) fn power_public(&self, base: &[u64; L], exponent: u32) -> [u64; L] {
+        let entered = self.enter(base);
+        let mut power = entered;
+        // The lowest bit of the odd exponent is left for the multiplication that leaves Montgomery form.
+        for bit in (1..exponent.checked_ilog2().unwrap_or(0)).rev() {
+            power = self.square(&power);
+            if exponent.wrapping_shr(bit) & 1 == 1 {
+                power = self.multiply(&power, &entered);
+            }
+        }
+        if exponent < 3 { *base } else { self.multiply(&self.square(&power), base) }
+    }
+
+    /// Raises a number in Montgomery form to a secret exponent of `L` words.
+    #[inline(never)]
+    pub(super) fn power(&self, base: &[u64; L], exponent: &[u64; L]) -> [u64; L] {
+        let mut table = [[0; L]; 1 << WINDOW];
+        let mut entry = self.one;
+        for slot in &mut table {
+            *slot = entry;
+            entry = self.multiply(&entry, base);
+        }
+        let bits = L.wrapping_mul(64);
+        let mut digits = (0..bits.div_ceil(WINDOW)).rev().map(|window| bits_at(exponent, window.wrapping_mul(WINDOW)));
+        let mut power = digits.next().map_or(self.one, |digit| look_up(&table, digit));
+        for digit in digits {
+            for _ in 0..WINDOW {
+                power = self.square(&power);
+            }
+            power = self.multiply(&power, &look_up(&table, digit));
+        }
+        table.zeroize();
+        power
+    }
+
+    /// Raises two to a secret exponent of `L` words; the result is in Montgomery form.
+    pub(super) fn power_of_two(&self, exponent: &[u64; L]) -> [u64; L] {
+        let mut power = self.one;
+        for word in exponent.iter().rev() {
+            for bit in (0..64).rev() {
+                power = self.square(&power);
+                power = select(mask(word.wrapping_shr(bit) & 1 == 1), &self.double(&power), &power);
+            }
+        }
+        power
+    }
+}
+
+/// Returns the window of the exponent that begins at a bit.
+#[inline(always)]
+fn bits_at<const L: usize>(exponent: &[u64; L], start: usize) -> u64 {
+    let index = start >> 6;
+    let low = exponent.get(index).copied().unwrap_or(0);
+    let high = exponent.get(index.wrapping_add(1)).copied().unwrap_or(0);
+    let (window, _) = split((u128::from(high) << 64 | u128::from(low)) >> (start & 63));
+    window & ((1 << WINDOW) - 1)
+}
+
+/// Reads one entry of a table by reading all of them.
+#[inline(always)]
+fn look_up<const L: usize>(table: &[[u64; L]; 1 << WINDOW], digit: u64) -> [u64; L] {
+    let digit = black_box(digit);
+    let mut found = [0; L];
+    for (index, entry) in (0u64..).zip(table) {
+        // All ones exactly for a difference of zero.
+        let chosen = 0u64.wrapping_sub((index ^ digit).wrapping_sub(1) >> 63);
+        for (word, entry) in found.iter_mut().zip(entry) {
+            *word |= entry & chosen;
+        }
+    }
+    found
+}
+
+/// Computes `low + high + a * b`; its lower half goes to `low`, its upper half to `high`.
+#[inline(never)]
+fn multiply_block(low: &mut Block, high: &mut Block, a: &Block, b: &Block) {
+    let mut row = *low;
+    for ((low, high), b) in low.iter_mut().zip(high.iter()).zip(b) {
+        *low = multiply_row(&mut row, a, *b, *high);
+    }
+    *high = row;
+}
+
+/// Computes `from + high + a * b`; its lower half goes to `to`, its upper half to `high`.
+#[inline(never)]
+fn multiply_block_to(to: &mut Block, from: &Block, high: &mut Block, a: &Block, b: &Block) {
+    let mut row = *from;
+    for ((low, high), b) in to.iter_mut().zip(high.iter()).zip(b) {
+        *low = multiply_row(&mut row, a, *b, *high);
+    }
+    *high = row;
+}
+
+/// Finds the digits whose product with `modulus` clears `low`, and the upper half of the sum.
+#[inline(never)]
+fn clear_block(low: &Block, digits: &mut Block, high: &mut Block, modulus: &Block, factor: u64) {
+    let mut row = *low;
+    for digit in digits {
+        let [lowest, ..] = row;
+        *digit = lowest.wrapping_mul(factor);
+        multiply_row(&mut row, modulus, *digit, 0);
+    }
+    *high = row;
+}
+
+/// Adds `a * b + carry` to the row, takes the lowest word out, and moves the others down by one.
+#[inline(always)]
+fn multiply_row(row: &mut Block, a: &Block, b: u64, carry: u64) -> u64 {
+    let ([first, rest @ ..], [a, others @ ..]) = (*row, a);
+    let (lowest, mut carry) = multiply_add(*a, b, first, carry);
+    let [moved @ .., last] = row;
+    for ((word, old), a) in moved.iter_mut().zip(rest).zip(others) {
+        (*word, carry) = multiply_add(*a, b, old, carry);
+    }
+    *last = carry;
+    lowest
+}
+
+/// Adds a block to another, and returns the carry.
+#[inline(always)]
+fn add_block(a: &mut Block, b: &Block) -> u64 {
+    let mut carry = 0;
+    for (a, b) in a.iter_mut().zip(b) {
+        (*a, carry) = add_carry(*a, *b, carry);
+    }
+    carry
+}
+
+/// Multiplies two numbers to one of twice the words.
+pub(super) fn multiply_wide<const L: usize>(a: &[u64; L], b: &[u64; L]) -> ([u64; L], [u64; L]) {
+    let (mut low, mut high) = ([0; L], [0; L]);
+    for (low, digit) in low.as_chunks_mut().0.iter_mut().zip(b.as_chunks().0) {
+        let mut top = [0; BLOCK];
+        for (sum, a) in high.as_chunks_mut().0.iter_mut().zip(a.as_chunks().0) {
+            multiply_block(sum, &mut top, a, digit);
+        }
+        // The lowest block is final; the others move down.
+        let mut above = top;
+        for sum in high.as_chunks_mut().0.iter_mut().rev() {
+            core::mem::swap(sum, &mut above);
+        }
+        *low = above;
+    }
+    (low, high)
+}
