@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Sharing a seed with the holder of an asymmetric key (Part 1, "Secret Sharing", "RSA Secret Sharing", "ECC Secret
+//! Sharing").
+use evtpm_crypto::padding::oaep;
+use evtpm_crypto::{Crypto, EccPrivate, Rng, kdfe};
+use evtpm_tpm_wire::{
+    MAX_RSA_KEY, Marshal, PublicBody, Secret, Supported, Tpm2bEccParameter, Tpm2bEncryptedSecret, TpmsEccPoint,
+    TpmtPublic, from_bytes,
+};
+use zeroize::Zeroizing;
+
+use crate::{ProtocolError, crypto_curve, crypto_hash, ecc_point, rsa_exponent, session::bits_of};
+
+/// What a seed is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// A credential (`TPM2_MakeCredential`).
+    Identity,
+    /// A duplicate (`TPM2_Duplicate`).
+    Duplicate,
+    /// The salt of a session (`TPM2_StartAuthSession`).
+    Secret,
+}
+
+impl Label {
+    /// Returns the label with its terminating zero, which is hashed with it.
+    pub const fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Identity => b"IDENTITY\0",
+            Self::Duplicate => b"DUPLICATE\0",
+            Self::Secret => b"SECRET\0",
+        }
+    }
+}
+
+/// A seed: as long as the digest of the recipient's nameAlg.
+pub type Seed = Secret<64>;
+
+/// Makes a seed that only the holder of the recipient's private key can recover, and the bytes to recover it from.
+pub fn share<C: Crypto>(
+    recipient: &TpmtPublic,
+    label: Label,
+    rng: &mut dyn Rng,
+) -> Result<(Seed, Tpm2bEncryptedSecret), ProtocolError> {
+    let hash = crypto_hash(recipient.name_alg.ok_or(ProtocolError::NoNameAlg)?)?;
+    let mut seed = Seed::zeros(hash.digest_size())?;
+    match &recipient.body {
+        PublicBody::Rsa { parms, unique } => {
+            rng.fill(seed.as_mut_bytes())?;
+            let mut encrypted = Tpm2bEncryptedSecret::zeros(unique.len())?;
+            let block = encrypted.as_mut_bytes();
+            oaep::encode::<C::Hasher>(hash, label.bytes(), seed.as_bytes(), rng, block)?;
+            C::rsa_public(unique.as_bytes(), rsa_exponent(parms.exponent), block)?;
+            Ok((seed, encrypted))
+        }
+        PublicBody::Ecc { parms, unique } => {
+            let ephemeral = EccPrivate::generate(crypto_curve(parms.curve_id)?, rng)?;
+            let public = C::ecc_public(&ephemeral)?;
+            let recipient = ecc_point(parms.curve_id, unique)?;
+            let shared = C::ecc_multiply(&ephemeral, &recipient)?;
+            let bits = bits_of(seed.len());
+            kdfe::<C>(hash, shared.x(), label.bytes(), public.x(), recipient.x(), bits, seed.as_mut_bytes())?;
+            let point = TpmsEccPoint { x: Tpm2bEccParameter::new(public.x())?, y: Tpm2bEccParameter::new(public.y())? };
+            let mut buffer = [0; 136];
+            Ok((seed, Tpm2bEncryptedSecret::new(point.to_bytes(&mut buffer)?)?))
+        }
+        body => Err(ProtocolError::KeyType(body.kind())),
+    }
+}
+
+/// The private key that recovers a seed.
+#[derive(Debug)]
+pub enum PrivateKey<'a, C: Crypto> {
+    /// An RSA key.
+    Rsa(&'a C::RsaPrivate),
+    /// An ECC key.
+    Ecc(&'a EccPrivate),
+}
+
+/// Recovers a seed that was shared with a key.
+pub fn recover<C: Crypto>(
+    recipient: &TpmtPublic,
+    private: PrivateKey<'_, C>,
+    label: Label,
+    encrypted: &[u8],
+    rng: &mut dyn Rng,
+) -> Result<Seed, ProtocolError> {
+    let hash = crypto_hash(recipient.name_alg.ok_or(ProtocolError::NoNameAlg)?)?;
+    match (&recipient.body, private) {
+        (PublicBody::Rsa { unique, .. }, PrivateKey::Rsa(key)) => {
+            let mut block = Zeroizing::new([0; MAX_RSA_KEY]);
+            let mut message = Zeroizing::new([0; MAX_RSA_KEY]);
+            let block = block.get_mut(..unique.len()).ok_or(ProtocolError::TooLong)?;
+            if encrypted.len() != block.len() {
+                return Err(ProtocolError::TooLong);
+            }
+            block.iter_mut().zip(encrypted).for_each(|(to, from)| *to = *from);
+            C::rsa_private(key, block, rng)?;
+            let size = oaep::decode::<C::Hasher>(hash, label.bytes(), block, &mut *message)?;
+            // A seed longer than a digest is no seed that Part 1 knows of.
+            Ok(Seed::new(message.get(..size).unwrap_or_default())?)
+        }
+        (PublicBody::Ecc { parms, unique }, PrivateKey::Ecc(key)) => {
+            let point: TpmsEccPoint = from_bytes(encrypted, &Supported::ALL).map_err(ProtocolError::Malformed)?;
+            let ephemeral = ecc_point(parms.curve_id, &point)?;
+            let shared = C::ecc_multiply(key, &ephemeral)?;
+            let recipient = ecc_point(parms.curve_id, unique)?;
+            let mut seed = Seed::zeros(hash.digest_size())?;
+            let bits = bits_of(seed.len());
+            kdfe::<C>(hash, shared.x(), label.bytes(), ephemeral.x(), recipient.x(), bits, seed.as_mut_bytes())?;
+            Ok(seed)
+        }
+        (body, _) => Err(ProtocolError::KeyType(body.kind())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evtpm_crypto::{CryptoError, RustCrypto};
+
+    use super::*;
+    use crate::testing::{CountingRng, ecc_key, rsa_key};
+
+    #[test]
+    fn the_holder_of_an_ecc_key_recovers_the_seed() {
+        let (public, private) = ecc_key();
+        let mut rng = CountingRng::new(1);
+        let (seed, encrypted) = share::<RustCrypto>(&public, Label::Identity, &mut rng).unwrap();
+        let recover = |label, bytes: &[u8]| {
+            recover::<RustCrypto>(&public, PrivateKey::Ecc(&private), label, bytes, &mut CountingRng::new(2))
+        };
+        assert_eq!(recover(Label::Identity, encrypted.as_bytes()), Ok(seed.clone()));
+        assert_ne!(recover(Label::Duplicate, encrypted.as_bytes()), Ok(seed));
+        let mut off_curve = encrypted;
+        off_curve.as_mut_bytes()[20] ^= 1;
+        let error = recover(Label::Identity, off_curve.as_bytes()).unwrap_err();
+        assert_eq!(error, ProtocolError::Crypto(CryptoError::PointNotOnCurve));
+        assert_eq!(error.rc(), evtpm_tpm_wire::Rc::ECC_POINT);
+    }
+
+    #[test]
+    fn the_holder_of_an_rsa_key_recovers_the_seed() {
+        let (public, private) = rsa_key();
+        let mut rng = CountingRng::new(1);
+        let (seed, encrypted) = share::<RustCrypto>(&public, Label::Identity, &mut rng).unwrap();
+        let recover = |label, bytes: &[u8]| {
+            recover::<RustCrypto>(&public, PrivateKey::Rsa(&private), label, bytes, &mut CountingRng::new(2))
+        };
+        assert_eq!(recover(Label::Identity, encrypted.as_bytes()), Ok(seed));
+        let padding = Err(ProtocolError::Crypto(CryptoError::Padding));
+        assert_eq!(recover(Label::Secret, encrypted.as_bytes()), padding);
+        assert_eq!(recover(Label::Identity, &encrypted.as_bytes()[1..]), Err(ProtocolError::TooLong));
+    }
+}
