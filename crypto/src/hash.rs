@@ -57,7 +57,8 @@ impl HashAlg {
     }
 }
 
-/// A digest: at most [`MAX_DIGEST_SIZE`] bytes, compared as a whole.
+/// A digest: at most [`MAX_DIGEST_SIZE`] bytes, compared as a whole and in no particular time; a MAC that somebody
+/// presents is compared with [`constant_time_eq`](crate::constant_time_eq).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest {
     // Bytes behind `len` are zero, so that equality may compare the whole array.

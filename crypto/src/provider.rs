@@ -64,6 +64,9 @@ pub trait Crypto {
     /// Signs a digest (FIPS 186-5, "ECDSA Signature Generation") with a nonce made by RFC 6979 from key, digest and
     /// fresh randomness: neither a bad generator alone nor a fault in the computation alone repeats a nonce.
     ///
+    /// The randomness is one request for 32 bytes, which enter as "additional data"; the hash function of the nonce is
+    /// SHA-256, SHA-384 or SHA-512 by the curve. So the same `rng` gives the same signature, and it can be tested.
+    ///
     /// # Errors
     /// [`CryptoError::Entropy`].
     fn ecdsa_sign(private: &EccPrivate, digest: &[u8], rng: &mut dyn Rng) -> Result<EccSignature, CryptoError>;

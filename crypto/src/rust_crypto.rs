@@ -5,6 +5,7 @@ mod aes_modes;
 mod elliptic;
 mod hasher;
 
+use crate::rsa::{RsaPrivate, RsaPublic};
 use crate::{CipherMode, Crypto, CryptoError, Direction, EccPoint, EccPrivate, EccSignature, Rng};
 pub use hasher::RustHasher;
 
@@ -14,7 +15,7 @@ pub struct RustCrypto;
 
 impl Crypto for RustCrypto {
     type Hasher = RustHasher;
-    type RsaPrivate = ();
+    type RsaPrivate = RsaPrivate;
 
     fn cipher(
         key: &[u8],
@@ -46,24 +47,66 @@ impl Crypto for RustCrypto {
         elliptic::verify(public, digest, signature)
     }
 
-    fn rsa_public(modulus: &[u8], _exponent: u32, _block: &mut [u8]) -> Result<(), CryptoError> {
-        Err(CryptoError::RsaKeySize { bits: modulus.len().saturating_mul(8) })
+    fn rsa_public(modulus: &[u8], exponent: u32, block: &mut [u8]) -> Result<(), CryptoError> {
+        RsaPublic::new(modulus, exponent)?.raise(block)
     }
 
-    fn rsa_load(modulus: &[u8], _exponent: u32, _prime: &[u8]) -> Result<Self::RsaPrivate, CryptoError> {
-        Err(CryptoError::RsaKeySize { bits: modulus.len().saturating_mul(8) })
+    fn rsa_load(modulus: &[u8], exponent: u32, prime: &[u8]) -> Result<Self::RsaPrivate, CryptoError> {
+        RsaPrivate::from_prime(modulus, exponent, prime)
     }
 
-    fn rsa_private((): &Self::RsaPrivate, block: &mut [u8], _rng: &mut dyn Rng) -> Result<(), CryptoError> {
-        Err(CryptoError::RsaKeySize { bits: block.len().saturating_mul(8) })
+    fn rsa_private(key: &Self::RsaPrivate, block: &mut [u8], rng: &mut dyn Rng) -> Result<(), CryptoError> {
+        key.raise(block, rng)
     }
 
-    fn rsa_generate(
-        _exponent: u32,
-        _rng: &mut dyn Rng,
-        modulus: &mut [u8],
-        _prime: &mut [u8],
-    ) -> Result<(), CryptoError> {
-        Err(CryptoError::RsaKeySize { bits: modulus.len().saturating_mul(8) })
+    fn rsa_generate(exponent: u32, rng: &mut dyn Rng, modulus: &mut [u8], prime: &mut [u8]) -> Result<(), CryptoError> {
+        let half = modulus.len().div_ceil(2);
+        if prime.len() != half {
+            return Err(CryptoError::Length { expected: half, actual: prime.len() });
+        }
+        let key = RsaPrivate::generate(modulus.len().saturating_mul(8), exponent, rng)?;
+        key.write_modulus(modulus)?;
+        key.write_prime(prime)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drbg::HmacDrbg;
+
+    #[test]
+    fn a_generated_rsa_key_loads_and_undoes_the_public_operation() {
+        let mut rng = HmacDrbg::<RustCrypto>::new(b"a primary seed", b"", b"rsa");
+        let (mut modulus, mut prime) = ([0; 128], [0; 64]);
+        RustCrypto::rsa_generate(65537, &mut rng, &mut modulus, &mut prime).unwrap();
+
+        let key = RustCrypto::rsa_load(&modulus, 65537, &prime).unwrap();
+        let mut block = [0x33; 128];
+        block[0] = 0;
+        let message = block;
+        RustCrypto::rsa_public(&modulus, 65537, &mut block).unwrap();
+        assert_ne!(block, message);
+        RustCrypto::rsa_private(&key, &mut block, &mut rng).unwrap();
+        assert_eq!(block, message);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_rsa_key() {
+        let generate = |seed: &[u8]| {
+            let (mut modulus, mut prime) = ([0; 128], [0; 64]);
+            let mut rng = HmacDrbg::<RustCrypto>::new(seed, b"", b"rsa");
+            RustCrypto::rsa_generate(65537, &mut rng, &mut modulus, &mut prime).unwrap();
+            (modulus, prime)
+        };
+        assert_eq!(generate(b"one"), generate(b"one"));
+        assert_ne!(generate(b"one"), generate(b"two"));
+    }
+
+    #[test]
+    fn a_prime_buffer_of_another_size_than_half_the_modulus_is_refused() {
+        let mut rng = HmacDrbg::<RustCrypto>::new(b"seed", b"", b"");
+        let refused = RustCrypto::rsa_generate(65537, &mut rng, &mut [0; 256], &mut [0; 127]);
+        assert_eq!(refused, Err(CryptoError::Length { expected: 128, actual: 127 }));
     }
 }
