@@ -4,6 +4,8 @@
 //! `cargo run --release -p evtpm-crypto --example rsa_speed [keys]`: minimum and median of the operations, mean of the
 //! key generation, whose time is close to exponentially distributed: a mean of fewer than 100 keys says little.
 
+#![expect(clippy::expect_used, reason = "a measurement that fails should stop")]
+
 use evtpm_crypto::drbg::HmacDrbg;
 use evtpm_crypto::rsa::{KeyGenerator, RsaPrivate, RsaPublic};
 use evtpm_crypto::{Crypto, EntropyError, HashAlg, Rng, RustCrypto};
