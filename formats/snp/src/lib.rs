@@ -61,7 +61,7 @@ pub use launch::{LaunchDigest, LaunchMeasurement, PageInfo, PageType};
 pub use layout::{U16, U32, U64};
 pub use message::{GuestMessage, MessageHeader, MessageType};
 pub use policy::{GuestPolicy, KeyInfo, PlatformInfo, SigningKey};
-pub use report::{Report, ReportBody, ReportVersion, StatedGeneration};
+pub use report::{FirmwareVersion, Report, ReportBody, ReportVersion, StatedGeneration};
 pub use signature::{EcdsaPublicKey, EcdsaSignature};
 pub use status::Status;
 pub use tcb::{Generation, Tcb, TcbVersion};
