@@ -3,11 +3,25 @@
 
 use core::hint::black_box;
 
-use evtpm_crypto::{Digest, HashAlg, StreamingHash};
+use evtpm_crypto::entropy::NoiseSource;
+use evtpm_crypto::{CipherMode, Crypto, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature};
+use evtpm_crypto::{EntropyError, HashAlg, Rng, StreamingHash};
+
+/// A backend, a generator and a noise source whose answers the optimiser cannot foresee.
+pub(crate) struct Anything;
 
 /// A hash whose digests the optimiser cannot foresee.
 #[derive(Clone)]
 pub(crate) struct Hasher(HashAlg);
+
+/// A private key without content.
+#[derive(Clone)]
+pub(crate) struct Key;
+
+/// Success or failure, who knows.
+fn maybe<T>(value: T) -> Result<T, CryptoError> {
+    if black_box(true) { Ok(value) } else { Err(black_box(CryptoError::Padding)) }
+}
 
 impl StreamingHash for Hasher {
     fn new(alg: HashAlg) -> Self {
@@ -24,5 +38,69 @@ impl StreamingHash for Hasher {
 
     fn finish(self) -> Digest {
         black_box(Digest::zero(self.0))
+    }
+}
+
+impl Rng for Anything {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        out.iter_mut().for_each(|byte| *byte = black_box(0));
+        if black_box(true) { Ok(()) } else { Err(black_box(EntropyError::StuckAtZeros)) }
+    }
+}
+
+impl NoiseSource for Anything {
+    fn sample(&mut self) -> Option<u64> {
+        black_box(Some(0))
+    }
+}
+
+impl Crypto for Anything {
+    type Hasher = Hasher;
+    type RsaPrivate = Key;
+
+    fn cipher(key: &[u8], _: CipherMode, _: Direction, iv: &mut [u8; 16], data: &mut [u8]) -> Result<(), CryptoError> {
+        black_box((key, iv, data));
+        maybe(())
+    }
+
+    fn ecc_public(private: &EccPrivate) -> Result<EccPoint, CryptoError> {
+        maybe(black_box(EccPoint::new(private.curve(), private.as_bytes(), private.as_bytes()))?)
+    }
+
+    fn ecc_on_curve(point: &EccPoint) -> bool {
+        black_box(point);
+        black_box(true)
+    }
+
+    fn ecc_multiply(private: &EccPrivate, _: &EccPoint) -> Result<EccPoint, CryptoError> {
+        Self::ecc_public(private)
+    }
+
+    fn ecdsa_sign(private: &EccPrivate, digest: &[u8], _: &mut dyn Rng) -> Result<EccSignature, CryptoError> {
+        maybe(black_box(EccSignature::new(private.curve(), digest, digest))?)
+    }
+
+    fn ecdsa_verify(_: &EccPoint, digest: &[u8], _: &EccSignature) -> Result<(), CryptoError> {
+        black_box(digest);
+        maybe(())
+    }
+
+    fn rsa_public(modulus: &[u8], _: u32, block: &mut [u8]) -> Result<(), CryptoError> {
+        black_box((modulus, block));
+        maybe(())
+    }
+
+    fn rsa_load(modulus: &[u8], _: u32, prime: &[u8]) -> Result<Self::RsaPrivate, CryptoError> {
+        black_box((modulus, prime));
+        maybe(Key)
+    }
+
+    fn rsa_private(_: &Self::RsaPrivate, block: &mut [u8], _: &mut dyn Rng) -> Result<(), CryptoError> {
+        black_box(block);
+        maybe(())
+    }
+
+    fn rsa_generate(_: u32, rng: &mut dyn Rng, modulus: &mut [u8], prime: &mut [u8]) -> Result<(), CryptoError> {
+        rng.fill(modulus).and_then(|()| rng.fill(prime)).map_err(CryptoError::Entropy)
     }
 }

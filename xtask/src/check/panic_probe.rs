@@ -34,7 +34,7 @@ pub(super) fn check(repository: &Repository) -> Outcome {
         bail!("{SYMBOL} is linked; calls that can panic:\n{}", blame(workspace, &image)?);
     }
     let size = std::fs::metadata(&image).with_context(|| image.display().to_string())?.len();
-    Ok(format!("{} KiB of code and tables, none of it can panic", size / 1024))
+    Ok(format!("{} KiB linked, of which nothing can panic", size / 1024))
 }
 
 /// Where the image calls into `core::panicking` and its like, as lines of source with what they were inlined into.

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Our own RSA: generation, both operations, all sizes.
+
+use core::hint::black_box;
+
+use evtpm_crypto::rsa::{KeyGenerator, RsaPrivate, RsaPublic};
+
+use crate::stub::Anything;
+
+pub(super) fn all(left: &mut [u8], right: &mut [u8]) {
+    let exponent = black_box(65537);
+    if let Ok(public) = RsaPublic::new(left, exponent) {
+        let _ = black_box(public.raise(right));
+    }
+    if let Ok(public) = RsaPublic::from_be_bytes(left, right) {
+        black_box((public.bits(), public.size()));
+    }
+    if let Ok(private) = RsaPrivate::from_prime(left, exponent, right) {
+        let _ = black_box(private.raise(right, &mut Anything));
+        let _ = black_box(private.write_modulus(left));
+        let _ = black_box(private.write_prime(right));
+    }
+    if let Ok(mut generator) = KeyGenerator::new(black_box(2048), exponent) {
+        let _ = black_box(generator.step(&mut Anything).is_ok());
+    }
+}
