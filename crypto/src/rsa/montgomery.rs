@@ -2,8 +2,8 @@
 //! Montgomery arithmetic over whole blocks of eight words (P. Montgomery 1985; the "coarsely integrated" order of
 //! Koç, Acar and Kaliski 1996 with a block in the place of a word).
 //!
-//! A row of eight multiplications is what the compiler keeps in registers: two small kernels serve every key size and
-//! their code is one kilobyte. Everything here is in constant time except what says otherwise in its name.
+//! A row of eight multiplications is what the compiler keeps in registers: a few small kernels serve every key size.
+//! Everything here is in constant time except what says otherwise in its name.
 
 use super::words::{
     add, add_carry, bit_length, invert_word, less, low_word, mask, multiply_add, select, small, split, subtract,
@@ -119,7 +119,7 @@ impl<const L: usize> Modulus<L> {
             let mut top = [0; BLOCK];
             let mut sums = sum.as_chunks_mut().0.iter_mut().skip(index);
             if let Some(sum) = sums.next() {
-                multiply_block(sum, &mut top, digit, digit);
+                square_block(sum, &mut top, digit);
             }
             let mut pushed = [0; BLOCK];
             later = later.split_first().map_or(&[], |(_, later)| later);
@@ -292,6 +292,42 @@ fn multiply_block_to(to: &mut Block, from: &Block, high: &mut Block, a: &Block, 
         *low = multiply_row(&mut row, a, *b, *high);
     }
     *high = row;
+}
+
+/// Computes `low + a * a`; its lower half goes to `low`, its upper half to `high`.
+#[inline(never)]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "constant bounds, which the compiler sees; as iterators the loops are not unrolled"
+)]
+fn square_block(low: &mut Block, high: &mut Block, a: &Block) {
+    // The products of different words once, then all of that doubled and the squares added.
+    let mut product = [0; 2 * BLOCK];
+    for i in 0..BLOCK - 1 {
+        let mut carry = 0;
+        for j in i + 1..BLOCK {
+            (product[i + j], carry) = multiply_add(a[i], a[j], product[i + j], carry);
+        }
+        product[i + BLOCK] = carry;
+    }
+    let (mut carry, mut shifted_out) = (0, 0);
+    for (pair, word) in product.as_chunks_mut().0.iter_mut().zip(a) {
+        let [even, odd]: &mut [u64; 2] = pair;
+        let (square_low, square_high) = multiply_add(*word, *word, 0, 0);
+        let doubled = [(*even << 1) | shifted_out, (*odd << 1) | (*even >> 63)];
+        shifted_out = *odd >> 63;
+        (*even, carry) = add_carry(doubled[0], square_low, carry);
+        (*odd, carry) = add_carry(doubled[1], square_high, carry);
+    }
+    let (product_low, product_high) = product.split_at(BLOCK);
+    let mut carry = 0;
+    for (low, word) in low.iter_mut().zip(product_low) {
+        (*low, carry) = add_carry(*low, *word, carry);
+    }
+    for (high, word) in high.iter_mut().zip(product_high) {
+        (*high, carry) = add_carry(*word, 0, carry);
+    }
 }
 
 /// Finds the digits whose product with `modulus` clears `low`, and the upper half of the sum.
