@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Attestation and endorsement keys by their public areas (verification rule 3).
+
+use core::fmt;
+
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use evtpm_protocol::templates::EkTemplate;
+use evtpm_protocol::{ProtocolError, crypto_hash, ecc_point, wire_hash};
+use evtpm_tpm_wire::{
+    PublicBody, Rc, Supported, Tpm2bDigest, Tpm2bPublicKeyRsa, TpmaObject, TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint,
+    TpmsRsaParms, TpmtEccScheme, TpmtPublic, TpmtRsaScheme, from_bytes,
+};
+
+use crate::evtpm::BoundEk;
+use crate::tpm::Error;
+use crate::tpm::signature::{Scheme, VerificationKey};
+
+/// restricted, sign, fixedTPM, fixedParent and sensitiveDataOrigin: what an attestation key must be.
+const AK_ATTRIBUTES: u32 = 0x0005_0032;
+/// userWithAuth, adminWithPolicy and noDA: what it may be or not.
+const AK_FREE_ATTRIBUTES: u32 = 0x0000_04C0;
+/// restricted, decrypt, fixedTPM, fixedParent, sensitiveDataOrigin and adminWithPolicy: the low range of EK templates.
+const EK_ATTRIBUTES: u32 = 0x0003_00B2;
+/// userWithAuth, which the high range of EK templates adds.
+const EK_FREE_ATTRIBUTES: u32 = 0x0000_0040;
+
+/// The rule that a key breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyRule {
+    /// The public area is no public area.
+    Malformed(Rc),
+    /// The attributes are not those of such a key.
+    Attributes {
+        /// Attributes that must be set, and no others but the free ones.
+        expected: u32,
+        /// Attributes that may be set.
+        free: u32,
+        /// The key's attributes.
+        actual: u32,
+    },
+    /// The Name's hash is not on the allow-list.
+    NameAlgorithm,
+    /// A signing key has a symmetric cipher, or a storage key has none that is known.
+    Symmetric,
+    /// The key has no signing scheme of its own, or one that is not on the allow-list.
+    Scheme,
+    /// The scheme's hash is not on the allow-list.
+    Hash,
+    /// The key is neither RSA nor ECC.
+    Kind,
+    /// The RSA modulus is shorter than 2048 bits, or not as long as the key says.
+    RsaSize {
+        /// Bits of the modulus.
+        bits: usize,
+    },
+    /// The public exponent is not 65537.
+    RsaExponent {
+        /// The exponent.
+        exponent: u32,
+    },
+    /// The curve is none of P-256, P-384, P-521.
+    Curve,
+    /// The point is not on its curve.
+    Point,
+    /// The policy is none of the EK Credential Profile.
+    Policy,
+}
+
+impl fmt::Display for KeyRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyRule::Malformed(code) => write!(f, "malformed public area ({code:?})"),
+            KeyRule::Attributes { expected, free, actual } => {
+                write!(f, "attributes {actual:#010x} instead of {expected:#010x} (any of {free:#x} may be set)")
+            }
+            KeyRule::NameAlgorithm => f.write_str("the hash of its Name is not allowed"),
+            KeyRule::Symmetric => f.write_str("its symmetric cipher is not that of such a key"),
+            KeyRule::Scheme => f.write_str("it has no signing scheme of its own that is allowed"),
+            KeyRule::Hash => f.write_str("the hash of its scheme is not allowed"),
+            KeyRule::Kind => f.write_str("it is neither an RSA nor an ECC key"),
+            KeyRule::RsaSize { bits } => write!(f, "a modulus of {bits} bits"),
+            KeyRule::RsaExponent { exponent } => write!(f, "public exponent {exponent} instead of 65537"),
+            KeyRule::Curve => f.write_str("its curve is not allowed"),
+            KeyRule::Point => f.write_str("its point is not on its curve"),
+            KeyRule::Policy => f.write_str("its policy is none of the EK Credential Profile"),
+        }
+    }
+}
+
+/// The public area of an attestation key that keeps rule 3: it signs what its TPM made, and nothing else.
+///
+/// That such a key lives in a TPM at all is only known of a [`TrustedAk`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AkPublic {
+    area: Vec<u8>,
+    name: Vec<u8>,
+    key: VerificationKey,
+}
+
+impl AkPublic {
+    /// Checks a `TPM2B_PUBLIC`.
+    pub fn from_tpm2b(bytes: &[u8]) -> Result<Self, Error> {
+        Self::from_tpmt(unsized_area(bytes).map_err(ak)?)
+    }
+
+    /// Checks a `TPMT_PUBLIC`.
+    pub fn from_tpmt(area: &[u8]) -> Result<Self, Error> {
+        let public = parse(area).map_err(ak)?;
+        check_attributes(&public, AK_ATTRIBUTES, AK_FREE_ATTRIBUTES).map_err(ak)?;
+        let name = name(&public, area).map_err(ak)?;
+        let scheme = match &public.body {
+            PublicBody::Rsa { parms, unique } => rsa_signer(parms, unique.as_bytes()),
+            PublicBody::Ecc { parms, unique } => ecc_signer(parms, unique),
+            _ => Err(KeyRule::Kind),
+        };
+        let key = VerificationKey { scheme: scheme.map_err(ak)?, public };
+        Ok(AkPublic { area: area.to_vec(), name, key })
+    }
+
+    /// Returns the `TPMT_PUBLIC` as it was received.
+    #[must_use]
+    pub fn area(&self) -> &[u8] {
+        &self.area
+    }
+
+    /// Returns the Name: the algorithm's number and the hash of the public area.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+}
+
+/// The public area of an endorsement key of the EK Credential Profile's templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EkPublic {
+    public: TpmtPublic,
+}
+
+impl EkPublic {
+    /// Checks a `TPMT_PUBLIC`.
+    pub fn from_tpmt(area: &[u8]) -> Result<Self, Error> {
+        let public = parse(area).map_err(ek)?;
+        check_attributes(&public, EK_ATTRIBUTES, EK_FREE_ATTRIBUTES).map_err(ek)?;
+        name(&public, area).map_err(ek)?;
+        let profile = EkTemplate::ALL.iter().any(|template| is_of(&public, *template));
+        if !profile {
+            return Err(ek(KeyRule::Policy));
+        }
+        let checked = match &public.body {
+            PublicBody::Rsa { parms, unique } if parms.symmetric.is_some() && parms.scheme.is_none() => {
+                rsa_size(parms, unique.as_bytes())
+            }
+            PublicBody::Ecc { parms, unique } if parms.symmetric.is_some() && parms.scheme.is_none() => {
+                check_point(parms, unique)
+            }
+            PublicBody::Rsa { .. } | PublicBody::Ecc { .. } => Err(KeyRule::Symmetric),
+            _ => Err(KeyRule::Kind),
+        };
+        checked.map_err(ek)?;
+        Ok(EkPublic { public })
+    }
+
+    /// Returns the public area.
+    #[must_use]
+    pub const fn public(&self) -> &TpmtPublic {
+        &self.public
+    }
+}
+
+/// Why an attestation key is believed.
+#[derive(Debug)]
+pub enum AkOrigin {
+    /// Its TPM opened a credential for it, made for an EK that a report binds.
+    Activated(Box<BoundEk>),
+    /// The operator named it; no hardware was asked.
+    Named,
+}
+
+/// An attestation key that is believed.
+#[derive(Debug)]
+pub struct TrustedAk {
+    key: VerificationKey,
+    name: Vec<u8>,
+    origin: AkOrigin,
+}
+
+impl TrustedAk {
+    pub(super) fn activated(ak: AkPublic, ek: BoundEk) -> Self {
+        TrustedAk { key: ak.key, name: ak.name, origin: AkOrigin::Activated(Box::new(ek)) }
+    }
+
+    /// Takes a key on the operator's word: for recorded evidence, and for TPMs that are known by other means.
+    #[must_use]
+    pub fn named(ak: AkPublic) -> Self {
+        TrustedAk { key: ak.key, name: ak.name, origin: AkOrigin::Named }
+    }
+
+    /// Takes an RSA key without public area on the operator's word, with the scheme it signs by (`TPM_ALG_RSASSA` or
+    /// `TPM_ALG_RSAPSS` and a hash); whether it is restricted to its TPM is not known.
+    pub fn named_rsa(modulus: &[u8], pss: bool, hash: HashAlg) -> Result<Self, Error> {
+        let wire = wire_hash(hash);
+        let scheme = if pss { TpmtRsaScheme::Rsapss(wire) } else { TpmtRsaScheme::Rsassa(wire) };
+        let bits = modulus.len().saturating_mul(8);
+        let too_large = |_| ak(KeyRule::RsaSize { bits });
+        let key_bits = TpmiRsaKeyBits(u16::try_from(bits).unwrap_or(u16::MAX));
+        let parms = TpmsRsaParms { symmetric: None, scheme: Some(scheme), key_bits, exponent: 0 };
+        let unique = Tpm2bPublicKeyRsa::new(modulus).map_err(too_large)?;
+        let scheme = rsa_signer(&parms, modulus).map_err(ak)?;
+        let public = TpmtPublic {
+            name_alg: None,
+            object_attributes: TpmaObject::NONE,
+            auth_policy: Tpm2bDigest::EMPTY,
+            body: PublicBody::Rsa { parms, unique },
+        };
+        let key = VerificationKey { public, scheme };
+        Ok(TrustedAk { key, name: Vec::new(), origin: AkOrigin::Named })
+    }
+
+    /// Returns why the key is believed.
+    #[must_use]
+    pub const fn origin(&self) -> &AkOrigin {
+        &self.origin
+    }
+
+    /// Returns the key's Name; empty for a key without public area.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    pub(crate) const fn key(&self) -> &VerificationKey {
+        &self.key
+    }
+}
+
+/// Tells whether Name hash, range and policy are those of one template: policy A goes with the low range, B with the high.
+fn is_of(public: &TpmtPublic, template: EkTemplate) -> bool {
+    let low = public.object_attributes.0 & EK_FREE_ATTRIBUTES == 0;
+    public.name_alg == Some(template.name_alg())
+        && low == template.is_low()
+        && public.auth_policy.as_bytes() == template.policy()
+}
+
+fn ak(rule: KeyRule) -> Error {
+    Error::Key { whose: "AK", rule }
+}
+
+fn ek(rule: KeyRule) -> Error {
+    Error::Key { whose: "EK", rule }
+}
+
+fn unsized_area(tpm2b: &[u8]) -> Result<&[u8], KeyRule> {
+    match tpm2b.split_first_chunk::<2>() {
+        Some((size, area)) if usize::from(u16::from_be_bytes(*size)) == area.len() => Ok(area),
+        _ => Err(KeyRule::Malformed(Rc::SIZE)),
+    }
+}
+
+fn parse(area: &[u8]) -> Result<TpmtPublic, KeyRule> {
+    from_bytes(area, &Supported::ALL).map_err(KeyRule::Malformed)
+}
+
+fn check_attributes(public: &TpmtPublic, expected: u32, free: u32) -> Result<(), KeyRule> {
+    let TpmaObject(actual) = public.object_attributes;
+    if actual & !free == expected { Ok(()) } else { Err(KeyRule::Attributes { expected, free, actual }) }
+}
+
+/// Computes the Name over the bytes that were received, never over a re-encoding.
+fn name(public: &TpmtPublic, area: &[u8]) -> Result<Vec<u8>, KeyRule> {
+    let wire = public.name_alg.ok_or(KeyRule::NameAlgorithm)?;
+    let hash = allowed(wire).ok_or(KeyRule::NameAlgorithm)?;
+    let digest = RustCrypto::hash(hash, &[area]);
+    Ok([&wire.id().0.to_be_bytes(), digest.as_bytes()].concat())
+}
+
+/// The allow-list of hashes: SHA-1 is not collision resistant.
+fn allowed(hash: evtpm_tpm_wire::HashAlg) -> Option<HashAlg> {
+    crypto_hash(hash).ok().filter(|hash| *hash != HashAlg::Sha1)
+}
+
+fn rsa_signer(parms: &TpmsRsaParms, modulus: &[u8]) -> Result<Scheme, KeyRule> {
+    let (scheme, hash): (fn(HashAlg) -> Scheme, _) = match parms.scheme {
+        Some(TpmtRsaScheme::Rsassa(hash)) => (Scheme::RsaSsa, hash),
+        Some(TpmtRsaScheme::Rsapss(hash)) => (Scheme::RsaPss, hash),
+        _ => return Err(KeyRule::Scheme),
+    };
+    if parms.symmetric.is_some() {
+        return Err(KeyRule::Symmetric);
+    }
+    rsa_size(parms, modulus)?;
+    allowed(hash).map(scheme).ok_or(KeyRule::Hash)
+}
+
+fn rsa_size(parms: &TpmsRsaParms, modulus: &[u8]) -> Result<(), KeyRule> {
+    let bits = modulus.len().saturating_mul(8);
+    let leading = modulus.first().is_some_and(|byte| byte & 0x80 != 0);
+    if bits < 2048 || bits != usize::from(parms.key_bits.0) || !leading {
+        return Err(KeyRule::RsaSize { bits });
+    }
+    // Part 2, "TPMS_RSA_PARMS": "When zero, indicates that the exponent is the default of 2^16 + 1"
+    match parms.exponent {
+        0 | 65537 => Ok(()),
+        exponent => Err(KeyRule::RsaExponent { exponent }),
+    }
+}
+
+fn ecc_signer(parms: &TpmsEccParms, unique: &TpmsEccPoint) -> Result<Scheme, KeyRule> {
+    let Some(TpmtEccScheme::Ecdsa(hash)) = parms.scheme else { return Err(KeyRule::Scheme) };
+    if parms.symmetric.is_some() {
+        return Err(KeyRule::Symmetric);
+    }
+    if parms.kdf.is_some() {
+        return Err(KeyRule::Scheme);
+    }
+    check_point(parms, unique)?;
+    allowed(hash).map(Scheme::Ecdsa).ok_or(KeyRule::Hash)
+}
+
+fn check_point(parms: &TpmsEccParms, unique: &TpmsEccPoint) -> Result<(), KeyRule> {
+    let point = ecc_point(parms.curve_id, unique).map_err(|error| match error {
+        ProtocolError::Curve(_) => KeyRule::Curve,
+        _ => KeyRule::Point,
+    })?;
+    if RustCrypto::ecc_on_curve(&point) { Ok(()) } else { Err(KeyRule::Point) }
+}

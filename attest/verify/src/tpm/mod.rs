@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a TPM says of itself: keys that are believed, and quotes that they sign (verification rules 1 to 5).
+//!
+//! Belief grows in this order: a [`BoundEk`](crate::evtpm::BoundEk) and a checked [`AkPublic`] become a [`Credential`];
+//! its proof becomes a [`TrustedAk`]; that key and an [`Issued`] nonce make a [`Quote`] out of bytes.
+
+mod attest;
+mod clock;
+mod credential;
+mod error;
+mod key;
+mod nonce;
+mod quote;
+mod selection;
+mod signature;
+
+#[cfg(test)]
+mod quote_tests;
+#[cfg(test)]
+pub(crate) mod soft_tpm;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use clock::{Clock, ClockError, ClockWitness};
+pub use credential::{Challenge, Credential};
+pub use error::Error;
+pub use key::{AkOrigin, AkPublic, EkPublic, KeyRule, TrustedAk};
+pub use nonce::{Freshness, Issued, Nonce, QualifyingData};
+pub use quote::{Quote, QuoteEvidence, QuotedBank};
+pub use selection::Selection;

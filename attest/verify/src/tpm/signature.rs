@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `TPMT_SIGNATURE` against an attestation key: the scheme and the hash are those of the key (verification rule 2).
+
+use core::fmt;
+
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use evtpm_protocol::{crypto_hash, verify_signature};
+use evtpm_tpm_wire::{Supported, TpmtPublic, TpmtSignature, from_bytes};
+
+use crate::tpm::Error;
+
+/// How a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    RsaSsa(HashAlg),
+    RsaPss(HashAlg),
+    Ecdsa(HashAlg),
+}
+
+impl Scheme {
+    pub(crate) const fn hash(self) -> HashAlg {
+        match self {
+            Scheme::RsaSsa(hash) | Scheme::RsaPss(hash) | Scheme::Ecdsa(hash) => hash,
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Scheme::RsaSsa(_) => "RSASSA",
+            Scheme::RsaPss(_) => "RSAPSS",
+            Scheme::Ecdsa(_) => "ECDSA",
+        };
+        write!(f, "{name} with {:?}", self.hash())
+    }
+}
+
+/// A public key and the one scheme that it is used with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VerificationKey {
+    pub(super) public: TpmtPublic,
+    pub(super) scheme: Scheme,
+}
+
+impl VerificationKey {
+    pub(crate) const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Checks that this key signed `message`.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        let signature: TpmtSignature =
+            from_bytes(signature, &Supported::ALL).map_err(|code| Error::Malformed { what: "TPMT_SIGNATURE", code })?;
+        let actual = scheme(&signature);
+        if actual != Some(self.scheme) {
+            let actual = actual.map_or_else(|| String::from("of another kind"), |actual| actual.to_string());
+            return Err(Error::SignatureScheme { expected: self.scheme.to_string(), actual });
+        }
+
+        let digest = RustCrypto::hash(self.scheme.hash(), &[message]);
+        verify_signature::<RustCrypto>(&self.public, digest.as_bytes(), &signature).map_err(Error::Signature)
+    }
+}
+
+/// Returns the signature's scheme, if it is one of the allow-list.
+fn scheme(signature: &TpmtSignature) -> Option<Scheme> {
+    let hash = crypto_hash(signature.hash_alg()).ok()?;
+    match signature {
+        TpmtSignature::Rsassa(_) => Some(Scheme::RsaSsa(hash)),
+        TpmtSignature::Rsapss(_) => Some(Scheme::RsaPss(hash)),
+        TpmtSignature::Ecdsa(_) => Some(Scheme::Ecdsa(hash)),
+        _ => None,
+    }
+}
