@@ -73,3 +73,118 @@ fn marshal<T: Marshal>(value: &T) -> Result<Vec<u8>, Error> {
     let bytes = value.to_bytes(&mut buffer).map_err(|_| Error::Credential(ProtocolError::TooLong))?;
     Ok(bytes.to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use evtpm_crypto::{Crypto, EccCurve, EccPrivate, HashAlg};
+    use evtpm_protocol::secret::PrivateKey;
+    use evtpm_protocol::templates::EkTemplate;
+    use evtpm_tpm_wire::{PublicBody, Tpm2bEccParameter, TpmsEccPoint, TpmtPublic, from_bytes};
+
+    use super::*;
+    use crate::evtpm::{Binding, bind};
+    use crate::snp::testing::{NOW, World};
+    use crate::tpm::AkOrigin;
+    use crate::tpm::soft_tpm::{Draft, SoftAk};
+    use crate::tpm::testing::{Counter, StuckRng};
+
+    const LATER: UnixTime = UnixTime(NOW.0 + 60);
+
+    /// The L-2 endorsement key of a TPM in software.
+    fn endorsement_key() -> (TpmtPublic, EccPrivate) {
+        let private = EccPrivate::new(EccCurve::P256, &[7; 32]).unwrap();
+        let point = RustCrypto::ecc_public(&private).unwrap();
+        let mut public = EkTemplate::L2.public();
+        let coordinate = |bytes| Tpm2bEccParameter::new(bytes).unwrap();
+        if let PublicBody::Ecc { unique, .. } = &mut public.body {
+            *unique = TpmsEccPoint { x: coordinate(point.x()), y: coordinate(point.y()) };
+        }
+        (public, private)
+    }
+
+    fn bound_ek() -> BoundEk {
+        let mut buffer = [0; 512];
+        let area = endorsement_key().0.to_bytes(&mut buffer).unwrap().to_vec();
+        let ek = [&u16::try_from(area.len()).unwrap().to_be_bytes(), area.as_slice()].concat();
+        let mut world = World::new();
+        world.report[0x50..0x90].copy_from_slice(RustCrypto::hash(HashAlg::Sha512, &[&ek]).as_bytes());
+        bind(world.verify().unwrap(), Binding::NvReport { ek: &ek }, NOW).unwrap()
+    }
+
+    fn make(ak: &SoftAk) -> (Challenge, Credential) {
+        Credential::make(bound_ek(), AkPublic::from_tpmt(&ak.area).unwrap(), &mut Counter::new(), LATER).unwrap()
+    }
+
+    /// `TPM2_ActivateCredential` of the TPM with that endorsement key, for a key called `name`.
+    fn activate(challenge: &Challenge, name: &[u8]) -> Result<Vec<u8>, ProtocolError> {
+        let (public, private) = endorsement_key();
+        let blob: Tpm2bIdObject = from_bytes(&challenge.credential, &evtpm_tpm_wire::Supported::ALL).unwrap();
+        let name = Tpm2bName::new(name).unwrap();
+        let key = PrivateKey::<RustCrypto>::Ecc(&private);
+        credential::activate(&public, key, &name, &blob, &challenge.secret[2..], &mut Counter::new())
+            .map(|secret| secret.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_key_whose_tpm_opens_the_credential_is_believed_and_quotes() {
+        let ak = SoftAk::new();
+        let (challenge, credential) = make(&ak);
+        let name = AkPublic::from_tpmt(&ak.area).unwrap().name().to_vec();
+        let trusted = credential.prove(&activate(&challenge, &name).unwrap(), NOW).unwrap();
+        assert_eq!(trusted.name(), name);
+        let AkOrigin::Activated(ek) = trusted.origin() else { panic!("named") };
+        assert_eq!(ek.public_area(), bound_ek().public_area());
+
+        let (draft, asked) = Draft::fresh();
+        assert!(ak.quote_with(&trusted, &draft, &asked).is_ok());
+    }
+
+    #[test]
+    fn a_key_that_is_not_in_the_endorsement_keys_tpm_cannot_open_it() {
+        let (challenge, _) = make(&SoftAk::new());
+        let other = SoftAk::with(EccCurve::P384, HashAlg::Sha384, 0x0005_0072);
+        let name = AkPublic::from_tpmt(&other.area).unwrap().name().to_vec();
+        assert_eq!(activate(&challenge, &name), Err(ProtocolError::Integrity));
+    }
+
+    #[test]
+    fn another_secret_or_part_of_it_proves_nothing() {
+        let ak = SoftAk::new();
+        let name = AkPublic::from_tpmt(&ak.area).unwrap().name().to_vec();
+        let changed = |change: fn(&mut Vec<u8>)| {
+            let (challenge, credential) = make(&ak);
+            let mut secret = activate(&challenge, &name).unwrap();
+            change(&mut secret);
+            credential.prove(&secret, NOW).map(drop)
+        };
+        assert_eq!(changed(|secret| secret[31] ^= 1), Err(Error::CredentialProof));
+        assert_eq!(changed(|secret| secret.truncate(31)), Err(Error::CredentialProof));
+        assert_eq!(changed(Vec::clear), Err(Error::CredentialProof));
+        assert_eq!(changed(|_| ()), Ok(()));
+    }
+
+    #[test]
+    fn an_expired_credential_proves_nothing() {
+        let ak = SoftAk::new();
+        let (challenge, credential) = make(&ak);
+        let secret = activate(&challenge, AkPublic::from_tpmt(&ak.area).unwrap().name()).unwrap();
+        assert_eq!(credential.prove(&secret, LATER).map(drop), Err(Error::NonceExpired { expired: LATER, at: LATER }));
+    }
+
+    #[test]
+    fn two_credentials_have_two_secrets_and_none_is_made_without_entropy() {
+        let ak = || AkPublic::from_tpmt(&SoftAk::new().area).unwrap();
+        let mut rng = Counter::new();
+        let (_, first) = Credential::make(bound_ek(), ak(), &mut rng, LATER).unwrap();
+        let (_, second) = Credential::make(bound_ek(), ak(), &mut rng, LATER).unwrap();
+        assert_ne!(first.secret.as_bytes(), second.secret.as_bytes());
+        assert!(matches!(Credential::make(bound_ek(), ak(), &mut StuckRng, LATER), Err(Error::Entropy(_))));
+    }
+
+    #[test]
+    fn debug_output_shows_no_secret() {
+        let (_, credential) = make(&SoftAk::new());
+        let shown = format!("{credential:?}");
+        assert!(shown.contains("expires") && !shown.contains("secret"), "{shown}");
+    }
+}

@@ -71,11 +71,15 @@ impl SoftAk {
 
     /// Verifies a draft against a nonce of its own extra data and the selection that `asked` names.
     pub(crate) fn quote(&self, draft: &Draft, asked: &Selection) -> Result<Quote, Error> {
+        self.quote_with(&self.trusted(), draft, asked)
+    }
+
+    pub(crate) fn quote_with(&self, ak: &TrustedAk, draft: &Draft, asked: &Selection) -> Result<Quote, Error> {
         let message = draft.message(self.hash);
         let signature = self.sign(&message);
         let values: Vec<&[u8]> = draft.values.iter().map(Vec::as_slice).collect();
         let evidence = QuoteEvidence { message: &message, signature: &signature, values: &values };
-        self.trusted().verify(evidence, Issued::recorded(b"a nonce of a test"), asked, NOW)
+        ak.verify(evidence, Issued::recorded(b"a nonce of a test"), asked, NOW)
     }
 }
 
