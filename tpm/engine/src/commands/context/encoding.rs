@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The content of a saved context: this TPM's own format, which nobody else reads and which dies with the TPM Reset.
+
+use crate::name;
+use crate::state::{
+    Binding, DaBound, Hierarchy, HmacState, Nonce, Object, PolicyLimit, PolicyProof, PolicyState, Session, SessionKind,
+};
+use crate::ticket;
+use evtpm_crypto::{Crypto, Digest};
+use evtpm_tpm_wire::{
+    Cc, Overflow, Rc, Reader, Secret, Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmiRhHierarchy, TpmtPublicPlus, Writer,
+    YesNo,
+};
+
+pub(super) fn encode_object(object: &Object, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    writer.write(&ticket::selector(object.hierarchy))?;
+    for flag in [object.primary, object.external, object.st_clear] {
+        writer.write(&YesNo::from(flag))?;
+    }
+    writer.write(&object.qualified_name)?;
+    writer.write(&object.public)?;
+    match &object.sensitive {
+        Some(sensitive) => writer.sized(sensitive),
+        None => writer.write(&0u16),
+    }
+}
+
+pub(super) fn decode_object<C: Crypto>(reader: &mut Reader<'_>) -> Result<Object, Rc> {
+    let hierarchy: Hierarchy = ticket::hierarchy(reader.read::<TpmiRhHierarchy>()?);
+    let [primary, external, st_clear] =
+        [reader.read::<YesNo>()?.is_yes(), reader.read::<YesNo>()?.is_yes(), reader.read::<YesNo>()?.is_yes()];
+    let qualified_name: Tpm2bName = reader.read()?;
+    let TpmtPublicPlus(public) = reader.read()?;
+    let Tpm2bSensitive(sensitive) = reader.read()?;
+    reader.finish()?;
+    let name = name::of_object::<C>(&public);
+    Ok(Object { public, sensitive, name, qualified_name, hierarchy, primary, external, st_clear })
+}
+
+pub(super) fn encode_session(session: &Session, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    writer.write(&session.hash)?;
+    writer.write(&session.key)?;
+    writer.write(&session.nonce_tpm)?;
+    writer.write(&session.symmetric)?;
+    writer.write(&match session.da_bound {
+        DaBound::No => 0u8,
+        DaBound::Entity => 1,
+        DaBound::Lockout => 2,
+    })?;
+    match &session.kind {
+        SessionKind::Hmac(hmac) => {
+            writer.write(&0u8)?;
+            option(writer, hmac.bound.as_ref(), |writer, bound| {
+                writer.write(&bound.name)?;
+                writer.write(&bound.auth)
+            })?;
+            option(writer, hmac.audit.as_ref(), write_digest)
+        }
+        SessionKind::Policy(policy) => {
+            writer.write(&1u8)?;
+            encode_policy(policy, writer)
+        }
+    }
+}
+
+pub(super) fn decode_session(reader: &mut Reader<'_>) -> Result<Session, Rc> {
+    let session = Session {
+        hash: reader.read()?,
+        key: reader.read::<Secret<64>>()?,
+        nonce_tpm: reader.read::<Nonce>()?,
+        symmetric: reader.read()?,
+        da_bound: match reader.read::<u8>()? {
+            0 => DaBound::No,
+            1 => DaBound::Entity,
+            _ => DaBound::Lockout,
+        },
+        kind: match reader.read::<u8>()? {
+            0 => SessionKind::Hmac(HmacState {
+                bound: read_option(reader, |reader| Ok(Binding { name: reader.read()?, auth: reader.read()? }))?,
+                audit: read_option(reader, read_digest)?,
+            }),
+            _ => SessionKind::Policy(decode_policy(reader)?),
+        },
+    };
+    reader.finish()?;
+    Ok(session)
+}
+
+fn encode_policy(policy: &PolicyState, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    writer.write(&YesNo::from(policy.trial))?;
+    writer.write(&policy.started)?;
+    writer.write(&policy.epoch)?;
+    write_digest(writer, &policy.digest)?;
+    option(writer, policy.timeout.as_ref(), |writer, timeout| writer.write(timeout))?;
+    option(writer, policy.command_code.as_ref(), |writer, code| writer.write(&code.0))?;
+    writer.write(&policy.locality)?;
+    option(writer, policy.pcr_counter.as_ref(), |writer, counter| writer.write(counter))?;
+    match &policy.limit {
+        PolicyLimit::None => writer.write(&0u8)?,
+        PolicyLimit::CpHash(digest) => limit(writer, 1, digest)?,
+        PolicyLimit::NameHash(digest) => limit(writer, 2, digest)?,
+        PolicyLimit::Template(digest) => limit(writer, 3, digest)?,
+    }
+    writer.write(&match policy.proof {
+        PolicyProof::None => 0u8,
+        PolicyProof::AuthValue => 1,
+        PolicyProof::Password => 2,
+    })?;
+    writer.write(&YesNo::from(policy.physical_presence))?;
+    option(writer, policy.nv_written.as_ref(), |writer, written| writer.write(&YesNo::from(*written)))
+}
+
+fn decode_policy(reader: &mut Reader<'_>) -> Result<PolicyState, Rc> {
+    Ok(PolicyState {
+        trial: reader.read::<YesNo>()?.is_yes(),
+        started: reader.read()?,
+        epoch: reader.read()?,
+        digest: read_digest(reader)?,
+        timeout: read_option(reader, |reader| reader.read())?,
+        command_code: read_option(reader, |reader| reader.read().map(Cc))?,
+        locality: reader.read()?,
+        pcr_counter: read_option(reader, |reader| reader.read())?,
+        limit: match reader.read::<u8>()? {
+            0 => PolicyLimit::None,
+            1 => PolicyLimit::CpHash(read_digest(reader)?),
+            2 => PolicyLimit::NameHash(read_digest(reader)?),
+            _ => PolicyLimit::Template(read_digest(reader)?),
+        },
+        proof: match reader.read::<u8>()? {
+            0 => PolicyProof::None,
+            1 => PolicyProof::AuthValue,
+            _ => PolicyProof::Password,
+        },
+        physical_presence: reader.read::<YesNo>()?.is_yes(),
+        nv_written: read_option(reader, |reader| reader.read::<YesNo>().map(YesNo::is_yes))?,
+    })
+}
+
+fn limit(writer: &mut Writer<'_>, kind: u8, digest: &Digest) -> Result<(), Overflow> {
+    writer.write(&kind)?;
+    write_digest(writer, digest)
+}
+
+fn write_digest(writer: &mut Writer<'_>, digest: &Digest) -> Result<(), Overflow> {
+    writer.write(&Tpm2bDigest::new(digest.as_bytes())?)
+}
+
+fn read_digest(reader: &mut Reader<'_>) -> Result<Digest, Rc> {
+    Digest::from_slice(reader.read::<Tpm2bDigest>()?.as_bytes()).ok_or(Rc::SIZE)
+}
+
+fn option<T>(
+    writer: &mut Writer<'_>,
+    value: Option<&T>,
+    write: impl FnOnce(&mut Writer<'_>, &T) -> Result<(), Overflow>,
+) -> Result<(), Overflow> {
+    writer.write(&YesNo::from(value.is_some()))?;
+    value.map_or(Ok(()), |value| write(writer, value))
+}
+
+fn read_option<'a, T>(
+    reader: &mut Reader<'a>,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Rc>,
+) -> Result<Option<T>, Rc> {
+    if reader.read::<YesNo>()?.is_yes() { read(reader).map(Some) } else { Ok(None) }
+}

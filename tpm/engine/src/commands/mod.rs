@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The commands, one file each, in chapters named as in Part 3; and the table of all of them.
+
+mod asymmetric;
+mod attestation;
+mod capability;
+mod clock;
+mod context;
+mod dictionary_attack;
+mod duplication;
+mod ea;
+mod hierarchy;
+mod nv;
+mod object;
+mod pcr;
+mod random;
+mod sequence;
+mod session;
+mod signing;
+mod start_up;
+mod symmetric;
+mod testing;
+
+use crate::failure::Failure;
+use crate::{Platform, Tpm};
+use core::marker::PhantomData;
+use evtpm_crypto::CryptoError;
+use evtpm_tpm_wire::commands::*;
+use evtpm_tpm_wire::{
+    Command, CommandTag, HandleArea, HandleList, Overflow, Rc, Reader, Response, Spec, Unmarshal, Writer,
+};
+
+/// What a command does, once it is authorized and its parameters are read.
+///
+/// `run` has three paragraphs: what may be wrong, what is computed, what changes. Nothing changes before everything that
+/// may be wrong has been looked at.
+pub(crate) trait Execute: Command {
+    /// Executes the command.
+    fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: Self::Handles) -> Result<Self::Response, Rc>;
+}
+
+type Run<P> = for<'a> fn(&mut Tpm<P>, &HandleList, &mut Reader<'a>, CommandTag, &mut Writer<'_>) -> Result<usize, Rc>;
+
+/// One row of the command table.
+pub(crate) struct Row<P: Platform> {
+    /// What Part 3 says about the command.
+    pub(crate) spec: Spec,
+    /// Reads the handle area.
+    pub(crate) handles: fn(&mut Reader<'_>) -> Result<HandleList, Rc>,
+    /// Reads the parameters, executes, writes handle and parameters of the response and tells where the latter begin.
+    pub(crate) run: Run<P>,
+}
+
+/// Lends the command table.
+pub(crate) fn table<'t, P: Platform + 't>() -> &'t [Row<P>] {
+    Table::<'t, P>::ROWS
+}
+
+struct Table<'t, P>(PhantomData<&'t P>);
+
+macro_rules! rows {
+    ($($command:ident)*) => {
+        &[$(Row {
+            spec: <$command as Command>::SPEC,
+            handles: read_handles::<$command>,
+            run: |tpm, handles, parameters, tag, writer| run::<P, $command>(tpm, handles, parameters, tag, writer),
+        }),*]
+    };
+}
+
+impl<'t, P: Platform + 't> Table<'t, P> {
+    /// In ascending order of the codes.
+    const ROWS: &'t [Row<P>] = rows! {
+        EvictControl
+        HierarchyControl
+        ChangeEps
+        ChangePps
+        Clear
+        ClearControl
+        ClockSet
+        HierarchyChangeAuth
+        PcrAllocate
+        SetPrimaryPolicy
+        CreatePrimary
+        DictionaryAttackLockReset
+        DictionaryAttackParameters
+        PcrEvent
+        PcrReset
+        IncrementalSelfTest
+        SelfTest
+        Startup
+        Shutdown
+        StirRandom
+        ContextLoad
+        ContextSave
+        FlushContext
+        StartAuthSession
+        GetCapability
+        GetRandom
+        GetTestResult
+        PcrRead
+        PolicyRestart
+        ReadClock
+        PcrExtend
+        TestParms
+    };
+}
+
+fn read_handles<C: Command>(reader: &mut Reader<'_>) -> Result<HandleList, Rc> {
+    reader.read::<C::Handles>().map(|handles| handles.list())
+}
+
+fn run<'a, P, C>(
+    tpm: &mut Tpm<P>,
+    handles: &HandleList,
+    parameters: &mut Reader<'a>,
+    tag: CommandTag,
+    writer: &mut Writer<'_>,
+) -> Result<usize, Rc>
+where
+    P: Platform,
+    C: Execute + Unmarshal<'a>,
+{
+    let mut bytes = [0; 12];
+    let mut handle_writer = Writer::new(&mut bytes);
+    handles.iter().try_for_each(|handle| handle_writer.write(handle)).map_err(|Overflow| Rc::FAILURE)?;
+    let handles = Reader::new(handle_writer.as_written(), parameters.supported()).read::<C::Handles>()?;
+    let command = parameters.read::<C>()?;
+    parameters.finish()?;
+
+    let response = command.run(tpm, handles)?;
+
+    // The response buffer holds the largest response, so that nothing can go wrong behind the command's back.
+    write_response(&response, tag, writer)
+        .map_err(|Overflow| tpm.fail(Failure::Fault(CryptoError::Length { expected: 0, actual: writer.written() })))
+}
+
+fn write_response<R: Response>(response: &R, tag: CommandTag, writer: &mut Writer<'_>) -> Result<usize, Overflow> {
+    if let Some(handle) = response.handle() {
+        writer.write(&handle)?;
+    }
+    if tag == CommandTag::Sessions {
+        writer.write(&0u32)?;
+    }
+    let parameters_at = writer.written();
+    response.marshal_parameters(writer)?;
+    Ok(parameters_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestPlatform;
+
+    #[test]
+    fn the_table_is_in_ascending_order_of_the_codes() {
+        let codes = || table::<TestPlatform>().iter().map(|row| row.spec.code);
+        assert!(codes().is_sorted());
+        assert!(codes().zip(codes().skip(1)).all(|(code, next)| code != next));
+    }
+}

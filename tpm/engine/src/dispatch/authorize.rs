@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Whether the sessions of a command authorize what it does (Part 3, "Authorization Checks").
+
+use super::session_area::{SessionArea, SessionUse};
+use crate::algorithm;
+use crate::name::Name;
+use crate::state::{DaBound, PolicyLimit, PolicyProof, PolicyState, Session, SessionKind};
+use crate::{Platform, Tpm};
+use evtpm_crypto::{Crypto, Digest, constant_time_eq};
+use evtpm_protocol::ProtocolError;
+use evtpm_protocol::session::{self, Nonces};
+use evtpm_protocol::{cp_hash, name_hash};
+use evtpm_tpm_wire::{
+    Cc, Flags, Handle, HandleType, HashAlg, Rc, Reader, Role, Secret, Spec, TpmaNv, TpmaObject, TpmaSession,
+};
+
+/// What the checks look at, all of it received.
+pub(crate) struct Request<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) names: [Name; 3],
+    /// The parameters as received: encrypted, if a session has decrypt.
+    pub(crate) parameters: &'a [u8],
+}
+
+impl Request<'_> {
+    fn names(&self) -> [&[u8]; 3] {
+        let [first, second, third] = &self.names;
+        [first.as_bytes(), second.as_bytes(), third.as_bytes()]
+    }
+
+    /// Computes cpHash in a session's algorithm.
+    pub(crate) fn cp_hash<C: Crypto>(&self, alg: HashAlg) -> Result<Digest, Rc> {
+        cp_hash::<C>(alg, self.spec.code, &self.names(), self.parameters).map_err(ProtocolError::rc)
+    }
+}
+
+impl<P: Platform> Tpm<P> {
+    /// Checks every session of the area; counts a failed proof of an authValue under dictionary-attack protection.
+    pub(crate) fn authorize(&mut self, request: &Request<'_>, area: &mut SessionArea) -> Result<(), Rc> {
+        for number in 0..3 {
+            let Some(session) = area.iter().nth(number) else { break };
+            let (subject, includes_auth) = (session.subject(), self.uses_auth_value(session));
+            if let Some((handle, role)) = session.authorizes {
+                self.check_authorization(request, session, handle, role, includes_auth).map_err(|rc| rc.at(subject))?;
+            }
+            if !self.proof_is_right(request, area, session, includes_auth)? {
+                let failure = self.count_failure(session, includes_auth);
+                return Err(failure.at(subject));
+            }
+            if let Some(session) = area.iter_mut().nth(number) {
+                session.includes_auth = includes_auth;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whether the entity's authValue is proven by this session.
+    fn uses_auth_value(&self, used: &SessionUse) -> bool {
+        let Some((handle, _)) = used.authorizes else { return false };
+        let Some(session) = self.state.sessions.loaded(used.handle.0) else { return true };
+        match &session.kind {
+            SessionKind::Hmac(hmac) => !hmac.bound.as_ref().is_some_and(|bound| {
+                bound.name.as_bytes() == self.entity_name(handle).as_bytes()
+                    && self.entity_auth(handle).is_some_and(|auth| *auth == bound.auth)
+            }),
+            SessionKind::Policy(policy) => policy.proof != PolicyProof::None,
+        }
+    }
+
+    /// The checks that need no secret, in the order of the specification.
+    fn check_authorization(
+        &self,
+        request: &Request<'_>,
+        used: &SessionUse,
+        handle: Handle,
+        role: Role,
+        includes_auth: bool,
+    ) -> Result<(), Rc> {
+        if handle == Handle::PLATFORM
+            && request.spec.flags.contains(Flags::PP_REQUIRED)
+            && !self.platform.physical_presence()
+        {
+            return Err(Rc::PP);
+        }
+        if includes_auth {
+            self.check_lockout(handle)?;
+        }
+        let session = self.state.sessions.loaded(used.handle.0);
+        let Some((session, policy)) = session.and_then(|session| Some((session, session.policy()?))) else {
+            if self.requires_policy(handle, role) {
+                return Err(Rc::AUTH_TYPE);
+            }
+            return if self.auth_value_is_available(request.spec, handle, role) {
+                Ok(())
+            } else {
+                Err(Rc::AUTH_UNAVAILABLE)
+            };
+        };
+        if policy.trial {
+            return Err(Rc::ATTRIBUTES);
+        }
+        if !self.policy_is_available(request.spec, handle) {
+            return Err(Rc::AUTH_UNAVAILABLE);
+        }
+        self.check_policy(request, session, policy, handle, role)
+    }
+
+    /// "If the object or NV Index is subject to DA protection ... then the TPM is not in lockout."
+    fn check_lockout(&self, handle: Handle) -> Result<(), Rc> {
+        let locked = match self.entity_da(handle) {
+            DaBound::No => false,
+            DaBound::Entity => self.da.in_lockout(&self.state.da_parameters),
+            DaBound::Lockout => !self.da.lockout_auth_enabled(),
+        };
+        if locked { Err(Rc::LOCKOUT) } else { Ok(()) }
+    }
+
+    fn requires_policy(&self, handle: Handle, role: Role) -> bool {
+        match role {
+            Role::Dup => true,
+            Role::Admin => match handle.kind() {
+                Some(HandleType::NvIndex) => true,
+                Some(HandleType::Transient | HandleType::Persistent) => self
+                    .object(handle)
+                    .is_some_and(|object| object.public.object_attributes.contains(TpmaObject::ADMIN_WITH_POLICY)),
+                _ => false,
+            },
+            Role::User => false,
+        }
+    }
+
+    fn auth_value_is_available(&self, spec: &Spec, handle: Handle, role: Role) -> bool {
+        match handle.kind() {
+            Some(HandleType::Transient | HandleType::Persistent) => {
+                let Some(object) = self.object(handle) else { return self.sequence(handle).is_some() };
+                let attributes = object.public.object_attributes;
+                let with_auth = attributes.contains(TpmaObject::USER_WITH_AUTH)
+                    || role == Role::Admin && !attributes.contains(TpmaObject::ADMIN_WITH_POLICY);
+                object.sensitive.is_some() && with_auth
+            }
+            Some(HandleType::NvIndex) => self.state.nv.index(handle).is_some_and(|index| {
+                let attributes = index.public.attributes;
+                match nv_access(spec.code) {
+                    Some(NvAccess::Write) => attributes.contains(TpmaNv::AUTHWRITE),
+                    Some(NvAccess::Read) => attributes.contains(TpmaNv::AUTHREAD),
+                    None => false,
+                }
+            }),
+            _ => true,
+        }
+    }
+
+    fn policy_is_available(&self, spec: &Spec, handle: Handle) -> bool {
+        match handle.kind() {
+            Some(HandleType::Transient | HandleType::Persistent) => {
+                self.object(handle).is_some_and(|object| object.sensitive.is_some())
+            }
+            Some(HandleType::NvIndex) => self.state.nv.index(handle).is_some_and(|index| {
+                let attributes = index.public.attributes;
+                match nv_access(spec.code) {
+                    Some(NvAccess::Write) => attributes.contains(TpmaNv::POLICYWRITE),
+                    Some(NvAccess::Read) => attributes.contains(TpmaNv::POLICYREAD),
+                    None => true,
+                }
+            }),
+            _ => self.entity_policy(handle).is_some(),
+        }
+    }
+
+    /// "If the authorization is provided by a policy session, then": digest, time, command, locality, parameters.
+    fn check_policy(
+        &self,
+        request: &Request<'_>,
+        session: &Session,
+        policy: &PolicyState,
+        handle: Handle,
+        role: Role,
+    ) -> Result<(), Rc> {
+        // "the policy session ... shall include PolicyAuthValue or PolicyPassword": a secret is what PolicySecret is about
+        if request.spec.code == Cc::POLICY_SECRET && policy.proof == PolicyProof::None {
+            return Err(Rc::MODE);
+        }
+        if policy.pcr_counter.is_some_and(|counter| counter != self.state.pcrs.update_counter()) {
+            return Err(Rc::PCR_CHANGED);
+        }
+        let Some((alg, digest)) = self.entity_policy(handle) else { return Err(Rc::POLICY_FAIL) };
+        if alg != session.hash || !constant_time_eq(digest.as_bytes(), policy.digest.as_bytes()) {
+            return Err(Rc::POLICY_FAIL);
+        }
+        if policy.timeout.is_some_and(|timeout| self.clock.time() > timeout || policy.epoch != self.state.time_epoch) {
+            return Err(Rc::EXPIRED);
+        }
+        match policy.command_code {
+            Some(code) if code != request.spec.code => return Err(Rc::POLICY_CC),
+            None if role != Role::User => return Err(Rc::POLICY_FAIL),
+            _ => {}
+        }
+        if !locality_fits(policy.locality, self.locality.attribute()) {
+            return Err(Rc::LOCALITY);
+        }
+        if policy.physical_presence && !self.platform.physical_presence() {
+            return Err(Rc::PP);
+        }
+        if !self.limit_fits(request, session, policy)? {
+            return Err(Rc::POLICY_FAIL);
+        }
+        let Some(expected) = policy.nv_written else { return Ok(()) };
+        match self.state.nv.index(handle) {
+            Some(index) if index.public.attributes.contains(TpmaNv::WRITTEN) == expected => Ok(()),
+            _ => Err(Rc::POLICY_FAIL),
+        }
+    }
+
+    fn limit_fits(&self, request: &Request<'_>, session: &Session, policy: &PolicyState) -> Result<bool, Rc> {
+        let alg = session.hash;
+        let (expected, actual) = match policy.limit {
+            PolicyLimit::None => return Ok(true),
+            PolicyLimit::CpHash(expected) => (expected, request.cp_hash::<P::Crypto>(alg)?),
+            PolicyLimit::NameHash(expected) => {
+                (expected, name_hash::<P::Crypto>(alg, &request.names()).map_err(ProtocolError::rc)?)
+            }
+            PolicyLimit::Template(expected) => {
+                let Some(template) = template_of(request) else { return Ok(false) };
+                (expected, P::Crypto::hash(algorithm::hash(alg).ok_or(Rc::HASH)?, &[template]))
+            }
+        };
+        Ok(constant_time_eq(expected.as_bytes(), actual.as_bytes()))
+    }
+
+    /// Checks the HMAC or the password.
+    fn proof_is_right(
+        &mut self,
+        request: &Request<'_>,
+        area: &SessionArea,
+        used: &SessionUse,
+        includes_auth: bool,
+    ) -> Result<bool, Rc> {
+        let auth = self.included_auth(used, includes_auth);
+        let Some(session) = self.state.sessions.loaded(used.handle.0) else {
+            return Ok(constant_time_eq(auth.as_bytes(), used.proof.clone().without_trailing_zeros().as_bytes()));
+        };
+        // "the authValue is given in plain": only when the policy session authorizes something
+        if session.policy().is_some_and(|policy| policy.proof == PolicyProof::Password) && used.authorizes.is_some() {
+            return Ok(constant_time_eq(auth.as_bytes(), used.proof.clone().without_trailing_zeros().as_bytes()));
+        }
+        let value = session::value(session.key.as_bytes(), auth.as_bytes()).map_err(ProtocolError::rc)?;
+        // Without any key, an Empty Buffer is accepted in place of an HMAC.
+        if value.is_empty() && used.proof.is_empty() {
+            return Ok(true);
+        }
+        let nonces = Nonces { newer: used.nonce.as_bytes(), older: session.nonce_tpm.as_bytes() };
+        let hash = request.cp_hash::<P::Crypto>(session.hash)?;
+        let (extra, attributes) = (self.extra_nonces(area, used), used.attributes);
+        let hmac = session::hmac::<P::Crypto>(session.hash, value.as_bytes(), &hash, nonces, extra, attributes);
+        let hmac = hmac.map_err(ProtocolError::rc)?;
+        Ok(constant_time_eq(hmac.as_bytes(), used.proof.as_bytes()))
+    }
+
+    /// Copies the authValue that a session's key includes.
+    pub(crate) fn included_auth(&self, used: &SessionUse, includes_auth: bool) -> Secret<64> {
+        used.authorizes
+            .filter(|_| includes_auth)
+            .and_then(|(handle, _)| self.entity_auth(handle))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// "nonceTPMdecrypt ... is included only if the session is the first and another session decrypts"; likewise encrypt.
+    fn extra_nonces(&self, area: &SessionArea, used: &SessionUse) -> [&[u8]; 2] {
+        if used.number != 1 {
+            return [&[], &[]];
+        }
+        let nonce = |other: &SessionUse| {
+            self.state.sessions.loaded(other.handle.0).map_or(&[][..], |session| session.nonce_tpm.as_bytes())
+        };
+        let decrypt = area.with(TpmaSession::DECRYPT).filter(|other| other.number != 1);
+        let encrypt = area.with(TpmaSession::ENCRYPT).filter(|other| other.number != 1);
+        let encrypt = encrypt.filter(|other| decrypt.is_none_or(|decrypt| decrypt.number != other.number));
+        [decrypt.map_or(&[], nonce), encrypt.map_or(&[], nonce)]
+    }
+
+    /// Answers `TPM_RC_AUTH_FAIL` and counts, where dictionary-attack protection applies, else `TPM_RC_BAD_AUTH`.
+    fn count_failure(&mut self, used: &SessionUse, includes_auth: bool) -> Rc {
+        let session_bound = self.state.sessions.loaded(used.handle.0).map_or(DaBound::No, |session| session.da_bound);
+        let entity = match used.authorizes {
+            Some((handle, _)) if includes_auth => self.entity_da(handle),
+            _ => DaBound::No,
+        };
+        let (time, parameters) = (self.clock.time(), self.state.da_parameters);
+        match (session_bound, entity) {
+            (DaBound::Lockout, _) | (DaBound::No, DaBound::Lockout) => self.da.register_lockout_failure(time),
+            (DaBound::Entity, _) | (DaBound::No, DaBound::Entity) => {
+                if parameters.recovery_seconds != 0 {
+                    self.da.register_failure(time);
+                }
+            }
+            (DaBound::No, DaBound::No) => return Rc::BAD_AUTH,
+        }
+        Rc::AUTH_FAIL
+    }
+}
+
+enum NvAccess {
+    Read,
+    Write,
+}
+
+/// "the authorization ... if the command modifies the NV Index data", "reads the NV Index data or is TPM2_PolicySecret".
+const fn nv_access(code: Cc) -> Option<NvAccess> {
+    match code {
+        Cc::NV_WRITE | Cc::NV_INCREMENT | Cc::NV_SET_BITS | Cc::NV_EXTEND | Cc::NV_WRITE_LOCK => Some(NvAccess::Write),
+        Cc::NV_READ
+        | Cc::NV_READ_LOCK
+        | Cc::NV_CERTIFY
+        | Cc::POLICY_NV
+        | Cc::POLICY_SECRET
+        | Cc::POLICY_AUTHORIZE_NV => Some(NvAccess::Read),
+        _ => None,
+    }
+}
+
+/// Compares two `TPMA_LOCALITY` octets: bits below 32, numbers from 32 on; zero allows all.
+const fn locality_fits(allowed: u8, actual: u8) -> bool {
+    match allowed {
+        0 => true,
+        1..=31 => actual <= 31 && allowed & actual != 0,
+        32.. => allowed == actual,
+    }
+}
+
+/// Finds the template in a creation command: the second parameter, which is never encrypted.
+fn template_of<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
+    if !matches!(request.spec.code, Cc::CREATE | Cc::CREATE_PRIMARY | Cc::CREATE_LOADED) {
+        return None;
+    }
+    let mut reader = Reader::permissive(request.parameters);
+    let sensitive = reader.read::<u16>().ok()?;
+    reader.take(usize::from(sensitive)).ok()?;
+    let size = reader.read::<u16>().ok()?;
+    reader.take(usize::from(size)).ok()
+}

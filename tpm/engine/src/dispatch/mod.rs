@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Executes one command, in the order of Part 3, "Command Processing".
+
+mod authorize;
+mod respond;
+mod session_area;
+#[cfg(test)]
+mod tests;
+
+use crate::commands::{Row, table};
+use crate::failure::Phase;
+use crate::host::Pending;
+use crate::name::Name;
+use crate::{Locality, Platform, Tpm};
+use authorize::Request;
+use evtpm_tpm_wire::{
+    Cc, CommandTag, Flags, HandleList, Overflow, Rc, Reader, ST_RSP_COMMAND, Secret, TpmaSession, Writer,
+};
+use respond::Before;
+use session_area::SessionArea;
+
+/// Size of the header of a command and of a response: tag, size, code.
+pub const HEADER_SIZE: usize = 10;
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// The response, in so many bytes of the response buffer.
+    Response(usize),
+    /// Nothing yet: the host must do something and execute the same command again.
+    Pending(Pending),
+}
+
+/// Why a command stopped.
+enum Stop {
+    Refused(Rc),
+    Pending(Pending),
+}
+
+impl From<Rc> for Stop {
+    fn from(rc: Rc) -> Self {
+        Self::Refused(rc)
+    }
+}
+
+impl<P: Platform> Tpm<P> {
+    /// Executes one command at a locality and writes its response.
+    ///
+    /// `command` is decrypted in place. After [`Execution::Pending`] nothing has changed, neither in the TPM nor in
+    /// `command`. `response` should hold [`crate::Limits::response_size`] bytes; in less than ten nothing is written.
+    pub fn execute(&mut self, locality: Locality, command: &mut [u8], response: &mut [u8]) -> Execution {
+        let now = self.platform.now_ms();
+        self.clock.advance(now);
+        self.da.heal(&self.state.da_parameters, self.clock.time());
+        self.locality = locality;
+        match self.process(command, response) {
+            Ok(size) => Execution::Response(size),
+            Err(Stop::Refused(rc)) => Execution::Response(write_error(rc, response)),
+            Err(Stop::Pending(pending)) => Execution::Pending(pending),
+        }
+    }
+
+    fn process(&mut self, command: &mut [u8], response: &mut [u8]) -> Result<usize, Stop> {
+        if response.len() < self.profile.limits.response_size {
+            return Err(Rc::MEMORY.into());
+        }
+        let supported = self.profile.supported;
+        let (tag, code) = read_header(command)?;
+        let row = table::<P>().iter().find(|row| row.spec.code == code).ok_or(Rc::COMMAND_CODE)?;
+        self.check_mode(tag, code)?;
+        let mut reader = Reader::new(command.get(HEADER_SIZE..).unwrap_or_default(), &supported);
+        let handles = (row.handles)(&mut reader)?;
+        for (handle, number) in handles.iter().zip(1..) {
+            self.check_present(*handle, number)?;
+        }
+        let mut area = self.read_sessions(tag, row, &handles, &mut reader)?;
+        if let Some(pending) = self.pending(code, &handles, reader.remaining()) {
+            return Err(Stop::Pending(pending));
+        }
+        if self.take_declined(&handles) {
+            return Err(Rc::RETRY.into());
+        }
+        let before = self.authorize_all(row, &handles, &mut area, reader.remaining())?;
+        let parameters_at = command.len().saturating_sub(reader.remaining().len());
+        let parameters = command.get_mut(parameters_at..).ok_or(Rc::FAILURE)?;
+        self.decrypt_parameter(&area, parameters)?;
+        let mut parameters = Reader::new(parameters, &supported);
+        let mut writer = Writer::new(response);
+        writer.bytes(&[0; HEADER_SIZE]).map_err(|Overflow| Rc::MEMORY)?;
+        let parameters_at = (row.run)(self, &handles, &mut parameters, tag, &mut writer)?;
+        let written = writer.written();
+        Ok(self.finish(tag, code, &area, &before, response, parameters_at, written)?)
+    }
+
+    /// "The mode checks shall be performed in the order listed."
+    fn check_mode(&self, tag: CommandTag, code: Cc) -> Result<(), Rc> {
+        match self.phase {
+            Phase::Failed(_) if tag == CommandTag::Sessions => Err(Rc::FAILURE),
+            Phase::Failed(_) if !matches!(code, Cc::GET_TEST_RESULT | Cc::GET_CAPABILITY) => Err(Rc::FAILURE),
+            Phase::Initialized if code != Cc::STARTUP => Err(Rc::INITIALIZE),
+            Phase::Operational if code == Cc::STARTUP => Err(Rc::INITIALIZE),
+            Phase::Failed(_) | Phase::Initialized | Phase::Operational => Ok(()),
+        }
+    }
+
+    fn read_sessions(
+        &self,
+        tag: CommandTag,
+        row: &Row<P>,
+        handles: &HandleList,
+        reader: &mut Reader<'_>,
+    ) -> Result<SessionArea, Rc> {
+        if tag == CommandTag::NoSessions {
+            return if row.spec.authorizations() == 0 { Ok(SessionArea::default()) } else { Err(Rc::AUTH_MISSING) };
+        }
+        if row.spec.flags.contains(Flags::NO_SESSIONS) {
+            return Err(Rc::AUTH_CONTEXT);
+        }
+        let mut area = SessionArea::read(reader, &self.state.sessions)?;
+        area.check_distinct()?;
+        area.check_attributes(&row.spec, &self.state.sessions)?;
+        area.assign(&row.spec, handles)?;
+        Ok(area)
+    }
+
+    /// Authorizes the command, and remembers what its actions may change but the response still needs.
+    fn authorize_all(
+        &mut self,
+        row: &Row<P>,
+        handles: &HandleList,
+        area: &mut SessionArea,
+        parameters: &[u8],
+    ) -> Result<Before, Rc> {
+        let mut names = [Name::EMPTY; 3];
+        for (name, handle) in names.iter_mut().zip(handles) {
+            *name = self.entity_name(*handle);
+        }
+        let request = Request { spec: &row.spec, names, parameters };
+        self.authorize(&request, area)?;
+        let mut auths: [Secret<64>; 3] = Default::default();
+        for (auth, used) in auths.iter_mut().zip(area.iter()) {
+            *auth = self.included_auth(used, true);
+        }
+        let session = area.with(TpmaSession::AUDIT).and_then(|used| self.state.sessions.loaded(used.handle.0));
+        let audit = session.map(|session| request.cp_hash::<P::Crypto>(session.hash)).transpose()?;
+        Ok(Before { auths, audit })
+    }
+
+    /// Completes a response whose handle and parameters have been written.
+    #[expect(clippy::too_many_arguments, reason = "everything that a response consists of")]
+    fn finish(
+        &mut self,
+        tag: CommandTag,
+        code: Cc,
+        area: &SessionArea,
+        before: &Before,
+        response: &mut [u8],
+        parameters_at: usize,
+        written: usize,
+    ) -> Result<usize, Rc> {
+        // "The TPM MAY nullify this command for any subsequent command"
+        if code != Cc::SHUTDOWN {
+            self.state.orderly = None;
+        }
+        let mut size = written;
+        if tag == CommandTag::Sessions {
+            let parameters = u32::try_from(written.saturating_sub(parameters_at)).map_err(|_| Rc::FAILURE)?;
+            patch(response, parameters_at.saturating_sub(4), &parameters.to_be_bytes());
+            size = self.respond_with_sessions(code, area, before, response, parameters_at, written)?;
+        } else if !matches!(
+            code,
+            Cc::CONTEXT_SAVE | Cc::CONTEXT_LOAD | Cc::FLUSH_CONTEXT | Cc::STARTUP | Cc::READ_CLOCK
+        ) {
+            self.state.sessions.set_exclusive(None);
+        }
+        write_header(tag.number(), Rc::SUCCESS, size, response);
+        Ok(size)
+    }
+}
+
+/// "a set of command format and consistency checks", in the order of "Command Header Validation".
+fn read_header(command: &[u8]) -> Result<(CommandTag, Cc), Rc> {
+    let mut reader = Reader::permissive(command);
+    let tag = reader.read()?;
+    let size: u32 = reader.read()?;
+    if usize::try_from(size).ok() != Some(command.len()) {
+        return Err(Rc::COMMAND_SIZE);
+    }
+    Ok((tag, reader.read()?))
+}
+
+/// "When a command fails ... the tag parameter in the response shall be TPM_ST_NO_SESSIONS"; an unknown tag is answered
+/// as TPM 1.2 does.
+fn write_error(rc: Rc, response: &mut [u8]) -> usize {
+    let tag = if rc == Rc::BAD_TAG { ST_RSP_COMMAND } else { CommandTag::NoSessions.number() };
+    write_header(tag, rc, HEADER_SIZE, response);
+    HEADER_SIZE.min(response.len())
+}
+
+fn write_header(tag: u16, rc: Rc, size: usize, response: &mut [u8]) {
+    patch(response, 0, &tag.to_be_bytes());
+    patch(response, 2, &u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
+    patch(response, 6, &rc.raw().to_be_bytes());
+}
+
+fn patch(buffer: &mut [u8], at: usize, bytes: &[u8]) {
+    for (to, from) in buffer.iter_mut().skip(at).zip(bytes) {
+        *to = *from;
+    }
+}

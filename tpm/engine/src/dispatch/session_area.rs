@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The authorization area of a command (Part 3, "Session Area Validation").
+
+use crate::state::{Nonce, SessionKind, Sessions};
+use evtpm_tpm_wire::{Handle, Rc, Reader, Role, Secret, Spec, Subject, TpmaSession, TpmiShAuthSession};
+
+/// Most sessions of one command.
+const MAX_SESSIONS: usize = 3;
+/// "The minimum value is (sizeof(TPM_HANDLE) + sizeof(UINT16) + sizeof(TPMA_SESSION) + sizeof(UINT16))."
+const MIN_AREA: usize = 9;
+
+/// One session as the caller used it.
+#[derive(Debug)]
+pub(crate) struct SessionUse {
+    /// Its position, counted from 1.
+    pub(crate) number: u8,
+    /// Its handle, or `TPM_RS_PW`.
+    pub(crate) handle: Handle,
+    /// nonceCaller.
+    pub(crate) nonce: Nonce,
+    /// How it is used.
+    pub(crate) attributes: TpmaSession,
+    /// The HMAC, or the password.
+    pub(crate) proof: Secret<64>,
+    /// The handle that it authorizes, and the role.
+    pub(crate) authorizes: Option<(Handle, Role)>,
+    /// The authValue is part of the HMAC key.
+    pub(crate) includes_auth: bool,
+}
+
+impl SessionUse {
+    /// Tells whether this is a password authorization.
+    pub(crate) fn is_password(&self) -> bool {
+        self.handle == Handle::PASSWORD
+    }
+
+    /// Tells whether an attribute is set.
+    pub(crate) const fn has(&self, attribute: TpmaSession) -> bool {
+        self.attributes.contains(attribute)
+    }
+
+    /// Names this session as the culprit.
+    pub(crate) const fn subject(&self) -> Subject {
+        Subject::Session(self.number)
+    }
+}
+
+/// All sessions of one command, in order.
+#[derive(Debug, Default)]
+pub(crate) struct SessionArea {
+    uses: [Option<SessionUse>; MAX_SESSIONS],
+}
+
+impl SessionArea {
+    /// Walks over the sessions.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SessionUse> {
+        self.uses.iter().flatten()
+    }
+
+    /// Walks over the sessions to change them.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut SessionUse> {
+        self.uses.iter_mut().flatten()
+    }
+
+    /// Finds the session with an attribute; at most one has decrypt, encrypt or audit.
+    pub(crate) fn with(&self, attribute: TpmaSession) -> Option<&SessionUse> {
+        self.iter().find(|session| session.has(attribute))
+    }
+
+    /// Reads the area behind its size and checks everything that needs no secret.
+    pub(crate) fn read(reader: &mut Reader<'_>, sessions: &Sessions) -> Result<Self, Rc> {
+        let size = usize::try_from(reader.read::<u32>()?).map_err(|_| Rc::AUTHSIZE)?;
+        if size < MIN_AREA || size > reader.remaining().len() {
+            return Err(Rc::AUTHSIZE);
+        }
+        let mut area_reader = Reader::new(reader.take(size)?, reader.supported());
+        let mut area = Self::default();
+        for (place, number) in area.uses.iter_mut().zip(1..) {
+            if area_reader.is_empty() {
+                break;
+            }
+            *place =
+                Some(read_session(&mut area_reader, number, sessions).map_err(|rc| rc.at(Subject::Session(number)))?);
+        }
+        // "fewer octets than indicated in authorizationSize were unmarshaled"
+        if area_reader.is_empty() { Ok(area) } else { Err(Rc::AUTHSIZE) }
+    }
+
+    /// Gives each authorization its session and checks that the others have a purpose.
+    pub(crate) fn assign(&mut self, spec: &Spec, handles: &[Handle]) -> Result<(), Rc> {
+        let mut roles = spec.roles.iter().zip(handles).filter_map(|(role, handle)| role.map(|role| (*handle, role)));
+        for session in self.uses.iter_mut().flatten() {
+            session.authorizes = roles.next();
+            let has_purpose =
+                session.attributes.intersects(TpmaSession::DECRYPT | TpmaSession::ENCRYPT | TpmaSession::AUDIT);
+            // "If a session is not being used for authorization, at least one of decrypt, encrypt, or audit must be SET."
+            if session.authorizes.is_none() && !has_purpose {
+                return Err(Rc::ATTRIBUTES.at(session.subject()));
+            }
+        }
+        // "An authorization session is present for each of the handles with the '@' decoration"
+        if roles.next().is_some() { Err(Rc::AUTH_MISSING) } else { Ok(()) }
+    }
+
+    /// Checks decrypt, encrypt and audit: each at most once, and only where the command and the session can do it.
+    pub(crate) fn check_attributes(&self, spec: &Spec, sessions: &Sessions) -> Result<(), Rc> {
+        for attribute in [TpmaSession::DECRYPT, TpmaSession::ENCRYPT, TpmaSession::AUDIT] {
+            if let Some(second) = self.iter().filter(|session| session.has(attribute)).nth(1) {
+                return Err(Rc::ATTRIBUTES.at(second.subject()));
+            }
+        }
+        for (attribute, allowed) in [(TpmaSession::DECRYPT, spec.decrypt), (TpmaSession::ENCRYPT, spec.encrypt)] {
+            let Some(used) = self.with(attribute) else { continue };
+            if !allowed {
+                return Err(Rc::ATTRIBUTES.at(used.subject()));
+            }
+            // A session that was started without a cipher cannot encrypt.
+            if sessions.loaded(used.handle.0).is_some_and(|session| session.symmetric.is_none()) {
+                return Err(Rc::SYMMETRIC.at(used.subject()));
+            }
+        }
+        let Some(audit) = self.with(TpmaSession::AUDIT) else { return Ok(()) };
+        let is_hmac =
+            sessions.loaded(audit.handle.0).is_some_and(|session| matches!(session.kind, SessionKind::Hmac(_)));
+        if !is_hmac {
+            return Err(Rc::ATTRIBUTES.at(audit.subject()));
+        }
+        // "the command is only executed if the session is exclusive at the start of the command"
+        if audit.has(TpmaSession::AUDIT_EXCLUSIVE) && sessions.exclusive() != Some(audit.handle.0) {
+            return Err(Rc::EXCLUSIVE);
+        }
+        Ok(())
+    }
+
+    /// Refuses a session that is used twice: its nonces would serve two HMACs.
+    pub(crate) fn check_distinct(&self) -> Result<(), Rc> {
+        for session in self.iter().filter(|session| !session.is_password()) {
+            if self.iter().any(|other| other.number < session.number && other.handle == session.handle) {
+                return Err(Rc::HANDLE.at(session.subject()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_session(reader: &mut Reader<'_>, number: u8, sessions: &Sessions) -> Result<SessionUse, Rc> {
+    let handle: Handle = reader.read()?;
+    let nonce: Nonce;
+    if handle == Handle::PASSWORD {
+        nonce = reader.read()?;
+    } else {
+        TpmiShAuthSession::new(handle, reader.supported()).ok_or(Rc::HANDLE)?;
+        if sessions.loaded(handle.0).is_none() {
+            return Err(not_loaded(number));
+        }
+        nonce = reader.read()?;
+    }
+    let attributes: TpmaSession = reader.read()?;
+    let proof = reader.read()?;
+    if handle == Handle::PASSWORD {
+        // "only continueSession can be SET"; the nonce "shall be an Empty Buffer"
+        if attributes.without(TpmaSession::CONTINUE_SESSION) != TpmaSession::NONE {
+            return Err(Rc::ATTRIBUTES);
+        }
+        if !nonce.is_empty() {
+            return Err(Rc::NONCE);
+        }
+    }
+    // "auditExclusive and auditReset ... may only be SET if the audit attribute is SET"
+    if attributes.intersects(TpmaSession::AUDIT_EXCLUSIVE | TpmaSession::AUDIT_RESET)
+        && !attributes.contains(TpmaSession::AUDIT)
+    {
+        return Err(Rc::ATTRIBUTES);
+    }
+    Ok(SessionUse { number, handle, nonce, attributes, proof, authorizes: None, includes_auth: false })
+}
+
+/// "If the session is not loaded, the TPM will return the warning TPM_RC_REFERENCE_S0 + N."
+const fn not_loaded(number: u8) -> Rc {
+    match number {
+        1 => Rc::REFERENCE_S0,
+        2 => Rc::REFERENCE_S1,
+        _ => Rc::REFERENCE_S2,
+    }
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Memory that can run out without a panic: capacity is reserved once, and a push into a full or unreserved place is an error.
+
+use alloc::vec::Vec;
+use core::fmt;
+use zeroize::Zeroize;
+
+/// The allocator gave nothing, or the reserved capacity is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+/// A table of at most `capacity` values, reserved once and never grown.
+///
+/// A slot keeps its number for the life of its value: handles are made from it.
+/// `Clone` exists so that tests can compare states; the engine itself never clones a table.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Slots<T> {
+    slots: Vec<Option<T>>,
+}
+
+impl<T> Slots<T> {
+    /// Reserves a table of `capacity` empty slots.
+    pub fn reserve(capacity: usize) -> Result<Self, OutOfMemory> {
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(capacity).map_err(|_| OutOfMemory)?;
+        for _ in 0..capacity {
+            push_within(&mut slots, None)?;
+        }
+        Ok(Self { slots })
+    }
+
+    /// Counts the slots, used or not.
+    pub fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Counts the used slots.
+    pub fn used(&self) -> usize {
+        self.slots.iter().flatten().count()
+    }
+
+    /// Finds the number of the first free slot.
+    pub fn free_slot(&self) -> Option<usize> {
+        self.slots.iter().position(Option::is_none)
+    }
+
+    /// Puts a value into the first free slot and tells its number.
+    pub fn insert(&mut self, value: T) -> Result<usize, OutOfMemory> {
+        let number = self.free_slot().ok_or(OutOfMemory)?;
+        self.put(number, value)?;
+        Ok(number)
+    }
+
+    /// Puts a value into slot `number`, whatever it held.
+    pub fn put(&mut self, number: usize, value: T) -> Result<(), OutOfMemory> {
+        *self.slots.get_mut(number).ok_or(OutOfMemory)? = Some(value);
+        Ok(())
+    }
+
+    /// Looks into slot `number`.
+    pub fn at(&self, number: usize) -> Option<&T> {
+        self.slots.get(number)?.as_ref()
+    }
+
+    /// Looks into slot `number` to change it.
+    pub fn at_mut(&mut self, number: usize) -> Option<&mut T> {
+        self.slots.get_mut(number)?.as_mut()
+    }
+
+    /// Empties slot `number` and gives what it held.
+    pub fn take(&mut self, number: usize) -> Option<T> {
+        self.slots.get_mut(number)?.take()
+    }
+
+    /// Empties every slot whose value does not satisfy `keep`.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        for slot in &mut self.slots {
+            if slot.as_ref().is_some_and(|value| !keep(value)) {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Walks over the used slots with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
+        self.slots.iter().enumerate().filter_map(|(number, slot)| slot.as_ref().map(|value| (number, value)))
+    }
+
+    /// Walks over the used slots' values to change them.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().flatten()
+    }
+}
+
+impl<T> fmt::Debug for Slots<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slots({} of {})", self.used(), self.capacity())
+    }
+}
+
+/// Bytes on the heap whose length was decided when they were made; wiped when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Blob {
+    bytes: Vec<u8>,
+}
+
+impl Blob {
+    /// Allocates `length` bytes that all hold `fill`.
+    pub fn filled(length: usize, fill: u8) -> Result<Self, OutOfMemory> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|_| OutOfMemory)?;
+        bytes.resize(length, fill);
+        Ok(Self { bytes })
+    }
+
+    /// Allocates a copy of `source`.
+    pub fn copy_of(source: &[u8]) -> Result<Self, OutOfMemory> {
+        let mut blob = Self::filled(source.len(), 0)?;
+        blob.write(0, source)?;
+        Ok(blob)
+    }
+
+    /// Borrows all bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Counts the bytes.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Tells whether the length is zero.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Overwrites from `offset` on; nothing is written unless everything fits.
+    pub fn write(&mut self, offset: usize, source: &[u8]) -> Result<(), OutOfMemory> {
+        let end = offset.checked_add(source.len()).ok_or(OutOfMemory)?;
+        let target = self.bytes.get_mut(offset..end).ok_or(OutOfMemory)?;
+        for (to, from) in target.iter_mut().zip(source) {
+            *to = *from;
+        }
+        Ok(())
+    }
+
+    /// Sets every byte to `value`.
+    pub fn fill(&mut self, value: u8) {
+        self.bytes.fill(value);
+    }
+}
+
+impl Drop for Blob {
+    fn drop(&mut self) {
+        self.bytes.as_mut_slice().zeroize();
+    }
+}
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Blob({} bytes)", self.len())
+    }
+}
+
+/// Pushes within the reserved capacity; the comparison lets the compiler drop the growing path.
+fn push_within<T>(vector: &mut Vec<T>, value: T) -> Result<(), OutOfMemory> {
+    if vector.len() >= vector.capacity() {
+        return Err(OutOfMemory);
+    }
+    vector.push(value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_table_refuses_another_value() {
+        let mut slots = Slots::reserve(2).unwrap();
+        assert_eq!(slots.insert('a'), Ok(0));
+        assert_eq!(slots.insert('b'), Ok(1));
+        assert_eq!(slots.insert('c'), Err(OutOfMemory));
+    }
+
+    #[test]
+    fn a_slot_keeps_its_number_when_another_is_emptied() {
+        let mut slots = Slots::reserve(2).unwrap();
+        slots.insert('a').unwrap();
+        slots.insert('b').unwrap();
+        assert_eq!(slots.take(0), Some('a'));
+        assert_eq!(slots.at(1), Some(&'b'));
+        assert_eq!(slots.insert('c'), Ok(0));
+    }
+
+    #[test]
+    fn an_impossible_reservation_is_an_error() {
+        assert_eq!(Slots::<u64>::reserve(usize::MAX).unwrap_err(), OutOfMemory);
+        assert_eq!(Blob::filled(usize::MAX, 0).unwrap_err(), OutOfMemory);
+    }
+
+    #[test]
+    fn a_write_past_the_end_changes_nothing() {
+        let mut blob = Blob::copy_of(&[1, 2, 3]).unwrap();
+        assert_eq!(blob.write(2, &[9, 9]), Err(OutOfMemory));
+        assert_eq!(blob.write(usize::MAX, &[9]), Err(OutOfMemory));
+        assert_eq!(blob.as_slice(), &[1, 2, 3]);
+    }
+}

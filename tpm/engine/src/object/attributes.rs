@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Whether the attributes, schemes and sizes of a public area fit together and fit the parent (Part 1, "Object Attributes";
+//! Part 3, "TPM2_Create", "TPM2_Load").
+
+use crate::state::Object;
+use evtpm_tpm_wire::{
+    KdfAlg, PublicBody, Rc, SymMode, TpmaObject, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme,
+    TpmtSymDefObject,
+};
+
+/// What an object is made or loaded under.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Parent<'a> {
+    /// A primary seed: "Primary Objects are considered to have a fixedTPM parent".
+    Seed,
+    /// A loaded storage key.
+    Key(&'a Object),
+    /// Nothing: an external object.
+    None,
+}
+
+impl Parent<'_> {
+    fn has(&self, attribute: TpmaObject) -> bool {
+        match self {
+            Self::Seed => attribute == TpmaObject::FIXED_TPM,
+            Self::Key(object) => object.has(attribute),
+            Self::None => false,
+        }
+    }
+}
+
+/// Checks a template of which an object shall be made; `data` is the number of octets that the caller provides.
+pub(crate) fn check_template(parent: Parent<'_>, template: &TpmtPublic, data: usize) -> Result<(), Rc> {
+    let origin = template.object_attributes.contains(TpmaObject::SENSITIVE_DATA_ORIGIN);
+    // "sensitiveDataOrigin SET: the TPM provides the sensitive data", CLEAR: the caller does
+    if origin != (data == 0) {
+        return Err(Rc::ATTRIBUTES);
+    }
+    let signs_or_decrypts = template.object_attributes.intersects(TpmaObject::SIGN | TpmaObject::DECRYPT);
+    let origin_fits = match template.body {
+        // Sealed data is the caller's.
+        PublicBody::KeyedHash { .. } => signs_or_decrypts || !origin,
+        PublicBody::SymCipher { .. } => true,
+        // "the sensitive portion of an asymmetric key ... cannot be provided"
+        PublicBody::Rsa { .. } | PublicBody::Ecc { .. } => origin,
+    };
+    if !origin_fits {
+        return Err(Rc::ATTRIBUTES);
+    }
+    check_public(parent, template)
+}
+
+/// Checks a public area of an object that is made, loaded or imported.
+pub(crate) fn check_public(parent: Parent<'_>, public: &TpmtPublic) -> Result<(), Rc> {
+    let attributes = public.object_attributes;
+    let has = |attribute| attributes.contains(attribute);
+    let policy_size = public.auth_policy.len();
+    if policy_size != 0 && public.name_alg.map(|alg| alg.digest_size()) != Some(policy_size) {
+        return Err(Rc::SIZE);
+    }
+    if !fixed_attributes_fit(parent, attributes) {
+        return Err(Rc::ATTRIBUTES);
+    }
+    // This TPM has no hierarchies limited to a firmware.
+    if attributes.intersects(TpmaObject::FIRMWARE_LIMITED | TpmaObject::SVN_LIMITED) {
+        return Err(Rc::ATTRIBUTES);
+    }
+    if has(TpmaObject::SIGN) == has(TpmaObject::DECRYPT) {
+        // "restricted ... shall have exactly one of sign and decrypt"; only sealed data has neither
+        let is_data = matches!(public.body, PublicBody::KeyedHash { .. });
+        if has(TpmaObject::RESTRICTED) || !is_data && !has(TpmaObject::SIGN) {
+            return Err(Rc::ATTRIBUTES);
+        }
+    }
+    if has(TpmaObject::X509_SIGN) && !has(TpmaObject::SIGN) {
+        return Err(Rc::ATTRIBUTES);
+    }
+    check_scheme(public)?;
+    check_protection(parent, public)
+}
+
+/// "fixedTPM", "fixedParent" and "encryptedDuplication" as the parent allows them.
+fn fixed_attributes_fit(parent: Parent<'_>, attributes: TpmaObject) -> bool {
+    let has = |attribute| attributes.contains(attribute);
+    let fixed_tpm = has(TpmaObject::FIXED_TPM);
+    let encrypted = has(TpmaObject::ENCRYPTED_DUPLICATION);
+    match parent {
+        // An external object is no part of any hierarchy: "fixedTPM, fixedParent, and restricted shall be CLEAR" is checked
+        // by TPM2_LoadExternal, where it applies.
+        Parent::None => true,
+        _ if parent.has(TpmaObject::FIXED_TPM) => {
+            fixed_tpm == has(TpmaObject::FIXED_PARENT) && !(fixed_tpm && encrypted)
+        }
+        _ => !fixed_tpm && encrypted == parent.has(TpmaObject::ENCRYPTED_DUPLICATION),
+    }
+}
+
+fn check_scheme(public: &TpmtPublic) -> Result<(), Rc> {
+    let has = |attribute| public.object_attributes.contains(attribute);
+    let (sign, decrypt, restricted) = (has(TpmaObject::SIGN), has(TpmaObject::DECRYPT), has(TpmaObject::RESTRICTED));
+    match &public.body {
+        PublicBody::SymCipher { parms, .. } => {
+            // A MAC is a signature.
+            if decrypt && parms.mode == Some(SymMode::Cmac) { Err(Rc::SCHEME) } else { Ok(()) }
+        }
+        PublicBody::KeyedHash { scheme, .. } => {
+            let fits = match scheme {
+                None => sign == decrypt || sign && !restricted,
+                Some(TpmtKeyedhashScheme::Hmac(_)) => sign && !decrypt,
+                // "a derivation parent shall use KDF1_SP800_108"
+                Some(TpmtKeyedhashScheme::Xor(xor)) => {
+                    decrypt && !sign && (!restricted || xor.kdf == Some(KdfAlg::Kdf1Sp800_108))
+                }
+            };
+            if fits { Ok(()) } else { Err(Rc::SCHEME) }
+        }
+        PublicBody::Rsa { parms, .. } => {
+            let kind = parms.scheme.map(|scheme| match scheme {
+                TpmtRsaScheme::Rsassa(_) | TpmtRsaScheme::Rsapss(_) => Use::Sign,
+                TpmtRsaScheme::Rsaes | TpmtRsaScheme::Oaep(_) => Use::Decrypt,
+            });
+            check_asymmetric(kind, parms.symmetric, sign, decrypt, restricted)
+        }
+        PublicBody::Ecc { parms, .. } => {
+            let kind = parms.scheme.map(|scheme| match scheme {
+                TpmtEccScheme::Ecdh(_) | TpmtEccScheme::Ecmqv(_) => Use::Decrypt,
+                _ => Use::Sign,
+            });
+            check_asymmetric(kind, parms.symmetric, sign, decrypt, restricted)?;
+            // "kdf: ... shall be TPM_ALG_NULL": no command uses another
+            if parms.kdf.is_some() { Err(Rc::KDF) } else { Ok(()) }
+        }
+    }
+}
+
+#[derive(PartialEq)]
+enum Use {
+    Sign,
+    Decrypt,
+}
+
+fn check_asymmetric(
+    scheme: Option<Use>,
+    symmetric: Option<TpmtSymDefObject>,
+    sign: bool,
+    decrypt: bool,
+    restricted: bool,
+) -> Result<(), Rc> {
+    let fits = match scheme {
+        // "a restricted signing key shall have a scheme"
+        None => !(sign && !decrypt && restricted),
+        Some(Use::Sign) => sign && !decrypt,
+        // A parent decrypts in its own way.
+        Some(Use::Decrypt) => decrypt && !sign && !restricted,
+    };
+    if !fits {
+        return Err(Rc::SCHEME);
+    }
+    // "if the key is not a restricted decryption key, this field shall be set to TPM_ALG_NULL"
+    if symmetric.is_some() && !(restricted && decrypt) { Err(Rc::SYMMETRIC) } else { Ok(()) }
+}
+
+/// What a storage key must have to protect children, and to be duplicated together with its parent.
+fn check_protection(parent: Parent<'_>, public: &TpmtPublic) -> Result<(), Rc> {
+    let attributes = public.object_attributes;
+    let is_storage = attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT)
+        && !matches!(public.body, PublicBody::KeyedHash { .. });
+    if !is_storage {
+        return Ok(());
+    }
+    let symmetric = public.body.symmetric().ok_or(Rc::SYMMETRIC)?;
+    if symmetric.mode != Some(SymMode::Cfb) {
+        return Err(Rc::MODE);
+    }
+    // "If the Object is a storage key that is not fixedParent, its algorithms shall be the same as those of its parent"
+    if let (Parent::Key(parent), false) = (parent, attributes.contains(TpmaObject::FIXED_PARENT)) {
+        if parent.public.name_alg != public.name_alg {
+            return Err(Rc::HASH);
+        }
+        if parent.public.body.symmetric() != Some(symmetric) {
+            return Err(Rc::SYMMETRIC);
+        }
+    }
+    Ok(())
+}

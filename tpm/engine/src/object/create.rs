@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Making the keys of an object, from a generator that may be deterministic (Part 1, "Object Creation").
+
+use crate::algorithm;
+use crate::state::Auth;
+use evtpm_crypto::drbg::HmacDrbg;
+use evtpm_crypto::{Crypto, CryptoError, EccPrivate, HashAlg, Rng};
+use evtpm_protocol::rsa_exponent;
+use evtpm_tpm_wire::{
+    MAX_PUBLIC, Marshal, Overflow, PublicBody, Rc, Secret, SensitiveBody, Tpm2bDigest, Tpm2bEccParameter,
+    Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey, TpmaObject, TpmsEccPoint, TpmtPublic,
+    TpmtSensitive,
+};
+
+/// Separates what is derived from a primary seed for objects from everything else.
+const PRIMARY_OBJECT: &[u8] = b"Primary Object Creation";
+
+/// Why no key was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CreateError {
+    /// The template or the caller's data is wrong.
+    Refused(Rc),
+    /// Arithmetic or the generator refused.
+    Crypto(CryptoError),
+}
+
+impl From<Rc> for CreateError {
+    fn from(rc: Rc) -> Self {
+        Self::Refused(rc)
+    }
+}
+
+impl From<CryptoError> for CreateError {
+    fn from(error: CryptoError) -> Self {
+        Self::Crypto(error)
+    }
+}
+
+impl From<Overflow> for CreateError {
+    fn from(Overflow: Overflow) -> Self {
+        Self::Refused(Rc::SIZE)
+    }
+}
+
+/// Makes the deterministic generator of a primary object: same seed, template and data, same key.
+pub(crate) fn primary_generator<C: Crypto>(
+    seed: &[u8],
+    template: &TpmtPublic,
+    data: &[u8],
+) -> Result<HmacDrbg<C>, CreateError> {
+    let mut buffer = [0; MAX_PUBLIC];
+    let template = template.to_bytes(&mut buffer)?;
+    let digest = C::hash(HashAlg::Sha256, &[PRIMARY_OBJECT, template]);
+    Ok(HmacDrbg::new(seed, digest.as_bytes(), data))
+}
+
+/// Makes the sensitive area for a checked template, and completes the template's unique field.
+pub(crate) fn create<C: Crypto>(
+    public: &mut TpmtPublic,
+    auth: Auth,
+    data: &Tpm2bSensitiveData,
+    rng: &mut dyn Rng,
+) -> Result<TpmtSensitive, CreateError> {
+    let name_alg = public.name_alg.ok_or(Rc::HASH)?;
+    let alg = algorithm::hash(name_alg).ok_or(Rc::HASH)?;
+    let auth_value = auth.without_trailing_zeros();
+    // "the size of the authValue shall be no larger than the size of the digest produced by nameAlg"
+    if auth_value.len() > alg.digest_size() {
+        return Err(Rc::SIZE.into());
+    }
+    let attributes = public.object_attributes;
+    let is_storage = attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT);
+    let body = match &mut public.body {
+        PublicBody::Rsa { parms, unique } => {
+            let size = usize::from(parms.key_bits.0.div_ceil(8));
+            let exponent = rsa_exponent(parms.exponent);
+            let mut modulus = Tpm2bPublicKeyRsa::zeros(size)?;
+            let mut prime = Tpm2bPrivateKeyRsa::zeros(size.div_ceil(2))?;
+            C::rsa_generate(exponent, rng, modulus.as_mut_bytes(), prime.as_mut_bytes())?;
+            *unique = modulus;
+            SensitiveBody::Rsa(prime)
+        }
+        PublicBody::Ecc { parms, unique } => {
+            let curve = algorithm::curve(parms.curve_id).ok_or(Rc::CURVE)?;
+            let private = EccPrivate::generate(curve, rng)?;
+            let point = C::ecc_public(&private)?;
+            *unique = TpmsEccPoint { x: Tpm2bEccParameter::new(point.x())?, y: Tpm2bEccParameter::new(point.y())? };
+            SensitiveBody::Ecc(Secret::new(private.as_bytes())?)
+        }
+        PublicBody::SymCipher { parms, .. } => SensitiveBody::SymCipher(symmetric_key(data, parms.key_size(), rng)?),
+        PublicBody::KeyedHash { .. } => SensitiveBody::KeyedHash(keyed_hash_data(data, alg, rng)?),
+    };
+    // "The seedValue is required for asymmetric storage keys, and for symmetric objects as obfuscation"
+    let is_asymmetric = matches!(body, SensitiveBody::Rsa(_) | SensitiveBody::Ecc(_));
+    let mut seed_value = Auth::EMPTY;
+    if !is_asymmetric || is_storage {
+        seed_value = Auth::zeros(alg.digest_size())?;
+        fill(rng, seed_value.as_mut_bytes())?;
+    }
+    let sensitive = TpmtSensitive { auth_value, seed_value, body };
+    if let PublicBody::SymCipher { unique, .. } | PublicBody::KeyedHash { unique, .. } = &mut public.body {
+        *unique = symmetric_unique::<C>(alg, &sensitive)?;
+    }
+    Ok(sensitive)
+}
+
+/// The unique field of a symmetric object: "unique := HnameAlg(seedValue || sensitive data)".
+pub(crate) fn symmetric_unique<C: Crypto>(alg: HashAlg, sensitive: &TpmtSensitive) -> Result<Tpm2bDigest, Overflow> {
+    Tpm2bDigest::new(C::hash(alg, &[sensitive.seed_value.as_bytes(), sensitive.body.as_bytes()]).as_bytes())
+}
+
+fn symmetric_key(data: &Tpm2bSensitiveData, size: usize, rng: &mut dyn Rng) -> Result<Tpm2bSymKey, CreateError> {
+    if data.is_empty() {
+        let mut key = Tpm2bSymKey::zeros(size)?;
+        fill(rng, key.as_mut_bytes())?;
+        return Ok(key);
+    }
+    // "the size of the provided key shall match the key size of the template"
+    if data.len() == size { Ok(Tpm2bSymKey::new(data.as_bytes())?) } else { Err(Rc::KEY_SIZE.into()) }
+}
+
+fn keyed_hash_data(
+    data: &Tpm2bSensitiveData,
+    alg: HashAlg,
+    rng: &mut dyn Rng,
+) -> Result<Tpm2bSensitiveData, CreateError> {
+    if !data.is_empty() {
+        return Ok(data.clone());
+    }
+    let mut key = Tpm2bSensitiveData::zeros(alg.digest_size())?;
+    fill(rng, key.as_mut_bytes())?;
+    Ok(key)
+}
+
+fn fill(rng: &mut dyn Rng, out: &mut [u8]) -> Result<(), CreateError> {
+    rng.fill(out).map_err(|error| CreateError::Crypto(CryptoError::Entropy(error)))
+}

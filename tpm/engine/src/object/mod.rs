@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the object commands share: checks of a public area, making of keys, protection, creation data, secret exchange.
+
+pub(crate) mod attributes;
+pub(crate) mod create;
+pub(crate) mod creation_data;
+pub(crate) mod private;
+pub(crate) mod secret;

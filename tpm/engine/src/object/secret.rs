@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Secrets that somebody encrypted to a key of this TPM (Part 1, "Secret Sharing"): salts, credentials, duplicates.
+
+use crate::algorithm;
+use crate::state::Object;
+use crate::{Platform, Tpm};
+use evtpm_crypto::{Crypto, EccPrivate};
+use evtpm_protocol::secret::{Label, PrivateKey, Seed, recover};
+use evtpm_protocol::{ProtocolError, rsa_exponent};
+use evtpm_tpm_wire::{PublicBody, Rc, SensitiveBody};
+
+/// A private key ready for use.
+pub(crate) enum Private<C: Crypto> {
+    /// RSA.
+    Rsa(C::RsaPrivate),
+    /// ECC.
+    Ecc(EccPrivate),
+}
+
+impl<C: Crypto> Private<C> {
+    /// Lends the key as the protocol functions take it.
+    pub(crate) fn as_key(&self) -> PrivateKey<'_, C> {
+        match self {
+            Self::Rsa(key) => PrivateKey::Rsa(key),
+            Self::Ecc(key) => PrivateKey::Ecc(key),
+        }
+    }
+}
+
+impl<P: Platform> Tpm<P> {
+    /// Makes the private part of an asymmetric object ready for use; `TPM_RC_KEY` for anything else.
+    pub(crate) fn private_key(&mut self, object: &Object) -> Result<Private<P::Crypto>, Rc> {
+        match (&object.public.body, object.sensitive.as_ref().map(|sensitive| &sensitive.body)) {
+            (PublicBody::Rsa { parms, unique }, Some(SensitiveBody::Rsa(prime))) => {
+                let exponent = rsa_exponent(parms.exponent);
+                let key = P::Crypto::rsa_load(unique.as_bytes(), exponent, prime.as_bytes());
+                Ok(Private::Rsa(key.map_err(|error| self.refuse(error, Rc::KEY))?))
+            }
+            (PublicBody::Ecc { parms, .. }, Some(SensitiveBody::Ecc(private))) => {
+                let curve = algorithm::curve(parms.curve_id).ok_or(Rc::CURVE)?;
+                let key = EccPrivate::new(curve, private.as_bytes());
+                Ok(Private::Ecc(key.map_err(|error| self.refuse(error, Rc::KEY))?))
+            }
+            _ => Err(Rc::KEY),
+        }
+    }
+
+    /// Recovers a secret with an asymmetric key; whatever is wrong with what was sent is `TPM_RC_VALUE`.
+    pub(crate) fn recover_secret(&mut self, key: &Object, label: Label, encrypted: &[u8]) -> Result<Seed, Rc> {
+        let private = self.private_key(key)?;
+        let recovered = recover::<P::Crypto>(&key.public, private.as_key(), label, encrypted, &mut self.rng());
+        let seed = recovered.map_err(|error| self.refuse_protocol(error, Rc::VALUE))?;
+        // "the decrypted salt value is larger than the size of the digest produced by the nameAlg of tpmKey"
+        let limit = key.public.name_alg.map_or(0, |alg| alg.digest_size());
+        if seed.len() > limit { Err(Rc::VALUE) } else { Ok(seed) }
+    }
+
+    /// Translates a protocol error: what is the TPM's own fault fails it, all else is `refusal`.
+    pub(crate) fn refuse_protocol(&mut self, error: ProtocolError, refusal: Rc) -> Rc {
+        match error {
+            ProtocolError::Crypto(error) => self.refuse(error, refusal),
+            _ => refusal,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What kind of TPM this is: algorithms, limits, names. A value, so that one process can hold different TPMs.
+
+use crate::state::DaParameters;
+use evtpm_crypto::HashAlg;
+use evtpm_tpm_wire::{AlgSet, CurveSet, EccCurve, KeyBits, Supported, TpmAlgId};
+
+/// Everything in which TPMs of this engine differ.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Algorithms, key sizes and handle ranges.
+    pub supported: Supported,
+    /// Sizes and counts.
+    pub limits: Limits,
+    /// What the TPM says about itself.
+    pub identity: Identity,
+    /// The PCR banks, and which of them are allocated from the start.
+    pub banks: &'static [(HashAlg, bool)],
+    /// Dictionary-attack parameters of a new TPM.
+    pub dictionary_attack: DaParameters,
+}
+
+/// Sizes and counts; memory for them is reserved when the TPM is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Transient objects and sequences.
+    pub transient_objects: usize,
+    /// Persistent objects.
+    pub persistent_objects: usize,
+    /// Sessions in memory.
+    pub loaded_sessions: usize,
+    /// Sessions in memory and in saved contexts.
+    pub active_sessions: usize,
+    /// The largest distance between the numbers of saved session contexts.
+    pub context_gap: u32,
+    /// NV indices.
+    pub nv_indices: usize,
+    /// Bytes of NV index data altogether.
+    pub nv_bytes: usize,
+    /// Bytes of data of one NV index.
+    pub nv_index_bytes: u16,
+    /// Largest command.
+    pub command_size: usize,
+    /// Largest response.
+    pub response_size: usize,
+}
+
+/// What `TPM_CAP_TPM_PROPERTIES` says about the maker.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// `TPM_PT_MANUFACTURER`.
+    pub manufacturer: [u8; 4],
+    /// `TPM_PT_VENDOR_STRING_1` to `_4`.
+    pub vendor_strings: [[u8; 4]; 4],
+    /// `TPM_PT_FIRMWARE_VERSION_1` and `_2`.
+    pub firmware_version: [u32; 2],
+    /// `TPM_PT_REVISION`, the specification's version times 100.
+    pub revision: u32,
+    /// `TPM_PT_YEAR` and `TPM_PT_DAY_OF_YEAR` of the specification.
+    pub published: (u32, u32),
+    /// Family, level, revision, day and year of the platform specification.
+    pub platform_specification: [u32; 5],
+}
+
+const ALGORITHMS: AlgSet = AlgSet::of(&[
+    TpmAlgId::RSA,
+    TpmAlgId::SHA1,
+    TpmAlgId::HMAC,
+    TpmAlgId::AES,
+    TpmAlgId::MGF1,
+    TpmAlgId::KEYEDHASH,
+    TpmAlgId::XOR,
+    TpmAlgId::SHA256,
+    TpmAlgId::SHA384,
+    TpmAlgId::SHA512,
+    TpmAlgId::RSASSA,
+    TpmAlgId::RSAES,
+    TpmAlgId::RSAPSS,
+    TpmAlgId::OAEP,
+    TpmAlgId::ECDSA,
+    TpmAlgId::ECDH,
+    TpmAlgId::KDF1_SP800_56A,
+    TpmAlgId::KDF1_SP800_108,
+    TpmAlgId::ECC,
+    TpmAlgId::SYMCIPHER,
+    TpmAlgId::CTR,
+    TpmAlgId::OFB,
+    TpmAlgId::CBC,
+    TpmAlgId::CFB,
+    TpmAlgId::ECB,
+]);
+
+const LIMITS: Limits = Limits {
+    transient_objects: 16,
+    persistent_objects: 16,
+    loaded_sessions: 16,
+    active_sessions: 64,
+    context_gap: 0xFFFF,
+    nv_indices: 64,
+    nv_bytes: 64 * 1024,
+    nv_index_bytes: 8192,
+    command_size: 4096,
+    response_size: 4096,
+};
+
+impl Profile {
+    /// A TPM for a confidential VM behind an SVSM, whose calls pass one page.
+    pub const fn svsm() -> Self {
+        Self {
+            supported: supported(&LIMITS),
+            limits: LIMITS,
+            identity: Identity { vendor_strings: [*b"SVSM", *b"\0\0\0\0", *b"\0\0\0\0", *b"\0\0\0\0"], ..IDENTITY },
+            banks: &[
+                (HashAlg::Sha1, false),
+                (HashAlg::Sha256, true),
+                (HashAlg::Sha384, true),
+                (HashAlg::Sha512, false),
+            ],
+            dictionary_attack: DICTIONARY_ATTACK,
+        }
+    }
+
+    /// A TPM for any PC-like host, with every bank and the name that the world's test scripts know.
+    pub const fn pc_client() -> Self {
+        Self {
+            supported: supported(&LIMITS),
+            limits: LIMITS,
+            identity: IDENTITY,
+            banks: &[(HashAlg::Sha1, true), (HashAlg::Sha256, true), (HashAlg::Sha384, true), (HashAlg::Sha512, true)],
+            dictionary_attack: DICTIONARY_ATTACK,
+        }
+    }
+}
+
+const fn supported(limits: &Limits) -> Supported {
+    Supported {
+        algorithms: ALGORITHMS,
+        curves: CurveSet::of(&[EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521]),
+        aes_key_bits: KeyBits::of(&[128, 192, 256]),
+        sm4_key_bits: KeyBits::EMPTY,
+        camellia_key_bits: KeyBits::EMPTY,
+        rsa_key_bits: KeyBits::of(&[1024, 2048, 3072, 4096]),
+        transient_handles: handles(limits.transient_objects),
+        session_handles: handles(limits.active_sessions),
+        nv_index_size: limits.nv_index_bytes,
+    }
+}
+
+/// Handles have 24 bits for the number.
+#[expect(clippy::cast_possible_truncation, reason = "checked on the same line")]
+const fn handles(count: usize) -> u32 {
+    if count < 0x0100_0000 { count as u32 } else { 0x00FF_FFFF }
+}
+
+const IDENTITY: Identity = Identity {
+    manufacturer: *b"EVTP",
+    // tpm2-tools' scripts skip what a TPM lacks, instead of failing, unless it is called "SW  ".
+    vendor_strings: [*b"SW  ", *b" TPM", *b"\0\0\0\0", *b"\0\0\0\0"],
+    firmware_version: [0x0000_0001, 0x0000_0000],
+    revision: 184,
+    published: (2025, 79),
+    // PC Client Platform TPM Profile, level 0, revision 1.06
+    platform_specification: [1, 0, 106, 0, 0],
+};
+
+const DICTIONARY_ATTACK: DaParameters =
+    DaParameters { max_tries: 32, recovery_seconds: 7_200, lockout_recovery_seconds: 86_400 };

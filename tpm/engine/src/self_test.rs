@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Known-answer tests for the algorithms that the profile has (Part 1, "Self-Test").
+
+use crate::algorithm;
+use crate::failure::{Failure, Phase};
+use crate::state::State;
+use crate::{Platform, Tpm};
+use evtpm_crypto::kat::{self, KnownAnswer};
+use evtpm_crypto::{CipherMode, EccCurve, StreamingHash};
+use evtpm_tpm_wire::{Rc, TpmAlgId};
+
+/// Which known-answer tests have passed, a bit for each in the order of [`KnownAnswer::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tested(u32);
+
+impl Tested {
+    fn bit(test: KnownAnswer) -> u32 {
+        KnownAnswer::ALL.iter().position(|known| *known == test).map_or(0, |position| {
+            u32::try_from(position).ok().and_then(|position| 1u32.checked_shl(position)).unwrap_or(0)
+        })
+    }
+
+    fn contains(self, test: KnownAnswer) -> bool {
+        self.0 & Self::bit(test) != 0
+    }
+
+    fn add(&mut self, test: KnownAnswer) {
+        self.0 |= Self::bit(test);
+    }
+}
+
+impl<P: Platform> Tpm<P> {
+    /// Runs the known-answer tests of an algorithm, or of all; a wrong answer is the end of this TPM.
+    pub(crate) fn self_test(&mut self, wanted: impl Fn(KnownAnswer) -> bool, again: bool) -> Result<(), Rc> {
+        for test in KnownAnswer::ALL.into_iter().filter(|test| wanted(*test)) {
+            if again || !self.state.tested.contains(test) {
+                kat::run::<P::Crypto>(test).map_err(|_| self.fail(Failure::SelfTest))?;
+                self.state.tested.add(test);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the reason of a failure, as `TPM2_GetTestResult` reports it.
+    pub(crate) const fn test_result(&self) -> (Rc, u32) {
+        match self.phase {
+            Phase::Failed(failure) => (Rc::FAILURE, failure.number()),
+            Phase::Initialized | Phase::Operational => (Rc::SUCCESS, 0),
+        }
+    }
+}
+
+impl<H: StreamingHash> State<H> {
+    /// Tells whether every test of an algorithm has passed.
+    pub(crate) fn is_tested(&self, alg: TpmAlgId) -> bool {
+        KnownAnswer::ALL.into_iter().filter(|test| covers(*test, alg)).all(|test| self.tested.contains(test))
+    }
+}
+
+/// Tells whether a test says something about an algorithm.
+pub(crate) fn covers(test: KnownAnswer, alg: TpmAlgId) -> bool {
+    match test {
+        KnownAnswer::Hash(hash) => algorithm::wire_hash(hash).id() == alg,
+        KnownAnswer::Hmac => matches!(alg, TpmAlgId::HMAC | TpmAlgId::KEYEDHASH),
+        KnownAnswer::Kdf => {
+            matches!(alg, TpmAlgId::KDF1_SP800_108 | TpmAlgId::KDF1_SP800_56A | TpmAlgId::XOR | TpmAlgId::MGF1)
+        }
+        KnownAnswer::Aes(mode) => matches!(alg, TpmAlgId::AES | TpmAlgId::SYMCIPHER) || mode_id(mode) == alg,
+        KnownAnswer::Ecdh(EccCurve::P256 | EccCurve::P384 | EccCurve::P521) => {
+            matches!(alg, TpmAlgId::ECC | TpmAlgId::ECDH)
+        }
+        KnownAnswer::Ecdsa(EccCurve::P256 | EccCurve::P384 | EccCurve::P521) => {
+            matches!(alg, TpmAlgId::ECC | TpmAlgId::ECDSA)
+        }
+        KnownAnswer::Rsa => {
+            matches!(alg, TpmAlgId::RSA | TpmAlgId::RSASSA | TpmAlgId::RSAPSS | TpmAlgId::RSAES | TpmAlgId::OAEP)
+        }
+        KnownAnswer::Drbg => false,
+    }
+}
+
+const fn mode_id(mode: CipherMode) -> TpmAlgId {
+    match mode {
+        CipherMode::Ctr => TpmAlgId::CTR,
+        CipherMode::Ofb => TpmAlgId::OFB,
+        CipherMode::Cbc => TpmAlgId::CBC,
+        CipherMode::Cfb => TpmAlgId::CFB,
+        CipherMode::Ecb => TpmAlgId::ECB,
+    }
+}

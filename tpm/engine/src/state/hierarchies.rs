@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The hierarchies (Part 1, "Hierarchies"): seeds, proofs, authorizations, and what switches them off.
+
+use evtpm_crypto::{Digest, EntropyError, Rng};
+use evtpm_tpm_wire::{HashAlg, Secret};
+
+/// An authValue, kept without trailing zeros.
+pub type Auth = Secret<64>;
+
+/// A Primary Seed or a proof value: 512 bits, the strength of the strongest hash.
+pub type Seed = Secret<64>;
+
+const SEED_SIZE: usize = 64;
+
+/// One of the four hierarchies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hierarchy {
+    /// `TPM_RH_OWNER`: the storage hierarchy.
+    Owner,
+    /// `TPM_RH_NULL`: new at each TPM Reset.
+    Null,
+    /// `TPM_RH_ENDORSEMENT`.
+    Endorsement,
+    /// `TPM_RH_PLATFORM`.
+    Platform,
+}
+
+impl Hierarchy {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Null, Self::Endorsement, Self::Platform];
+
+    /// Tells the permanent handle.
+    pub const fn handle(self) -> u32 {
+        match self {
+            Self::Owner => 0x4000_0001,
+            Self::Null => 0x4000_0007,
+            Self::Endorsement => 0x4000_000B,
+            Self::Platform => 0x4000_000C,
+        }
+    }
+
+    /// Finds the hierarchy of a permanent handle.
+    pub const fn from_handle(handle: u32) -> Option<Self> {
+        match handle {
+            0x4000_0001 => Some(Self::Owner),
+            0x4000_0007 => Some(Self::Null),
+            0x4000_000B => Some(Self::Endorsement),
+            0x4000_000C => Some(Self::Platform),
+            _ => None,
+        }
+    }
+}
+
+/// An authPolicy with the hash algorithm that computed it.
+pub type AuthPolicy = Option<(HashAlg, Digest)>;
+
+/// What each hierarchy has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HierarchyState {
+    /// The Primary Seed.
+    pub seed: Seed,
+    /// The proof value.
+    pub proof: Seed,
+    /// The authValue.
+    pub auth: Auth,
+    /// The authPolicy.
+    pub policy: AuthPolicy,
+    /// phEnable, shEnable or ehEnable; the NULL hierarchy is never disabled.
+    pub enabled: bool,
+}
+
+impl HierarchyState {
+    const EMPTY: Self = Self { seed: Seed::EMPTY, proof: Seed::EMPTY, auth: Auth::EMPTY, policy: None, enabled: true };
+}
+
+/// All hierarchies and lockout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hierarchies {
+    owner: HierarchyState,
+    null: HierarchyState,
+    endorsement: HierarchyState,
+    platform: HierarchyState,
+    /// lockoutAuth.
+    pub lockout_auth: Auth,
+    /// lockoutPolicy.
+    pub lockout_policy: AuthPolicy,
+    /// phEnableNV: NV indices and persistent objects of the platform are accessible.
+    pub platform_nv_enabled: bool,
+    /// disableClear: lockoutAuth may not clear the TPM.
+    pub clear_disabled: bool,
+}
+
+impl Hierarchies {
+    /// Makes hierarchies without seeds.
+    pub const EMPTY: Self = Self {
+        owner: HierarchyState::EMPTY,
+        null: HierarchyState::EMPTY,
+        endorsement: HierarchyState::EMPTY,
+        platform: HierarchyState::EMPTY,
+        lockout_auth: Auth::EMPTY,
+        lockout_policy: None,
+        platform_nv_enabled: true,
+        clear_disabled: false,
+    };
+
+    /// Gives each hierarchy a fresh seed and proof.
+    pub fn manufacture(&mut self, rng: &mut dyn Rng) -> Result<(), EntropyError> {
+        for hierarchy in Hierarchy::ALL {
+            let (seed, proof) = (fresh(rng)?, fresh(rng)?);
+            let state = self.of_mut(hierarchy);
+            state.seed = seed;
+            state.proof = proof;
+        }
+        Ok(())
+    }
+
+    /// Borrows one hierarchy.
+    pub const fn of(&self, hierarchy: Hierarchy) -> &HierarchyState {
+        match hierarchy {
+            Hierarchy::Owner => &self.owner,
+            Hierarchy::Null => &self.null,
+            Hierarchy::Endorsement => &self.endorsement,
+            Hierarchy::Platform => &self.platform,
+        }
+    }
+
+    /// Borrows one hierarchy to change it.
+    pub const fn of_mut(&mut self, hierarchy: Hierarchy) -> &mut HierarchyState {
+        match hierarchy {
+            Hierarchy::Owner => &mut self.owner,
+            Hierarchy::Null => &mut self.null,
+            Hierarchy::Endorsement => &mut self.endorsement,
+            Hierarchy::Platform => &mut self.platform,
+        }
+    }
+
+    /// Does what every `TPM2_Startup` does: "phEnable shall be SET".
+    pub fn startup(&mut self) {
+        self.platform.enabled = true;
+    }
+
+    /// Does what Startup(CLEAR) does, TPM Reset and TPM Restart alike.
+    pub fn startup_clear(&mut self) {
+        self.platform.auth = Auth::EMPTY;
+        self.platform.policy = None;
+        self.platform_nv_enabled = true;
+        self.owner.enabled = true;
+        self.endorsement.enabled = true;
+    }
+
+    /// Does what TPM Reset does besides: "change nullProof and nullSeed".
+    pub fn reset(&mut self, fresh: NullSecrets) {
+        self.null.seed = fresh.seed;
+        self.null.proof = fresh.proof;
+    }
+}
+
+/// A nullSeed and nullProof that wait for the next TPM Reset.
+#[derive(Debug)]
+pub struct NullSecrets {
+    seed: Seed,
+    proof: Seed,
+}
+
+impl NullSecrets {
+    /// Draws both.
+    pub fn fresh(rng: &mut dyn Rng) -> Result<Self, EntropyError> {
+        Ok(Self { seed: fresh(rng)?, proof: fresh(rng)? })
+    }
+}
+
+/// Draws a seed or a proof.
+pub fn fresh(rng: &mut dyn Rng) -> Result<Seed, EntropyError> {
+    let mut seed = Seed::zeros(SEED_SIZE).unwrap_or_default();
+    rng.fill(seed.as_mut_bytes())?;
+    Ok(seed)
+}

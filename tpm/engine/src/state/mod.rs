@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Everything that a failed command leaves as it was, and what `_TPM_Init` and `TPM2_Startup` do to it.
+//!
+//! Clocks, failure counters and the random generator stand outside, because failures may change them. Nothing here is ever
+//! stored, so what the specification keeps in NV memory simply stays where it is, and `TPM2_Shutdown(STATE)` only
+//! remembers that nothing changed since: a later change makes the next startup a TPM Reset.
+
+mod clock;
+mod dictionary_attack;
+mod hierarchies;
+mod measurement;
+mod nv;
+mod objects;
+mod pcr;
+mod sessions;
+
+pub use clock::Clock;
+pub use dictionary_attack::{DaCounters, DaParameters};
+pub use hierarchies::{Auth, AuthPolicy, Hierarchies, Hierarchy, NullSecrets, fresh};
+pub use measurement::BankHashers;
+pub use nv::{NvIndex, NvStore};
+pub use objects::{Loaded, Object, Objects, Sequence};
+pub use pcr::{PcrRules, Pcrs, StartupLocality, rule, rules};
+pub use sessions::{
+    Binding, DaBound, HmacState, Nonce, PolicyLimit, PolicyProof, PolicyState, Session, SessionKind, Sessions,
+};
+
+use crate::Profile;
+use crate::host::Ek;
+use crate::memory::OutOfMemory;
+use crate::self_test::Tested;
+use evtpm_crypto::StreamingHash;
+use evtpm_tpm_wire::TpmSu;
+
+/// The state of a TPM.
+#[derive(Debug, Clone)]
+pub struct State<H: StreamingHash> {
+    /// Seeds, authorizations, enables.
+    pub hierarchies: Hierarchies,
+    /// PCR banks.
+    pub pcrs: Pcrs,
+    /// NV indices.
+    pub nv: NvStore,
+    /// Transient and persistent objects, sequences.
+    pub objects: Objects<H>,
+    /// Authorization sessions.
+    pub sessions: Sessions,
+    /// What the lockout authority set.
+    pub da_parameters: DaParameters,
+    /// The kind of the `TPM2_Shutdown` after which nothing has changed.
+    pub orderly: Option<TpmSu>,
+    /// The last `TPM2_Startup` followed a `TPM2_Shutdown` after which nothing had changed.
+    pub started_orderly: bool,
+    /// How PCR 0 was started by the last `TPM2_Startup`.
+    pub start: Option<StartupLocality>,
+    /// An H-CRTM filled PCR 0 since `_TPM_Init`.
+    pub hcrtm_ran: bool,
+    /// The H-CRTM or dynamic-launch sequence that is being received.
+    pub hcrtm: Option<HcrtmSequence<H>>,
+    /// Counts TPM Resets.
+    pub reset_count: u32,
+    /// Counts TPM Restarts and Resumes since the last TPM Reset.
+    pub restart_count: u32,
+    /// Counts Startup(CLEAR)s: contexts of stClear objects are bound to it.
+    pub clear_count: u32,
+    /// Counts `_TPM_Init`s: `Time` values of different epochs cannot be compared.
+    pub time_epoch: u32,
+    /// The number of the latest object context.
+    pub object_context: u64,
+    /// The known-answer tests that have passed since `_TPM_Init`.
+    pub tested: Tested,
+}
+
+impl<H: StreamingHash> State<H> {
+    /// Reserves all memory that the profile's limits name.
+    pub fn reserve(profile: &Profile) -> Result<Self, OutOfMemory> {
+        let limits = &profile.limits;
+        Ok(Self {
+            hierarchies: Hierarchies::EMPTY,
+            pcrs: Pcrs::reserve(profile.banks)?,
+            nv: NvStore::reserve(limits.nv_indices, limits.nv_bytes)?,
+            objects: Objects::reserve(limits.transient_objects, limits.persistent_objects)?,
+            sessions: Sessions::reserve(limits.active_sessions, limits.loaded_sessions, u64::from(limits.context_gap))?,
+            da_parameters: profile.dictionary_attack,
+            orderly: None,
+            started_orderly: false,
+            start: None,
+            hcrtm_ran: false,
+            hcrtm: None,
+            reset_count: 0,
+            restart_count: 0,
+            clear_count: 0,
+            time_epoch: 0,
+            object_context: 0,
+            tested: Tested::default(),
+        })
+    }
+
+    /// Does what `_TPM_Init` does.
+    pub fn power_on(&mut self) {
+        self.pcrs.power_on();
+        self.objects.flush_all();
+        self.sessions.power_on();
+        self.hcrtm = None;
+        self.hcrtm_ran = false;
+        self.tested = Tested::default();
+        self.time_epoch = self.time_epoch.saturating_add(1);
+    }
+
+    /// Does TPM Reset: "all variables go back to their default initialization state".
+    pub fn reset(&mut self, start: StartupLocality, fresh: NullSecrets) {
+        self.hierarchies.reset(fresh);
+        self.sessions.reset();
+        self.object_context = 0;
+        self.restart_count = 0;
+        self.reset_count = self.reset_count.wrapping_add(1);
+        self.startup_clear(start, true);
+    }
+
+    /// Does TPM Restart: Startup(CLEAR) after Shutdown(STATE).
+    pub fn restart(&mut self, start: StartupLocality) {
+        self.restart_count = self.restart_count.wrapping_add(1);
+        self.startup_clear(start, false);
+    }
+
+    /// Does TPM Resume: Startup(STATE) after Shutdown(STATE).
+    pub fn resume(&mut self) {
+        self.restart_count = self.restart_count.wrapping_add(1);
+        self.hierarchies.startup();
+        self.pcrs.startup(false, true, true);
+        self.started_orderly = true;
+        self.orderly = None;
+    }
+
+    fn startup_clear(&mut self, start: StartupLocality, reset: bool) {
+        self.hierarchies.startup();
+        self.hierarchies.startup_clear();
+        self.nv.startup_clear(reset);
+        self.pcrs.startup(reset, false, start == StartupLocality::Hcrtm);
+        if start == StartupLocality::Three {
+            self.pcrs.start_static(start);
+        }
+        self.start = Some(start);
+        self.clear_count = self.clear_count.wrapping_add(1);
+        self.started_orderly = self.orderly.is_some();
+        self.orderly = None;
+    }
+}
+
+/// Compares everything; a field that is added must be added here, or this does not compile.
+impl<H: StreamingHash> PartialEq for State<H> {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { hierarchies, pcrs, nv, objects, sessions, da_parameters, orderly, .. } = self;
+        let Self { started_orderly, start, hcrtm, hcrtm_ran, .. } = self;
+        let Self { reset_count, restart_count, clear_count, time_epoch, object_context, tested, .. } = self;
+        *hierarchies == other.hierarchies
+            && *pcrs == other.pcrs
+            && *nv == other.nv
+            && *objects == other.objects
+            && *sessions == other.sessions
+            && *da_parameters == other.da_parameters
+            && *orderly == other.orderly
+            && *started_orderly == other.started_orderly
+            && *start == other.start
+            && *hcrtm == other.hcrtm
+            && *hcrtm_ran == other.hcrtm_ran
+            && *reset_count == other.reset_count
+            && *restart_count == other.restart_count
+            && *clear_count == other.clear_count
+            && *time_epoch == other.time_epoch
+            && *object_context == other.object_context
+            && *tested == other.tested
+    }
+}
+
+/// What the host's `_TPM_Hash_Start` began.
+#[derive(Debug, Clone)]
+pub struct HcrtmSequence<H> {
+    dynamic: bool,
+    hashers: BankHashers<H>,
+}
+
+impl<H: StreamingHash> HcrtmSequence<H> {
+    /// Starts a sequence; `dynamic` when it came after `TPM2_Startup`.
+    pub const fn new(dynamic: bool, hashers: BankHashers<H>) -> Self {
+        Self { dynamic, hashers }
+    }
+
+    /// Takes in data.
+    pub fn update(&mut self, data: &[u8]) {
+        self.hashers.update(data);
+    }
+
+    /// Tells whether it is a dynamic launch.
+    pub const fn is_dynamic(&self) -> bool {
+        self.dynamic
+    }
+
+    /// Borrows the running hashes.
+    pub const fn hashers(&self) -> &BankHashers<H> {
+        &self.hashers
+    }
+}
+
+impl<H: StreamingHash> PartialEq for HcrtmSequence<H> {
+    fn eq(&self, other: &Self) -> bool {
+        self.dynamic == other.dynamic && self.hashers == other.hashers
+    }
+}
+
+/// Which EK an NV index certifies, and how far the host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Certificate {
+    /// The key.
+    pub ek: Ek,
+    /// How far the host is.
+    pub progress: CertificateProgress,
+}
+
+/// How far the host is with a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateProgress {
+    /// The host will be asked when the guest first needs it.
+    Wanted,
+    /// The host was asked and has none now: the command that asked goes on without, the next one asks again.
+    Declined,
+    /// The index holds it.
+    Present,
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! NV indices (Part 1, "NV Memory"), in memory only: nothing of an ephemeral TPM survives it.
+
+use super::{Auth, Certificate, CertificateProgress};
+use crate::memory::{Blob, OutOfMemory, Slots};
+use evtpm_tpm_wire::{Handle, NvType, TpmaNv, TpmsNvPublic};
+
+/// The value of data that was never written.
+const ERASED: u8 = 0xFF;
+
+/// One NV index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NvIndex {
+    /// The public area.
+    pub public: TpmsNvPublic,
+    /// The authValue.
+    pub auth: Auth,
+    /// The data, as long as the public area says.
+    pub data: Blob,
+    /// Present on an index whose content the host provides.
+    pub certificate: Option<Certificate>,
+}
+
+impl NvIndex {
+    /// Makes an index that was never written.
+    pub fn new(public: TpmsNvPublic, auth: Auth) -> Result<Self, OutOfMemory> {
+        let data = Blob::filled(usize::from(public.data_size), ERASED)?;
+        Ok(Self { public, auth, data, certificate: None })
+    }
+
+    /// Tells the index's handle.
+    pub fn handle(&self) -> Handle {
+        self.public.nv_index.into()
+    }
+
+    /// Tells whether any of the attributes is set.
+    pub const fn has(&self, attribute: TpmaNv) -> bool {
+        self.public.attributes.intersects(attribute)
+    }
+
+    /// Sets or clears attributes.
+    pub fn assign(&mut self, attributes: TpmaNv, set: bool) {
+        self.public.attributes = self.public.attributes.assign(attributes, set);
+    }
+}
+
+/// All NV indices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NvStore {
+    indices: Slots<NvIndex>,
+    /// Bytes of data that may be defined altogether.
+    capacity: usize,
+    /// The largest value that a deleted counter had: "the count of a new counter starts above every earlier one".
+    max_count: u64,
+}
+
+impl NvStore {
+    /// Reserves places for `indices` indices with `capacity` bytes of data altogether.
+    pub fn reserve(indices: usize, capacity: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self { indices: Slots::reserve(indices)?, capacity, max_count: 0 })
+    }
+
+    /// Finds an index, whether its hierarchy is enabled or not.
+    pub fn index(&self, handle: Handle) -> Option<&NvIndex> {
+        self.iter().find(|index| index.handle() == handle)
+    }
+
+    /// Finds an index to change it.
+    pub fn index_mut(&mut self, handle: Handle) -> Option<&mut NvIndex> {
+        self.indices.values_mut().find(|index| index.handle() == handle)
+    }
+
+    /// Walks over all indices, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &NvIndex> {
+        self.indices.iter().map(|(_, index)| index)
+    }
+
+    /// Walks over all indices to change them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut NvIndex> {
+        self.indices.values_mut()
+    }
+
+    /// Finds the lowest handle that is not below `from`.
+    pub fn next_handle(&self, from: Handle) -> Option<Handle> {
+        self.iter().map(NvIndex::handle).filter(|handle| *handle >= from).min()
+    }
+
+    /// Counts the indices.
+    pub fn count(&self) -> usize {
+        self.indices.used()
+    }
+
+    /// Counts the indices that are counters.
+    pub fn counters(&self) -> usize {
+        self.iter().filter(|index| index.public.attributes.nv_type() == Some(NvType::Counter)).count()
+    }
+
+    /// Counts how many more indices there is a place for.
+    pub fn free_places(&self) -> usize {
+        self.indices.capacity().saturating_sub(self.indices.used())
+    }
+
+    /// Counts the bytes of data that may still be defined.
+    pub fn free_bytes(&self) -> usize {
+        let used = self.iter().fold(0usize, |sum, index| sum.saturating_add(index.data.len()));
+        self.capacity.saturating_sub(used)
+    }
+
+    /// Keeps a new index; the caller has checked that its handle is free.
+    pub fn define(&mut self, index: NvIndex) -> Result<(), OutOfMemory> {
+        if index.data.len() > self.free_bytes() {
+            return Err(OutOfMemory);
+        }
+        self.indices.insert(index).map(|_| ())
+    }
+
+    /// Deletes an index, and remembers how far a counter had counted.
+    pub fn undefine(&mut self, handle: Handle) {
+        let Some(number) = self.indices.iter().find(|(_, index)| index.handle() == handle).map(|(number, _)| number)
+        else {
+            return;
+        };
+        let Some(index) = self.indices.take(number) else { return };
+        if index.public.attributes.nv_type() == Some(NvType::Counter) && index.has(TpmaNv::WRITTEN) {
+            self.max_count = self.max_count.max(count(&index));
+        }
+    }
+
+    /// Deletes every index whose PLATFORMCREATE is clear, as `TPM2_Clear` does.
+    pub fn clear_owner(&mut self) {
+        loop {
+            let owners = self.iter().find(|index| !index.has(TpmaNv::PLATFORMCREATE)).map(NvIndex::handle);
+            let Some(handle) = owners else { break };
+            self.undefine(handle);
+        }
+    }
+
+    /// Makes every EK certificate unread and unwritten again: the keys are others now.
+    pub fn forget_certificates(&mut self) {
+        for index in self.indices.values_mut() {
+            if let Some(certificate) = &mut index.certificate {
+                certificate.progress = CertificateProgress::Wanted;
+                index.data.fill(ERASED);
+            }
+        }
+    }
+
+    /// Tells the value from which a new counter starts: the largest that any counter, deleted or not, has had.
+    pub fn max_count(&self) -> u64 {
+        let counters = self
+            .iter()
+            .filter(|index| index.public.attributes.nv_type() == Some(NvType::Counter) && index.has(TpmaNv::WRITTEN));
+        counters.map(count).fold(self.max_count, u64::max)
+    }
+
+    /// Does what `TPM2_Startup` does to attributes, on TPM Reset and TPM Restart.
+    pub fn startup_clear(&mut self, reset: bool) {
+        for index in self.indices.values_mut() {
+            let attributes = index.public.attributes;
+            // "For each NV Index with TPMA_NV_WRITEDEFINE CLEAR or TPMA_NV_WRITTEN CLEAR, TPMA_NV_WRITELOCKED shall be CLEAR"
+            if !attributes.contains(TpmaNv::WRITEDEFINE | TpmaNv::WRITTEN) {
+                index.assign(TpmaNv::WRITELOCKED, false);
+            }
+            if attributes.contains(TpmaNv::READ_STCLEAR) {
+                index.assign(TpmaNv::READLOCKED, false);
+            }
+            let is_counter = attributes.nv_type() == Some(NvType::Counter);
+            let forgets = attributes.contains(TpmaNv::CLEAR_STCLEAR)
+                || reset && attributes.contains(TpmaNv::ORDERLY) && !is_counter;
+            if forgets {
+                index.assign(TpmaNv::WRITTEN, false);
+            }
+        }
+    }
+}
+
+/// Reads a counter's data.
+fn count(index: &NvIndex) -> u64 {
+    index.data.as_slice().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Loaded objects, sequences and persistent objects (Part 1, "Objects").
+
+use super::{Auth, BankHashers, Hierarchy};
+use crate::memory::{OutOfMemory, Slots};
+use crate::name::Name;
+use evtpm_crypto::{Hmac, StreamingHash};
+use evtpm_tpm_wire::{Buf, Handle, HandleType, Rc, TpmaObject, TpmtPublic, TpmtSensitive};
+
+/// An object with what the TPM knows about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// The public area.
+    pub public: TpmtPublic,
+    /// The sensitive area, unless only the public area was loaded.
+    pub sensitive: Option<TpmtSensitive>,
+    /// The Name.
+    pub name: Name,
+    /// The Qualified Name; empty for an external object.
+    pub qualified_name: Name,
+    /// The hierarchy that the object belongs to.
+    pub hierarchy: Hierarchy,
+    /// It is a primary object.
+    pub primary: bool,
+    /// It came by `TPM2_LoadExternal`.
+    pub external: bool,
+    /// stClear is set in the object or in an ancestor.
+    pub st_clear: bool,
+}
+
+impl Object {
+    /// Tells whether any of the attributes is set.
+    pub const fn has(&self, attribute: TpmaObject) -> bool {
+        self.public.object_attributes.intersects(attribute)
+    }
+
+    /// Tells whether the object can protect children: "restricted and decrypt are SET, sign is CLEAR".
+    pub const fn is_parent(&self) -> bool {
+        let attributes = self.public.object_attributes;
+        attributes.contains(TpmaObject::with(TpmaObject::RESTRICTED, TpmaObject::DECRYPT))
+            && !attributes.intersects(TpmaObject::SIGN)
+            && self.sensitive.is_some()
+    }
+}
+
+/// A hash, HMAC or event sequence.
+#[derive(Debug, Clone)]
+pub struct Sequence<H: StreamingHash> {
+    /// The authValue.
+    pub auth: Auth,
+    /// What is computed.
+    pub kind: SequenceKind<H>,
+}
+
+/// What a sequence computes.
+#[derive(Debug, Clone)]
+pub enum SequenceKind<H: StreamingHash> {
+    /// A digest.
+    Hash {
+        /// The running hash.
+        hasher: Running<H>,
+        /// The first octets: no ticket is given for data that begins like an attestation.
+        head: Buf<4>,
+    },
+    /// An HMAC.
+    Hmac(Hmac<H>),
+    /// A digest for each PCR bank.
+    Event(BankHashers<H>),
+}
+
+/// A running hash that can be shown and compared.
+#[derive(Clone)]
+pub struct Running<H>(pub H);
+
+impl<H: StreamingHash> core::fmt::Debug for Running<H> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Running({:?})", self.0.alg())
+    }
+}
+
+/// Two are equal when nothing could tell them apart: what they would answer now is equal.
+impl<H: StreamingHash> PartialEq for Sequence<H> {
+    fn eq(&self, other: &Self) -> bool {
+        let kinds_agree = match (&self.kind, &other.kind) {
+            (SequenceKind::Hash { hasher, head }, SequenceKind::Hash { hasher: other, head: other_head }) => {
+                hasher.0.clone().finish() == other.0.clone().finish() && head == other_head
+            }
+            (SequenceKind::Hmac(mac), SequenceKind::Hmac(other)) => mac.clone().finish() == other.clone().finish(),
+            (SequenceKind::Event(hashers), SequenceKind::Event(other)) => hashers == other,
+            _ => false,
+        };
+        kinds_agree && self.auth == other.auth
+    }
+}
+
+/// What a transient handle references.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "slots are reserved once for the larger variant")]
+pub enum Loaded<H: StreamingHash> {
+    /// A key or data object.
+    Object(Object),
+    /// A sequence.
+    Sequence(Sequence<H>),
+}
+
+impl<H: StreamingHash> PartialEq for Loaded<H> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Object(object), Self::Object(other)) => object == other,
+            (Self::Sequence(sequence), Self::Sequence(other)) => sequence == other,
+            _ => false,
+        }
+    }
+}
+
+/// A copy of an object that outlives `TPM2_Startup`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Persistent {
+    handle: Handle,
+    object: Object,
+}
+
+/// All objects.
+#[derive(Debug, Clone)]
+pub struct Objects<H: StreamingHash> {
+    transient: Slots<Loaded<H>>,
+    persistent: Slots<Persistent>,
+}
+
+impl<H: StreamingHash> PartialEq for Objects<H> {
+    fn eq(&self, other: &Self) -> bool {
+        self.transient == other.transient && self.persistent == other.persistent
+    }
+}
+
+impl<H: StreamingHash> Objects<H> {
+    /// Reserves the slots.
+    pub fn reserve(transient: usize, persistent: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self { transient: Slots::reserve(transient)?, persistent: Slots::reserve(persistent)? })
+    }
+
+    /// Finds what a transient handle references.
+    pub fn loaded(&self, handle: Handle) -> Option<&Loaded<H>> {
+        self.transient.at(slot(handle)?)
+    }
+
+    /// Finds an object, transient or persistent.
+    pub fn object(&self, handle: Handle) -> Option<&Object> {
+        if handle.kind() == Some(HandleType::Persistent) {
+            return self.persistent.iter().find(|(_, persistent)| persistent.handle == handle).map(|(_, p)| &p.object);
+        }
+        match self.loaded(handle)? {
+            Loaded::Object(object) => Some(object),
+            Loaded::Sequence(_) => None,
+        }
+    }
+
+    /// Finds a sequence.
+    pub fn sequence(&self, handle: Handle) -> Option<&Sequence<H>> {
+        match self.loaded(handle)? {
+            Loaded::Sequence(sequence) => Some(sequence),
+            Loaded::Object(_) => None,
+        }
+    }
+
+    /// Finds a sequence to change it.
+    pub fn sequence_mut(&mut self, handle: Handle) -> Option<&mut Sequence<H>> {
+        match self.transient.at_mut(slot(handle)?)? {
+            Loaded::Sequence(sequence) => Some(sequence),
+            Loaded::Object(_) => None,
+        }
+    }
+
+    /// Tells whether one more object can be loaded, `TPM_RC_OBJECT_MEMORY` if not: the check before the work.
+    pub fn room(&self) -> Result<(), Rc> {
+        if self.transient.free_slot().is_some() { Ok(()) } else { Err(Rc::OBJECT_MEMORY) }
+    }
+
+    /// Loads an object or a sequence and tells its handle.
+    pub fn load(&mut self, loaded: Loaded<H>) -> Result<Handle, Rc> {
+        let number = self.transient.insert(loaded).map_err(|OutOfMemory| Rc::OBJECT_MEMORY)?;
+        Ok(transient(number))
+    }
+
+    /// Removes what a transient handle references.
+    pub fn flush(&mut self, handle: Handle) -> Option<()> {
+        self.transient.take(slot(handle)?).map(|_| ())
+    }
+
+    /// Removes everything transient.
+    pub fn flush_all(&mut self) {
+        self.transient.retain(|_| false);
+    }
+
+    /// Removes the transient objects of a hierarchy.
+    pub fn flush_hierarchy(&mut self, hierarchy: Hierarchy) {
+        self.transient.retain(|loaded| !matches!(loaded, Loaded::Object(object) if object.hierarchy == hierarchy));
+    }
+
+    /// Tells whether one more object can be made persistent.
+    pub fn persistent_room(&self) -> bool {
+        self.persistent.free_slot().is_some()
+    }
+
+    /// Keeps a copy under a persistent handle.
+    pub fn persist(&mut self, handle: Handle, object: Object) -> Result<(), OutOfMemory> {
+        self.persistent.insert(Persistent { handle, object }).map(|_| ())
+    }
+
+    /// Removes a persistent object.
+    pub fn evict(&mut self, handle: Handle) {
+        self.persistent.retain(|persistent| persistent.handle != handle);
+    }
+
+    /// Removes the persistent objects of a hierarchy.
+    pub fn evict_hierarchy(&mut self, hierarchy: Hierarchy) {
+        self.persistent.retain(|persistent| persistent.object.hierarchy != hierarchy);
+    }
+
+    /// Walks over the handles of everything transient, in ascending order.
+    pub fn transient_handles(&self) -> impl Iterator<Item = Handle> {
+        self.transient.iter().map(|(number, _)| transient(number))
+    }
+
+    /// Finds the lowest persistent handle that is not below `from`.
+    pub fn next_persistent(&self, from: Handle) -> Option<Handle> {
+        self.persistent.iter().map(|(_, persistent)| persistent.handle).filter(|handle| *handle >= from).min()
+    }
+
+    /// Counts free transient slots.
+    pub fn transient_free(&self) -> usize {
+        self.transient.capacity().saturating_sub(self.transient.used())
+    }
+
+    /// Counts persistent objects.
+    pub fn persistent_count(&self) -> usize {
+        self.persistent.used()
+    }
+
+    /// Counts free persistent slots.
+    pub fn persistent_free(&self) -> usize {
+        self.persistent.capacity().saturating_sub(self.persistent.used())
+    }
+}
+
+fn slot(handle: Handle) -> Option<usize> {
+    (handle.kind() == Some(HandleType::Transient)).then(|| usize::try_from(handle.index()).ok())?
+}
+
+fn transient(number: usize) -> Handle {
+    Handle(Handle::TRANSIENT_FIRST.0 | u32::try_from(number).unwrap_or(0x00FF_FFFF) & 0x00FF_FFFF)
+}

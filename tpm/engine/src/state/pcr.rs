@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! PCR banks with the reset and extend rules of a PC (Part 1, "PCR Operations"; PC Client Platform TPM Profile, "PCR Attributes").
+
+use crate::Locality;
+use crate::memory::{OutOfMemory, Slots};
+use evtpm_crypto::{Digest, HashAlg};
+use evtpm_tpm_wire::{PcrIndex, PcrSelect};
+
+/// Counts the PCRs of each bank.
+pub const PCR_COUNT: usize = PcrIndex::COUNT;
+
+/// The PCR that the core root of trust for measurement extends.
+const HCRTM: usize = 0;
+
+/// One bit for each of localities 0 to 4.
+type Localities = u8;
+
+/// What is special about one PCR.
+#[derive(Debug, Clone, Copy)]
+pub struct PcrRules {
+    /// Kept over TPM Resume.
+    pub saved: bool,
+    /// Set to ones by `TPM2_Startup` and to zeros by a dynamic launch.
+    pub dynamic: bool,
+    /// Changes do not count in `pcrUpdateCounter`.
+    pub uncounted: bool,
+    reset: Localities,
+    extend: Localities,
+}
+
+const STATIC: PcrRules = PcrRules { saved: true, dynamic: false, uncounted: false, reset: 0, extend: 0x1F };
+const RESETTABLE: PcrRules = PcrRules { saved: false, dynamic: false, uncounted: true, reset: 0x1F, extend: 0x1F };
+
+const fn dynamic(uncounted: bool, reset: Localities, extend: Localities) -> PcrRules {
+    PcrRules { saved: false, dynamic: true, uncounted, reset, extend }
+}
+
+const RULES: [PcrRules; PCR_COUNT] = [
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    STATIC,
+    RESETTABLE,
+    dynamic(false, 0x10, 0x1C),
+    dynamic(false, 0x10, 0x1C),
+    dynamic(false, 0x10, 0x0C),
+    dynamic(false, 0x14, 0x0E),
+    dynamic(true, 0x14, 0x04),
+    dynamic(true, 0x14, 0x04),
+    RESETTABLE,
+];
+
+/// Tells the rules of every PCR, by number.
+pub fn rules() -> impl Iterator<Item = (u8, &'static PcrRules)> {
+    (0..).zip(RULES.iter())
+}
+
+impl PcrRules {
+    /// Tells whether commands at `locality` may reset the PCR.
+    pub const fn may_reset(&self, locality: Locality) -> bool {
+        allows(self.reset, locality)
+    }
+
+    /// Tells whether commands at `locality` may extend the PCR.
+    pub const fn may_extend(&self, locality: Locality) -> bool {
+        allows(self.extend, locality)
+    }
+}
+
+/// Extended localities may do nothing special with PCRs.
+const fn allows(localities: Localities, locality: Locality) -> bool {
+    locality.number() <= 4 && localities & locality.attribute() != 0
+}
+
+/// The rules of one PCR.
+pub fn rule(pcr: PcrIndex) -> PcrRules {
+    RULES.get(pcr.index()).copied().unwrap_or(STATIC)
+}
+
+/// The PCRs of one algorithm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bank {
+    /// The bank's algorithm.
+    pub alg: HashAlg,
+    /// The PCRs that exist now.
+    allocated: PcrSelect,
+    /// The PCRs that exist after the next `_TPM_Init`.
+    allocated_next: PcrSelect,
+    values: [Digest; PCR_COUNT],
+}
+
+impl Bank {
+    /// Tells the PCRs that exist now.
+    pub const fn allocated(&self) -> PcrSelect {
+        self.allocated
+    }
+
+    /// Tells the PCRs that exist after the next `_TPM_Init`.
+    pub const fn allocated_next(&self) -> PcrSelect {
+        self.allocated_next
+    }
+
+    /// Reads a PCR, if it is allocated.
+    pub fn value(&self, pcr: PcrIndex) -> Option<&Digest> {
+        self.values.get(pcr.index()).filter(|_| self.allocated.contains(pcr))
+    }
+
+    fn value_mut(&mut self, pcr: PcrIndex) -> Option<&mut Digest> {
+        self.values.get_mut(pcr.index()).filter(|_| self.allocated.contains(pcr))
+    }
+}
+
+/// What happened to PCR 0 before `TPM2_Startup`; TPM Resume must find the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartupLocality {
+    /// `TPM2_Startup` at locality 0, no H-CRTM: PCR 0 starts at 0.
+    Zero,
+    /// `TPM2_Startup` at locality 3: PCR 0 starts at 3.
+    Three,
+    /// An H-CRTM sequence ran: PCR 0 starts at 4 and was extended by its digest.
+    Hcrtm,
+}
+
+/// All banks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pcrs {
+    banks: Slots<Bank>,
+    update_counter: u32,
+}
+
+impl Pcrs {
+    /// Reserves one bank for each algorithm, `allocated` telling whether its PCRs exist from the start.
+    pub fn reserve(banks: &[(HashAlg, bool)]) -> Result<Self, OutOfMemory> {
+        let mut slots = Slots::reserve(banks.len())?;
+        for &(alg, present) in banks {
+            let allocated = if present { PcrSelect::ALL } else { PcrSelect::NONE };
+            let bank = Bank { alg, allocated, allocated_next: allocated, values: [Digest::zero(alg); PCR_COUNT] };
+            slots.insert(bank)?;
+        }
+        Ok(Self { banks: slots, update_counter: 0 })
+    }
+
+    /// Walks over the implemented banks, allocated or not.
+    pub fn banks(&self) -> impl Iterator<Item = &Bank> {
+        self.banks.iter().map(|(_, bank)| bank)
+    }
+
+    /// Finds the bank of an algorithm.
+    pub fn bank(&self, alg: HashAlg) -> Option<&Bank> {
+        self.banks().find(|bank| bank.alg == alg)
+    }
+
+    /// Tells how often a counted PCR changed since TPM Reset.
+    pub const fn update_counter(&self) -> u32 {
+        self.update_counter
+    }
+
+    /// Extends one PCR of one bank; a bank without that PCR ignores it.
+    pub fn extend(&mut self, pcr: PcrIndex, alg: HashAlg, extend: impl FnOnce(&Digest) -> Digest) {
+        let value = self.banks.values_mut().find(|bank| bank.alg == alg).and_then(|bank| bank.value_mut(pcr));
+        if let Some(value) = value {
+            *value = extend(value);
+            self.count_change(pcr);
+        }
+    }
+
+    /// Sets one PCR of every bank to zeros.
+    pub fn reset(&mut self, pcr: PcrIndex) {
+        self.fill(pcr, 0);
+        self.count_change(pcr);
+    }
+
+    /// Sets the PCRs of the dynamic root of trust to zeros, as `_TPM_Hash_Start` after startup does.
+    pub fn reset_dynamic(&mut self) {
+        PcrIndex::ALL.iter().filter(|pcr| rule(**pcr).dynamic).for_each(|pcr| self.reset(*pcr));
+    }
+
+    /// Sets PCR 0 to the locality that starts a static measurement.
+    pub fn start_static(&mut self, start: StartupLocality) {
+        let last = match start {
+            StartupLocality::Zero => 0,
+            StartupLocality::Three => 3,
+            StartupLocality::Hcrtm => 4,
+        };
+        for bank in self.banks.values_mut() {
+            let Some(value) = bank.values.get_mut(HCRTM) else { continue };
+            value.as_mut_bytes().fill(0);
+            if let Some(byte) = value.as_mut_bytes().last_mut() {
+                *byte = last;
+            }
+        }
+    }
+
+    /// Plans the allocation after the next `_TPM_Init`.
+    pub fn plan(&mut self, alg: HashAlg, allocated: PcrSelect) {
+        if let Some(bank) = self.banks.values_mut().find(|bank| bank.alg == alg) {
+            bank.allocated_next = allocated;
+        }
+    }
+
+    /// Does what `_TPM_Init` does: the planned allocation becomes real, and a bank that is new starts with zeros.
+    pub fn power_on(&mut self) {
+        for bank in self.banks.values_mut() {
+            if bank.allocated != bank.allocated_next {
+                bank.allocated = bank.allocated_next;
+                bank.values = [Digest::zero(bank.alg); PCR_COUNT];
+            }
+        }
+    }
+
+    /// Sets initial values: all PCRs, or on TPM Resume those that are not saved; `keep_pcr0` when an H-CRTM filled PCR 0.
+    pub fn startup(&mut self, reset: bool, resume: bool, keep_pcr0: bool) {
+        if reset {
+            self.update_counter = 0;
+        }
+        for pcr in PcrIndex::ALL {
+            let rules = rule(pcr);
+            if resume && rules.saved {
+                continue;
+            }
+            if !(keep_pcr0 && pcr.index() == HCRTM) {
+                self.fill(pcr, if rules.dynamic { 0xFF } else { 0 });
+            }
+            self.count_change(pcr);
+        }
+    }
+
+    /// Counts a change without one: `TPM2_Clear` ends every policy session that looked at PCRs.
+    pub fn count_clear(&mut self) {
+        self.update_counter = self.update_counter.wrapping_add(1);
+    }
+
+    fn fill(&mut self, pcr: PcrIndex, byte: u8) {
+        for value in self.banks.values_mut().filter_map(|bank| bank.values.get_mut(pcr.index())) {
+            value.as_mut_bytes().fill(byte);
+        }
+    }
+
+    /// "pcrUpdateCounter ... is incremented when a PCR is updated, unless the PCR is excluded by the platform profile."
+    fn count_change(&mut self, pcr: PcrIndex) {
+        if !rule(pcr).uncounted {
+            self.update_counter = self.update_counter.wrapping_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pcrs() -> Pcrs {
+        let mut pcrs = Pcrs::reserve(&[(HashAlg::Sha1, false), (HashAlg::Sha256, true)]).unwrap();
+        pcrs.startup(true, false, false);
+        pcrs
+    }
+
+    fn byte(pcrs: &Pcrs, pcr: PcrIndex) -> u8 {
+        pcrs.bank(HashAlg::Sha256).and_then(|bank| bank.value(pcr)).unwrap().as_bytes()[0]
+    }
+
+    #[test]
+    fn the_dynamic_pcrs_start_with_ones_and_all_others_with_zeros() {
+        let pcrs = pcrs();
+        for pcr in PcrIndex::ALL {
+            let expected = if (17..=22).contains(&pcr.number()) { 0xFF } else { 0 };
+            assert_eq!(byte(&pcrs, pcr), expected, "{pcr:?}");
+        }
+    }
+
+    #[test]
+    fn only_16_and_23_reset_at_locality_0_and_only_17_to_22_refuse_its_extends() {
+        let numbers =
+            |allowed: fn(&PcrRules) -> bool| rules().filter(move |(_, rules)| allowed(rules)).map(|(pcr, _)| pcr);
+        assert!(numbers(|rules| rules.may_reset(Locality::ZERO)).eq([16, 23]));
+        assert!(numbers(|rules| !rules.may_extend(Locality::ZERO)).eq(17..=22));
+    }
+
+    #[test]
+    fn an_extended_locality_resets_nothing() {
+        let extended = Locality::new(255).unwrap();
+        assert_eq!(rules().filter(|(_, rules)| rules.may_reset(extended) || rules.may_extend(extended)).count(), 0);
+    }
+
+    #[test]
+    fn extend_of_an_unallocated_bank_changes_nothing() {
+        let (mut pcrs, before) = (pcrs(), pcrs());
+        pcrs.extend(PcrIndex::Pcr0, HashAlg::Sha1, |_| Digest::EMPTY);
+        assert_eq!(pcrs, before);
+    }
+
+    #[test]
+    fn a_planned_bank_appears_at_power_on() {
+        let mut pcrs = pcrs();
+        pcrs.plan(HashAlg::Sha1, PcrSelect::ALL);
+        assert!(pcrs.bank(HashAlg::Sha1).unwrap().value(PcrIndex::Pcr0).is_none());
+        pcrs.power_on();
+        assert_eq!(pcrs.bank(HashAlg::Sha1).unwrap().value(PcrIndex::Pcr0), Some(&Digest::zero(HashAlg::Sha1)));
+    }
+
+    #[test]
+    fn resume_keeps_the_first_sixteen() {
+        let mut pcrs = pcrs();
+        for pcr in [PcrIndex::Pcr15, PcrIndex::Pcr16] {
+            pcrs.extend(pcr, HashAlg::Sha256, |_| Digest::from_slice(&[7; 32]).unwrap());
+        }
+        pcrs.startup(false, true, false);
+        assert_eq!((byte(&pcrs, PcrIndex::Pcr15), byte(&pcrs, PcrIndex::Pcr16)), (7, 0));
+    }
+
+    #[test]
+    fn the_counter_ignores_the_application_and_dynamic_os_pcrs() {
+        let mut pcrs = pcrs();
+        let before = pcrs.update_counter();
+        for pcr in [PcrIndex::Pcr16, PcrIndex::Pcr21, PcrIndex::Pcr22, PcrIndex::Pcr23] {
+            pcrs.reset(pcr);
+        }
+        assert_eq!(pcrs.update_counter(), before);
+        pcrs.reset(PcrIndex::Pcr20);
+        assert_eq!(pcrs.update_counter(), before + 1);
+    }
+
+    #[test]
+    fn a_startup_at_locality_3_leaves_its_number_in_pcr_0() {
+        let mut pcrs = pcrs();
+        pcrs.start_static(StartupLocality::Three);
+        let value = *pcrs.bank(HashAlg::Sha256).and_then(|bank| bank.value(PcrIndex::Pcr0)).unwrap();
+        assert_eq!((value.as_bytes()[30], value.as_bytes()[31]), (0, 3));
+    }
+}

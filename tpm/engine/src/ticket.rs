@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Tickets (Part 2, "Tickets"): what this TPM saw itself, authenticated with the proof of a hierarchy.
+
+use crate::state::Hierarchy;
+use crate::{Platform, Tpm};
+use evtpm_crypto::{Crypto, HashAlg, constant_time_eq};
+use evtpm_tpm_wire::{
+    ST_CREATION, ST_HASHCHECK, ST_VERIFIED, Tpm2bDigest, TpmiRhHierarchy, TpmtTkCreation, TpmtTkHashcheck,
+    TpmtTkVerified,
+};
+
+/// "TPM_PT_CONTEXT_HASH": the algorithm for tickets and saved contexts, the strongest there is.
+pub(crate) const PROOF_HASH: HashAlg = HashAlg::Sha512;
+
+impl<P: Platform> Tpm<P> {
+    /// Says that an object with this Name was created here with this creation hash.
+    pub(crate) fn creation_ticket(&self, hierarchy: Hierarchy, name: &[u8], creation_hash: &[u8]) -> TpmtTkCreation {
+        let digest = self.proof_mac(hierarchy, &[&ST_CREATION.to_be_bytes(), name, creation_hash]);
+        TpmtTkCreation::new(selector(hierarchy), digest)
+    }
+
+    /// Says that a signature of a key over a digest was verified here.
+    pub(crate) fn verified_ticket(&self, hierarchy: Hierarchy, digest: &[u8], key_name: &[u8]) -> TpmtTkVerified {
+        let digest = self.proof_mac(hierarchy, &[&ST_VERIFIED.to_be_bytes(), digest, key_name]);
+        TpmtTkVerified::new(selector(hierarchy), digest)
+    }
+
+    /// Says that a digest was computed here over data that does not begin like an attestation.
+    pub(crate) fn hashcheck_ticket(&self, hierarchy: Hierarchy, digest: &[u8]) -> TpmtTkHashcheck {
+        let digest = self.proof_mac(hierarchy, &[&ST_HASHCHECK.to_be_bytes(), digest]);
+        TpmtTkHashcheck::new(selector(hierarchy), digest)
+    }
+
+    /// Authenticates parts with the proof of a hierarchy.
+    pub(crate) fn proof_mac(&self, hierarchy: Hierarchy, parts: &[&[u8]]) -> Tpm2bDigest {
+        let proof = &self.state.hierarchies.of(hierarchy).proof;
+        // A digest of the crypto crate is never longer than one of the wire.
+        Tpm2bDigest::new(P::Crypto::hmac(PROOF_HASH, proof.as_bytes(), parts).as_bytes()).unwrap_or_default()
+    }
+
+    /// Tells whether a ticket's digest is the one that this TPM would make.
+    pub(crate) fn ticket_is(&self, ticket: &Tpm2bDigest, expected: &Tpm2bDigest) -> bool {
+        constant_time_eq(ticket.as_bytes(), expected.as_bytes())
+    }
+}
+
+/// Finds the hierarchy of a selector.
+pub(crate) const fn hierarchy(selector: TpmiRhHierarchy) -> Hierarchy {
+    match selector {
+        TpmiRhHierarchy::Owner => Hierarchy::Owner,
+        TpmiRhHierarchy::Platform => Hierarchy::Platform,
+        TpmiRhHierarchy::Endorsement => Hierarchy::Endorsement,
+        TpmiRhHierarchy::Null => Hierarchy::Null,
+    }
+}
+
+/// Names a hierarchy on the wire.
+pub(crate) const fn selector(hierarchy: Hierarchy) -> TpmiRhHierarchy {
+    match hierarchy {
+        Hierarchy::Owner => TpmiRhHierarchy::Owner,
+        Hierarchy::Platform => TpmiRhHierarchy::Platform,
+        Hierarchy::Endorsement => TpmiRhHierarchy::Endorsement,
+        Hierarchy::Null => TpmiRhHierarchy::Null,
+    }
+}
