@@ -14,8 +14,16 @@
 #[cfg(test)]
 extern crate std;
 
+mod attest;
 pub mod channel;
+pub mod memory;
 pub mod processor;
+mod report;
+pub mod service;
+mod vtpm;
 
 pub use channel::{ChannelError, GuestChannel};
+pub use memory::{GuestMemory, NotGuestMemory};
 pub use processor::{HostError, SecureProcessor};
+pub use report::{REPORT_DATA_SIZE, ReportError};
+pub use service::{EK_CERTIFICATES, Svsm};

@@ -82,6 +82,9 @@ impl fmt::Debug for Status {
     }
 }
 
+/// A command that did not succeed fails with its status.
+impl core::error::Error for Status {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

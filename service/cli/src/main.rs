@@ -1,4 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The `evtpm` command line.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod measure;
+mod output;
+mod report;
+mod sp;
+mod tpm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An ephemeral virtual TPM for confidential VMs, and the attestation that makes it worth trusting.
+///
+/// Exit codes: 0 done, and what was asked about is trusted; 1 the evidence was judged and is not trusted;
+/// 2 the command line is wrong; 3 the work could not be done.
+#[derive(Debug, Parser)]
+#[command(name = "evtpm", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve TPMs to QEMU, tpm2-tools and everything that speaks to swtpm or to the TCG simulator.
+    #[command(subcommand)]
+    Tpm(tpm::TpmCommand),
+    /// The simulated secure processor.
+    #[command(subcommand)]
+    Sp(sp::SpCommand),
+    /// Predict the launch measurement of an executable that plays VMPL 0.
+    Measure(measure::Measure),
+    /// Look at SEV-SNP attestation reports.
+    #[command(subcommand)]
+    Report(report::ReportCommand),
+}
+
+/// What a command came to, when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Done; what was asked about is trusted, where that was the question.
+    Good,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Tpm(command) => tpm::run(command),
+        Command::Sp(command) => sp::run(&command),
+        Command::Measure(command) => measure::run(&command),
+        Command::Report(command) => report::run(&command),
+    };
+    match outcome {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("evtpm: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}

@@ -3,8 +3,11 @@
 #![forbid(unsafe_code)]
 
 pub mod device;
+pub mod devices;
 pub mod endpoint;
 pub mod fronts;
 pub mod machine;
+pub mod simulation;
+pub mod swtpm_program;
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `evtpm report show`: an attestation report, field by field, nothing of it verified.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use evtpm_snp::{Generation, Report, SigningKey, StatedGeneration, TcbVersion};
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::output::{Palette, Style, hex};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Print a report so that a person understands it. Nothing is verified: use `evtpm verify` for that.
+    Show {
+        /// The report: 1184 bytes, or a firmware answer (MSG_REPORT_RSP) that holds one; `-` for standard input.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(crate) fn run(command: &ReportCommand) -> Result<Outcome> {
+    let ReportCommand::Show { file, json } = command;
+    let bytes = read(file)?;
+    let report = parse(&bytes).with_context(|| file.display().to_string())?;
+    let fields = fields(&report);
+    if *json {
+        let object: serde_json::Map<String, Value> =
+            fields.into_iter().map(|field| (field.name.to_owned(), field.value)).collect();
+        println!("{}", serde_json::to_string_pretty(&object)?);
+    } else {
+        show(&fields);
+    }
+    Ok(Outcome::Good)
+}
+
+/// Reads a file whole; a report is small, and a larger file is not one.
+fn read(file: &Path) -> Result<Vec<u8>> {
+    const LIMIT: u64 = 1 << 16;
+    let mut bytes = Vec::new();
+    let source: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(file).with_context(|| format!("opening {}", file.display()))?)
+    };
+    source.take(LIMIT).read_to_end(&mut bytes).with_context(|| format!("reading {}", file.display()))?;
+    Ok(bytes)
+}
+
+fn parse(bytes: &[u8]) -> Result<Report> {
+    if bytes.len() > Report::SIZE
+        && let Ok(Ok(report)) = evtpm_snp::request::ReportResponse::parse(bytes.get(..0x4c0).unwrap_or(bytes))
+    {
+        return Ok(report);
+    }
+    Ok(Report::parse(bytes)?)
+}
+
+struct Field {
+    name: &'static str,
+    value: Value,
+    note: String,
+}
+
+impl Field {
+    fn new(name: &'static str, value: impl Into<Value>) -> Self {
+        Field { name, value: value.into(), note: String::new() }
+    }
+
+    fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+}
+
+fn fields(report: &Report) -> Vec<Field> {
+    let generation = match report.generation() {
+        StatedGeneration::Known(generation) => Some(generation),
+        StatedGeneration::NotStated | StatedGeneration::Unknown { .. } => None,
+    };
+    let policy = report.policy();
+    let key = report.key_info();
+    let tcb = |name, version: TcbVersion| {
+        Field::new(name, format!("{:#018x}", version.0)).note(tcb_note(version, generation))
+    };
+    vec![
+        Field::new("version", report.body().version.get()),
+        Field::new("generation", generation_text(report.generation())),
+        Field::new("vmpl", report.vmpl()).note(if report.vmpl() == 0 { "" } else { "not the most privileged level" }),
+        Field::new("guest_svn", report.guest_svn()),
+        Field::new("policy", format!("{:#x}", policy.0)).note(policy_note(policy)),
+        Field::new("platform_info", format!("{:#x}", report.platform_info().0)),
+        Field::new("signing_key", signing_key(key.signing_key())).note(if key.mask_chip_key() {
+            "MASK_CHIP_KEY: the signature is zeros"
+        } else {
+            ""
+        }),
+        Field::new("measurement", hex(&report.measurement().0)),
+        Field::new("report_data", hex(report.report_data())),
+        Field::new("host_data", hex(report.host_data())),
+        Field::new("family_id", hex(&report.family_id())),
+        Field::new("image_id", hex(&report.image_id())),
+        Field::new("id_key_digest", hex(report.id_key_digest())),
+        Field::new("author_key_digest", hex(report.author_key_digest())),
+        Field::new("report_id", hex(report.report_id())),
+        Field::new("report_id_ma", hex(report.report_id_ma())),
+        Field::new("chip_id", hex(report.chip_id())).note(if report.chip_id_is_masked() { "masked" } else { "" }),
+        tcb("reported_tcb", report.reported_tcb()),
+        tcb("committed_tcb", report.committed_tcb()),
+        tcb("current_tcb", report.current_tcb()),
+        tcb("launch_tcb", report.launch_tcb()),
+    ]
+}
+
+fn generation_text(generation: StatedGeneration) -> String {
+    match generation {
+        StatedGeneration::Known(generation) => generation.name().to_owned(),
+        StatedGeneration::NotStated => "not stated (version 2)".to_owned(),
+        StatedGeneration::Unknown { family, model } => format!("unknown (family {family:#x}, model {model:#x})"),
+    }
+}
+
+fn signing_key(key: SigningKey) -> String {
+    match key {
+        SigningKey::Vcek => "VCEK".to_owned(),
+        SigningKey::Vlek => "VLEK".to_owned(),
+        SigningKey::None => "none".to_owned(),
+        SigningKey::Reserved(value) => format!("reserved ({value})"),
+    }
+}
+
+fn policy_note(policy: evtpm_snp::GuestPolicy) -> String {
+    let (major, minor) = policy.abi();
+    let mut notes = vec![format!("ABI {major}.{minor}")];
+    notes.extend(policy.debug().then(|| "DEBUG allowed".to_owned()));
+    notes.extend(policy.migrate_ma().then(|| "migration agent allowed".to_owned()));
+    notes.join(", ")
+}
+
+fn tcb_note(version: TcbVersion, generation: Option<Generation>) -> String {
+    let Some(generation) = generation else {
+        return "layout unknown without the generation".to_owned();
+    };
+    let tcb = version.decode(generation);
+    let fmc = tcb.fmc.map(|fmc| format!("fmc {fmc}, ")).unwrap_or_default();
+    format!("{fmc}bootloader {}, tee {}, snp {}, microcode {}", tcb.bootloader, tcb.tee, tcb.snp, tcb.microcode)
+}
+
+fn show(fields: &[Field]) {
+    let palette = Palette::of_stdout();
+    println!("{}", palette.paint(Style::Strong, "SEV-SNP attestation report (not verified)"));
+    for field in fields {
+        let value = field.value.as_str().map_or_else(|| field.value.to_string(), str::to_owned);
+        let note = if field.note.is_empty() { String::new() } else { format!("  ({})", field.note) };
+        println!("{:<18} {value}{}", field.name, palette.paint(Style::Faint, &note));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_of_a_report_is_shown_by_its_name() {
+        let mut bytes = [0; Report::SIZE];
+        bytes[0] = 3;
+        bytes[0x188..0x18a].copy_from_slice(&[0x19, 0x11]);
+        bytes[0x30] = 1;
+        let fields = fields(&parse(&bytes).unwrap());
+        let value = |name| fields.iter().find(|field| field.name == name).map(|field| field.value.clone());
+        assert_eq!(value("vmpl"), Some(json!(1)));
+        assert_eq!(value("generation"), Some(json!("Genoa")));
+    }
+
+    #[test]
+    fn a_file_of_another_size_is_refused() {
+        assert!(parse(&[0; 100]).is_err());
+    }
+}

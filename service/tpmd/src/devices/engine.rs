@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The engine by itself: an ordinary TPM whose NV memory lives as long as the process.
+
+use evtpm_engine::{Execution, Locality, Pending, Profile, Tpm};
+
+use super::platform::HostedPlatform;
+use crate::device::{Description, Device, DeviceError};
+use crate::machine::{BUFFER_SIZES, FAILURE};
+
+/// A TPM without an SVSM around it.
+#[derive(Debug)]
+pub struct EngineDevice {
+    tpm: Tpm<HostedPlatform>,
+    powered_before: bool,
+}
+
+impl EngineDevice {
+    /// Manufactures a TPM.
+    ///
+    /// # Errors
+    /// When there is not enough memory.
+    pub fn new(profile: Profile) -> Result<Self, DeviceError> {
+        let tpm = Tpm::manufacture(HostedPlatform::new(), profile)
+            .map_err(|_| DeviceError("there is not enough memory for a TPM".into()))?;
+        Ok(EngineDevice { tpm, powered_before: false })
+    }
+}
+
+impl Device for EngineDevice {
+    fn power_on(&mut self) -> Result<(), DeviceError> {
+        // A TPM that was just made stands after its first _TPM_Init.
+        if std::mem::replace(&mut self.powered_before, true) {
+            self.tpm.power_on();
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self, locality: u8, command: &[u8]) -> Vec<u8> {
+        let Some(locality) = Locality::new(locality) else {
+            return FAILURE.to_vec();
+        };
+        let mut command = command.to_vec();
+        let mut response = vec![0; *BUFFER_SIZES.end() as usize];
+        loop {
+            match self.tpm.execute(locality, &mut command, &mut response) {
+                Execution::Response(length) => {
+                    response.truncate(length);
+                    return response;
+                }
+                // Nobody defined a certificate index here, so none can be pending; were one, there is no report for it.
+                Execution::Pending(Pending::EkCertificate { index }) => {
+                    if self.tpm.host().decline_ek_certificate(index).is_err() {
+                        return FAILURE.to_vec();
+                    }
+                }
+            }
+        }
+    }
+
+    fn hash_start(&mut self) -> Result<(), DeviceError> {
+        self.tpm.hash_start();
+        Ok(())
+    }
+
+    fn hash_data(&mut self, data: &[u8]) -> Result<(), DeviceError> {
+        self.tpm.hash_data(data);
+        Ok(())
+    }
+
+    fn hash_end(&mut self) -> Result<(), DeviceError> {
+        self.tpm.hash_end();
+        Ok(())
+    }
+
+    fn set_physical_presence(&mut self, asserted: bool) {
+        self.tpm.platform_mut().set_physical_presence(asserted);
+    }
+
+    fn description(&self) -> Description {
+        describe(self.tpm.profile())
+    }
+}
+
+/// Puts a profile into words.
+pub(super) fn describe(profile: &Profile) -> Description {
+    let identity = &profile.identity;
+    let text = |words: &[[u8; 4]]| -> String {
+        let bytes: Vec<u8> = words.concat().into_iter().filter(|byte| *byte != 0).collect();
+        String::from_utf8_lossy(&bytes).trim_end().to_owned()
+    };
+    Description {
+        manufacturer: text(&[identity.manufacturer]),
+        model: text(&identity.vendor_strings),
+        revision: identity.revision,
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The program `swtpm`: the command line that QEMU's, libvirt's and tpm2-tools' users start a software TPM with.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use evtpm_engine::Profile;
+
+use crate::devices::engine::EngineDevice;
+use crate::fronts::swtpm;
+use crate::fronts::swtpm::args::{SocketArgs, capabilities};
+use crate::machine::{Machine, Shared};
+
+/// Set in the environment of a process that was started to go on in the background.
+const BACKGROUND: &str = "EVTPM_SWTPM_BACKGROUND";
+
+/// What a background process says on its standard output once its sockets are there.
+const READY: &[u8] = b"ready\n";
+
+/// A software TPM 2.0 with the command line of swtpm. Nothing is ever written to storage.
+#[derive(Debug, Parser)]
+#[command(name = "swtpm", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    interface: Interface,
+}
+
+#[derive(Debug, Subcommand)]
+enum Interface {
+    /// Serve over sockets.
+    Socket(Box<SocketArgs>),
+}
+
+/// Runs the program with the process's arguments.
+///
+/// # Errors
+/// Names the option or the system call that failed.
+pub fn run() -> Result<()> {
+    let Interface::Socket(args) = Cli::parse().interface;
+    serve(&args)
+}
+
+/// Serves one TPM as `swtpm socket` does.
+///
+/// # Errors
+/// As [`run`].
+pub fn serve(args: &SocketArgs) -> Result<()> {
+    if args.print_capabilities {
+        println!("{}", capabilities());
+        return Ok(());
+    }
+    let in_background = std::env::var_os(BACKGROUND).is_some();
+    if args.daemon && !in_background {
+        return go_to_background();
+    }
+
+    let mut log = args.log_file()?;
+    let config = args.open()?;
+    let device = EngineDevice::new(Profile::pc_client())?;
+    let machine = Shared::new(Machine::new(Box::new(device)));
+    if in_background {
+        // The parent waits for this line; afterwards nobody reads our standard output.
+        std::io::stdout().write_all(READY).context("telling the parent")?;
+    }
+    let served = swtpm::serve(&machine, config);
+    if let (Some(log), Err(error)) = (&mut log, &served) {
+        writeln!(log, "swtpm: {error:#}").context("writing the log")?;
+    }
+    served
+}
+
+/// Starts this program again in a session of its own and leaves when its sockets are there.
+fn go_to_background() -> Result<()> {
+    let this = std::env::current_exe().context("finding this program")?;
+    let mut child = Command::new(this)
+        .args(std::env::args_os().skip(1))
+        .env(BACKGROUND, "1")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("starting the background process")?;
+    let mut said = Vec::new();
+    if let Some(output) = child.stdout.take() {
+        std::io::Read::read_to_end(&mut std::io::Read::take(output, READY.len() as u64), &mut said)?;
+    }
+    anyhow::ensure!(said == READY, "the background process ended: {}", child.wait()?);
+    Ok(())
+}
