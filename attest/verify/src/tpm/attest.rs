@@ -1,34 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `TPMS_ATTEST` of a quote, in the order in which it may be believed (verification rule 2).
+//! `TPMS_ATTEST` in the order in which it may be believed (verification rule 2).
 
-use evtpm_tpm_wire::{Rc, Supported, TPM_GENERATED, TpmsAttest, TpmsQuoteInfo, TpmuAttest, from_bytes};
+use evtpm_crypto::constant_time_eq;
+use evtpm_tpm_wire::{Rc, Supported, TPM_GENERATED, TpmsAttest, from_bytes};
 
-use crate::tpm::Error;
+use crate::UnixTime;
+use crate::tpm::signature::VerificationKey;
+use crate::tpm::{Error, Freshness, Issued, QualifyingData};
 
+/// `TPM_ST_ATTEST_CERTIFY`.
+pub(super) const ATTEST_CERTIFY: u16 = 0x8017;
 /// `TPM_ST_ATTEST_QUOTE`.
-const ATTEST_QUOTE: u16 = 0x8018;
+pub(super) const ATTEST_QUOTE: u16 = 0x8018;
 
-/// Parses a quote: the magic number and the type decide before any other field is looked at.
-pub(super) fn parse(message: &[u8]) -> Result<(TpmsAttest<'_>, TpmsQuoteInfo), Error> {
-    let malformed = |code| Error::Malformed { what: "TPMS_ATTEST", code };
-    let Some((magic, rest)) = message.split_first_chunk::<4>() else {
-        return Err(malformed(Rc::INSUFFICIENT));
-    };
+/// Verifies that `key` signed an attestation of type `kind` in answer to `nonce`.
+///
+/// The magic number and the type decide before any other field is looked at, and the signature before any is believed.
+pub(super) fn verify<'a>(
+    key: &VerificationKey,
+    message: &'a [u8],
+    signature: &[u8],
+    kind: u16,
+    nonce: Issued<QualifyingData>,
+    at: UnixTime,
+) -> Result<(TpmsAttest<'a>, Freshness), Error> {
+    let (qualifying_data, freshness) = nonce.consume(at)?;
+    check_kind(message, kind)?;
+    let attest: TpmsAttest<'_> = from_bytes(message, &Supported::ALL).map_err(malformed)?;
+    key.verify(message, signature)?;
+    if !constant_time_eq(attest.extra_data.as_bytes(), qualifying_data.as_bytes()) {
+        return Err(Error::Nonce);
+    }
+
+    Ok((attest, freshness))
+}
+
+fn check_kind(message: &[u8], expected: u16) -> Result<(), Error> {
+    let (magic, rest) = message.split_first_chunk::<4>().ok_or_else(|| malformed(Rc::INSUFFICIENT))?;
     let magic = u32::from_be_bytes(*magic);
     if magic != TPM_GENERATED {
         return Err(Error::NotGeneratedByTpm { actual: magic });
     }
-    let Some((kind, _)) = rest.split_first_chunk::<2>() else {
-        return Err(malformed(Rc::INSUFFICIENT));
-    };
-    let kind = u16::from_be_bytes(*kind);
-    if kind != ATTEST_QUOTE {
-        return Err(Error::NotAQuote { actual: kind });
-    }
+    let (actual, _) = rest.split_first_chunk::<2>().ok_or_else(|| malformed(Rc::INSUFFICIENT))?;
+    let actual = u16::from_be_bytes(*actual);
+    if actual == expected { Ok(()) } else { Err(Error::AttestationType { expected, actual }) }
+}
 
-    let attest: TpmsAttest<'_> = from_bytes(message, &Supported::ALL).map_err(malformed)?;
-    match attest.attested.clone() {
-        TpmuAttest::Quote(info) => Ok((attest, info)),
-        _ => Err(Error::NotAQuote { actual: kind }),
-    }
+const fn malformed(code: Rc) -> Error {
+    Error::Malformed { what: "TPMS_ATTEST", code }
 }

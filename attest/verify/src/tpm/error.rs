@@ -4,7 +4,7 @@
 use core::fmt;
 
 use evtpm_crypto::EntropyError;
-use evtpm_logs::{Digest, HashId, PcrIndex};
+use evtpm_logs::{Digest, HashId, Hex, PcrIndex};
 use evtpm_protocol::ProtocolError;
 use evtpm_tpm_wire::Rc;
 
@@ -33,7 +33,7 @@ pub enum Error {
     },
     /// A key breaks a rule for its kind.
     Key {
-        /// "AK" or "EK".
+        /// "AK", "EK" or "storage key".
         whose: &'static str,
         /// The rule.
         rule: KeyRule,
@@ -43,8 +43,10 @@ pub enum Error {
         /// What it begins with.
         actual: u32,
     },
-    /// The signed structure is another attestation than a quote.
-    NotAQuote {
+    /// The signed structure is another attestation than the one asked for.
+    AttestationType {
+        /// The type asked for (`TPM_ST_ATTEST_QUOTE` is 8018h, `TPM_ST_ATTEST_CERTIFY` 8017h).
+        expected: u16,
         /// Its type.
         actual: u16,
     },
@@ -96,6 +98,13 @@ pub enum Error {
         /// The digest of the values.
         actual: Box<Digest>,
     },
+    /// Another key was certified than the one that came along.
+    CertifiedName {
+        /// The certified Name.
+        expected: Vec<u8>,
+        /// The Name of the key that came along.
+        actual: Vec<u8>,
+    },
     /// The attester did not show the secret that only the TPM with both keys can open.
     CredentialProof,
     /// The credential could not be made for this EK.
@@ -114,8 +123,8 @@ impl fmt::Display for Error {
             Error::NotGeneratedByTpm { actual } => {
                 write!(f, "the message begins with {actual:#010x} instead of TPM_GENERATED_VALUE")
             }
-            Error::NotAQuote { actual } => {
-                write!(f, "the message is an attestation of type {actual:#06x}, not a quote")
+            Error::AttestationType { expected, actual } => {
+                write!(f, "the message is an attestation of type {actual:#06x} instead of {expected:#06x}")
             }
             Error::SignatureScheme { expected, actual } => {
                 write!(f, "the signature is {actual}, the key's scheme is {expected}")
@@ -130,6 +139,9 @@ impl fmt::Display for Error {
             }
             Error::PcrDigest { expected, actual } => {
                 write!(f, "the PCR values hash to {actual}, signed was {expected}")
+            }
+            Error::CertifiedName { expected, actual } => {
+                write!(f, "the certified key is {}, the key that came along is {}", Hex(expected), Hex(actual))
             }
             Error::CredentialProof => f.write_str("the attester could not open the credential"),
             Error::Credential(error) => write!(f, "no credential can be made for this EK: {error}"),

@@ -147,17 +147,7 @@ impl EkPublic {
         if !profile {
             return Err(ek(KeyRule::Policy));
         }
-        let checked = match &public.body {
-            PublicBody::Rsa { parms, unique } if parms.symmetric.is_some() && parms.scheme.is_none() => {
-                rsa_size(parms, unique.as_bytes())
-            }
-            PublicBody::Ecc { parms, unique } if parms.symmetric.is_some() && parms.scheme.is_none() => {
-                check_point(parms, unique)
-            }
-            PublicBody::Rsa { .. } | PublicBody::Ecc { .. } => Err(KeyRule::Symmetric),
-            _ => Err(KeyRule::Kind),
-        };
-        checked.map_err(ek)?;
+        check_storage_key(&public).map_err(ek)?;
         Ok(EkPublic { public })
     }
 
@@ -250,24 +240,24 @@ fn ek(rule: KeyRule) -> Error {
     Error::Key { whose: "EK", rule }
 }
 
-fn unsized_area(tpm2b: &[u8]) -> Result<&[u8], KeyRule> {
+pub(super) fn unsized_area(tpm2b: &[u8]) -> Result<&[u8], KeyRule> {
     match tpm2b.split_first_chunk::<2>() {
         Some((size, area)) if usize::from(u16::from_be_bytes(*size)) == area.len() => Ok(area),
         _ => Err(KeyRule::Malformed(Rc::SIZE)),
     }
 }
 
-fn parse(area: &[u8]) -> Result<TpmtPublic, KeyRule> {
+pub(super) fn parse(area: &[u8]) -> Result<TpmtPublic, KeyRule> {
     from_bytes(area, &Supported::ALL).map_err(KeyRule::Malformed)
 }
 
-fn check_attributes(public: &TpmtPublic, expected: u32, free: u32) -> Result<(), KeyRule> {
+pub(super) fn check_attributes(public: &TpmtPublic, expected: u32, free: u32) -> Result<(), KeyRule> {
     let TpmaObject(actual) = public.object_attributes;
     if actual & !free == expected { Ok(()) } else { Err(KeyRule::Attributes { expected, free, actual }) }
 }
 
 /// Computes the Name over the bytes that were received, never over a re-encoding.
-fn name(public: &TpmtPublic, area: &[u8]) -> Result<Vec<u8>, KeyRule> {
+pub(super) fn name(public: &TpmtPublic, area: &[u8]) -> Result<Vec<u8>, KeyRule> {
     let wire = public.name_alg.ok_or(KeyRule::NameAlgorithm)?;
     let hash = allowed(wire).ok_or(KeyRule::NameAlgorithm)?;
     let digest = RustCrypto::hash(hash, &[area]);
@@ -277,6 +267,20 @@ fn name(public: &TpmtPublic, area: &[u8]) -> Result<Vec<u8>, KeyRule> {
 /// The allow-list of hashes: SHA-1 is not collision resistant.
 fn allowed(hash: evtpm_tpm_wire::HashAlg) -> Option<HashAlg> {
     crypto_hash(hash).ok().filter(|hash| *hash != HashAlg::Sha1)
+}
+
+/// Checks that a key can protect others, and that its public part is sound.
+pub(super) fn check_storage_key(public: &TpmtPublic) -> Result<(), KeyRule> {
+    match &public.body {
+        PublicBody::Rsa { parms, unique } if parms.symmetric.is_some() && parms.scheme.is_none() => {
+            rsa_size(parms, unique.as_bytes())
+        }
+        PublicBody::Ecc { parms, unique } if parms.symmetric.is_some() && parms.scheme.is_none() => {
+            check_point(parms, unique)
+        }
+        PublicBody::Rsa { .. } | PublicBody::Ecc { .. } => Err(KeyRule::Symmetric),
+        _ => Err(KeyRule::Kind),
+    }
 }
 
 fn rsa_signer(parms: &TpmsRsaParms, modulus: &[u8]) -> Result<Scheme, KeyRule> {

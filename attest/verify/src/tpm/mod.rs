@@ -5,6 +5,7 @@
 //! its proof becomes a [`TrustedAk`]; that key and an [`Issued`] nonce make a [`Quote`] out of bytes.
 
 mod attest;
+mod certify;
 mod clock;
 mod credential;
 mod error;
@@ -21,6 +22,7 @@ pub(crate) mod soft_tpm;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use certify::{CertifyEvidence, StorageKey};
 pub use clock::{Clock, ClockError, ClockWitness};
 pub use credential::{Challenge, Credential};
 pub use error::Error;

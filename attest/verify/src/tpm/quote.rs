@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A quote: PCR values that a believed key signed in answer to our nonce (verification rules 1, 2 and 5).
 
-use evtpm_crypto::{Crypto, HashAlg, RustCrypto, constant_time_eq};
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_logs::{Digest, HashId, PcrIndex, PcrSet};
-use evtpm_tpm_wire::{Rc, TpmlPcrSelection};
+use evtpm_tpm_wire::{Rc, TpmlPcrSelection, TpmuAttest};
 
 use crate::UnixTime;
 use crate::tpm::attest;
@@ -113,19 +113,18 @@ impl TrustedAk {
         asked: &Selection,
         at: UnixTime,
     ) -> Result<Quote, Error> {
-        let (expected, freshness) = nonce.consume(at)?;
-        let (attest, info) = attest::parse(evidence.message)?;
-        self.key().verify(evidence.message, evidence.signature)?;
-        if !constant_time_eq(attest.extra_data.as_bytes(), expected.as_bytes()) {
-            return Err(Error::Nonce);
-        }
+        let QuoteEvidence { message, signature, values } = evidence;
+        let (attest, freshness) = attest::verify(self.key(), message, signature, attest::ATTEST_QUOTE, nonce, at)?;
+        let TpmuAttest::Quote(info) = &attest.attested else {
+            return Err(Error::Malformed { what: "TPMS_QUOTE_INFO", code: Rc::SELECTOR });
+        };
 
         let signed = signed_selection(&info.pcr_select)?;
         if signed != *asked {
             return Err(Error::Selection { expected: asked.clone(), actual: signed });
         }
-        let banks = quoted_banks(&signed, evidence.values)?;
-        check_digest(self.key().scheme().hash(), evidence.values, info.pcr_digest.as_bytes())?;
+        let banks = quoted_banks(&signed, values)?;
+        check_digest(self.key().scheme().hash(), values, info.pcr_digest.as_bytes())?;
 
         let clock = attest.clock_info;
         Ok(Quote {

@@ -60,7 +60,7 @@ fn another_attestation_than_a_quote_is_refused() {
     let (draft, asked) = Draft::fresh();
     for kind in [0x8017, 0x8014, 0x8019, 0] {
         let wrong = Draft { kind, ..draft.clone() };
-        assert_eq!(SoftAk::new().quote(&wrong, &asked), Err(Error::NotAQuote { actual: kind }));
+        assert_eq!(SoftAk::new().quote(&wrong, &asked), Err(Error::AttestationType { expected: 0x8018, actual: kind }));
     }
 }
 
@@ -377,7 +377,7 @@ fn the_recorded_checkquote_vector_verifies_and_its_changes_do_not() {
     assert_eq!(verify(&ak, &message, &values, nonce), Ok(()));
     let mut changed = message.clone();
     changed[5] ^= 1;
-    assert!(matches!(verify(&ak, &changed, &values, nonce), Err(Error::NotAQuote { actual: 0x8019 })));
+    assert!(matches!(verify(&ak, &changed, &values, nonce), Err(Error::AttestationType { actual: 0x8019, .. })));
     assert_eq!(verify(&ak, &message, &values, b"Ai5M5SjYjnkyv4P7itH2"), Err(Error::Nonce));
     let mut other = values.clone();
     other[0][0] ^= 1;

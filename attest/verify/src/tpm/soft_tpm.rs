@@ -131,6 +131,32 @@ impl Draft {
     }
 }
 
+/// Makes the `TPM2B_PUBLIC` of a P-256 storage key.
+pub(crate) fn storage_key(attributes: u32) -> Vec<u8> {
+    let private = EccPrivate::new(EccCurve::P256, &[9; 32]).unwrap();
+    let point = RustCrypto::ecc_public(&private).unwrap();
+    // TPMT_PUBLIC: type ECC, nameAlg SHA-256, attributes, no policy, AES-128-CFB, no scheme, P-256, no KDF, point
+    let mut area = vec![0x00, 0x23, 0x00, 0x0B];
+    area.extend(attributes.to_be_bytes());
+    area.extend([0, 0, 0x00, 0x06, 0x00, 0x80, 0x00, 0x43, 0x00, 0x10, 0x00, 0x03, 0x00, 0x10]);
+    area.extend(sized(point.x()));
+    area.extend(sized(point.y()));
+    sized(&area)
+}
+
+/// Writes the `TPMS_ATTEST` of a certification of `public`, with a type of choice.
+pub(crate) fn certify_message(kind: u16, public: &[u8], extra_data: &[u8]) -> Vec<u8> {
+    let name = [&[0x00, 0x0B], RustCrypto::hash(HashAlg::Sha256, &[&public[2..]]).as_bytes()].concat();
+    let mut message = 0xFF54_4347_u32.to_be_bytes().to_vec();
+    message.extend(kind.to_be_bytes());
+    message.extend(sized(&[0; 34]));
+    message.extend(sized(extra_data));
+    message.extend([0; 25]);
+    message.extend(sized(&name));
+    message.extend(sized(&[0; 34]));
+    message
+}
+
 /// Verifies a quote of registers that some logs lead to, by a key of this module.
 pub(crate) fn quote_of(banks: &[(&PcrBank, PcrSet)]) -> Quote {
     let (draft, asked) = Draft::of(banks);
