@@ -4,6 +4,7 @@
 mod logs;
 mod snp;
 mod svsm;
+mod wire;
 
 use crate::Target;
 
@@ -16,4 +17,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "snp_guest_message", run: snp::guest_message, seeds: snp::guest_message_seeds },
     Target { name: "svsm_manifest", run: svsm::manifest, seeds: svsm::manifest_seeds },
     Target { name: "svsm_request", run: svsm::request, seeds: svsm::request_seeds },
+    Target { name: "tpm_command", run: wire::command, seeds: wire::command_seeds },
+    Target { name: "tpm_response", run: wire::response, seeds: wire::response_seeds },
+    Target { name: "tpm_structure", run: wire::structure, seeds: wire::structure_seeds },
 ];
