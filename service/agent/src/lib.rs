@@ -2,5 +2,7 @@
 //! Runs in the guest: registers the machine, quotes, sends logs.
 #![forbid(unsafe_code)]
 
+pub mod attester;
+pub mod device;
 pub mod logs;
 pub mod verifier;
