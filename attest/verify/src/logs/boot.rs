@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A boot whose event log explains the quoted registers (verification rule 12).
 
-use evtpm_logs::tcg::EventData;
 use evtpm_logs::tcg::TaggedEvent;
+use evtpm_logs::tcg::{EventData, Guid};
 use evtpm_logs::{Digest, EventLog, HashId, PcrBank, PcrIndex, PcrSet};
 
 use crate::logs::{CryptoHashes, Error, VerifiedEvent};
@@ -62,6 +62,23 @@ impl<'a> MeasuredBoot<'a> {
     /// Returns the digests of the initial RAM disk that the kernel's EFI stub loaded, in one quoted bank.
     pub fn initrd_digests(&self, bank: HashId) -> impl Iterator<Item = Digest> {
         self.tagged(TaggedEvent::INITRD).filter_map(move |event| event.digest(bank).and_then(Digest::new))
+    }
+
+    /// Returns whether the firmware enforces Secure Boot, as it measured the variable before it started anything.
+    ///
+    /// `None` if PCR 7 is not explained, or has no such event.
+    #[must_use]
+    pub fn secure_boot(&self) -> Option<bool> {
+        let measured = |event: &VerifiedEvent<'_>| match event.proven() {
+            Some(EventData::Variable(variable))
+                if variable.vendor == Guid::GLOBAL_VARIABLE && variable.name == *"SecureBoot" =>
+            {
+                // UEFI, "Globally Defined Variables": 1 is enabled; some firmware measures an empty variable for off.
+                Some(variable.content == [1])
+            }
+            _ => None,
+        };
+        self.events().filter(|event| event.pcr().value() == 7 && !event.after_separator()).find_map(measured)
     }
 
     /// Returns events with a tag of the Linux EFI stub, which measures into PCR 9.

@@ -86,9 +86,32 @@ impl<'a> VerifiedEvent<'a> {
         self.after_separator
     }
 
+    /// Tells whether the digests are those of a separator or of one of the texts that firmware measures at its own
+    /// steps: such an event stands for no code and no configuration.
+    ///
+    /// That the type says "text" would not be enough: the bytes that an image's digest covers are a "text" too.
+    #[must_use]
+    pub fn is_marker(&self) -> bool {
+        let is_step = |data: &[u8]| FIRMWARE_STEPS.iter().any(|step| step.as_bytes() == data);
+        self.is_separator() || matches!(self.preimage, Some(Preimage::EventData(data)) if is_step(data))
+    }
+
     /// Tells whether the digests are those of a separator that ends pre-boot.
     pub(super) fn is_separator(&self) -> bool {
         const ENDS: [&[u8]; 2] = [&[0; 4], &[0xFF; 4]];
         matches!(self.preimage, Some(Preimage::EventData(data)) if ENDS.contains(&data))
     }
 }
+
+/// PFP, "EV_EFI_ACTION Event Types" and "EV_ACTION Event Types": what firmware does, not what it starts.
+const FIRMWARE_STEPS: [&str; 9] = [
+    "Calling EFI Application from Boot Option",
+    "Returning from EFI Application from Boot Option",
+    "Exit Boot Services Invocation",
+    "Exit Boot Services Returned with Failure",
+    "Exit Boot Services Returned with Success",
+    "Start Option ROM Scan",
+    "Calling INT 13h",
+    "Calling INT 19h",
+    "Return via INT 18h",
+];

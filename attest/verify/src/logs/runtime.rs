@@ -112,6 +112,8 @@ impl<'a> MeasuredRuntime<'a> {
     }
 
     /// Returns the covered entries: those of quoted registers, violations left out, as no digest covers their data.
+    ///
+    /// Template data are facts; an entry's template hash is what the list claims, where its bank is not quoted.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
         let registers = self.registers;
         BinaryList::new(self.covered)

@@ -461,3 +461,79 @@ fn an_rsa_file_signature_verifies_and_another_digest_does_not() {
     assert_eq!(states(&text.replace("d33d5d13", "d33d5d12"))[0], SignatureState::Invalid { key_id: 4_081_397_027 });
     assert_eq!(states(vectors["BAD_SIGNATURES"].as_str().unwrap()), [SignatureState::Malformed]);
 }
+
+#[test]
+fn secure_boot_is_what_the_firmware_measured_first() {
+    for (name, expected) in [("secureboot/odd", true), ("direct/odd", false), ("uki/odd", false)] {
+        let Some(case) = Case::recorded(name, "ecdsa") else { return };
+        assert_eq!(case.boot().unwrap().secure_boot(), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn an_image_called_a_text_is_no_marker() {
+    // The log may call anything a text whose hash it knows, also the bytes that an image's digest covers.
+    let image = b"MZ: all that the Authenticode digest of a program covers";
+    let digest = CryptoHashes.hash(HashId::SHA1, &[image]).unwrap();
+    let mut log = [4_u32.to_le_bytes(), EventType::EFI_ACTION.0.to_le_bytes()].concat();
+    log.extend(digest.as_bytes());
+    log.extend(u32::try_from(image.len()).unwrap().to_le_bytes());
+    log.extend(image);
+    let bank = EventLog::parse(&log).unwrap().replay(&[HashId::SHA1], &CryptoHashes).unwrap().remove(0);
+    let boot = MeasuredBoot::verify(quote_of(&[(&bank, pcrs(0x10))]), &log, PcrSet::EMPTY).unwrap();
+    let event = boot.events().next().unwrap();
+    assert!(event.proven().is_some() && !event.is_marker());
+
+    let Some(case) = Case::recorded("direct/odd", "ecdsa") else { return };
+    // Seven separators of the firmware's registers, one action each of PCR 4 and twice of PCR 5.
+    assert_eq!(case.boot().unwrap().events().filter(|event| event.is_marker()).count(), 8 + 3);
+}
+
+/// What a boot proves, in an order that is proven too: by register.
+fn facts(boot: &MeasuredBoot<'_>) -> Vec<(u8, String)> {
+    let mut facts: Vec<_> =
+        boot.events().filter_map(|event| Some((event.pcr().value(), format!("{:?}", event.preimage()?)))).collect();
+    facts.sort();
+    facts
+}
+
+#[test]
+fn no_flipped_bit_of_an_event_log_makes_a_new_fact() {
+    let Some(mut case) = Case::recorded("direct/odd", "ecdsa") else { return };
+    let known = facts(&case.boot().unwrap());
+    let mut refused = 0;
+    for bit in (0..case.event_log.len() * 8).step_by(29) {
+        case.event_log[bit / 8] ^= 1 << (bit % 8);
+        match case.boot() {
+            Ok(boot) => assert!(facts(&boot).iter().all(|fact| known.contains(fact)), "bit {bit}"),
+            Err(_) => refused += 1,
+        }
+        case.event_log[bit / 8] ^= 1 << (bit % 8);
+    }
+    assert!(refused > 200, "{refused}");
+}
+
+#[test]
+fn no_flipped_bit_of_an_ima_list_makes_a_new_fact() {
+    let Some(mut case) = Case::recorded("direct/small", "ecdsa") else { return };
+    let files = |case: &Case| -> Option<Vec<Vec<u8>>> {
+        let runtime = case.runtime(STRICT).ok()?;
+        Some(
+            runtime
+                .entries()
+                .flat_map(|entry| entry.fields().map(|(_, value)| value.to_vec()).collect::<Vec<_>>())
+                .collect(),
+        )
+    };
+    let known = files(&case).unwrap();
+    let mut refused = 0;
+    for bit in (0..case.ima_list.len() * 8).step_by(37) {
+        case.ima_list[bit / 8] ^= 1 << (bit % 8);
+        match files(&case) {
+            Some(files) => assert_eq!(files, known, "bit {bit}"),
+            None => refused += 1,
+        }
+        case.ima_list[bit / 8] ^= 1 << (bit % 8);
+    }
+    assert!(refused > 800, "{refused}");
+}

@@ -5,7 +5,7 @@ use core::fmt;
 
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_protocol::templates::EkTemplate;
-use evtpm_protocol::{ProtocolError, crypto_hash, ecc_point, wire_hash};
+use evtpm_protocol::{ProtocolError, crypto_hash, ecc_point, object_name, wire_hash};
 use evtpm_tpm_wire::{
     PublicBody, Rc, Supported, Tpm2bDigest, Tpm2bPublicKeyRsa, TpmaObject, TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint,
     TpmsRsaParms, TpmtEccScheme, TpmtPublic, TpmtRsaScheme, from_bytes,
@@ -159,7 +159,7 @@ impl EkPublic {
 }
 
 /// Why an attestation key is believed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum AkOrigin {
     /// Its TPM opened a credential for it, made for an EK that a report binds.
     Activated(Box<BoundEk>),
@@ -168,7 +168,7 @@ pub enum AkOrigin {
 }
 
 /// An attestation key that is believed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TrustedAk {
     key: VerificationKey,
     name: Vec<u8>,
@@ -198,13 +198,14 @@ impl TrustedAk {
         let unique = Tpm2bPublicKeyRsa::new(modulus).map_err(too_large)?;
         let scheme = rsa_signer(&parms, modulus).map_err(ak)?;
         let public = TpmtPublic {
-            name_alg: None,
+            name_alg: Some(evtpm_tpm_wire::HashAlg::Sha256),
             object_attributes: TpmaObject::NONE,
             auth_policy: Tpm2bDigest::EMPTY,
             body: PublicBody::Rsa { parms, unique },
         };
+        let name = object_name::<RustCrypto>(&public).map_err(|_| ak(KeyRule::NameAlgorithm))?;
         let key = VerificationKey { public, scheme };
-        Ok(TrustedAk { key, name: Vec::new(), origin: AkOrigin::Named })
+        Ok(TrustedAk { key, name: name.as_bytes().to_vec(), origin: AkOrigin::Named })
     }
 
     /// Returns why the key is believed.
@@ -213,7 +214,7 @@ impl TrustedAk {
         &self.origin
     }
 
-    /// Returns the key's Name; empty for a key without public area.
+    /// Returns the key's Name; for a key without public area, that of one without attributes.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         &self.name

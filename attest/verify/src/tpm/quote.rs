@@ -58,6 +58,7 @@ impl QuotedBank {
 /// Only [`TrustedAk::verify`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
+    ak_name: Vec<u8>,
     banks: Vec<QuotedBank>,
     clock: Clock,
     firmware_version: u64,
@@ -65,6 +66,12 @@ pub struct Quote {
 }
 
 impl Quote {
+    /// Returns the Name of the key that signed, as [`TrustedAk::name`] gives it.
+    #[must_use]
+    pub fn ak_name(&self) -> &[u8] {
+        &self.ak_name
+    }
+
     /// Returns the quoted banks in the order of the selection.
     #[must_use]
     pub fn banks(&self) -> &[QuotedBank] {
@@ -128,6 +135,7 @@ impl TrustedAk {
 
         let clock = attest.clock_info;
         Ok(Quote {
+            ak_name: self.name().to_vec(),
             banks,
             clock: Clock {
                 milliseconds: clock.clock,
