@@ -127,10 +127,9 @@ pub fn launch<'p>(
         firmware.launch_finish(guest, finish)?;
         Ok(Launched { guest, secrets })
     });
-    launched.map_err(|error| {
+    launched.inspect_err(|_| {
         // The launch's error is the one to report, whether the guest is forgotten now or with the connection.
         drop(firmware.decommission(guest));
-        error
     })
 }
 
