@@ -5,6 +5,8 @@
 //! panic handler stays in the image exactly if some code that is reached could panic.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+#[cfg(target_os = "none")]
+mod heap;
 mod probes;
 mod stub;
 

@@ -4,6 +4,7 @@
 mod crypto;
 mod formats;
 mod rsa;
+mod tpm;
 
 use core::hint::black_box;
 
@@ -16,4 +17,5 @@ pub(crate) fn all() {
     crypto::all(left, right);
     rsa::all(left, right);
     formats::all(left, right);
+    tpm::all(left, right);
 }
