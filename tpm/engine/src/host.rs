@@ -123,11 +123,11 @@ impl<P: Platform> Tpm<P> {
         let mut touched = false;
         for index in self.state.nv.iter_mut() {
             let handle = index.handle();
-            if let Some(certificate) = &mut index.certificate {
-                if certificate.progress == CertificateProgress::Declined {
-                    certificate.progress = CertificateProgress::Wanted;
-                    touched |= handles.contains(&handle);
-                }
+            if let Some(certificate) = &mut index.certificate
+                && certificate.progress == CertificateProgress::Declined
+            {
+                certificate.progress = CertificateProgress::Wanted;
+                touched |= handles.contains(&handle);
             }
         }
         touched

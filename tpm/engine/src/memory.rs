@@ -14,13 +14,13 @@ pub struct OutOfMemory;
 /// A slot keeps its number for the life of its value: handles are made from it.
 /// `Clone` exists so that tests can compare states; the engine itself never clones a table.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Slots<T> {
+pub(crate) struct Slots<T> {
     slots: Vec<Option<T>>,
 }
 
 impl<T> Slots<T> {
     /// Reserves a table of `capacity` empty slots.
-    pub fn reserve(capacity: usize) -> Result<Self, OutOfMemory> {
+    pub(crate) fn reserve(capacity: usize) -> Result<Self, OutOfMemory> {
         let mut slots = Vec::new();
         slots.try_reserve_exact(capacity).map_err(|_| OutOfMemory)?;
         for _ in 0..capacity {
@@ -30,50 +30,50 @@ impl<T> Slots<T> {
     }
 
     /// Counts the slots, used or not.
-    pub fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }
 
     /// Counts the used slots.
-    pub fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.slots.iter().flatten().count()
     }
 
     /// Finds the number of the first free slot.
-    pub fn free_slot(&self) -> Option<usize> {
+    pub(crate) fn free_slot(&self) -> Option<usize> {
         self.slots.iter().position(Option::is_none)
     }
 
     /// Puts a value into the first free slot and tells its number.
-    pub fn insert(&mut self, value: T) -> Result<usize, OutOfMemory> {
+    pub(crate) fn insert(&mut self, value: T) -> Result<usize, OutOfMemory> {
         let number = self.free_slot().ok_or(OutOfMemory)?;
         self.put(number, value)?;
         Ok(number)
     }
 
     /// Puts a value into slot `number`, whatever it held.
-    pub fn put(&mut self, number: usize, value: T) -> Result<(), OutOfMemory> {
+    pub(crate) fn put(&mut self, number: usize, value: T) -> Result<(), OutOfMemory> {
         *self.slots.get_mut(number).ok_or(OutOfMemory)? = Some(value);
         Ok(())
     }
 
     /// Looks into slot `number`.
-    pub fn at(&self, number: usize) -> Option<&T> {
+    pub(crate) fn at(&self, number: usize) -> Option<&T> {
         self.slots.get(number)?.as_ref()
     }
 
     /// Looks into slot `number` to change it.
-    pub fn at_mut(&mut self, number: usize) -> Option<&mut T> {
+    pub(crate) fn at_mut(&mut self, number: usize) -> Option<&mut T> {
         self.slots.get_mut(number)?.as_mut()
     }
 
     /// Empties slot `number` and gives what it held.
-    pub fn take(&mut self, number: usize) -> Option<T> {
+    pub(crate) fn take(&mut self, number: usize) -> Option<T> {
         self.slots.get_mut(number)?.take()
     }
 
     /// Empties every slot whose value does not satisfy `keep`.
-    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         for slot in &mut self.slots {
             if slot.as_ref().is_some_and(|value| !keep(value)) {
                 *slot = None;
@@ -82,12 +82,12 @@ impl<T> Slots<T> {
     }
 
     /// Walks over the used slots with their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
         self.slots.iter().enumerate().filter_map(|(number, slot)| slot.as_ref().map(|value| (number, value)))
     }
 
     /// Walks over the used slots' values to change them.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slots.iter_mut().flatten()
     }
 }
@@ -100,13 +100,13 @@ impl<T> fmt::Debug for Slots<T> {
 
 /// Bytes on the heap whose length was decided when they were made; wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Blob {
+pub(crate) struct Blob {
     bytes: Vec<u8>,
 }
 
 impl Blob {
     /// Allocates `length` bytes that all hold `fill`.
-    pub fn filled(length: usize, fill: u8) -> Result<Self, OutOfMemory> {
+    pub(crate) fn filled(length: usize, fill: u8) -> Result<Self, OutOfMemory> {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length).map_err(|_| OutOfMemory)?;
         bytes.resize(length, fill);
@@ -114,29 +114,29 @@ impl Blob {
     }
 
     /// Allocates a copy of `source`.
-    pub fn copy_of(source: &[u8]) -> Result<Self, OutOfMemory> {
+    pub(crate) fn copy_of(source: &[u8]) -> Result<Self, OutOfMemory> {
         let mut blob = Self::filled(source.len(), 0)?;
         blob.write(0, source)?;
         Ok(blob)
     }
 
     /// Borrows all bytes.
-    pub fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Counts the bytes.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Tells whether the length is zero.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Overwrites from `offset` on; nothing is written unless everything fits.
-    pub fn write(&mut self, offset: usize, source: &[u8]) -> Result<(), OutOfMemory> {
+    pub(crate) fn write(&mut self, offset: usize, source: &[u8]) -> Result<(), OutOfMemory> {
         let end = offset.checked_add(source.len()).ok_or(OutOfMemory)?;
         let target = self.bytes.get_mut(offset..end).ok_or(OutOfMemory)?;
         for (to, from) in target.iter_mut().zip(source) {
@@ -146,7 +146,7 @@ impl Blob {
     }
 
     /// Sets every byte to `value`.
-    pub fn fill(&mut self, value: u8) {
+    pub(crate) fn fill(&mut self, value: u8) {
         self.bytes.fill(value);
     }
 }

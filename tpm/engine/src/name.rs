@@ -7,7 +7,7 @@ use evtpm_protocol::{nv_name, object_name, qualified_name};
 use evtpm_tpm_wire::{HashAlg, Tpm2bName, TpmsNvPublic, TpmtPublic};
 
 /// A Name: a hash algorithm and a digest, a handle, or nothing.
-pub type Name = Tpm2bName;
+pub(crate) type Name = Tpm2bName;
 
 /// The Name of an object; nothing without a nameAlg.
 pub(crate) fn of_object<C: Crypto>(public: &TpmtPublic) -> Name {

@@ -11,7 +11,7 @@ use evtpm_tpm_wire::{Rc, TpmAlgId};
 
 /// Which known-answer tests have passed, a bit for each in the order of [`KnownAnswer::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tested(u32);
+pub(crate) struct Tested(u32);
 
 impl Tested {
     fn bit(test: KnownAnswer) -> u32 {

@@ -20,7 +20,7 @@ use respond::Before;
 use session_area::SessionArea;
 
 /// Size of the header of a command and of a response: tag, size, code.
-pub const HEADER_SIZE: usize = 10;
+pub(crate) const HEADER_SIZE: usize = 10;
 
 /// What became of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

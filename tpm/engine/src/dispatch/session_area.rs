@@ -145,16 +145,13 @@ impl SessionArea {
 
 fn read_session(reader: &mut Reader<'_>, number: u8, sessions: &Sessions) -> Result<SessionUse, Rc> {
     let handle: Handle = reader.read()?;
-    let nonce: Nonce;
-    if handle == Handle::PASSWORD {
-        nonce = reader.read()?;
-    } else {
+    if handle != Handle::PASSWORD {
         TpmiShAuthSession::new(handle, reader.supported()).ok_or(Rc::HANDLE)?;
         if sessions.loaded(handle.0).is_none() {
             return Err(not_loaded(number));
         }
-        nonce = reader.read()?;
     }
+    let nonce: Nonce = reader.read()?;
     let attributes: TpmaSession = reader.read()?;
     let proof = reader.read()?;
     if handle == Handle::PASSWORD {

@@ -3,7 +3,7 @@
 
 /// The two running counters and what says how far to believe them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clock {
+pub(crate) struct Clock {
     /// The platform's milliseconds when the counters were last advanced.
     seen: Option<u64>,
     /// Milliseconds since the last `_TPM_Init`.
@@ -14,12 +14,12 @@ pub struct Clock {
 
 impl Clock {
     /// Starts both counters at zero.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { seen: None, time: 0, clock: 0 }
     }
 
     /// Advances both counters to the platform's `now`; a platform clock that steps back is read as standing still.
-    pub fn advance(&mut self, now: u64) {
+    pub(crate) fn advance(&mut self, now: u64) {
         let elapsed = now.saturating_sub(self.seen.unwrap_or(now));
         self.seen = Some(now);
         self.time = self.time.saturating_add(elapsed);
@@ -27,27 +27,27 @@ impl Clock {
     }
 
     /// Restarts `Time`, as `_TPM_Init` does.
-    pub fn power_on(&mut self) {
+    pub(crate) fn power_on(&mut self) {
         self.time = 0;
     }
 
     /// Tells `Time`, in milliseconds.
-    pub const fn time(&self) -> u64 {
+    pub(crate) const fn time(&self) -> u64 {
         self.time
     }
 
     /// Tells `Clock`, in milliseconds.
-    pub const fn clock(&self) -> u64 {
+    pub(crate) const fn clock(&self) -> u64 {
         self.clock
     }
 
     /// Sets `Clock`; the caller has checked that it moves forward.
-    pub fn set_clock(&mut self, clock: u64) {
+    pub(crate) fn set_clock(&mut self, clock: u64) {
         self.clock = clock;
     }
 
     /// Sets `Clock` to zero, as `TPM2_Clear` does.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.clock = 0;
     }
 }

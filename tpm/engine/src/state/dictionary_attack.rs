@@ -19,7 +19,7 @@ pub struct DaParameters {
 
 /// The failure counters, which a failed command may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DaCounters {
+pub(crate) struct DaCounters {
     failed_tries: u32,
     /// `Time` from which the next forgiven failure is counted.
     healing_since: u64,
@@ -29,27 +29,27 @@ pub struct DaCounters {
 
 impl DaCounters {
     /// Starts without any failure.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { failed_tries: 0, healing_since: 0, lockout_failed_at: None }
     }
 
     /// Tells the number of failures that have not been forgiven yet.
-    pub const fn failed_tries(&self) -> u32 {
+    pub(crate) const fn failed_tries(&self) -> u32 {
         self.failed_tries
     }
 
     /// Tells whether objects under protection may not be authorized now.
-    pub const fn in_lockout(&self, parameters: &DaParameters) -> bool {
+    pub(crate) const fn in_lockout(&self, parameters: &DaParameters) -> bool {
         self.failed_tries >= parameters.max_tries && parameters.recovery_seconds != 0
     }
 
     /// Tells whether lockoutAuth may be used.
-    pub const fn lockout_auth_enabled(&self) -> bool {
+    pub(crate) const fn lockout_auth_enabled(&self) -> bool {
         self.lockout_failed_at.is_none()
     }
 
     /// Counts a failed authorization of an object under protection.
-    pub fn register_failure(&mut self, time: u64) {
+    pub(crate) fn register_failure(&mut self, time: u64) {
         if self.failed_tries == 0 {
             self.healing_since = time;
         }
@@ -57,12 +57,12 @@ impl DaCounters {
     }
 
     /// Disables lockoutAuth after its authorization failed.
-    pub fn register_lockout_failure(&mut self, time: u64) {
+    pub(crate) fn register_lockout_failure(&mut self, time: u64) {
         self.lockout_failed_at = Some(time);
     }
 
     /// Forgives what time has forgiven: called before each command.
-    pub fn heal(&mut self, parameters: &DaParameters, time: u64) {
+    pub(crate) fn heal(&mut self, parameters: &DaParameters, time: u64) {
         match u64::from(parameters.recovery_seconds).checked_mul(MS_PER_SECOND) {
             // "recoveryTime: ... A value of zero indicates that DA protection is disabled."
             Some(0) => self.failed_tries = 0,
@@ -80,22 +80,22 @@ impl DaCounters {
     }
 
     /// Starts counting the intervals from now.
-    pub fn restart_healing(&mut self, time: u64) {
+    pub(crate) fn restart_healing(&mut self, time: u64) {
         self.healing_since = time;
     }
 
     /// Clears the failure count (`TPM2_DictionaryAttackLockReset`, `TPM2_Clear`).
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failed_tries = 0;
     }
 
     /// Enables lockoutAuth again.
-    pub fn enable_lockout_auth(&mut self) {
+    pub(crate) fn enable_lockout_auth(&mut self) {
         self.lockout_failed_at = None;
     }
 
     /// Follows `Time`, which `_TPM_Init` set to zero: intervals begin anew.
-    pub fn power_on(&mut self) {
+    pub(crate) fn power_on(&mut self) {
         self.healing_since = 0;
         if self.lockout_failed_at.is_some() {
             self.lockout_failed_at = Some(0);
@@ -103,7 +103,7 @@ impl DaCounters {
     }
 
     /// Does what any `TPM2_Startup` does: "use of lockoutAuth shall be enabled if lockoutRecovery is zero".
-    pub fn startup(&mut self, parameters: &DaParameters) {
+    pub(crate) fn startup(&mut self, parameters: &DaParameters) {
         if parameters.lockout_recovery_seconds == 0 {
             self.lockout_failed_at = None;
         }

@@ -5,16 +5,16 @@ use evtpm_crypto::{Digest, EntropyError, Rng};
 use evtpm_tpm_wire::{HashAlg, Secret};
 
 /// An authValue, kept without trailing zeros.
-pub type Auth = Secret<64>;
+pub(crate) type Auth = Secret<64>;
 
 /// A Primary Seed or a proof value: 512 bits, the strength of the strongest hash.
-pub type Seed = Secret<64>;
+pub(crate) type Seed = Secret<64>;
 
 const SEED_SIZE: usize = 64;
 
 /// One of the four hierarchies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hierarchy {
+pub(crate) enum Hierarchy {
     /// `TPM_RH_OWNER`: the storage hierarchy.
     Owner,
     /// `TPM_RH_NULL`: new at each TPM Reset.
@@ -27,10 +27,10 @@ pub enum Hierarchy {
 
 impl Hierarchy {
     /// All four.
-    pub const ALL: [Self; 4] = [Self::Owner, Self::Null, Self::Endorsement, Self::Platform];
+    pub(crate) const ALL: [Self; 4] = [Self::Owner, Self::Null, Self::Endorsement, Self::Platform];
 
     /// Tells the permanent handle.
-    pub const fn handle(self) -> u32 {
+    pub(crate) const fn handle(self) -> u32 {
         match self {
             Self::Owner => 0x4000_0001,
             Self::Null => 0x4000_0007,
@@ -40,7 +40,7 @@ impl Hierarchy {
     }
 
     /// Finds the hierarchy of a permanent handle.
-    pub const fn from_handle(handle: u32) -> Option<Self> {
+    pub(crate) const fn from_handle(handle: u32) -> Option<Self> {
         match handle {
             0x4000_0001 => Some(Self::Owner),
             0x4000_0007 => Some(Self::Null),
@@ -52,11 +52,11 @@ impl Hierarchy {
 }
 
 /// An authPolicy with the hash algorithm that computed it.
-pub type AuthPolicy = Option<(HashAlg, Digest)>;
+pub(crate) type AuthPolicy = Option<(HashAlg, Digest)>;
 
 /// What each hierarchy has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HierarchyState {
+pub(crate) struct HierarchyState {
     /// The Primary Seed.
     pub seed: Seed,
     /// The proof value.
@@ -75,7 +75,7 @@ impl HierarchyState {
 
 /// All hierarchies and lockout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hierarchies {
+pub(crate) struct Hierarchies {
     owner: HierarchyState,
     null: HierarchyState,
     endorsement: HierarchyState,
@@ -92,7 +92,7 @@ pub struct Hierarchies {
 
 impl Hierarchies {
     /// Makes hierarchies without seeds.
-    pub const EMPTY: Self = Self {
+    pub(crate) const EMPTY: Self = Self {
         owner: HierarchyState::EMPTY,
         null: HierarchyState::EMPTY,
         endorsement: HierarchyState::EMPTY,
@@ -104,7 +104,7 @@ impl Hierarchies {
     };
 
     /// Gives each hierarchy a fresh seed and proof.
-    pub fn manufacture(&mut self, rng: &mut dyn Rng) -> Result<(), EntropyError> {
+    pub(crate) fn manufacture(&mut self, rng: &mut dyn Rng) -> Result<(), EntropyError> {
         for hierarchy in Hierarchy::ALL {
             let (seed, proof) = (fresh(rng)?, fresh(rng)?);
             let state = self.of_mut(hierarchy);
@@ -115,7 +115,7 @@ impl Hierarchies {
     }
 
     /// Borrows one hierarchy.
-    pub const fn of(&self, hierarchy: Hierarchy) -> &HierarchyState {
+    pub(crate) const fn of(&self, hierarchy: Hierarchy) -> &HierarchyState {
         match hierarchy {
             Hierarchy::Owner => &self.owner,
             Hierarchy::Null => &self.null,
@@ -125,7 +125,7 @@ impl Hierarchies {
     }
 
     /// Borrows one hierarchy to change it.
-    pub const fn of_mut(&mut self, hierarchy: Hierarchy) -> &mut HierarchyState {
+    pub(crate) const fn of_mut(&mut self, hierarchy: Hierarchy) -> &mut HierarchyState {
         match hierarchy {
             Hierarchy::Owner => &mut self.owner,
             Hierarchy::Null => &mut self.null,
@@ -135,12 +135,12 @@ impl Hierarchies {
     }
 
     /// Does what every `TPM2_Startup` does: "phEnable shall be SET".
-    pub fn startup(&mut self) {
+    pub(crate) fn startup(&mut self) {
         self.platform.enabled = true;
     }
 
     /// Does what Startup(CLEAR) does, TPM Reset and TPM Restart alike.
-    pub fn startup_clear(&mut self) {
+    pub(crate) fn startup_clear(&mut self) {
         self.platform.auth = Auth::EMPTY;
         self.platform.policy = None;
         self.platform_nv_enabled = true;
@@ -149,7 +149,7 @@ impl Hierarchies {
     }
 
     /// Does what TPM Reset does besides: "change nullProof and nullSeed".
-    pub fn reset(&mut self, fresh: NullSecrets) {
+    pub(crate) fn reset(&mut self, fresh: NullSecrets) {
         self.null.seed = fresh.seed;
         self.null.proof = fresh.proof;
     }
@@ -157,20 +157,20 @@ impl Hierarchies {
 
 /// A nullSeed and nullProof that wait for the next TPM Reset.
 #[derive(Debug)]
-pub struct NullSecrets {
+pub(crate) struct NullSecrets {
     seed: Seed,
     proof: Seed,
 }
 
 impl NullSecrets {
     /// Draws both.
-    pub fn fresh(rng: &mut dyn Rng) -> Result<Self, EntropyError> {
+    pub(crate) fn fresh(rng: &mut dyn Rng) -> Result<Self, EntropyError> {
         Ok(Self { seed: fresh(rng)?, proof: fresh(rng)? })
     }
 }
 
 /// Draws a seed or a proof.
-pub fn fresh(rng: &mut dyn Rng) -> Result<Seed, EntropyError> {
+pub(crate) fn fresh(rng: &mut dyn Rng) -> Result<Seed, EntropyError> {
     let mut seed = Seed::zeros(SEED_SIZE).unwrap_or_default();
     rng.fill(seed.as_mut_bytes())?;
     Ok(seed)

@@ -6,13 +6,13 @@ use evtpm_crypto::{Digest, HashAlg, StreamingHash};
 
 /// A running hash for each bank.
 #[derive(Clone)]
-pub struct BankHashers<H> {
+pub(crate) struct BankHashers<H> {
     hashers: Slots<H>,
 }
 
 impl<H: StreamingHash> BankHashers<H> {
     /// Starts a hash for each of `count` algorithms.
-    pub fn start(count: usize, algorithms: impl Iterator<Item = HashAlg>) -> Result<Self, OutOfMemory> {
+    pub(crate) fn start(count: usize, algorithms: impl Iterator<Item = HashAlg>) -> Result<Self, OutOfMemory> {
         let mut hashers = Slots::reserve(count)?;
         for alg in algorithms {
             hashers.insert(H::new(alg))?;
@@ -21,22 +21,22 @@ impl<H: StreamingHash> BankHashers<H> {
     }
 
     /// Takes in data.
-    pub fn update(&mut self, data: &[u8]) {
+    pub(crate) fn update(&mut self, data: &[u8]) {
         self.hashers.values_mut().for_each(|hasher| hasher.update(data));
     }
 
     /// Walks over the digests of all that came so far.
-    pub fn digests(&self) -> impl Iterator<Item = (HashAlg, Digest)> {
+    pub(crate) fn digests(&self) -> impl Iterator<Item = (HashAlg, Digest)> {
         self.hashers.iter().map(|(_, hasher)| (hasher.alg(), hasher.clone().finish()))
     }
 
     /// Walks over the running hashes.
-    pub fn iter(&self) -> impl Iterator<Item = &H> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &H> {
         self.hashers.iter().map(|(_, hasher)| hasher)
     }
 
     /// Makes one from hashes that ran before.
-    pub fn resume(hashers: Slots<H>) -> Self {
+    pub(crate) fn resume(hashers: Slots<H>) -> Self {
         Self { hashers }
     }
 }

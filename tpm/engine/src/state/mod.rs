@@ -14,14 +14,15 @@ mod objects;
 mod pcr;
 mod sessions;
 
-pub use clock::Clock;
-pub use dictionary_attack::{DaCounters, DaParameters};
-pub use hierarchies::{Auth, AuthPolicy, Hierarchies, Hierarchy, NullSecrets, fresh};
-pub use measurement::BankHashers;
-pub use nv::{NvIndex, NvStore};
-pub use objects::{Loaded, Object, Objects, Sequence};
-pub use pcr::{PcrRules, Pcrs, StartupLocality, rule, rules};
-pub use sessions::{
+pub(crate) use clock::Clock;
+pub(crate) use dictionary_attack::DaCounters;
+pub use dictionary_attack::DaParameters;
+pub(crate) use hierarchies::{Auth, AuthPolicy, Hierarchies, Hierarchy, NullSecrets, fresh};
+pub(crate) use measurement::BankHashers;
+pub(crate) use nv::{NvIndex, NvStore};
+pub(crate) use objects::{Loaded, Object, Objects, Sequence};
+pub(crate) use pcr::{PcrRules, Pcrs, StartupLocality, rule, rules};
+pub(crate) use sessions::{
     Binding, DaBound, HmacState, Nonce, PolicyLimit, PolicyProof, PolicyState, Session, SessionKind, Sessions,
 };
 
@@ -34,7 +35,7 @@ use evtpm_tpm_wire::TpmSu;
 
 /// The state of a TPM.
 #[derive(Debug, Clone)]
-pub struct State<H: StreamingHash> {
+pub(crate) struct State<H: StreamingHash> {
     /// Seeds, authorizations, enables.
     pub hierarchies: Hierarchies,
     /// PCR banks.
@@ -73,7 +74,7 @@ pub struct State<H: StreamingHash> {
 
 impl<H: StreamingHash> State<H> {
     /// Reserves all memory that the profile's limits name.
-    pub fn reserve(profile: &Profile) -> Result<Self, OutOfMemory> {
+    pub(crate) fn reserve(profile: &Profile) -> Result<Self, OutOfMemory> {
         let limits = &profile.limits;
         Ok(Self {
             hierarchies: Hierarchies::EMPTY,
@@ -97,7 +98,7 @@ impl<H: StreamingHash> State<H> {
     }
 
     /// Does what `_TPM_Init` does.
-    pub fn power_on(&mut self) {
+    pub(crate) fn power_on(&mut self) {
         self.pcrs.power_on();
         self.objects.flush_all();
         self.sessions.power_on();
@@ -108,7 +109,7 @@ impl<H: StreamingHash> State<H> {
     }
 
     /// Does TPM Reset: "all variables go back to their default initialization state".
-    pub fn reset(&mut self, start: StartupLocality, fresh: NullSecrets) {
+    pub(crate) fn reset(&mut self, start: StartupLocality, fresh: NullSecrets) {
         self.hierarchies.reset(fresh);
         self.sessions.reset();
         self.object_context = 0;
@@ -118,13 +119,13 @@ impl<H: StreamingHash> State<H> {
     }
 
     /// Does TPM Restart: Startup(CLEAR) after Shutdown(STATE).
-    pub fn restart(&mut self, start: StartupLocality) {
+    pub(crate) fn restart(&mut self, start: StartupLocality) {
         self.restart_count = self.restart_count.wrapping_add(1);
         self.startup_clear(start, false);
     }
 
     /// Does TPM Resume: Startup(STATE) after Shutdown(STATE).
-    pub fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         self.restart_count = self.restart_count.wrapping_add(1);
         self.hierarchies.startup();
         self.pcrs.startup(false, true, true);
@@ -175,29 +176,29 @@ impl<H: StreamingHash> PartialEq for State<H> {
 
 /// What the host's `_TPM_Hash_Start` began.
 #[derive(Debug, Clone)]
-pub struct HcrtmSequence<H> {
+pub(crate) struct HcrtmSequence<H> {
     dynamic: bool,
     hashers: BankHashers<H>,
 }
 
 impl<H: StreamingHash> HcrtmSequence<H> {
     /// Starts a sequence; `dynamic` when it came after `TPM2_Startup`.
-    pub const fn new(dynamic: bool, hashers: BankHashers<H>) -> Self {
+    pub(crate) const fn new(dynamic: bool, hashers: BankHashers<H>) -> Self {
         Self { dynamic, hashers }
     }
 
     /// Takes in data.
-    pub fn update(&mut self, data: &[u8]) {
+    pub(crate) fn update(&mut self, data: &[u8]) {
         self.hashers.update(data);
     }
 
     /// Tells whether it is a dynamic launch.
-    pub const fn is_dynamic(&self) -> bool {
+    pub(crate) const fn is_dynamic(&self) -> bool {
         self.dynamic
     }
 
     /// Borrows the running hashes.
-    pub const fn hashers(&self) -> &BankHashers<H> {
+    pub(crate) const fn hashers(&self) -> &BankHashers<H> {
         &self.hashers
     }
 }
@@ -210,7 +211,7 @@ impl<H: StreamingHash> PartialEq for HcrtmSequence<H> {
 
 /// Which EK an NV index certifies, and how far the host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Certificate {
+pub(crate) struct Certificate {
     /// The key.
     pub ek: Ek,
     /// How far the host is.
@@ -219,7 +220,7 @@ pub struct Certificate {
 
 /// How far the host is with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CertificateProgress {
+pub(crate) enum CertificateProgress {
     /// The host will be asked when the guest first needs it.
     Wanted,
     /// The host was asked and has none now: the command that asked goes on without, the next one asks again.

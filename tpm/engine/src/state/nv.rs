@@ -3,14 +3,14 @@
 
 use super::{Auth, Certificate, CertificateProgress};
 use crate::memory::{Blob, OutOfMemory, Slots};
-use evtpm_tpm_wire::{Handle, NvType, TpmaNv, TpmsNvPublic};
+use evtpm_tpm_wire::{Handle, NvType, TpmaNv, TpmsNvPinCounterParameters, TpmsNvPublic};
 
 /// The value of data that was never written.
 const ERASED: u8 = 0xFF;
 
 /// One NV index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NvIndex {
+pub(crate) struct NvIndex {
     /// The public area.
     pub public: TpmsNvPublic,
     /// The authValue.
@@ -23,30 +23,64 @@ pub struct NvIndex {
 
 impl NvIndex {
     /// Makes an index that was never written.
-    pub fn new(public: TpmsNvPublic, auth: Auth) -> Result<Self, OutOfMemory> {
+    pub(crate) fn new(public: TpmsNvPublic, auth: Auth) -> Result<Self, OutOfMemory> {
         let data = Blob::filled(usize::from(public.data_size), ERASED)?;
         Ok(Self { public, auth, data, certificate: None })
     }
 
     /// Tells the index's handle.
-    pub fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         self.public.nv_index.into()
     }
 
     /// Tells whether any of the attributes is set.
-    pub const fn has(&self, attribute: TpmaNv) -> bool {
+    pub(crate) const fn has(&self, attribute: TpmaNv) -> bool {
         self.public.attributes.intersects(attribute)
     }
 
     /// Sets or clears attributes.
-    pub fn assign(&mut self, attributes: TpmaNv, set: bool) {
+    pub(crate) fn assign(&mut self, attributes: TpmaNv, set: bool) {
         self.public.attributes = self.public.attributes.assign(attributes, set);
+    }
+
+    /// Tells the type; only indices of a known type are ever defined.
+    pub(crate) const fn kind(&self) -> Option<NvType> {
+        self.public.attributes.nv_type()
+    }
+
+    /// Reads the number of a counter or a bit field, if it was ever written.
+    pub(crate) fn word(&self) -> Option<u64> {
+        let word = self.data.as_slice().first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+        word.filter(|_| self.has(TpmaNv::WRITTEN))
+    }
+
+    /// Tells whether the index's authValue is a PIN whose uses or failures are counted.
+    pub(crate) const fn is_pin(&self) -> bool {
+        matches!(self.kind(), Some(NvType::PinPass | NvType::PinFail))
+    }
+
+    /// Reads what a PIN index counts, if it was ever written.
+    pub(crate) fn pin(&self) -> Option<TpmsNvPinCounterParameters> {
+        let [a, b, c, d, limit @ ..] = self.word().filter(|_| self.is_pin())?.to_be_bytes();
+        let (pin_count, pin_limit) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes(limit));
+        Some(TpmsNvPinCounterParameters { pin_count, pin_limit })
+    }
+
+    /// Writes data at an offset, and with the first write also what it leaves out: zeros in a PIN index, else ones.
+    pub(crate) fn write(&mut self, offset: usize, data: &[u8]) -> Result<(), OutOfMemory> {
+        self.data.write(offset, data)?;
+        if !self.has(TpmaNv::WRITTEN) {
+            self.data.fill(if self.is_pin() { 0 } else { ERASED });
+            self.data.write(offset, data)?;
+            self.assign(TpmaNv::WRITTEN, true);
+        }
+        Ok(())
     }
 }
 
 /// All NV indices.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NvStore {
+pub(crate) struct NvStore {
     indices: Slots<NvIndex>,
     /// Bytes of data that may be defined altogether.
     capacity: usize,
@@ -56,58 +90,58 @@ pub struct NvStore {
 
 impl NvStore {
     /// Reserves places for `indices` indices with `capacity` bytes of data altogether.
-    pub fn reserve(indices: usize, capacity: usize) -> Result<Self, OutOfMemory> {
+    pub(crate) fn reserve(indices: usize, capacity: usize) -> Result<Self, OutOfMemory> {
         Ok(Self { indices: Slots::reserve(indices)?, capacity, max_count: 0 })
     }
 
     /// Finds an index, whether its hierarchy is enabled or not.
-    pub fn index(&self, handle: Handle) -> Option<&NvIndex> {
+    pub(crate) fn index(&self, handle: Handle) -> Option<&NvIndex> {
         self.iter().find(|index| index.handle() == handle)
     }
 
     /// Finds an index to change it.
-    pub fn index_mut(&mut self, handle: Handle) -> Option<&mut NvIndex> {
+    pub(crate) fn index_mut(&mut self, handle: Handle) -> Option<&mut NvIndex> {
         self.indices.values_mut().find(|index| index.handle() == handle)
     }
 
     /// Walks over all indices, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &NvIndex> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &NvIndex> {
         self.indices.iter().map(|(_, index)| index)
     }
 
     /// Walks over all indices to change them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut NvIndex> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut NvIndex> {
         self.indices.values_mut()
     }
 
     /// Finds the lowest handle that is not below `from`.
-    pub fn next_handle(&self, from: Handle) -> Option<Handle> {
+    pub(crate) fn next_handle(&self, from: Handle) -> Option<Handle> {
         self.iter().map(NvIndex::handle).filter(|handle| *handle >= from).min()
     }
 
     /// Counts the indices.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.indices.used()
     }
 
     /// Counts the indices that are counters.
-    pub fn counters(&self) -> usize {
+    pub(crate) fn counters(&self) -> usize {
         self.iter().filter(|index| index.public.attributes.nv_type() == Some(NvType::Counter)).count()
     }
 
     /// Counts how many more indices there is a place for.
-    pub fn free_places(&self) -> usize {
+    pub(crate) fn free_places(&self) -> usize {
         self.indices.capacity().saturating_sub(self.indices.used())
     }
 
     /// Counts the bytes of data that may still be defined.
-    pub fn free_bytes(&self) -> usize {
+    pub(crate) fn free_bytes(&self) -> usize {
         let used = self.iter().fold(0usize, |sum, index| sum.saturating_add(index.data.len()));
         self.capacity.saturating_sub(used)
     }
 
     /// Keeps a new index; the caller has checked that its handle is free.
-    pub fn define(&mut self, index: NvIndex) -> Result<(), OutOfMemory> {
+    pub(crate) fn define(&mut self, index: NvIndex) -> Result<(), OutOfMemory> {
         if index.data.len() > self.free_bytes() {
             return Err(OutOfMemory);
         }
@@ -115,19 +149,19 @@ impl NvStore {
     }
 
     /// Deletes an index, and remembers how far a counter had counted.
-    pub fn undefine(&mut self, handle: Handle) {
+    pub(crate) fn undefine(&mut self, handle: Handle) {
         let Some(number) = self.indices.iter().find(|(_, index)| index.handle() == handle).map(|(number, _)| number)
         else {
             return;
         };
         let Some(index) = self.indices.take(number) else { return };
-        if index.public.attributes.nv_type() == Some(NvType::Counter) && index.has(TpmaNv::WRITTEN) {
-            self.max_count = self.max_count.max(count(&index));
+        if index.kind() == Some(NvType::Counter) {
+            self.max_count = self.max_count.max(index.word().unwrap_or(0));
         }
     }
 
     /// Deletes every index whose PLATFORMCREATE is clear, as `TPM2_Clear` does.
-    pub fn clear_owner(&mut self) {
+    pub(crate) fn clear_owner(&mut self) {
         loop {
             let owners = self.iter().find(|index| !index.has(TpmaNv::PLATFORMCREATE)).map(NvIndex::handle);
             let Some(handle) = owners else { break };
@@ -136,7 +170,7 @@ impl NvStore {
     }
 
     /// Makes every EK certificate unread and unwritten again: the keys are others now.
-    pub fn forget_certificates(&mut self) {
+    pub(crate) fn forget_certificates(&mut self) {
         for index in self.indices.values_mut() {
             if let Some(certificate) = &mut index.certificate {
                 certificate.progress = CertificateProgress::Wanted;
@@ -146,15 +180,13 @@ impl NvStore {
     }
 
     /// Tells the value from which a new counter starts: the largest that any counter, deleted or not, has had.
-    pub fn max_count(&self) -> u64 {
-        let counters = self
-            .iter()
-            .filter(|index| index.public.attributes.nv_type() == Some(NvType::Counter) && index.has(TpmaNv::WRITTEN));
-        counters.map(count).fold(self.max_count, u64::max)
+    pub(crate) fn max_count(&self) -> u64 {
+        let counters = self.iter().filter(|index| index.kind() == Some(NvType::Counter));
+        counters.filter_map(NvIndex::word).fold(self.max_count, u64::max)
     }
 
     /// Does what `TPM2_Startup` does to attributes, on TPM Reset and TPM Restart.
-    pub fn startup_clear(&mut self, reset: bool) {
+    pub(crate) fn startup_clear(&mut self, reset: bool) {
         for index in self.indices.values_mut() {
             let attributes = index.public.attributes;
             // "For each NV Index with TPMA_NV_WRITEDEFINE CLEAR or TPMA_NV_WRITTEN CLEAR, TPMA_NV_WRITELOCKED shall be CLEAR"
@@ -172,9 +204,4 @@ impl NvStore {
             }
         }
     }
-}
-
-/// Reads a counter's data.
-fn count(index: &NvIndex) -> u64 {
-    index.data.as_slice().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }

@@ -9,7 +9,7 @@ use evtpm_tpm_wire::{Buf, Handle, HandleType, Rc, TpmaObject, TpmtPublic, TpmtSe
 
 /// An object with what the TPM knows about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
+pub(crate) struct Object {
     /// The public area.
     pub public: TpmtPublic,
     /// The sensitive area, unless only the public area was loaded.
@@ -30,12 +30,12 @@ pub struct Object {
 
 impl Object {
     /// Tells whether any of the attributes is set.
-    pub const fn has(&self, attribute: TpmaObject) -> bool {
+    pub(crate) const fn has(&self, attribute: TpmaObject) -> bool {
         self.public.object_attributes.intersects(attribute)
     }
 
     /// Tells whether the object can protect children: "restricted and decrypt are SET, sign is CLEAR".
-    pub const fn is_parent(&self) -> bool {
+    pub(crate) const fn is_parent(&self) -> bool {
         let attributes = self.public.object_attributes;
         attributes.contains(TpmaObject::with(TpmaObject::RESTRICTED, TpmaObject::DECRYPT))
             && !attributes.intersects(TpmaObject::SIGN)
@@ -45,7 +45,7 @@ impl Object {
 
 /// A hash, HMAC or event sequence.
 #[derive(Debug, Clone)]
-pub struct Sequence<H: StreamingHash> {
+pub(crate) struct Sequence<H: StreamingHash> {
     /// The authValue.
     pub auth: Auth,
     /// What is computed.
@@ -54,7 +54,7 @@ pub struct Sequence<H: StreamingHash> {
 
 /// What a sequence computes.
 #[derive(Debug, Clone)]
-pub enum SequenceKind<H: StreamingHash> {
+pub(crate) enum SequenceKind<H: StreamingHash> {
     /// A digest.
     Hash {
         /// The running hash.
@@ -70,7 +70,7 @@ pub enum SequenceKind<H: StreamingHash> {
 
 /// A running hash that can be shown and compared.
 #[derive(Clone)]
-pub struct Running<H>(pub H);
+pub(crate) struct Running<H>(pub H);
 
 impl<H: StreamingHash> core::fmt::Debug for Running<H> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -96,7 +96,7 @@ impl<H: StreamingHash> PartialEq for Sequence<H> {
 /// What a transient handle references.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "slots are reserved once for the larger variant")]
-pub enum Loaded<H: StreamingHash> {
+pub(crate) enum Loaded<H: StreamingHash> {
     /// A key or data object.
     Object(Object),
     /// A sequence.
@@ -122,7 +122,7 @@ struct Persistent {
 
 /// All objects.
 #[derive(Debug, Clone)]
-pub struct Objects<H: StreamingHash> {
+pub(crate) struct Objects<H: StreamingHash> {
     transient: Slots<Loaded<H>>,
     persistent: Slots<Persistent>,
 }
@@ -135,17 +135,17 @@ impl<H: StreamingHash> PartialEq for Objects<H> {
 
 impl<H: StreamingHash> Objects<H> {
     /// Reserves the slots.
-    pub fn reserve(transient: usize, persistent: usize) -> Result<Self, OutOfMemory> {
+    pub(crate) fn reserve(transient: usize, persistent: usize) -> Result<Self, OutOfMemory> {
         Ok(Self { transient: Slots::reserve(transient)?, persistent: Slots::reserve(persistent)? })
     }
 
     /// Finds what a transient handle references.
-    pub fn loaded(&self, handle: Handle) -> Option<&Loaded<H>> {
+    pub(crate) fn loaded(&self, handle: Handle) -> Option<&Loaded<H>> {
         self.transient.at(slot(handle)?)
     }
 
     /// Finds an object, transient or persistent.
-    pub fn object(&self, handle: Handle) -> Option<&Object> {
+    pub(crate) fn object(&self, handle: Handle) -> Option<&Object> {
         if handle.kind() == Some(HandleType::Persistent) {
             return self.persistent.iter().find(|(_, persistent)| persistent.handle == handle).map(|(_, p)| &p.object);
         }
@@ -156,7 +156,7 @@ impl<H: StreamingHash> Objects<H> {
     }
 
     /// Finds a sequence.
-    pub fn sequence(&self, handle: Handle) -> Option<&Sequence<H>> {
+    pub(crate) fn sequence(&self, handle: Handle) -> Option<&Sequence<H>> {
         match self.loaded(handle)? {
             Loaded::Sequence(sequence) => Some(sequence),
             Loaded::Object(_) => None,
@@ -164,7 +164,7 @@ impl<H: StreamingHash> Objects<H> {
     }
 
     /// Finds a sequence to change it.
-    pub fn sequence_mut(&mut self, handle: Handle) -> Option<&mut Sequence<H>> {
+    pub(crate) fn sequence_mut(&mut self, handle: Handle) -> Option<&mut Sequence<H>> {
         match self.transient.at_mut(slot(handle)?)? {
             Loaded::Sequence(sequence) => Some(sequence),
             Loaded::Object(_) => None,
@@ -172,73 +172,73 @@ impl<H: StreamingHash> Objects<H> {
     }
 
     /// Tells whether one more object can be loaded, `TPM_RC_OBJECT_MEMORY` if not: the check before the work.
-    pub fn room(&self) -> Result<(), Rc> {
+    pub(crate) fn room(&self) -> Result<(), Rc> {
         if self.transient.free_slot().is_some() { Ok(()) } else { Err(Rc::OBJECT_MEMORY) }
     }
 
     /// Loads an object or a sequence and tells its handle.
-    pub fn load(&mut self, loaded: Loaded<H>) -> Result<Handle, Rc> {
+    pub(crate) fn load(&mut self, loaded: Loaded<H>) -> Result<Handle, Rc> {
         let number = self.transient.insert(loaded).map_err(|OutOfMemory| Rc::OBJECT_MEMORY)?;
         Ok(transient(number))
     }
 
     /// Removes what a transient handle references.
-    pub fn flush(&mut self, handle: Handle) -> Option<()> {
+    pub(crate) fn flush(&mut self, handle: Handle) -> Option<()> {
         self.transient.take(slot(handle)?).map(|_| ())
     }
 
     /// Removes everything transient.
-    pub fn flush_all(&mut self) {
+    pub(crate) fn flush_all(&mut self) {
         self.transient.retain(|_| false);
     }
 
     /// Removes the transient objects of a hierarchy.
-    pub fn flush_hierarchy(&mut self, hierarchy: Hierarchy) {
+    pub(crate) fn flush_hierarchy(&mut self, hierarchy: Hierarchy) {
         self.transient.retain(|loaded| !matches!(loaded, Loaded::Object(object) if object.hierarchy == hierarchy));
     }
 
     /// Tells whether one more object can be made persistent.
-    pub fn persistent_room(&self) -> bool {
+    pub(crate) fn persistent_room(&self) -> bool {
         self.persistent.free_slot().is_some()
     }
 
     /// Keeps a copy under a persistent handle.
-    pub fn persist(&mut self, handle: Handle, object: Object) -> Result<(), OutOfMemory> {
+    pub(crate) fn persist(&mut self, handle: Handle, object: Object) -> Result<(), OutOfMemory> {
         self.persistent.insert(Persistent { handle, object }).map(|_| ())
     }
 
     /// Removes a persistent object.
-    pub fn evict(&mut self, handle: Handle) {
+    pub(crate) fn evict(&mut self, handle: Handle) {
         self.persistent.retain(|persistent| persistent.handle != handle);
     }
 
     /// Removes the persistent objects of a hierarchy.
-    pub fn evict_hierarchy(&mut self, hierarchy: Hierarchy) {
+    pub(crate) fn evict_hierarchy(&mut self, hierarchy: Hierarchy) {
         self.persistent.retain(|persistent| persistent.object.hierarchy != hierarchy);
     }
 
     /// Walks over the handles of everything transient, in ascending order.
-    pub fn transient_handles(&self) -> impl Iterator<Item = Handle> {
+    pub(crate) fn transient_handles(&self) -> impl Iterator<Item = Handle> {
         self.transient.iter().map(|(number, _)| transient(number))
     }
 
     /// Finds the lowest persistent handle that is not below `from`.
-    pub fn next_persistent(&self, from: Handle) -> Option<Handle> {
+    pub(crate) fn next_persistent(&self, from: Handle) -> Option<Handle> {
         self.persistent.iter().map(|(_, persistent)| persistent.handle).filter(|handle| *handle >= from).min()
     }
 
     /// Counts free transient slots.
-    pub fn transient_free(&self) -> usize {
+    pub(crate) fn transient_free(&self) -> usize {
         self.transient.capacity().saturating_sub(self.transient.used())
     }
 
     /// Counts persistent objects.
-    pub fn persistent_count(&self) -> usize {
+    pub(crate) fn persistent_count(&self) -> usize {
         self.persistent.used()
     }
 
     /// Counts free persistent slots.
-    pub fn persistent_free(&self) -> usize {
+    pub(crate) fn persistent_free(&self) -> usize {
         self.persistent.capacity().saturating_sub(self.persistent.used())
     }
 }

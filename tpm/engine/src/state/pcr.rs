@@ -17,7 +17,7 @@ type Localities = u8;
 
 /// What is special about one PCR.
 #[derive(Debug, Clone, Copy)]
-pub struct PcrRules {
+pub(crate) struct PcrRules {
     /// Kept over TPM Resume.
     pub saved: bool,
     /// Set to ones by `TPM2_Startup` and to zeros by a dynamic launch.
@@ -63,18 +63,18 @@ const RULES: [PcrRules; PCR_COUNT] = [
 ];
 
 /// Tells the rules of every PCR, by number.
-pub fn rules() -> impl Iterator<Item = (u8, &'static PcrRules)> {
+pub(crate) fn rules() -> impl Iterator<Item = (u8, &'static PcrRules)> {
     (0..).zip(RULES.iter())
 }
 
 impl PcrRules {
     /// Tells whether commands at `locality` may reset the PCR.
-    pub const fn may_reset(&self, locality: Locality) -> bool {
+    pub(crate) const fn may_reset(&self, locality: Locality) -> bool {
         allows(self.reset, locality)
     }
 
     /// Tells whether commands at `locality` may extend the PCR.
-    pub const fn may_extend(&self, locality: Locality) -> bool {
+    pub(crate) const fn may_extend(&self, locality: Locality) -> bool {
         allows(self.extend, locality)
     }
 }
@@ -85,13 +85,13 @@ const fn allows(localities: Localities, locality: Locality) -> bool {
 }
 
 /// The rules of one PCR.
-pub fn rule(pcr: PcrIndex) -> PcrRules {
+pub(crate) fn rule(pcr: PcrIndex) -> PcrRules {
     RULES.get(pcr.index()).copied().unwrap_or(STATIC)
 }
 
 /// The PCRs of one algorithm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bank {
+pub(crate) struct Bank {
     /// The bank's algorithm.
     pub alg: HashAlg,
     /// The PCRs that exist now.
@@ -103,17 +103,17 @@ pub struct Bank {
 
 impl Bank {
     /// Tells the PCRs that exist now.
-    pub const fn allocated(&self) -> PcrSelect {
+    pub(crate) const fn allocated(&self) -> PcrSelect {
         self.allocated
     }
 
     /// Tells the PCRs that exist after the next `_TPM_Init`.
-    pub const fn allocated_next(&self) -> PcrSelect {
+    pub(crate) const fn allocated_next(&self) -> PcrSelect {
         self.allocated_next
     }
 
     /// Reads a PCR, if it is allocated.
-    pub fn value(&self, pcr: PcrIndex) -> Option<&Digest> {
+    pub(crate) fn value(&self, pcr: PcrIndex) -> Option<&Digest> {
         self.values.get(pcr.index()).filter(|_| self.allocated.contains(pcr))
     }
 
@@ -124,7 +124,7 @@ impl Bank {
 
 /// What happened to PCR 0 before `TPM2_Startup`; TPM Resume must find the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartupLocality {
+pub(crate) enum StartupLocality {
     /// `TPM2_Startup` at locality 0, no H-CRTM: PCR 0 starts at 0.
     Zero,
     /// `TPM2_Startup` at locality 3: PCR 0 starts at 3.
@@ -135,14 +135,14 @@ pub enum StartupLocality {
 
 /// All banks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pcrs {
+pub(crate) struct Pcrs {
     banks: Slots<Bank>,
     update_counter: u32,
 }
 
 impl Pcrs {
     /// Reserves one bank for each algorithm, `allocated` telling whether its PCRs exist from the start.
-    pub fn reserve(banks: &[(HashAlg, bool)]) -> Result<Self, OutOfMemory> {
+    pub(crate) fn reserve(banks: &[(HashAlg, bool)]) -> Result<Self, OutOfMemory> {
         let mut slots = Slots::reserve(banks.len())?;
         for &(alg, present) in banks {
             let allocated = if present { PcrSelect::ALL } else { PcrSelect::NONE };
@@ -153,22 +153,22 @@ impl Pcrs {
     }
 
     /// Walks over the implemented banks, allocated or not.
-    pub fn banks(&self) -> impl Iterator<Item = &Bank> {
+    pub(crate) fn banks(&self) -> impl Iterator<Item = &Bank> {
         self.banks.iter().map(|(_, bank)| bank)
     }
 
     /// Finds the bank of an algorithm.
-    pub fn bank(&self, alg: HashAlg) -> Option<&Bank> {
+    pub(crate) fn bank(&self, alg: HashAlg) -> Option<&Bank> {
         self.banks().find(|bank| bank.alg == alg)
     }
 
     /// Tells how often a counted PCR changed since TPM Reset.
-    pub const fn update_counter(&self) -> u32 {
+    pub(crate) const fn update_counter(&self) -> u32 {
         self.update_counter
     }
 
     /// Extends one PCR of one bank; a bank without that PCR ignores it.
-    pub fn extend(&mut self, pcr: PcrIndex, alg: HashAlg, extend: impl FnOnce(&Digest) -> Digest) {
+    pub(crate) fn extend(&mut self, pcr: PcrIndex, alg: HashAlg, extend: impl FnOnce(&Digest) -> Digest) {
         let value = self.banks.values_mut().find(|bank| bank.alg == alg).and_then(|bank| bank.value_mut(pcr));
         if let Some(value) = value {
             *value = extend(value);
@@ -177,18 +177,18 @@ impl Pcrs {
     }
 
     /// Sets one PCR of every bank to zeros.
-    pub fn reset(&mut self, pcr: PcrIndex) {
+    pub(crate) fn reset(&mut self, pcr: PcrIndex) {
         self.fill(pcr, 0);
         self.count_change(pcr);
     }
 
     /// Sets the PCRs of the dynamic root of trust to zeros, as `_TPM_Hash_Start` after startup does.
-    pub fn reset_dynamic(&mut self) {
+    pub(crate) fn reset_dynamic(&mut self) {
         PcrIndex::ALL.iter().filter(|pcr| rule(**pcr).dynamic).for_each(|pcr| self.reset(*pcr));
     }
 
     /// Sets PCR 0 to the locality that starts a static measurement.
-    pub fn start_static(&mut self, start: StartupLocality) {
+    pub(crate) fn start_static(&mut self, start: StartupLocality) {
         let last = match start {
             StartupLocality::Zero => 0,
             StartupLocality::Three => 3,
@@ -204,14 +204,14 @@ impl Pcrs {
     }
 
     /// Plans the allocation after the next `_TPM_Init`.
-    pub fn plan(&mut self, alg: HashAlg, allocated: PcrSelect) {
+    pub(crate) fn plan(&mut self, alg: HashAlg, allocated: PcrSelect) {
         if let Some(bank) = self.banks.values_mut().find(|bank| bank.alg == alg) {
             bank.allocated_next = allocated;
         }
     }
 
     /// Does what `_TPM_Init` does: the planned allocation becomes real, and a bank that is new starts with zeros.
-    pub fn power_on(&mut self) {
+    pub(crate) fn power_on(&mut self) {
         for bank in self.banks.values_mut() {
             if bank.allocated != bank.allocated_next {
                 bank.allocated = bank.allocated_next;
@@ -221,7 +221,7 @@ impl Pcrs {
     }
 
     /// Sets initial values: all PCRs, or on TPM Resume those that are not saved; `keep_pcr0` when an H-CRTM filled PCR 0.
-    pub fn startup(&mut self, reset: bool, resume: bool, keep_pcr0: bool) {
+    pub(crate) fn startup(&mut self, reset: bool, resume: bool, keep_pcr0: bool) {
         if reset {
             self.update_counter = 0;
         }
@@ -238,7 +238,7 @@ impl Pcrs {
     }
 
     /// Counts a change without one: `TPM2_Clear` ends every policy session that looked at PCRs.
-    pub fn count_clear(&mut self) {
+    pub(crate) fn count_clear(&mut self) {
         self.update_counter = self.update_counter.wrapping_add(1);
     }
 

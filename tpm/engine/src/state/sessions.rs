@@ -12,11 +12,11 @@ pub const POLICY_SESSION: u32 = 0x0300_0000;
 const NUMBER: u32 = 0x00FF_FFFF;
 
 /// A nonce of a session.
-pub type Nonce = Buf<64>;
+pub(crate) type Nonce = Buf<64>;
 
 /// One loaded session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub(crate) struct Session {
     /// The session's hash algorithm.
     pub hash: HashAlg,
     /// sessionKey: empty when neither salted nor bound.
@@ -34,7 +34,7 @@ pub struct Session {
 /// "If a bind entity is subject to DA protection, use of the session is subject to DA regardless of the DA status of the
 /// entity being authorized."
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DaBound {
+pub(crate) enum DaBound {
     /// Bound to nothing, or to something without protection.
     No,
     /// Bound to an object or NV index under protection.
@@ -45,7 +45,7 @@ pub enum DaBound {
 
 /// HMAC or policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionKind {
+pub(crate) enum SessionKind {
     /// An HMAC session.
     Hmac(HmacState),
     /// A policy or trial session.
@@ -54,7 +54,7 @@ pub enum SessionKind {
 
 /// What an HMAC session remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HmacState {
+pub(crate) struct HmacState {
     /// The entity that the session is bound to.
     pub bound: Option<Binding>,
     /// The audit digest, once the session was used for audit.
@@ -63,7 +63,7 @@ pub struct HmacState {
 
 /// The bound entity: its Name and the authValue it had, since another authValue ends the binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// The entity's Name.
     pub name: Buf<66>,
     /// The entity's authValue when the session began.
@@ -72,7 +72,7 @@ pub struct Binding {
 
 /// What a policy session collected (Part 1, "Policy Session Context Values").
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyState {
+pub(crate) struct PolicyState {
     /// A trial session: computes a digest, authorizes nothing.
     pub trial: bool,
     /// `Time` when the session started.
@@ -101,7 +101,7 @@ pub struct PolicyState {
 
 impl PolicyState {
     /// Starts a session.
-    pub fn new(trial: bool, hash: evtpm_crypto::HashAlg, started: u64, epoch: u32) -> Self {
+    pub(crate) fn new(trial: bool, hash: evtpm_crypto::HashAlg, started: u64, epoch: u32) -> Self {
         Self {
             trial,
             started,
@@ -119,14 +119,14 @@ impl PolicyState {
     }
 
     /// Forgets everything but the kind and the start.
-    pub fn restart(&mut self, hash: evtpm_crypto::HashAlg) {
+    pub(crate) fn restart(&mut self, hash: evtpm_crypto::HashAlg) {
         *self = Self::new(self.trial, hash, self.started, self.epoch);
     }
 }
 
 /// Digests that share one place in the specification (cpHash, nameHash, templateHash, parameterHash): at most one is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PolicyLimit {
+pub(crate) enum PolicyLimit {
     /// Nothing was bound.
     None,
     /// `TPM2_PolicyCpHash`, `TPM2_PolicySigned` and others.
@@ -139,7 +139,7 @@ pub enum PolicyLimit {
 
 /// What besides the policy must be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PolicyProof {
+pub(crate) enum PolicyProof {
     /// Nothing.
     None,
     /// An HMAC with the authValue.
@@ -150,7 +150,7 @@ pub enum PolicyProof {
 
 impl Session {
     /// Borrows the policy state of a policy or trial session.
-    pub fn policy(&self) -> Option<&PolicyState> {
+    pub(crate) fn policy(&self) -> Option<&PolicyState> {
         match &self.kind {
             SessionKind::Policy(policy) => Some(policy),
             SessionKind::Hmac(_) => None,
@@ -158,7 +158,7 @@ impl Session {
     }
 
     /// Borrows the policy state of a policy or trial session to change it.
-    pub fn policy_mut(&mut self) -> Option<&mut PolicyState> {
+    pub(crate) fn policy_mut(&mut self) -> Option<&mut PolicyState> {
         match &mut self.kind {
             SessionKind::Policy(policy) => Some(policy),
             SessionKind::Hmac(_) => None,
@@ -184,7 +184,7 @@ enum Place {
 
 /// All active sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sessions {
+pub(crate) struct Sessions {
     active: Slots<Place>,
     loaded: Slots<Session>,
     /// contextCounter: the number of the newest session context.
@@ -196,7 +196,7 @@ pub struct Sessions {
 
 impl Sessions {
     /// Reserves places for `active` sessions, of which `loaded` may be in memory.
-    pub fn reserve(active: usize, loaded: usize, gap_max: u64) -> Result<Self, OutOfMemory> {
+    pub(crate) fn reserve(active: usize, loaded: usize, gap_max: u64) -> Result<Self, OutOfMemory> {
         Ok(Self {
             active: Slots::reserve(active)?,
             loaded: Slots::reserve(loaded)?,
@@ -207,7 +207,7 @@ impl Sessions {
     }
 
     /// Tells whether one more session may be created, with the reason why not.
-    pub fn room(&self) -> Result<(), Rc> {
+    pub(crate) fn room(&self) -> Result<(), Rc> {
         if self.loaded.free_slot().is_none() {
             return Err(Rc::SESSION_MEMORY);
         }
@@ -219,7 +219,7 @@ impl Sessions {
     }
 
     /// Keeps a new session and tells its handle.
-    pub fn create(&mut self, session: Session) -> Result<u32, Rc> {
+    pub(crate) fn create(&mut self, session: Session) -> Result<u32, Rc> {
         self.room()?;
         let kind = session.handle_type();
         let slot = self.loaded.insert(session).map_err(|OutOfMemory| Rc::SESSION_MEMORY)?;
@@ -229,34 +229,34 @@ impl Sessions {
     }
 
     /// Borrows a loaded session; the handle's type must be the session's.
-    pub fn loaded(&self, handle: u32) -> Option<&Session> {
+    pub(crate) fn loaded(&self, handle: u32) -> Option<&Session> {
         let Place::Loaded(slot) = self.place(handle)? else { return None };
         self.loaded.at(slot).filter(|session| session.handle_type() == handle & !NUMBER)
     }
 
     /// Borrows a loaded session to change it.
-    pub fn loaded_mut(&mut self, handle: u32) -> Option<&mut Session> {
+    pub(crate) fn loaded_mut(&mut self, handle: u32) -> Option<&mut Session> {
         let Place::Loaded(slot) = self.place(handle)? else { return None };
         self.loaded.at_mut(slot).filter(|session| session.handle_type() == handle & !NUMBER)
     }
 
     /// Tells whether the number of the handle is that of a saved session.
-    pub fn is_saved(&self, handle: u32) -> bool {
+    pub(crate) fn is_saved(&self, handle: u32) -> bool {
         matches!(self.place(handle), Some(Place::Saved(..)))
     }
 
     /// Tells whether the number of the handle is that of a loaded session, whatever the type says.
-    pub fn is_active(&self, handle: u32) -> bool {
+    pub(crate) fn is_active(&self, handle: u32) -> bool {
         self.place(handle).is_some()
     }
 
     /// Tells the number that a context saved now would get.
-    pub const fn next_context(&self) -> u64 {
+    pub(crate) const fn next_context(&self) -> u64 {
         self.counter.saturating_add(1)
     }
 
     /// Turns a loaded session into a saved one, whose context has the number [`Self::next_context`].
-    pub fn save(&mut self, handle: u32) {
+    pub(crate) fn save(&mut self, handle: u32) {
         let Some(Place::Loaded(slot)) = self.place(handle) else { return };
         let Some(session) = self.loaded.take(slot) else { return };
         self.counter = self.counter.saturating_add(1);
@@ -266,7 +266,7 @@ impl Sessions {
     }
 
     /// Tells whether the saved context `context` of `handle` may be loaded now.
-    pub fn may_load(&self, handle: u32, context: u64) -> Result<(), Rc> {
+    pub(crate) fn may_load(&self, handle: u32, context: u64) -> Result<(), Rc> {
         if self.place(handle) != Some(Place::Saved(context, handle & !NUMBER)) {
             return Err(Rc::HANDLE);
         }
@@ -278,14 +278,14 @@ impl Sessions {
     }
 
     /// Brings a saved session back into memory; [`Self::may_load`] has said yes.
-    pub fn load(&mut self, handle: u32, session: Session) -> Result<(), Rc> {
+    pub(crate) fn load(&mut self, handle: u32, session: Session) -> Result<(), Rc> {
         let slot = self.loaded.insert(session).map_err(|OutOfMemory| Rc::SESSION_MEMORY)?;
         self.counter = self.counter.saturating_add(1);
         self.active.put(number(handle), Place::Loaded(slot)).map_err(|OutOfMemory| Rc::SESSION_HANDLES)
     }
 
     /// Ends a session, loaded or saved; the type in the handle is ignored.
-    pub fn flush(&mut self, handle: u32) -> Option<()> {
+    pub(crate) fn flush(&mut self, handle: u32) -> Option<()> {
         if let Place::Loaded(slot) = self.active.take(number(handle))? {
             self.loaded.take(slot);
         }
@@ -296,14 +296,14 @@ impl Sessions {
     }
 
     /// Ends the loaded sessions, as power loss does.
-    pub fn power_on(&mut self) {
+    pub(crate) fn power_on(&mut self) {
         self.active.retain(|place| matches!(place, Place::Saved(..)));
         self.loaded.retain(|_| false);
         self.exclusive = None;
     }
 
     /// "Saved session contexts are invalidated on a TPM Reset."
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.active.retain(|_| false);
         self.loaded.retain(|_| false);
         self.counter = 0;
@@ -311,17 +311,17 @@ impl Sessions {
     }
 
     /// Tells the exclusive audit session.
-    pub const fn exclusive(&self) -> Option<u32> {
+    pub(crate) const fn exclusive(&self) -> Option<u32> {
         self.exclusive
     }
 
     /// Makes a session, or none, the exclusive audit session.
-    pub fn set_exclusive(&mut self, handle: Option<u32>) {
+    pub(crate) fn set_exclusive(&mut self, handle: Option<u32>) {
         self.exclusive = handle;
     }
 
     /// Walks over the handles of loaded sessions, in ascending order of their numbers.
-    pub fn loaded_handles(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn loaded_handles(&self) -> impl Iterator<Item = u32> {
         self.active.iter().filter_map(|(number, place)| match *place {
             Place::Loaded(slot) => self.loaded.at(slot).map(|session| handle(session.handle_type(), number)),
             Place::Saved(..) => None,
@@ -329,7 +329,7 @@ impl Sessions {
     }
 
     /// Walks over the handles of saved sessions, in ascending order of their numbers.
-    pub fn saved_handles(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn saved_handles(&self) -> impl Iterator<Item = u32> {
         self.active.iter().filter_map(|(number, place)| match *place {
             Place::Saved(_, kind) => Some(handle(kind, number)),
             Place::Loaded(_) => None,
@@ -337,22 +337,22 @@ impl Sessions {
     }
 
     /// Counts the sessions in memory.
-    pub fn loaded_count(&self) -> usize {
+    pub(crate) fn loaded_count(&self) -> usize {
         self.loaded.used()
     }
 
     /// Counts how many more sessions fit into memory.
-    pub fn loaded_free(&self) -> usize {
+    pub(crate) fn loaded_free(&self) -> usize {
         self.loaded.capacity().saturating_sub(self.loaded.used())
     }
 
     /// Counts the sessions in memory and in saved contexts.
-    pub fn active_count(&self) -> usize {
+    pub(crate) fn active_count(&self) -> usize {
         self.active.used()
     }
 
     /// Counts how many more sessions may be created.
-    pub fn active_free(&self) -> usize {
+    pub(crate) fn active_free(&self) -> usize {
         self.active.capacity().saturating_sub(self.active.used())
     }
 

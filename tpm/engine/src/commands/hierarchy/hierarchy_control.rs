@@ -11,12 +11,13 @@ impl Execute for HierarchyControl {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: HierarchyControlHandles) -> Result<(), Rc> {
         let (by, enable) = (handles.auth_handle, self.state.is_yes());
         // "platformAuth/platformPolicy is required to SET"; the owner of a hierarchy may only CLEAR its own
-        let own = matches!(
-            (self.enable, by),
-            (TpmiRhEnables::Owner, TpmiRhBaseHierarchy::Owner)
-                | (TpmiRhEnables::Endorsement, TpmiRhBaseHierarchy::Endorsement)
-        );
-        if by != TpmiRhBaseHierarchy::Platform && !(own && !enable) {
+        let allowed = match (by, self.enable) {
+            (TpmiRhBaseHierarchy::Platform, _) => true,
+            (TpmiRhBaseHierarchy::Owner, TpmiRhEnables::Owner) => !enable,
+            (TpmiRhBaseHierarchy::Endorsement, TpmiRhEnables::Endorsement) => !enable,
+            _ => false,
+        };
+        if !allowed {
             return Err(Rc::AUTH_TYPE);
         }
 

@@ -3,3 +3,5 @@
 
 mod policy_restart;
 mod start_auth_session;
+#[cfg(test)]
+mod tests;

@@ -27,10 +27,10 @@ impl Execute for StartAuthSession<'_> {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));
         }
         // "If symmetric specifies a block cipher, then TPM_ALG_CFB is the only allowed value for the mode field"
-        if let Some(TpmtSymDef::Cipher(cipher)) = self.symmetric {
-            if cipher.mode != Some(SymMode::Cfb) {
-                return Err(Rc::MODE.at(Subject::Parameter(4)));
-            }
+        if let Some(TpmtSymDef::Cipher(cipher)) = self.symmetric
+            && cipher.mode != Some(SymMode::Cfb)
+        {
+            return Err(Rc::MODE.at(Subject::Parameter(4)));
         }
         let bind = handles.bind.map(Handle::from);
         if let Some(bind) = bind {

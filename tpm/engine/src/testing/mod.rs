@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A deterministic platform, and a way to send commands as bytes, for the tests of this crate.
 
+mod session;
+
+pub(crate) use session::{SessionUse, Start, TestSession, Use};
+
 use crate::{Execution, Locality, Platform, Profile, Tpm};
 use evtpm_crypto::RustCrypto;
 use evtpm_crypto::entropy::NoiseSource;
-use evtpm_tpm_wire::{
-    Cc, Command, CommandTag, Handle, HandleArea, Marshal, Rc, Reader, Response, TpmSu, Writer, commands,
-};
+use evtpm_tpm_wire::{Cc, Command, CommandTag, Handle, Marshal, Rc, Reader, Response, TpmSu, Writer, commands};
 use std::vec;
 use std::vec::Vec;
 
