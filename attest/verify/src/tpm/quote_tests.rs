@@ -433,3 +433,35 @@ fn the_recorded_software_tpm_quote_verifies() {
     let nonce = &message[44..108];
     assert_eq!(verify_named(&ak, &message, &signature, &values, nonce, &sha256(0xFF_FFFF)), Ok(()));
 }
+
+#[test]
+fn the_recorded_paravisor_quotes_verify_and_the_foreign_one_does_not() {
+    use base64::Engine as _;
+    let Some(evidence) = evidence() else { return };
+    let mut verified = 0;
+    for entry in std::fs::read_dir(evidence.join("az-vtpm")).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(quote) = std::fs::read(folder.join("tpm-quote.json")) else { continue };
+        let quote: serde_json::Value = serde_json::from_slice(&quote).unwrap();
+        let claims = json(&folder.join("runtime-claims.json"));
+        let modulus =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims["keys"][0]["n"].as_str().unwrap()).unwrap();
+        let ak = TrustedAk::named_rsa(&modulus, false, HashAlg::Sha256).unwrap();
+        let bytes = |value: &serde_json::Value| hex::decode(value.as_str().unwrap()).unwrap();
+        let tpmt = |raw: &[u8]| [[0x00, 0x14, 0x00, 0x0B, 0x01, 0x00].as_slice(), raw].concat();
+        let message = bytes(&quote["message"]);
+        let values: Vec<Vec<u8>> = quote["pcrs_sha256"].as_array().unwrap().iter().map(bytes).collect();
+        let nonce = &message[44..44 + usize::from(message[43])];
+        let signature = tpmt(&bytes(&quote["signature"]));
+        assert_eq!(verify_named(&ak, &message, &signature, &values, nonce, &sha256(0xFF_FFFF)), Ok(()), "{folder:?}");
+        verified += 1;
+
+        let Ok(foreign) = std::fs::read(folder.join("foreign-quote.msg")) else { continue };
+        let signature = tpmt(&std::fs::read(folder.join("foreign-quote.sig")).unwrap());
+        assert_eq!(
+            verify_named(&ak, &foreign, &signature, &values, nonce, &sha256(0xFF_FFFF)),
+            Err(Error::Signature(ProtocolError::Crypto(CryptoError::SignatureInvalid)))
+        );
+    }
+    assert_eq!(verified, 5);
+}

@@ -33,6 +33,19 @@ impl<'a> AsciiList<'a> {
         AsciiList { rest: list, at: At { record: 0, offset: 0 }, failed: false }
     }
 
+    /// Rewrites a whole list as the kernel's binary list; every template hash must be SHA-1, as it is there.
+    pub fn to_binary(list: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut binary = Vec::new();
+        for record in AsciiList::new(list) {
+            let record = record?;
+            if record.hash_size != 20 {
+                return Err(Error::Malformed { at: record.at, expected: "a template hash of 20 bytes" });
+            }
+            binary.extend(record.bytes);
+        }
+        Ok(binary)
+    }
+
     /// Takes the bytes of one record, without the newline at its end.
     fn record(&mut self) -> &'a [u8] {
         let mut search = 0_usize;

@@ -218,6 +218,13 @@ fn an_ascii_line_without_its_fields_is_refused() {
 }
 
 #[test]
+fn an_ascii_list_of_another_bank_has_no_binary_form() {
+    let line = std::format!("10 {} ima-ng sha256:{} /a", "ab".repeat(32), "22".repeat(32));
+    assert!(AsciiList::new(line.as_bytes()).next().unwrap().is_ok());
+    assert!(matches!(AsciiList::to_binary(line.as_bytes()), Err(Error::Malformed { .. })));
+}
+
+#[test]
 fn the_recorded_ascii_list_of_826_entries_replays_to_its_register() {
     let Some(evidence) = evidence() else { return };
     let folder = evidence.join("ima/rust-keylime-826");
