@@ -56,19 +56,18 @@ impl HashId {
     /// Finds the algorithm that the Linux kernel calls `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        const ALL: [HashId; 8] = [
-            HashId::SHA1,
-            HashId::SHA256,
-            HashId::SHA384,
-            HashId::SHA512,
-            HashId::SM3_256,
-            HashId::SHA3_256,
-            HashId::SHA3_384,
-            HashId::SHA3_512,
-        ];
-        // Kernels before 5.17 wrote "sm3-256", later ones write "sm3".
-        let name = if name == "sm3" { "sm3-256" } else { name };
-        ALL.into_iter().find(|id| id.name() == Some(name))
+        Some(match name {
+            "sha256" => Self::SHA256,
+            "sha1" => Self::SHA1,
+            "sha384" => Self::SHA384,
+            "sha512" => Self::SHA512,
+            // Kernels before 5.17 write "sm3-256", later ones "sm3".
+            "sm3-256" | "sm3" => Self::SM3_256,
+            "sha3-256" => Self::SHA3_256,
+            "sha3-384" => Self::SHA3_384,
+            "sha3-512" => Self::SHA3_512,
+            _ => return None,
+        })
     }
 }
 
@@ -189,5 +188,9 @@ mod tests {
         assert_eq!(HashId(0x1234).to_string(), "TPM_ALG_ID 0x1234");
         assert_eq!(HashId::from_name("sm3"), Some(HashId::SM3_256));
         assert_eq!(HashId::from_name("md5"), None);
+        let named = (0..0x30).map(HashId).filter(|id| id.name().is_some());
+        assert!(
+            named.clone().count() == 8 && named.into_iter().all(|id| HashId::from_name(id.name().unwrap()) == Some(id))
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! Which part of an IMA list a quote covers (verification rule 11).
 
 use evtpm_logs::ima::{BinaryList, TemplateDigests, extend};
-use evtpm_logs::{HashId, PcrBank, PcrSet};
+use evtpm_logs::{Digest, HashId, PcrBank, PcrIndex, PcrSet, Text};
 
 use crate::logs::{CryptoHashes, Error};
 use crate::tpm::QuotedBank;
@@ -18,6 +18,10 @@ pub(super) struct Prefix {
     pub total: usize,
     /// What the kernel extended into each quoted bank.
     pub digests: Vec<(HashId, TemplateDigests)>,
+    /// Violations of the registers in question, inside the prefix.
+    pub violations: usize,
+    /// Number and claimed name of the first of them.
+    pub first_violation: Option<(u32, String)>,
 }
 
 /// Finds the shortest prefix of `list` after which every quoted register of `pcrs` has its quoted value.
@@ -28,28 +32,39 @@ pub(super) fn find(quoted: &[QuotedBank], replayed: &[PcrBank], list: &[u8], pcr
         .iter()
         .zip(replayed)
         .filter(|(quoted, _)| !quoted.pcrs().intersection(pcrs).is_empty())
-        .map(|(quoted, start)| Bank { quoted, start, digests: TemplateDigests::OfBank })
+        .map(|(quoted, start)| Bank {
+            quoted,
+            start,
+            wanted: quoted.iter().filter(|(pcr, _)| pcrs.contains(*pcr)).collect(),
+            digests: TemplateDigests::OfBank,
+        })
         .collect();
-    let total = count(list)?;
-    if let Some(prefix) = common(&banks, list, pcrs, total)? {
-        return Ok(prefix);
-    }
+    let entries = match common(&banks, list, pcrs)? {
+        Walk::Found(prefix) => return Ok(prefix),
+        Walk::NotFound { entries } => entries,
+    };
 
     // Which banks got padded SHA-1 (kernels before 5.8, or hash modules not yet loaded) shows in each bank alone.
     for bank in &mut banks {
-        if common(core::slice::from_ref(bank), list, pcrs, total)?.is_none() {
+        if matches!(common(core::slice::from_ref(bank), list, pcrs)?, Walk::NotFound { .. }) {
             bank.digests = TemplateDigests::PaddedSha1;
-            if bank.quoted.algorithm() == HashId::SHA1
-                || common(core::slice::from_ref(bank), list, pcrs, total)?.is_none()
-            {
-                return Err(bank.refusal(pcrs, total));
-            }
         }
     }
-    match (common(&banks, list, pcrs, total)?, banks.first()) {
-        (Some(prefix), _) => Ok(prefix),
-        (None, Some(bank)) => Err(bank.refusal(pcrs, total)),
-        (None, None) => Err(Error::ImaNotQuoted { pcrs }),
+    match (common(&banks, list, pcrs)?, banks.first()) {
+        (Walk::Found(prefix), _) => Ok(prefix),
+        (Walk::NotFound { .. }, Some(first)) => {
+            // Blame the bank that no reading of the list explains, else the first of those that disagree.
+            let mut culprit = first;
+            for bank in &banks {
+                if matches!(common(core::slice::from_ref(bank), list, pcrs)?, Walk::NotFound { .. }) {
+                    culprit = bank;
+                    break;
+                }
+            }
+            let pcrs = culprit.quoted.pcrs().intersection(pcrs);
+            Err(Error::ImaReplay { bank: culprit.quoted.algorithm(), pcrs, entries })
+        }
+        (Walk::NotFound { .. }, None) => Err(Error::ImaNotQuoted { pcrs }),
     }
 }
 
@@ -57,47 +72,59 @@ pub(super) fn find(quoted: &[QuotedBank], replayed: &[PcrBank], list: &[u8], pcr
 struct Bank<'a> {
     quoted: &'a QuotedBank,
     start: &'a PcrBank,
+    /// The quoted values of the registers in question.
+    wanted: Vec<(PcrIndex, &'a Digest)>,
     digests: TemplateDigests,
 }
 
 impl Bank<'_> {
-    fn is_reached(&self, now: &PcrBank, pcrs: PcrSet) -> bool {
-        self.quoted.iter().filter(|(pcr, _)| pcrs.contains(*pcr)).all(|(pcr, value)| now.value(pcr) == value)
-    }
-
-    fn refusal(&self, pcrs: PcrSet, entries: usize) -> Error {
-        Error::ImaReplay { bank: self.quoted.algorithm(), pcrs: self.quoted.pcrs().intersection(pcrs), entries }
+    fn is_reached(&self, now: &PcrBank) -> bool {
+        self.wanted.iter().all(|(pcr, value)| now.value(*pcr) == *value)
     }
 }
 
-fn count(list: &[u8]) -> Result<usize, Error> {
-    BinaryList::new(list).try_fold(0_usize, |count, entry| {
-        entry.map_err(Error::ImaList)?;
-        Ok(count.saturating_add(1))
-    })
+/// How a walk through the list ended.
+enum Walk {
+    Found(Prefix),
+    NotFound { entries: usize },
 }
 
 /// Walks the list with all banks at once.
-fn common(banks: &[Bank<'_>], list: &[u8], pcrs: PcrSet, total: usize) -> Result<Option<Prefix>, Error> {
+fn common(banks: &[Bank<'_>], list: &[u8], pcrs: PcrSet) -> Result<Walk, Error> {
     let mut now: Vec<PcrBank> = banks.iter().map(|bank| bank.start.clone()).collect();
-    let reached = |now: &[PcrBank]| banks.iter().zip(now).all(|(bank, now)| bank.is_reached(now, pcrs));
-    let digests = || banks.iter().map(|bank| (bank.quoted.algorithm(), bank.digests)).collect();
-    let mut entries = BinaryList::new(list);
-    let mut covered = 0_usize;
-    if reached(&now) {
-        return Ok(Some(Prefix { entries: 0, bytes: 0, total, digests: digests() }));
-    }
-    while let Some(entry) = entries.next() {
+    let reached = |now: &[PcrBank]| banks.iter().zip(now).all(|(bank, now)| bank.is_reached(now));
+    let mut prefix = Prefix {
+        entries: 0,
+        bytes: 0,
+        total: 0,
+        digests: banks.iter().map(|bank| (bank.quoted.algorithm(), bank.digests)).collect(),
+        violations: 0,
+        first_violation: None,
+    };
+    let mut list = BinaryList::new(list);
+    while !reached(&now) {
+        let Some(entry) = list.next() else {
+            return Ok(Walk::NotFound { entries: prefix.entries });
+        };
         let entry = entry.map_err(Error::ImaList)?;
-        covered = covered.saturating_add(1);
-        for (bank, now) in banks.iter().zip(&mut now) {
-            if pcrs.contains(entry.pcr) {
-                extend(now, &entry, bank.digests, &CryptoHashes).map_err(Error::ImaList)?;
-            }
+        prefix.entries = prefix.entries.saturating_add(1);
+        if !pcrs.contains(entry.pcr) {
+            continue;
         }
-        if reached(&now) {
-            return Ok(Some(Prefix { entries: covered, bytes: entries.offset(), total, digests: digests() }));
+        for (bank, now) in banks.iter().zip(&mut now) {
+            extend(now, &entry, bank.digests, &CryptoHashes).map_err(Error::ImaList)?;
+        }
+        if entry.is_violation() {
+            prefix.violations = prefix.violations.saturating_add(1);
+            prefix.first_violation.get_or_insert_with(|| (entry.at.record, Text(entry.path()).to_string()));
         }
     }
-    Ok(None)
+
+    prefix.bytes = list.offset();
+    // What follows is not covered, but has to be a list: an unknown template fails closed wherever it stands.
+    prefix.total = list.try_fold(prefix.entries, |total, entry| {
+        entry.map_err(Error::ImaList)?;
+        Ok(total.saturating_add(1))
+    })?;
+    Ok(Walk::Found(prefix))
 }

@@ -2,7 +2,7 @@
 //! A running system whose IMA list explains the rest of the quote (verification rule 11).
 
 use evtpm_logs::ima::{AggregateRange, BinaryList, Entry, FileDigest, TemplateDigests, boot_aggregate};
-use evtpm_logs::{Digest, HashId, PcrBank, PcrIndex, PcrSet, Text};
+use evtpm_logs::{Digest, HashId, PcrBank, PcrIndex, PcrSet};
 
 use crate::logs::prefix::{self, Prefix};
 use crate::logs::{CryptoHashes, Error, Keyring, MeasuredBoot, SignatureState};
@@ -40,7 +40,6 @@ pub struct MeasuredRuntime<'a> {
     registers: PcrSet,
     prefix: Prefix,
     aggregate: Aggregate,
-    violations: usize,
 }
 
 /// A measured file, or another object that IMA names.
@@ -69,9 +68,11 @@ impl<'a> MeasuredRuntime<'a> {
         let prefix = prefix::find(boot.quote().banks(), boot.replayed(), list, registers)?;
         let covered = list.get(..prefix.bytes).unwrap_or(list);
         let aggregate = check_aggregate(&boot, covered)?;
-        let violations = check_violations(covered, registers, rules)?;
+        if let Some((record, claimed_path)) = prefix.first_violation.clone().filter(|_| !rules.allow_violations) {
+            return Err(Error::Violation { record, claimed_path, total: prefix.violations });
+        }
         boot.close();
-        Ok(MeasuredRuntime { boot, covered, registers, prefix, aggregate, violations })
+        Ok(MeasuredRuntime { boot, covered, registers, prefix, aggregate })
     }
 
     /// Returns the boot, all of whose quoted registers are explained now.
@@ -101,7 +102,7 @@ impl<'a> MeasuredRuntime<'a> {
     /// Returns the number of violations in the covered part; not 0 only where the rules allow them.
     #[must_use]
     pub const fn violations(&self) -> usize {
-        self.violations
+        self.prefix.violations
     }
 
     /// Returns the banks that hold padded SHA-1 digests: such a bank proves the list no better than SHA-1 does.
@@ -134,21 +135,6 @@ impl<'a> MeasuredRuntime<'a> {
 
 fn is_boot_aggregate(entry: &Entry<'_>) -> bool {
     entry.at.record == 0 && entry.path() == b"boot_aggregate"
-}
-
-fn check_violations(covered: &[u8], registers: PcrSet, rules: RuntimeRules) -> Result<usize, Error> {
-    let violations: Vec<Entry<'_>> = BinaryList::new(covered)
-        .filter_map(Result::ok)
-        .filter(|entry| registers.contains(entry.pcr) && entry.is_violation())
-        .collect();
-    match violations.first() {
-        Some(first) if !rules.allow_violations => Err(Error::Violation {
-            record: first.at.record,
-            claimed_path: Text(first.path()).to_string(),
-            total: violations.len(),
-        }),
-        _ => Ok(violations.len()),
-    }
 }
 
 /// Recomputes `boot_aggregate` from the quoted registers.

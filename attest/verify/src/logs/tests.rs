@@ -257,6 +257,28 @@ fn a_list_shorter_than_the_quote_is_refused_and_a_longer_one_is_cut() {
 }
 
 #[test]
+fn two_banks_must_agree_on_one_prefix() {
+    let Some(case) = Case::recorded("direct/small", "ecdsa") else { return };
+    let algorithms = [HashId::SHA1, HashId::SHA256];
+    let banks = EventLog::parse(&case.event_log).unwrap().replay(&algorithms, &CryptoHashes).unwrap();
+    let quote = |ends: [usize; 2]| {
+        let mut after = banks.clone();
+        for (bank, end) in after.iter_mut().zip(ends) {
+            for entry in BinaryList::new(&case.ima_list).take(*end) {
+                extend(bank, &entry.unwrap(), TemplateDigests::OfBank, &CryptoHashes).unwrap();
+            }
+        }
+        quote_of(&[(&after[0], pcrs(0x400)), (&after[1], pcrs(0x7FF))])
+    };
+    let verify = |quote: Quote| {
+        let boot = MeasuredBoot::verify(quote, &case.event_log, pcrs(0x400)).unwrap();
+        MeasuredRuntime::verify(boot, &case.ima_list, STRICT).map(|runtime| runtime.covered_entries())
+    };
+    assert!(matches!(verify(quote([50, 49])), Err(Error::ImaReplay { bank: HashId::SHA1, .. })));
+    assert_eq!(verify(quote([49, 49])), Ok(49));
+}
+
+#[test]
 fn entries_of_a_register_that_is_not_quoted_are_not_shown() {
     let Some(case) = Case::recorded("policy-mixed/small", "rsassa") else { return };
     let runtime = case.runtime(STRICT).unwrap();
