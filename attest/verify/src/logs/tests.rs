@@ -264,7 +264,7 @@ fn two_banks_must_agree_on_one_prefix() {
     let quote = |ends: [usize; 2]| {
         let mut after = banks.clone();
         for (bank, end) in after.iter_mut().zip(ends) {
-            for entry in BinaryList::new(&case.ima_list).take(*end) {
+            for entry in BinaryList::new(&case.ima_list).take(end) {
                 extend(bank, &entry.unwrap(), TemplateDigests::OfBank, &CryptoHashes).unwrap();
             }
         }
