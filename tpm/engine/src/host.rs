@@ -213,3 +213,6 @@ fn template_of(parameters: &[u8], supported: &evtpm_tpm_wire::Supported) -> Opti
     reader.take(usize::from(sensitive)).ok()?;
     reader.read::<Tpm2bPublic>().ok().map(|public| public.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,14 +148,4 @@ fn write_response<R: Response>(response: &R, tag: CommandTag, writer: &mut Write
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::TestPlatform;
-
-    #[test]
-    fn the_table_is_in_ascending_order_of_the_codes() {
-        let codes = || table::<TestPlatform>().iter().map(|row| row.spec.code);
-        assert!(codes().is_sorted());
-        assert!(codes().zip(codes().skip(1)).all(|(code, next)| code != next));
-    }
-}
+mod tests;

@@ -124,11 +124,16 @@ impl TestTpm {
         self.raw_at(Locality::ZERO, command)
     }
 
+    /// Sends bytes at a locality; whatever a test is about, a failure must not have changed the state.
     pub(crate) fn raw_at(&mut self, locality: Locality, mut command: Vec<u8>) -> Vec<u8> {
         let mut response = vec![0; 4096];
+        let before = self.state.clone();
         match self.execute(locality, &mut command, &mut response) {
             Execution::Response(size) => response.truncate(size),
             Execution::Pending(pending) => panic!("the command waits for the host: {pending:?}"),
+        }
+        if response[6..10] != [0; 4] {
+            assert!(self.state == before, "a command that fails leaves the TPM as it was");
         }
         assert_eq!(response.len(), u32::from_be_bytes(response[2..6].try_into().unwrap()) as usize);
         response

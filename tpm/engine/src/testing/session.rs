@@ -8,7 +8,7 @@ use evtpm_protocol::session::{self, Nonces, SessionKey, decrypt_parameter, encry
 use evtpm_protocol::{cp_hash, rp_hash};
 use evtpm_tpm_wire::commands::{StartAuthSession, StartAuthSessionHandles};
 use evtpm_tpm_wire::{
-    Command, Handle, HandleArea, HashAlg, Marshal, Rc, Reader, Response, Supported, Tpm2bEncryptedSecretIn, Tpm2bNonce,
+    Command, Handle, HandleArea, HashAlg, Rc, Reader, Response, Supported, Tpm2bEncryptedSecretIn, Tpm2bNonce,
     TpmSe, TpmaSession, TpmiDhEntity, TpmsAuthResponse, TpmtSymDef,
 };
 use std::vec::Vec;

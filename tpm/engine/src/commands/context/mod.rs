@@ -7,3 +7,6 @@ mod encoding;
 mod evict_control;
 mod flush_context;
 mod protection;
+
+#[cfg(test)]
+mod tests;

@@ -3,3 +3,6 @@
 
 mod shutdown;
 mod startup;
+
+#[cfg(test)]
+mod tests;
