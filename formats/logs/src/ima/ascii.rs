@@ -189,8 +189,13 @@ fn prefixed(out: &mut Vec<u8>, value: &[u8]) {
     out.extend(value);
 }
 
-/// A record starts with a register's number and a hash of an even number of hexadecimal digits, at least 40.
+/// The largest start of a record that is looked at: blanks, a register's number, and a hash of 64 bytes.
+const RECORD_START: usize = 160;
+
+/// A record starts with a register's number and a hash of at least 40 hexadecimal digits.
 fn starts_a_record(line: &[u8]) -> bool {
+    // Without the limit, a list of nothing but newlines would be searched to its end at each of them.
+    let line = line.get(..RECORD_START).unwrap_or(line);
     let Some((pcr, rest)) = word(line.trim_ascii_start()) else { return false };
     let Some((hash, _)) = word(rest) else { return false };
     decimal(pcr).is_some() && hash.len() >= 40 && hash.iter().all(u8::is_ascii_hexdigit)

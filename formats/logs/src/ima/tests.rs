@@ -218,6 +218,12 @@ fn an_ascii_line_without_its_fields_is_refused() {
 }
 
 #[test]
+fn a_list_of_newlines_alone_is_read_in_one_pass() {
+    let list = std::vec![b'\n'; 1 << 19];
+    assert!(matches!(AsciiList::to_binary(&list), Err(Error::Malformed { .. })));
+}
+
+#[test]
 fn an_ascii_list_of_another_bank_has_no_binary_form() {
     let line = std::format!("10 {} ima-ng sha256:{} /a", "ab".repeat(32), "22".repeat(32));
     assert!(AsciiList::new(line.as_bytes()).next().unwrap().is_ok());

@@ -36,6 +36,8 @@ pub struct EventLog<'a> {
     format: Format,
     body: &'a [u8],
     first: At,
+    /// Where the padding at the end starts.
+    padding: usize,
 }
 
 /// How digests are laid out in each record.
@@ -51,8 +53,10 @@ impl<'a> EventLog<'a> {
     /// Reads the header and finds the format; events are read by [`EventLog::events`].
     pub fn parse(log: &'a [u8]) -> Result<Self, Error> {
         let start = At { record: 0, offset: 0 };
-        let legacy = EventLog { header: None, banks: Banks::SHA1, format: Format::Sha1, body: log, first: start };
-        if is_padding(log) {
+        let padding = padding(log);
+        let legacy =
+            EventLog { header: None, banks: Banks::SHA1, format: Format::Sha1, body: log, first: start, padding };
+        if padding == 0 {
             return Ok(legacy);
         }
 
@@ -68,6 +72,7 @@ impl<'a> EventLog<'a> {
             format: header.format(),
             body: cursor.rest(),
             first: At { record: 1, offset: cursor.at().offset },
+            padding,
         })
     }
 
@@ -135,9 +140,14 @@ impl<'a> EventLog<'a> {
     }
 }
 
-/// Tells whether nothing but padding is left: erased flash reads as ones, fresh memory as zeros.
-fn is_padding(rest: &[u8]) -> bool {
-    rest.iter().all(|byte| *byte == 0xFF) || rest.iter().all(|byte| *byte == 0)
+/// Finds where the padding of a log starts: erased flash reads as ones, fresh memory as zeros.
+///
+/// An event may end in such bytes too; only at the boundary of a record does this offset mean the end.
+fn padding(log: &[u8]) -> usize {
+    match log.last() {
+        Some(last @ (0xFF | 0)) => log.iter().rposition(|byte| byte != last).map_or(0, |at| at.saturating_add(1)),
+        _ => log.len(),
+    }
 }
 
 /// The events of a log; after an error there are no more.
@@ -160,9 +170,7 @@ impl<'a> Iterator for Events<'a> {
     type Item = Result<Event<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // Looking at the first byte first keeps the check for padding off every record's path.
-        let may_be_padding = matches!(self.cursor.rest().first(), None | Some(0xFF | 0));
-        if self.failed || (may_be_padding && is_padding(self.cursor.rest())) {
+        if self.failed || self.cursor.is_empty() || self.cursor.at().offset >= self.log.padding {
             return None;
         }
 

@@ -69,6 +69,23 @@ fn padding_of_ones_or_zeros_ends_the_log_and_anything_else_does_not() {
 }
 
 #[test]
+fn a_last_event_that_ends_in_zeros_or_ones_is_no_padding() {
+    for data in [[0; 4], [0xFF; 4]] {
+        let log = legacy(4, EventType::SEPARATOR, &data);
+        assert_eq!(collect(&log).unwrap().len(), 1);
+        let padded = [log, std::vec![data[0]; 64]].concat();
+        assert_eq!(collect(&padded).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn zeros_that_a_last_byte_makes_records_are_read_in_one_pass() {
+    let mut log = std::vec![0; 1 << 20];
+    *log.last_mut().unwrap() = 1;
+    assert!(matches!(collect(&log), Err(Error::TooManyRecords { .. })));
+}
+
+#[test]
 fn a_truncated_record_is_blamed_by_number_and_offset() {
     let log = [legacy(4, EventType::ACTION, b"a"), legacy(4, EventType::ACTION, b"bcd")].concat();
     assert_eq!(
