@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What is known of an attester, layer by layer: made of proof types only, and of refusals.
+
+use core::fmt;
+
+use evtpm_logs::{
+    HashId, PcrIndex, PcrSet, Text,
+    tcg::{EventData, EventType, TaggedEvent},
+};
+use evtpm_verify::{
+    Root, Verified,
+    evtpm::{BindingFreshness, BindingProfile},
+    logs::{Aggregate, CommandLine, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState, VerifiedEvent},
+    snp::SnpClaims,
+    tpm::{AkOrigin, Clock, Freshness, Quote, QuotedBank, TrustedAk},
+};
+
+use crate::{finding::Layer, policy::FileDigest};
+
+/// What is known of an attester; see the methods for what each piece is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    pub(crate) snp: Option<ReportClaims>,
+    pub(crate) key: Option<KeyClaims>,
+    pub(crate) quote: Option<QuoteClaims>,
+    pub(crate) boot: Option<BootClaims>,
+    pub(crate) runtime: Option<RuntimeClaims>,
+    pub(crate) refusals: Vec<(Layer, String)>,
+}
+
+/// What a verified report says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportClaims {
+    pub(crate) claims: SnpClaims,
+    pub(crate) root: Root,
+}
+
+impl ReportClaims {
+    fn of(report: &Verified<SnpClaims>) -> Self {
+        Self { claims: (**report).clone(), root: report.root().clone() }
+    }
+
+    /// Returns the claims.
+    pub const fn claims(&self) -> &SnpClaims {
+        &self.claims
+    }
+
+    /// Returns the root that the report's chain ends in.
+    pub const fn root(&self) -> &Root {
+        &self.root
+    }
+}
+
+/// Why pieces of evidence do not go together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimsError {
+    /// The quote was not signed by the key whose origin is known.
+    ForeignQuote,
+}
+
+impl fmt::Display for ClaimsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ForeignQuote => f.write_str("the quote is by another key than the one that the report leads to"),
+        }
+    }
+}
+
+impl core::error::Error for ClaimsError {}
+
+/// What is known of the attestation key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyClaims {
+    /// How a report binds the endorsement key that vouches for it; `None` if only the operator named the key.
+    pub binding: Option<(BindingProfile, BindingFreshness)>,
+    pub(crate) name: Vec<u8>,
+}
+
+/// What is known of the PCRs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuoteClaims {
+    /// Quoted banks, each with its PCRs and their values.
+    pub banks: Vec<BankValues>,
+    /// The TPM's clock.
+    pub clock: Clock,
+    /// How fresh the quote is.
+    pub freshness: Freshness,
+}
+
+/// One quoted bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BankValues {
+    /// The bank's algorithm.
+    pub bank: HashId,
+    /// The quoted PCRs with their values.
+    pub values: Vec<(PcrIndex, Vec<u8>)>,
+}
+
+/// What is known of the boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootClaims {
+    /// The PCRs that the event log explains.
+    pub explained: PcrSet,
+    /// Whether Secure Boot was on, as far as the events prove it.
+    pub secure_boot: Option<bool>,
+    /// Every measurement of a kernel command line.
+    pub command_lines: Vec<CommandLine>,
+    /// The events of the explained PCRs.
+    pub events: Vec<BootEvent>,
+}
+
+/// One event of the boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootEvent {
+    /// The PCR.
+    pub pcr: PcrIndex,
+    /// The digests in the quoted banks.
+    pub digests: Vec<FileDigest>,
+    /// Whether the digests are proven to be those of a separator or of one of the firmware's own strings, so that they
+    /// measure no code.
+    pub is_marker: bool,
+    /// Whether the log claims that it is the kernel's command line.
+    pub is_load_options: bool,
+    /// What the log claims the event to be, for people.
+    pub label: String,
+}
+
+/// What is known of the running system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeClaims {
+    /// The files that were measured.
+    pub files: Vec<FileMeasurement>,
+    /// The number of violations.
+    pub violations: usize,
+    /// The number of entries that the quote does not cover.
+    pub uncovered: usize,
+    /// Whether `boot_aggregate` was recomputed from quoted PCRs.
+    pub aggregate_verified: bool,
+    /// Banks that prove the list no better than SHA-1 does.
+    pub weak_banks: Vec<HashId>,
+}
+
+/// One file that was measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileMeasurement {
+    /// The path; bytes that are no text are shown as escapes.
+    pub path: String,
+    /// The digest, if its algorithm is known.
+    pub digest: Option<FileDigest>,
+    /// What is known of its signature.
+    pub signature: SignatureState,
+}
+
+impl Claims {
+    /// Starts with nothing known.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a report that vouches for no key.
+    #[must_use]
+    pub fn with_report(mut self, report: &Verified<SnpClaims>) -> Self {
+        self.snp = Some(ReportClaims::of(report));
+        self
+    }
+
+    /// Adds the attestation key, and the report that leads to it.
+    #[must_use]
+    pub fn with_key(mut self, key: &TrustedAk) -> Self {
+        let binding = match key.origin() {
+            AkOrigin::Activated(ek) => {
+                self.snp = Some(ReportClaims::of(ek.report()));
+                Some((ek.profile(), ek.freshness()))
+            }
+            AkOrigin::Named => None,
+        };
+        self.key = Some(KeyClaims { binding, name: key.name().to_vec() });
+        self
+    }
+
+    /// Adds a quote by the key that was added before.
+    pub fn with_quote(mut self, quote: &Quote) -> Result<Self, ClaimsError> {
+        if self.key.as_ref().is_none_or(|key| key.name != quote.ak_name()) {
+            return Err(ClaimsError::ForeignQuote);
+        }
+        self.quote = Some(QuoteClaims {
+            banks: quote.banks().iter().map(BankValues::of).collect(),
+            clock: quote.clock(),
+            freshness: quote.freshness(),
+        });
+        Ok(self)
+    }
+
+    /// Adds a boot and the quote that proves it.
+    pub fn with_boot(self, boot: &MeasuredBoot<'_>) -> Result<Self, ClaimsError> {
+        let mut claims = self.with_quote(boot.quote())?;
+        let banks: Vec<HashId> = boot.quote().banks().iter().map(|bank| bank.algorithm()).collect();
+        claims.boot = Some(BootClaims {
+            explained: boot.explained(),
+            secure_boot: boot.secure_boot(),
+            command_lines: boot.command_lines(),
+            events: boot.events().map(|event| BootEvent::read(event, &banks)).collect(),
+        });
+        Ok(claims)
+    }
+
+    /// Adds a running system, its boot and the quote that proves both; `keyring` judges the files' signatures.
+    pub fn with_runtime(self, runtime: &MeasuredRuntime<'_>, keyring: &Keyring) -> Result<Self, ClaimsError> {
+        let mut claims = self.with_boot(runtime.boot())?;
+        let files = runtime.files(keyring).map(|file| FileMeasurement {
+            path: Text(file.path).to_string(),
+            digest: file.digest.and_then(|digest| {
+                Some(FileDigest { algorithm: HashId::from_name(digest.algorithm)?, digest: digest.bytes.to_vec() })
+            }),
+            signature: file.signature,
+        });
+        claims.runtime = Some(RuntimeClaims {
+            files: files.collect(),
+            violations: runtime.violations(),
+            uncovered: runtime.uncovered_entries(),
+            aggregate_verified: matches!(runtime.aggregate(), Aggregate::Verified { .. }),
+            weak_banks: runtime.weak_banks().collect(),
+        });
+        Ok(claims)
+    }
+
+    /// Notes that a piece of evidence was refused, and why: the attester is untrusted, whatever else is known.
+    #[must_use]
+    pub fn with_refusal(mut self, layer: Layer, reason: &dyn fmt::Display) -> Self {
+        self.refusals.push((layer, reason.to_string()));
+        self
+    }
+
+    /// Returns the verified report.
+    pub const fn report(&self) -> Option<&ReportClaims> {
+        self.snp.as_ref()
+    }
+
+    /// Returns what is known of the attestation key.
+    pub const fn key(&self) -> Option<&KeyClaims> {
+        self.key.as_ref()
+    }
+
+    /// Returns what is known of the PCRs.
+    pub const fn quote(&self) -> Option<&QuoteClaims> {
+        self.quote.as_ref()
+    }
+
+    /// Returns what is known of the boot.
+    pub const fn boot(&self) -> Option<&BootClaims> {
+        self.boot.as_ref()
+    }
+
+    /// Returns what is known of the running system.
+    pub const fn runtime(&self) -> Option<&RuntimeClaims> {
+        self.runtime.as_ref()
+    }
+}
+
+impl BankValues {
+    fn of(quoted: &QuotedBank) -> Self {
+        let values = quoted.iter().map(|(pcr, value)| (pcr, value.as_bytes().to_vec())).collect();
+        Self { bank: quoted.algorithm(), values }
+    }
+}
+
+impl QuoteClaims {
+    /// Returns the quoted value of a PCR.
+    pub fn value(&self, bank: HashId, pcr: PcrIndex) -> Option<&[u8]> {
+        let quoted = self.banks.iter().find(|quoted| quoted.bank == bank)?;
+        quoted.values.iter().find(|(found, _)| *found == pcr).map(|(_, value)| value.as_slice())
+    }
+}
+
+impl BootEvent {
+    fn read(event: &VerifiedEvent<'_>, banks: &[HashId]) -> Self {
+        let digest = |bank: &HashId| Some(FileDigest { algorithm: *bank, digest: event.digest(*bank)?.to_vec() });
+        let claimed = event.claimed();
+        Self {
+            pcr: event.pcr(),
+            digests: banks.iter().filter_map(digest).collect(),
+            is_marker: event.is_marker(),
+            is_load_options: matches!(claimed, EventData::Tagged(TaggedEvent { id: TaggedEvent::LOAD_OPTIONS, .. })),
+            label: label(event.claimed_type()),
+        }
+    }
+
+    /// Says whether one of the digests is listed, and none of the listed algorithms contradicts it.
+    pub(crate) fn is_listed(&self, accepted: &[FileDigest]) -> bool {
+        let judged = |digest: &&FileDigest| accepted.iter().any(|other| other.algorithm == digest.algorithm);
+        let mut judged = self.digests.iter().filter(judged).peekable();
+        judged.peek().is_some() && judged.all(|digest| accepted.contains(digest))
+    }
+
+    /// Shows the strongest digest.
+    pub(crate) fn digest(&self) -> String {
+        self.digests
+            .iter()
+            .max_by_key(|digest| digest.digest.len())
+            .map_or_else(|| "no digest".to_owned(), ToString::to_string)
+    }
+}
+
+fn label(kind: EventType) -> String {
+    kind.name().map_or_else(|| format!("event type {:#010x}", kind.0), str::to_owned)
+}

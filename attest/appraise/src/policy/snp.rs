@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a launch has to be (AMD 56860, "ATTESTATION_REPORT").
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use evtpm_snp::{Generation, Tcb};
+use serde::{Deserialize, Serialize};
+
+use super::{AtLeastOne, Bytes};
+
+/// The rules for the SNP report; the launch measurement is the only one that cannot be left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnpPolicy {
+    /// The product lines of AMD whose roots are accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<ProductName>,
+    /// The simulated roots that are accepted, by name; no hardware stands behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub simulated: Vec<String>,
+    /// The launch digests that are accepted.
+    pub measurements: AtLeastOne<Bytes<48>>,
+    /// The privilege level that the report has to be made for.
+    #[serde(default)]
+    pub vmpl: u32,
+    /// Whether a guest that the host may debug is accepted.
+    #[serde(default)]
+    pub allow_debug: bool,
+    /// Whether a guest with a migration agent is accepted.
+    #[serde(default)]
+    pub allow_migration: bool,
+    /// Whether a report signed by a provider's key (VLEK) is accepted.
+    #[serde(default)]
+    pub allow_vlek: bool,
+    /// The lowest security version of the guest, from its ID block.
+    #[serde(default)]
+    pub min_guest_svn: u32,
+    /// The lowest patch levels of each product line's firmware.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tcb: BTreeMap<ProductName, TcbFloor>,
+    /// The keys that may have signed the ID block, by digest; empty for any or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id_keys: Vec<Bytes<48>>,
+    /// The keys that may have certified the ID key, by digest; empty for any or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub author_keys: Vec<Bytes<48>>,
+    /// What the host may have given at launch; empty for anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_data: Vec<Bytes<32>>,
+    /// The chips that are accepted; empty for any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chips: Vec<Bytes<64>>,
+    /// The cloud providers that are accepted, where VLEKs are; empty for any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<String>,
+    /// Whether a current revocation list has to have been checked.
+    #[serde(default)]
+    pub revocation: RevocationRule,
+}
+
+/// What is asked of revocation lists; a certificate that a list names is refused in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RevocationRule {
+    /// A missing or outdated list is only mentioned.
+    #[default]
+    Optional,
+    /// Without a current list nothing is trusted.
+    Required,
+}
+
+/// A product line by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ProductName {
+    /// Third generation EPYC.
+    Milan,
+    /// Fourth generation EPYC, Bergamo and Siena included.
+    Genoa,
+    /// Fifth generation EPYC.
+    Turin,
+    /// Sixth generation EPYC.
+    Venice,
+}
+
+impl From<Generation> for ProductName {
+    fn from(generation: Generation) -> Self {
+        match generation {
+            Generation::Milan => Self::Milan,
+            Generation::Genoa => Self::Genoa,
+            Generation::Turin => Self::Turin,
+            Generation::Venice => Self::Venice,
+        }
+    }
+}
+
+impl fmt::Display for ProductName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The lowest patch levels, component by component; a component that is left out has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TcbFloor {
+    /// The FMC firmware (Turin and later).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fmc: Option<u8>,
+    /// The secure processor's boot loader.
+    #[serde(default)]
+    pub bootloader: u8,
+    /// The secure processor's operating system.
+    #[serde(default)]
+    pub tee: u8,
+    /// The SNP firmware.
+    #[serde(default)]
+    pub snp: u8,
+    /// The microcode.
+    #[serde(default)]
+    pub microcode: u8,
+}
+
+impl From<Tcb> for TcbFloor {
+    fn from(tcb: Tcb) -> Self {
+        Self { fmc: tcb.fmc, bootloader: tcb.bootloader, tee: tcb.tee, snp: tcb.snp, microcode: tcb.microcode }
+    }
+}
+
+impl SnpPolicy {
+    /// Starts rules that accept one launch measurement, on hardware of no product line yet.
+    pub fn new(measurement: [u8; 48]) -> Self {
+        Self {
+            products: Vec::new(),
+            simulated: Vec::new(),
+            measurements: AtLeastOne::new(Bytes(measurement)),
+            vmpl: 0,
+            allow_debug: false,
+            allow_migration: false,
+            allow_vlek: false,
+            min_guest_svn: 0,
+            tcb: BTreeMap::new(),
+            id_keys: Vec::new(),
+            author_keys: Vec::new(),
+            host_data: Vec::new(),
+            chips: Vec::new(),
+            providers: Vec::new(),
+            revocation: RevocationRule::Optional,
+        }
+    }
+}
