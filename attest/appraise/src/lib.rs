@@ -44,5 +44,6 @@ pub use finding::{Explanation, Finding, Layer, Severity};
 pub use identity::LaunchIdentity;
 pub use learn::LearnError;
 pub use policy::{Policy, PolicyError};
+pub use evtpm_verify::{Root, UnixTime};
 pub use vector::{Tier, TrustClaim, TrustVector};
 pub use verdict::Verdict;

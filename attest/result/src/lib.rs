@@ -1,3 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Attestation results: EAR encoding, signing, checking.
+//!
+//! The document followed is draft-ietf-rats-ear ("EAT Attestation Results"), as JWT (RFC 7519, RFC 7515) with ES256 or
+//! ES384 (RFC 7518, 3.4). Each layer of the attester is a submodule: `snp`, `tpm`, `boot`, `runtime`.
+//!
+//! Our extensions, all optional for whoever reads a result:
+//!
+//! | claim | where | what |
+//! |---|---|---|
+//! | `ear.evtpm.verdict` | top | `trusted`, `untrusted`, `unknown`, `stale` or `unreachable` |
+//! | `ear.evtpm.root` | top | the root that the report's chain ends in: `{"amd": "Milan"}` or `{"simulated": "<name>"}` |
+//! | `ear.evtpm.identity` | top | SHA-256 of the launch identity, the same at every boot of one machine |
+//! | `ear.evtpm.findings` | submodule | every objection: code, severity, expected, actual, sentence, suggestion |
+//!
+//! A result over a simulated root carries `ear.evtpm.root` with `simulated`, a warning for the `snp` submodule, and the
+//! finding `snp.root`: whichever of them a relying party looks at, it sees that no hardware stands behind the result.
 #![forbid(unsafe_code)]
+
+mod ear;
+mod error;
+mod jwt;
+mod key;
+
+pub use ear::{Context, Ear, PROFILE, RootClaim, Submodule, VerifierId};
+pub use error::Error;
+pub use key::{Algorithm, Jwk, SigningKey, VerifyingKey};

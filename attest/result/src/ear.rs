@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The attestation result itself (draft-ietf-rats-ear, "EAT Attestation Result").
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use evtpm_appraise::{
+    Appraisal, Explanation, Finding, Layer, LayerAppraisal, Root, Tier, TrustVector, UnixTime, Verdict,
+};
+use evtpm_crypto::{Rng, constant_time_eq};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, SigningKey, VerifyingKey, jwt};
+
+/// The profile that deployed relying parties know.
+pub const PROFILE: &str = "tag:github.com,2023:veraison/ear";
+
+/// How far another clock may be ahead.
+const CLOCK_SKEW_SECONDS: u64 = 60;
+
+/// An attestation result: the claims of a token.
+///
+/// The order of its members is fixed, so that one appraisal in one context always gives the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ear {
+    /// The profile.
+    pub eat_profile: String,
+    /// When the result was issued, in seconds since 1970.
+    pub iat: u64,
+    /// When the result expires, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp: Option<u64>,
+    /// The nonce of whoever asked for the result, in base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eat_nonce: Option<String>,
+    /// Who made the result.
+    #[serde(rename = "ear.verifier-id")]
+    pub verifier_id: VerifierId,
+    /// The layers of the attester.
+    pub submods: BTreeMap<String, Submodule>,
+    /// The verdict over all layers.
+    #[serde(rename = "ear.evtpm.verdict", default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// The root that the report's chain ends in.
+    #[serde(rename = "ear.evtpm.root", default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<RootClaim>,
+    /// SHA-256 of the launch identity, in hexadecimal.
+    #[serde(rename = "ear.evtpm.identity", default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+}
+
+/// Who made a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifierId {
+    /// The maker of the verifier.
+    pub developer: String,
+    /// The verifier's build.
+    pub build: String,
+}
+
+/// The root of trust in a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootClaim {
+    /// A product line of AMD.
+    Amd(String),
+    /// A simulated root: no hardware stands behind the result.
+    Simulated(String),
+}
+
+impl From<&Root> for RootClaim {
+    fn from(root: &Root) -> Self {
+        match root {
+            Root::Amd(product) => Self::Amd(product.name().to_owned()),
+            Root::Simulated { name } => Self::Simulated(name.clone()),
+        }
+    }
+}
+
+/// What a result says of one layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submodule {
+    /// The tier of the layer.
+    #[serde(rename = "ear.status")]
+    pub status: Tier,
+    /// The trust vector.
+    #[serde(rename = "ear.trustworthiness-vector", default)]
+    pub vector: TrustVector,
+    /// The policy that the layer was judged by.
+    #[serde(rename = "ear.appraisal-policy-id", default, skip_serializing_if = "Option::is_none")]
+    pub policy_id: Option<String>,
+    /// The objections.
+    #[serde(rename = "ear.evtpm.findings", default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Explanation>,
+}
+
+/// What a result says besides the appraisal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context<'a> {
+    /// When the result is issued.
+    pub issued: UnixTime,
+    /// For how many seconds it may be relied upon; `None` for as long as the relying party likes.
+    pub lifetime: Option<u64>,
+    /// The policy's identifier.
+    pub policy_id: &'a str,
+    /// The nonce of whoever asked for the result.
+    pub nonce: Option<&'a [u8]>,
+    /// The verifier's build.
+    pub build: &'a str,
+}
+
+impl Ear {
+    /// Makes a result out of an appraisal.
+    pub fn new(appraisal: &Appraisal, context: &Context<'_>) -> Self {
+        let mut submods: BTreeMap<String, Submodule> = appraisal
+            .layers()
+            .iter()
+            .map(|layer| (layer.layer().name().to_owned(), Submodule::of(layer, context.policy_id)))
+            .collect();
+        if submods.is_empty() {
+            // A result has at least one submodule; of an attester that did not answer, nothing can be said.
+            submods.insert(Layer::Snp.name().to_owned(), Submodule::silent(context.policy_id));
+        }
+        Self {
+            eat_profile: PROFILE.to_owned(),
+            iat: context.issued.0,
+            exp: context.lifetime.map(|lifetime| context.issued.0.saturating_add(lifetime)),
+            eat_nonce: context.nonce.map(|nonce| URL_SAFE_NO_PAD.encode(nonce)),
+            verifier_id: VerifierId { developer: "evtpm".to_owned(), build: context.build.to_owned() },
+            submods,
+            verdict: Some(appraisal.verdict()),
+            root: appraisal.root().map(RootClaim::from),
+            identity: appraisal.identity().map(|identity| identity.digest().to_string()),
+        }
+    }
+
+    /// Writes the claims as JSON.
+    pub fn to_json(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|error| Error::Malformed { what: "result", detail: error.to_string() })
+    }
+
+    /// Signs the result; `rng` hardens the signature's nonce and changes nothing else.
+    pub fn sign(&self, key: &SigningKey, rng: &mut dyn Rng) -> Result<String, Error> {
+        jwt::sign(self.to_json()?.as_bytes(), key, rng)
+    }
+
+    /// Checks a token: signature by this very key, profile, time of issue, expiry, and that it answers `nonce`.
+    pub fn check(token: &str, key: &VerifyingKey, nonce: Option<&[u8]>, now: UnixTime) -> Result<Self, Error> {
+        let payload = jwt::check(token, key)?;
+        let ear: Self = serde_json::from_slice(&payload)
+            .map_err(|error| Error::Malformed { what: "result", detail: error.to_string() })?;
+        if ear.eat_profile != PROFILE {
+            return Err(Error::Profile { expected: PROFILE, actual: ear.eat_profile });
+        }
+        if ear.submods.is_empty() {
+            return Err(Error::Malformed { what: "result", detail: "no submodule".into() });
+        }
+        let issued = UnixTime(ear.iat);
+        if issued.0 > now.0.saturating_add(CLOCK_SKEW_SECONDS) {
+            return Err(Error::NotYetIssued { issued, now });
+        }
+        match ear.exp.map(UnixTime) {
+            Some(expires) if now >= expires => return Err(Error::Expired { expires, now }),
+            _ => {}
+        }
+        if let Some(nonce) = nonce {
+            let answered = ear.eat_nonce.as_ref().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+            if !answered.is_some_and(|answered| constant_time_eq(&answered, nonce)) {
+                return Err(Error::Nonce);
+            }
+        }
+        Ok(ear)
+    }
+
+    /// Returns the name of the simulated root, if no hardware stands behind the result.
+    pub fn simulated_root(&self) -> Option<&str> {
+        match &self.root {
+            Some(RootClaim::Simulated(name)) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl Submodule {
+    fn of(layer: &LayerAppraisal, policy_id: &str) -> Self {
+        Self {
+            status: layer.status(),
+            vector: layer.vector(),
+            policy_id: Some(policy_id.to_owned()),
+            findings: layer.findings().iter().map(Finding::explain).collect(),
+        }
+    }
+
+    fn silent(policy_id: &str) -> Self {
+        Self {
+            status: Tier::None,
+            vector: TrustVector::default(),
+            policy_id: Some(policy_id.to_owned()),
+            findings: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Results are deterministic, say what they stand on, and no change to them goes unnoticed.
+
+use evtpm_appraise::{Claims, Policy, appraise, policy::SnpPolicy};
+use evtpm_crypto::EntropyError;
+
+use super::*;
+use crate::key::Algorithm;
+
+const NOW: UnixTime = UnixTime(1_767_225_600);
+
+struct Fixed;
+
+impl Rng for Fixed {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        out.fill(0x5a);
+        Ok(())
+    }
+}
+
+fn key(algorithm: Algorithm) -> SigningKey {
+    SigningKey::new(algorithm, &[9; 32]).unwrap()
+}
+
+fn context<'a>() -> Context<'a> {
+    Context { issued: NOW, lifetime: Some(300), policy_id: "sha256:00", nonce: Some(b"nonce"), build: "0.1.0" }
+}
+
+/// A result over evidence that was refused, the only kind that can be made without any.
+fn ear() -> Ear {
+    let policy = Policy::new(SnpPolicy::new([0x3e; 48]));
+    let claims = Claims::new().with_refusal(Layer::Snp, &"the chip did not sign the report");
+    Ear::new(&appraise(&policy, &claims), &context())
+}
+
+fn token(algorithm: Algorithm) -> String {
+    ear().sign(&key(algorithm), &mut Fixed).unwrap()
+}
+
+fn check(token: &str, algorithm: Algorithm) -> Result<Ear, Error> {
+    Ear::check(token, key(algorithm).verifying_key(), Some(b"nonce"), NOW)
+}
+
+#[test]
+fn a_signed_result_is_read_back_as_it_was() {
+    for algorithm in [Algorithm::Es256, Algorithm::Es384] {
+        assert_eq!(check(&token(algorithm), algorithm), Ok(ear()));
+    }
+}
+
+#[test]
+fn the_json_has_the_names_of_the_draft() {
+    let json = ear().to_json().unwrap();
+    for name in [
+        r#""eat_profile":"tag:github.com,2023:veraison/ear""#,
+        r#""iat":1767225600,"exp":1767225900"#,
+        r#""eat_nonce":"bm9uY2U""#,
+        r#""ear.verifier-id":{"developer":"evtpm","build":"0.1.0"}"#,
+        r#""submods":{"snp":{"ear.status":"contraindicated","ear.trustworthiness-vector":{"hardware":99}"#,
+        r#""ear.appraisal-policy-id":"sha256:00""#,
+        r#""code":"evidence.refused""#,
+        r#""ear.evtpm.verdict":"untrusted""#,
+    ] {
+        assert!(json.contains(name), "{name} in {json}");
+    }
+}
+
+#[test]
+fn the_same_appraisal_gives_the_same_bytes() {
+    assert_eq!(ear().to_json(), ear().to_json());
+    assert_eq!(token(Algorithm::Es256), token(Algorithm::Es256));
+}
+
+#[test]
+fn no_changed_character_survives() {
+    let token = token(Algorithm::Es256);
+    for position in 0..token.len() {
+        let mut tampered = token.clone().into_bytes();
+        tampered[position] = if tampered[position] == b'A' { b'B' } else { b'A' };
+        let tampered = String::from_utf8(tampered).unwrap();
+        let verdict = check(&tampered, Algorithm::Es256);
+        assert!(verdict.is_err(), "character {position}: {verdict:?}");
+    }
+}
+
+#[test]
+fn another_key_did_not_sign() {
+    let other = SigningKey::new(Algorithm::Es256, &[8; 32]).unwrap();
+    let verdict = Ear::check(&token(Algorithm::Es256), other.verifying_key(), None, NOW);
+    assert_eq!(verdict, Err(Error::Signature));
+}
+
+#[test]
+fn the_token_does_not_choose_the_algorithm() {
+    assert_eq!(
+        check(&token(Algorithm::Es256), Algorithm::Es384),
+        Err(Error::Algorithm { expected: "ES384", actual: "ES256".into() })
+    );
+    let none = format!(
+        "{}.{}.",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#),
+        URL_SAFE_NO_PAD.encode(ear().to_json().unwrap())
+    );
+    assert_eq!(check(&none, Algorithm::Es256), Err(Error::Algorithm { expected: "ES256", actual: "none".into() }));
+}
+
+#[test]
+fn critical_extensions_are_not_ignored() {
+    let payload = ear().to_json().unwrap();
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","crit":["b64"],"b64":false}"#);
+    let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload));
+    let signature = key(Algorithm::Es256).sign(message.as_bytes(), &mut Fixed).unwrap();
+    let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+    assert!(matches!(check(&token, Algorithm::Es256), Err(Error::Malformed { what: "header", .. })));
+}
+
+#[test]
+fn a_result_expires_and_does_not_come_from_the_future() {
+    let token = token(Algorithm::Es256);
+    let at = |now| Ear::check(&token, key(Algorithm::Es256).verifying_key(), None, UnixTime(now));
+    assert!(at(NOW.0 + 299).is_ok());
+    assert_eq!(at(NOW.0 + 300), Err(Error::Expired { expires: UnixTime(NOW.0 + 300), now: UnixTime(NOW.0 + 300) }));
+    assert!(at(NOW.0 - 60).is_ok());
+    assert_eq!(at(NOW.0 - 61), Err(Error::NotYetIssued { issued: NOW, now: UnixTime(NOW.0 - 61) }));
+}
+
+#[test]
+fn a_result_for_another_nonce_is_a_replay() {
+    let verdict = Ear::check(&token(Algorithm::Es256), key(Algorithm::Es256).verifying_key(), Some(b"other"), NOW);
+    assert_eq!(verdict, Err(Error::Nonce));
+    let without = Ear { eat_nonce: None, ..ear() }.sign(&key(Algorithm::Es256), &mut Fixed).unwrap();
+    assert_eq!(check(&without, Algorithm::Es256), Err(Error::Nonce));
+}
+
+#[test]
+fn another_profile_is_refused() {
+    let other = Ear { eat_profile: "tag:example.com,2026:other".into(), ..ear() };
+    let token = other.sign(&key(Algorithm::Es256), &mut Fixed).unwrap();
+    assert!(matches!(check(&token, Algorithm::Es256), Err(Error::Profile { .. })));
+}
+
+#[test]
+fn an_unreachable_attester_has_a_result_that_affirms_nothing() {
+    let ear = Ear::new(&Appraisal::unreachable(), &context());
+    assert_eq!(ear.verdict, Some(Verdict::Unreachable));
+    assert_eq!(ear.submods["snp"].status, Tier::None);
+    assert_eq!(ear.submods.len(), 1);
+}
+
+#[test]
+fn a_simulated_root_is_shown_by_its_name() {
+    let root = RootClaim::from(&Root::Simulated { name: "SIMULATED ARK-Milan".into() });
+    let ear = Ear { root: Some(root), ..ear() };
+    assert_eq!(ear.simulated_root(), Some("SIMULATED ARK-Milan"));
+    assert!(ear.to_json().unwrap().contains(r#""ear.evtpm.root":{"simulated":"SIMULATED ARK-Milan"}"#));
+    assert_eq!(super::tests::ear().simulated_root(), None);
+}
+
+#[test]
+fn results_of_other_verifiers_are_read_without_our_extensions() {
+    let json = r#"{"ear.verifier-id":{"build":"N/A","developer":"Veraison Project"},
+        "eat_profile":"tag:github.com,2023:veraison/ear","iat":1706023979,
+        "submods":{"PSA_IOT":{"ear.appraisal-policy-id":"policy:PSA_IOT","ear.status":"affirming",
+        "ear.trustworthiness-vector":{"configuration":0,"executables":2,"file-system":0,"hardware":2,
+        "instance-identity":2,"runtime-opaque":2,"sourced-data":0,"storage-opaque":2}}}}"#;
+    let ear: Ear = serde_json::from_str(json).unwrap();
+    assert_eq!((ear.verdict, ear.submods["PSA_IOT"].status), (None, Tier::Affirming));
+}
+
+#[test]
+fn texts_that_are_no_tokens_are_malformed() {
+    for text in ["", "a", "a.b", "....", "é.é.é", &"a".repeat(2_000_000)] {
+        assert!(matches!(check(text, Algorithm::Es256), Err(Error::Malformed { .. })), "{:.20}", text);
+    }
+}
