@@ -25,7 +25,8 @@ usage: cargo xtask vm [OPTION]…
 
   --list             print the scenarios
   --only NAME        boot this scenario only (may be repeated; `good` is always booted, since others are compared with it)
-  --tpm KIND         the TPM server: `swtpm` (Debian's) or the path of a program that takes swtpm's arguments
+  --tpm KIND         the TPM server: `evtpm` (ours, with SVSM and simulated chip; the default), or the name or path
+                     of `swtpm` or a program that takes its arguments
   --kernel FOLDER    an unpacked kernel package (boot/vmlinuz-*, lib/modules) instead of Debian's current cloud kernel
   --firmware FILE    OVMF image, /usr/share/ovmf/OVMF.fd unless given
   --accel NAME       tcg (works everywhere) or kvm
@@ -60,8 +61,12 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
         accelerator: arguments.value("--accel")?.unwrap_or_else(|| "tcg".to_owned()),
         limit: Duration::from_secs(arguments.value("--seconds")?.unwrap_or(180)),
     };
-    let server = TpmServer::new(arguments.value::<String>("--tpm")?.as_deref().unwrap_or("swtpm"));
+    let server = arguments.value::<String>("--tpm")?.unwrap_or_else(|| "evtpm".to_owned());
     arguments.finish()?;
+    let server = match server.as_str() {
+        "evtpm" => TpmServer::evtpm(workspace, &settings.firmware)?,
+        _ => TpmServer::Swtpm { program: server },
+    };
 
     println!(
         "kernel {}, firmware {}, TPM {server}, {}",

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The TPM behind QEMU's `-tpmdev emulator`: swtpm, or a program that takes the same arguments.
+//! The TPM behind QEMU's `-tpmdev emulator`: ours in an SVSM above a simulated chip, or swtpm for comparison.
 
 use std::fmt;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+
+use crate::shell::{Workspace, run};
 
 /// The control socket, relative to the boot's folder: socket paths may have only 107 bytes.
 pub(crate) const SOCKET: &str = "tpm.sock";
@@ -16,8 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How to start a TPM.
 #[derive(Debug)]
-pub(crate) struct TpmServer {
-    program: String,
+pub(crate) enum TpmServer {
+    /// `evtpm tpm serve --svsm --sp sim`, which launches this firmware with it.
+    Evtpm { program: PathBuf, firmware: PathBuf },
+    /// A program that takes swtpm's arguments.
+    Swtpm { program: String },
 }
 
 /// A TPM that serves one boot; it ends with this value.
@@ -25,35 +30,56 @@ pub(crate) struct TpmServer {
 pub(crate) struct RunningTpm(Child);
 
 impl TpmServer {
-    /// A server program by name or path.
-    pub(crate) fn new(program: &str) -> Self {
-        Self { program: program.to_owned() }
+    /// Our own, built now.
+    pub(crate) fn evtpm(workspace: &Workspace, firmware: &Path) -> anyhow::Result<Self> {
+        run(workspace.cargo().args(["build", "--quiet", "--package", "evtpm"]))?;
+        Ok(Self::Evtpm { program: workspace.target().join("debug/evtpm"), firmware: firmware.to_owned() })
     }
 
-    /// Starts a TPM whose state folder is new and empty.
+    /// Starts a TPM that knows nothing yet: ours never does, swtpm gets an empty folder.
     pub(crate) fn start(&self, folder: &Path) -> anyhow::Result<RunningTpm> {
-        std::fs::create_dir(folder.join("tpm"))?;
         let log = File::create(folder.join("tpm.log"))?;
-        let mut command = Command::new(&self.program);
-        command.args([
-            "socket",
-            "--tpm2",
-            "--tpmstate",
-            "dir=tpm",
-            "--ctrl",
-            &format!("type=unixio,path={SOCKET}"),
-            "--terminate",
-        ]);
+        let mut command = self.command();
         command.current_dir(folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        std::fs::create_dir(folder.join("tpm"))?;
         let mut running = RunningTpm(command.spawn().with_context(|| format!("start {self}"))?);
         running.wait_for(&folder.join(SOCKET)).with_context(|| format!("{self} (see tpm.log)"))?;
         Ok(running)
+    }
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Evtpm { program, firmware } => {
+                let mut command = Command::new(program);
+                command.args([
+                    "tpm",
+                    "serve",
+                    "--svsm",
+                    "--sp",
+                    "sim",
+                    "--swtpm",
+                    &format!("unix:{SOCKET}"),
+                    "--firmware",
+                ]);
+                command.arg(firmware);
+                command
+            }
+            Self::Swtpm { program } => {
+                let mut command = Command::new(program);
+                command.args(["socket", "--tpm2", "--tpmstate", "dir=tpm", "--terminate"]);
+                command.args(["--ctrl", &format!("type=unixio,path={SOCKET}")]);
+                command
+            }
+        }
     }
 }
 
 impl fmt::Display for TpmServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.program)
+        match self {
+            Self::Evtpm { .. } => f.write_str("evtpm (SVSM, simulated chip)"),
+            Self::Swtpm { program } => f.write_str(program),
+        }
     }
 }
 
