@@ -61,6 +61,8 @@ const BELOW_CLI: &[&str] = &[
 
 /// Memory that is wiped on drop, and comparisons that take equal time: they need what `forbid(unsafe_code)` takes from us.
 const SECRETS: &[&str] = &["zeroize", "subtle"];
+/// Hexadecimal constants, checked by the compiler.
+const LITERALS: &[&str] = &["hex-literal"];
 const LAYOUT: &[&str] = &["zerocopy"];
 const TYPED: &[&str] = &["serde", "serde_json", "ciborium", "hex", "base64", "toml"];
 const DER: &[&str] = &["der", "x509-cert", "const-oid", "spki"];
@@ -151,7 +153,7 @@ pub(super) const HOUSE: &[Room] = &[
         layer: 1,
         no_std: true,
         below: &[WIRE, CRYPTO],
-        external: External::Only(&[SECRETS]),
+        external: External::Only(&[SECRETS, LITERALS]),
         never: NO_STD_NEVER,
     },
     Room {
