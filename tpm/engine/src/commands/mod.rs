@@ -71,19 +71,29 @@ macro_rules! rows {
 impl<'t, P: Platform + 't> Table<'t, P> {
     /// In ascending order of the codes.
     const ROWS: &'t [Row<P>] = rows! {
+        NvUndefineSpaceSpecial
         EvictControl
         HierarchyControl
+        NvUndefineSpace
         ChangeEps
         ChangePps
         Clear
         ClearControl
         ClockSet
         HierarchyChangeAuth
+        NvDefineSpace
         PcrAllocate
         SetPrimaryPolicy
         CreatePrimary
+        NvGlobalWriteLock
+        NvIncrement
+        NvSetBits
+        NvExtend
+        NvWrite
+        NvWriteLock
         DictionaryAttackLockReset
         DictionaryAttackParameters
+        NvChangeAuth
         PcrEvent
         PcrReset
         IncrementalSelfTest
@@ -91,18 +101,41 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         Startup
         Shutdown
         StirRandom
+        PolicyNv
+        NvRead
+        NvReadLock
+        PolicySecret
+        PolicySigned
         ContextLoad
         ContextSave
         FlushContext
+        NvReadPublic
+        PolicyAuthorize
+        PolicyAuthValue
+        PolicyCommandCode
+        PolicyCounterTimer
+        PolicyCpHash
+        PolicyLocality
+        PolicyNameHash
+        PolicyOr
+        PolicyTicket
         StartAuthSession
         GetCapability
         GetRandom
         GetTestResult
         PcrRead
+        PolicyPcr
         PolicyRestart
         ReadClock
         PcrExtend
+        PolicyPhysicalPresence
+        PolicyDuplicationSelect
+        PolicyGetDigest
         TestParms
+        PolicyPassword
+        PolicyNvWritten
+        PolicyTemplate
+        PolicyAuthorizeNv
     };
 }
 

@@ -11,7 +11,8 @@ use evtpm_protocol::ProtocolError;
 use evtpm_protocol::session::{self, Nonces};
 use evtpm_protocol::{cp_hash, name_hash};
 use evtpm_tpm_wire::{
-    Cc, Flags, Handle, HandleType, HashAlg, Rc, Reader, Role, Secret, Spec, TpmaNv, TpmaObject, TpmaSession,
+    Cc, Flags, Handle, HandleList, HandleType, HashAlg, NvType, Rc, Reader, Role, Secret, Spec, TpmaNv, TpmaObject,
+    TpmaSession,
 };
 
 /// What the checks look at, all of it received.
@@ -20,6 +21,7 @@ pub(crate) struct Request<'a> {
     pub(crate) names: [Name; 3],
     /// The parameters as received: encrypted, if a session has decrypt.
     pub(crate) parameters: &'a [u8],
+    pub(crate) handles: &'a HandleList,
 }
 
 impl Request<'_> {
@@ -43,7 +45,11 @@ impl<P: Platform> Tpm<P> {
             if let Some((handle, role)) = session.authorizes {
                 self.check_authorization(request, session, handle, role, includes_auth).map_err(|rc| rc.at(subject))?;
             }
-            if !self.proof_is_right(request, area, session, includes_auth)? {
+            let proven = self.proof_is_right(request, area, session, includes_auth)?;
+            if let Some((handle, _)) = session.authorizes.filter(|_| includes_auth) {
+                self.count_pin(handle, proven);
+            }
+            if !proven {
                 let failure = self.count_failure(session, includes_auth);
                 return Err(failure.at(subject));
             }
@@ -84,6 +90,7 @@ impl<P: Platform> Tpm<P> {
         }
         if includes_auth {
             self.check_lockout(handle)?;
+            self.check_nv_auth_value(request, handle)?;
         }
         let session = self.state.sessions.loaded(used.handle.0);
         let Some((session, policy)) = session.and_then(|session| Some((session, session.policy()?))) else {
@@ -115,6 +122,48 @@ impl<P: Platform> Tpm<P> {
         if locked { Err(Rc::LOCKOUT) } else { Ok(()) }
     }
 
+    /// Checks what must be so before the authValue of an NV index is looked at.
+    fn check_nv_auth_value(&self, request: &Request<'_>, handle: Handle) -> Result<(), Rc> {
+        let Some(index) = self.nv_index(handle) else { return Ok(()) };
+        // "If an Index has been defined and not written, then any operation on the NV Index that requires read authorization
+        // will fail ... shall be performed before checking the NV Index authValue."
+        if self.reads_nv_data(request) && !index.has(TpmaNv::WRITTEN) {
+            return Err(Rc::NV_UNINITIALIZED);
+        }
+        // "the authorization will fail if the pinCount field of the Index is not less than the pinLimit field of the Index or
+        // if the TPMA_NV_WRITTEN attribute of the Index is CLEAR"
+        if index.is_pin() && !index.pin().is_some_and(|pin| pin.pin_count < pin.pin_limit) {
+            return Err(Rc::AUTH_UNAVAILABLE);
+        }
+        Ok(())
+    }
+
+    /// A trial session looks at no data, and locks do not read any.
+    fn reads_nv_data(&self, request: &Request<'_>) -> bool {
+        let session = request.handles.last().and_then(|handle| self.state.sessions.loaded(handle.0));
+        match request.spec.code {
+            Cc::NV_READ | Cc::NV_CERTIFY => true,
+            Cc::POLICY_NV | Cc::POLICY_AUTHORIZE_NV => {
+                !session.and_then(Session::policy).is_some_and(|policy| policy.trial)
+            }
+            _ => false,
+        }
+    }
+
+    /// "If the authorization succeeds, the pinCount field is set to zero if the Index is PIN Fail and incremented if the
+    /// Index is PIN Pass. If the authorization fails, pinCount is incremented for a PIN Fail Index".
+    fn count_pin(&mut self, handle: Handle, proven: bool) {
+        let Some(index) = self.state.nv.index_mut(handle) else { return };
+        let Some(pin) = index.pin() else { return };
+        let count = match (index.kind(), proven) {
+            (Some(NvType::PinFail), true) => 0,
+            (Some(NvType::PinFail), false) | (Some(NvType::PinPass), true) => pin.pin_count.saturating_add(1),
+            _ => return,
+        };
+        // Cannot fail: the data of a PIN index has eight octets.
+        let _ = index.write(0, &count.to_be_bytes());
+    }
+
     fn requires_policy(&self, handle: Handle, role: Role) -> bool {
         match role {
             Role::Dup => true,
@@ -142,7 +191,10 @@ impl<P: Platform> Tpm<P> {
                 let attributes = index.public.attributes;
                 match nv_access(spec.code) {
                     Some(NvAccess::Write) => attributes.contains(TpmaNv::AUTHWRITE),
-                    Some(NvAccess::Read) => attributes.contains(TpmaNv::AUTHREAD),
+                    // "If authEntity references a non-PIN Index, TPMA_NV_AUTHREAD is required to be SET in the Index."
+                    Some(NvAccess::Read) => {
+                        attributes.contains(TpmaNv::AUTHREAD) || spec.code == Cc::POLICY_SECRET && index.is_pin()
+                    }
                     None => false,
                 }
             }),

@@ -135,7 +135,7 @@ impl<P: Platform> Tpm<P> {
         for (name, handle) in names.iter_mut().zip(handles) {
             *name = self.entity_name(*handle);
         }
-        let request = Request { spec: &row.spec, names, parameters };
+        let request = Request { spec: &row.spec, names, parameters, handles };
         self.authorize(&request, area)?;
         let mut auths: [Secret<64>; 3] = Default::default();
         for (auth, used) in auths.iter_mut().zip(area.iter()) {

@@ -38,7 +38,13 @@ impl<P: Platform> Tpm<P> {
     }
 
     /// The index's own authorization was held against its attributes when it was proven; here it only must be this index's.
-    fn nv_for(&self, auth: TpmiRhNvAuth, index: TpmiRhNvIndex, owner: TpmaNv, platform: TpmaNv) -> Result<&NvIndex, Rc> {
+    fn nv_for(
+        &self,
+        auth: TpmiRhNvAuth,
+        index: TpmiRhNvIndex,
+        owner: TpmaNv,
+        platform: TpmaNv,
+    ) -> Result<&NvIndex, Rc> {
         let found = self.nv_index(index.handle()).ok_or(NO_INDEX)?;
         let allowed = match auth.handle() {
             Handle::OWNER => found.has(owner),

@@ -194,10 +194,8 @@ mod tests {
     #[test]
     fn an_authorization_value_longer_than_a_digest_is_a_size_error() {
         let mut tpm = started();
-        let command = |auth: &[u8]| NvDefineSpace {
-            auth: Tpm2bAuth::new(auth).unwrap(),
-            public_info: Tpm2b(public(OWNER, 8)),
-        };
+        let command =
+            |auth: &[u8]| NvDefineSpace { auth: Tpm2bAuth::new(auth).unwrap(), public_info: Tpm2b(public(OWNER, 8)) };
         assert_eq!(tpm.send(&command(&[1; 33]), BY_OWNER), Err(Rc::SIZE.at(Subject::Parameter(1))));
         // Trailing zeros do not count.
         let mut padded = [0; 40];
@@ -220,7 +218,7 @@ mod tests {
         let mut tpm = started();
         for number in 0..8 {
             let mut public = public(OWNER, 8192);
-            public.nv_index = crate::commands::nv::testing::index(0x0180_0000 + number);
+            public.nv_index = crate::commands::nv::testing::index(0x0180_0100 + number);
             let command = NvDefineSpace { auth: Tpm2bAuth::EMPTY, public_info: Tpm2b(public) };
             tpm.send(&command, BY_OWNER).unwrap();
         }

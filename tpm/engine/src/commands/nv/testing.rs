@@ -39,7 +39,11 @@ pub(crate) fn public(attributes: TpmaNv, data_size: u16) -> TpmsNvPublic {
 /// A started TPM with [`INDEX`], of eight octets, defined by the owner with this password.
 pub(crate) fn with_index(attributes: TpmaNv, kind: NvType, password: &[u8]) -> TestTpm {
     let mut tpm = started();
-    define(&mut tpm, public(attributes.with(TpmaNv::of_type(kind)), if kind == NvType::Extend { 32 } else { 8 }), password);
+    define(
+        &mut tpm,
+        public(attributes.with(TpmaNv::of_type(kind)), if kind == NvType::Extend { 32 } else { 8 }),
+        password,
+    );
     tpm
 }
 

@@ -3,7 +3,7 @@
 
 use crate::algorithm;
 use crate::commands::Execute;
-use crate::state::{Binding, DaBound, HmacState, Nonce, PolicyState, Session, SessionKind};
+use crate::state::{Binding, DaBound, HmacState, Nonce, NvIndex, PolicyState, Session, SessionKind};
 use crate::{Platform, Tpm};
 use evtpm_protocol::ProtocolError;
 use evtpm_protocol::secret::{Label, Seed};
@@ -108,5 +108,7 @@ fn salt<P: Platform>(tpm: &mut Tpm<P>, key: Option<Handle>, encrypted_salt: &[u8
 fn check_bind<P: Platform>(tpm: &Tpm<P>, bind: Handle) -> Result<(), Rc> {
     let is_object = matches!(bind.kind(), Some(HandleType::Transient | HandleType::Persistent));
     let public_only = tpm.object(bind).is_some_and(|object| object.sensitive.is_none());
-    if is_object && public_only { Err(Rc::HANDLE) } else { Ok(()) }
+    // "If a PIN Pass or PIN Fail Index is referenced as a bind entity, the TPM must return TPM_RC_HANDLE."
+    let counted = tpm.nv_index(bind).is_some_and(NvIndex::is_pin);
+    if is_object && public_only || counted { Err(Rc::HANDLE) } else { Ok(()) }
 }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `TPM2_PolicyAuthorize` (Part 3, "TPM2_PolicyAuthorize").
+
+use crate::commands::Execute;
+use crate::{Platform, Tpm, algorithm, ticket};
+use evtpm_crypto::{Crypto, HashAlg};
+use evtpm_tpm_wire::commands::{PolicyAuthorize, PolicyAuthorizeHandles};
+use evtpm_tpm_wire::{Rc, Reader, Subject, Supported};
+
+impl Execute for PolicyAuthorize {
+    fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyAuthorizeHandles) -> Result<(), Rc> {
+        let mut evaluation = tpm.evaluation(handles.policy_session)?;
+        let (policy_ref, key_sign) = (self.policy_ref.as_bytes(), self.key_sign.as_bytes());
+        if !evaluation.is_trial() {
+            let alg = name_alg(key_sign, &tpm.profile.supported).map_err(|rc| rc.at(Subject::Parameter(3)))?;
+            // "approvedPolicy matches the current value of policySession→policyDigest and if not, ... TPM_RC_VALUE"
+            if self.approved_policy.as_bytes() != evaluation.digest() {
+                return Err(Rc::VALUE.at(Subject::Parameter(1)));
+            }
+            let approved = P::Crypto::hash(alg, &[self.approved_policy.as_bytes(), policy_ref]);
+            let hierarchy = ticket::hierarchy(self.check_ticket.hierarchy);
+            let expected = tpm.verified_ticket(hierarchy, approved.as_bytes(), key_sign);
+            // "If the ticket is not valid, the TPM shall return TPM_RC_POLICY."
+            if !tpm.ticket_is(&self.check_ticket.digest, &expected.digest) {
+                return Err(Rc::POLICY);
+            }
+        }
+
+        evaluation.extend(|digest| digest.authorize::<P::Crypto>(key_sign, policy_ref))?;
+
+        tpm.keep_evaluation(evaluation);
+        Ok(())
+    }
+}
+
+/// "If the first two octets of keySign are not a valid hash algorithm, the TPM shall return TPM_RC_HASH. If the remainder
+/// of the Name is not the size of the indicated digest, the TPM shall return TPM_RC_SIZE."
+fn name_alg(name: &[u8], supported: &Supported) -> Result<HashAlg, Rc> {
+    let mut reader = Reader::new(name, supported);
+    let alg: evtpm_tpm_wire::HashAlg = reader.read().map_err(|_| Rc::HASH)?;
+    if reader.remaining().len() != alg.digest_size() {
+        return Err(Rc::SIZE);
+    }
+    algorithm::hash(alg).ok_or(Rc::HASH)
+}
