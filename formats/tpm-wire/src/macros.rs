@@ -120,7 +120,7 @@ macro_rules! command {
         $(response $response:ident { $(@handle $returned:ident,)? $($out:ident: $out_type:ty,)* })?
     ) => {
         $(
-            #[doc = concat!("The handles of [`", stringify!($name), "`].")]
+            #[doc = concat!("The handles of [`", stringify!($name), "`](struct@", stringify!($name), ").")]
             #[derive(Clone, Copy, Debug, PartialEq, Eq)]
             pub struct $handles {
                 $(
@@ -199,7 +199,7 @@ macro_rules! command {
         }
 
         $(
-            #[doc = concat!("The response to [`", stringify!($name), "`].")]
+            #[doc = concat!("The response to [`", stringify!($name), "`](struct@", stringify!($name), ").")]
             #[derive(Clone, Debug, PartialEq, Eq)]
             pub struct $response {
                 $(
