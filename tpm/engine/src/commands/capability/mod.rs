@@ -5,3 +5,6 @@ mod algorithms;
 mod get_capability;
 mod properties;
 mod test_parms;
+
+#[cfg(test)]
+mod tests;

@@ -9,3 +9,6 @@ mod create_primary;
 mod hierarchy_change_auth;
 mod hierarchy_control;
 mod set_primary_policy;
+
+#[cfg(test)]
+mod tests;

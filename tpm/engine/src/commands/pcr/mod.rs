@@ -6,3 +6,6 @@ mod pcr_event;
 mod pcr_extend;
 mod pcr_read;
 mod pcr_reset;
+
+#[cfg(test)]
+mod tests;

@@ -4,3 +4,6 @@
 mod get_test_result;
 mod incremental_self_test;
 mod self_test;
+
+#[cfg(test)]
+mod tests;

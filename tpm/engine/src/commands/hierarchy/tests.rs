@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Tests of the hierarchy commands.
+
+use crate::Locality;
+use crate::state::Hierarchy;
+use crate::testing::{TestTpm, started};
+use evtpm_crypto::{Crypto, RustCrypto};
+use evtpm_protocol::templates::{attestation_key, storage_root_key};
+use evtpm_tpm_wire::commands::*;
+use evtpm_tpm_wire::{
+    Handle, Marshal, PublicBody, Rc, Subject, Tpm2b, Tpm2bAuth, Tpm2bData, Tpm2bDigest, Tpm2bSensitiveData, TpmaObject,
+    TpmiRhBaseHierarchy, TpmiRhClear, TpmiRhEnables, TpmiRhHierarchy, TpmiRhHierarchyAuth, TpmiRhHierarchyPolicy,
+    TpmlPcrSelection, TpmsSensitiveCreate, TpmtPublic, TpmtRsaScheme, YesNo,
+};
+
+fn command(template: TpmtPublic) -> CreatePrimary {
+    CreatePrimary {
+        in_sensitive: Tpm2b(TpmsSensitiveCreate::default()),
+        in_public: Tpm2b(template),
+        outside_info: Tpm2bData::EMPTY,
+        creation_pcr: TpmlPcrSelection::new(),
+    }
+}
+
+fn create(tpm: &mut TestTpm, hierarchy: TpmiRhHierarchy, template: TpmtPublic) -> Result<CreatePrimaryResponse, Rc> {
+    tpm.send(&command(template), CreatePrimaryHandles { primary_handle: hierarchy })
+}
+
+const OWNER: TpmiRhHierarchy = TpmiRhHierarchy::Owner;
+
+#[test]
+fn the_same_template_gives_the_same_key_until_the_seed_changes() {
+    let mut tpm = started();
+    let first = create(&mut tpm, OWNER, attestation_key()).unwrap();
+    assert_eq!(create(&mut tpm, OWNER, attestation_key()).unwrap().out_public, first.out_public);
+    let platform = create(&mut tpm, TpmiRhHierarchy::Platform, attestation_key()).unwrap();
+    assert_ne!(platform.out_public, first.out_public);
+    tpm.send(&Clear {}, ClearHandles { auth_handle: TpmiRhClear::Platform }).unwrap();
+    assert_ne!(create(&mut tpm, OWNER, attestation_key()).unwrap().out_public, first.out_public);
+}
+
+#[test]
+fn the_unique_field_of_the_template_makes_another_key() {
+    let mut tpm = started();
+    let mut other = attestation_key();
+    if let PublicBody::Ecc { unique, .. } = &mut other.body {
+        unique.x = evtpm_tpm_wire::Tpm2bEccParameter::new(&[1]).unwrap();
+    }
+    let first = create(&mut tpm, OWNER, attestation_key()).unwrap();
+    assert_ne!(create(&mut tpm, OWNER, other).unwrap().name, first.name);
+}
+
+#[test]
+fn an_rsa_key_has_the_modulus_of_its_private_prime() {
+    let mut tpm = started();
+    let mut template = crate::Ek::Rsa2048.template();
+    if let PublicBody::Rsa { parms, .. } = &mut template.body {
+        parms.key_bits = evtpm_tpm_wire::TpmiRsaKeyBits(1024);
+    }
+    let response = create(&mut tpm, OWNER, template).unwrap();
+    let object = tpm.object(response.object_handle).unwrap();
+    let PublicBody::Rsa { unique, .. } = &object.public.body else { panic!() };
+    let prime = object.sensitive.as_ref().unwrap().body.as_bytes();
+    assert!(RustCrypto::rsa_load(unique.as_bytes(), 65_537, prime).is_ok());
+}
+
+#[test]
+fn creation_data_ticket_and_name_belong_to_the_key() {
+    let mut tpm = started();
+    let response = create(&mut tpm, OWNER, attestation_key()).unwrap();
+    let mut buffer = [0; 512];
+    let data = response.creation_data.0.to_bytes(&mut buffer).unwrap();
+    let hash = RustCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[data]);
+    assert_eq!(response.creation_hash.as_bytes(), hash.as_bytes());
+    assert_eq!(response.creation_data.0.parent_name.as_bytes(), 0x4000_0001u32.to_be_bytes());
+    assert_eq!(response.creation_data.0.parent_name_alg, None);
+    let ticket = tpm.creation_ticket(Hierarchy::Owner, response.name.as_bytes(), hash.as_bytes());
+    assert_eq!(response.creation_ticket, ticket);
+    let object = tpm.object(response.object_handle).unwrap();
+    assert_eq!(object.name, response.name);
+    assert!(!object.qualified_name.is_empty() && object.qualified_name != object.name);
+}
+
+#[test]
+fn wrong_templates_name_their_fault() {
+    type Change = fn(&mut TpmtPublic);
+    let cases: [(Change, Rc); 9] = [
+        (|public| clear(public, TpmaObject::SENSITIVE_DATA_ORIGIN), Rc::ATTRIBUTES),
+        (|public| clear(public, TpmaObject::FIXED_PARENT), Rc::ATTRIBUTES),
+        (|public| add(public, TpmaObject::ENCRYPTED_DUPLICATION), Rc::ATTRIBUTES),
+        (|public| clear(public, TpmaObject::DECRYPT), Rc::ATTRIBUTES),
+        (|public| add(public, TpmaObject::SIGN), Rc::ATTRIBUTES),
+        (|public| add(public, TpmaObject::SVN_LIMITED), Rc::ATTRIBUTES),
+        (|public| public.auth_policy = Tpm2bDigest::new(&[1; 20]).unwrap(), Rc::SIZE),
+        (|public| scheme(public), Rc::SCHEME),
+        (|public| no_cipher(public), Rc::SYMMETRIC),
+    ];
+    let mut tpm = started();
+    for (number, (change, expected)) in cases.into_iter().enumerate() {
+        let mut template = crate::Ek::Rsa2048.template();
+        change(&mut template);
+        let result = create(&mut tpm, OWNER, template).map(|_| ());
+        assert_eq!(result, Err(expected.at(Subject::Parameter(2))), "case {number}");
+    }
+}
+
+fn clear(public: &mut TpmtPublic, attribute: TpmaObject) {
+    public.object_attributes = public.object_attributes.without(attribute);
+}
+
+fn add(public: &mut TpmtPublic, attribute: TpmaObject) {
+    public.object_attributes = public.object_attributes.with(attribute);
+}
+
+fn scheme(public: &mut TpmtPublic) {
+    if let PublicBody::Rsa { parms, .. } = &mut public.body {
+        parms.scheme = Some(TpmtRsaScheme::Oaep(evtpm_tpm_wire::HashAlg::Sha256));
+    }
+}
+
+fn no_cipher(public: &mut TpmtPublic) {
+    if let PublicBody::Rsa { parms, .. } = &mut public.body {
+        parms.symmetric = None;
+    }
+}
+
+#[test]
+fn data_for_an_asymmetric_key_and_a_long_auth_are_refused() {
+    let mut tpm = started();
+    let handles = CreatePrimaryHandles { primary_handle: OWNER };
+    let mut with_data = command(storage_root_key());
+    with_data.in_sensitive.0.data = Tpm2bSensitiveData::new(&[1]).unwrap();
+    assert_eq!(tpm.send(&with_data, handles), Err(Rc::ATTRIBUTES.at(Subject::Parameter(2))));
+    let mut with_auth = command(storage_root_key());
+    with_auth.in_sensitive.0.user_auth = Tpm2bAuth::new(&[1; 33]).unwrap();
+    assert_eq!(tpm.send(&with_auth, handles), Err(Rc::SIZE.at(Subject::Parameter(1))));
+}
+
+#[test]
+fn a_disabled_hierarchy_creates_nothing_and_loses_its_objects() {
+    let mut tpm = started();
+    let handle = create(&mut tpm, OWNER, attestation_key()).unwrap().object_handle;
+    let owner = HierarchyControlHandles { auth_handle: TpmiRhBaseHierarchy::Owner };
+    let control = |state| HierarchyControl { enable: TpmiRhEnables::Owner, state };
+    tpm.send(&control(YesNo::No), owner).unwrap();
+    assert!(tpm.object(handle).is_none());
+    assert_eq!(create(&mut tpm, OWNER, attestation_key()), Err(Rc::HIERARCHY.at(Subject::Handle(1))));
+    let platform = HierarchyControlHandles { auth_handle: TpmiRhBaseHierarchy::Platform };
+    tpm.send(&control(YesNo::Yes), platform).unwrap();
+    create(&mut tpm, OWNER, attestation_key()).unwrap();
+    assert_eq!(tpm.send(&control(YesNo::Yes), owner), Err(Rc::AUTH_TYPE));
+    let endorsement = HierarchyControlHandles { auth_handle: TpmiRhBaseHierarchy::Endorsement };
+    assert_eq!(tpm.send(&control(YesNo::No), endorsement), Err(Rc::AUTH_TYPE));
+}
+
+#[test]
+fn clear_can_be_disabled_by_lockout_and_enabled_only_by_the_platform() {
+    let mut tpm = started();
+    let control = |tpm: &mut TestTpm, auth, disable| tpm.send(&ClearControl { disable }, ClearControlHandles { auth });
+    control(&mut tpm, TpmiRhClear::Lockout, YesNo::Yes).unwrap();
+    for auth_handle in [TpmiRhClear::Lockout, TpmiRhClear::Platform] {
+        assert_eq!(tpm.send(&Clear {}, ClearHandles { auth_handle }), Err(Rc::DISABLED));
+    }
+    assert_eq!(control(&mut tpm, TpmiRhClear::Lockout, YesNo::No), Err(Rc::AUTH_FAIL));
+    control(&mut tpm, TpmiRhClear::Platform, YesNo::No).unwrap();
+    tpm.send(&Clear {}, ClearHandles { auth_handle: TpmiRhClear::Lockout }).unwrap();
+}
+
+#[test]
+fn clear_empties_authorizations_and_counters_and_keeps_the_platforms() {
+    let mut tpm = started();
+    let new_auth = || Tpm2bAuth::new(b"x").unwrap();
+    for auth_handle in [
+        TpmiRhHierarchyAuth::Owner,
+        TpmiRhHierarchyAuth::Endorsement,
+        TpmiRhHierarchyAuth::Lockout,
+        TpmiRhHierarchyAuth::Platform,
+    ] {
+        tpm.send(&HierarchyChangeAuth { new_auth: new_auth() }, HierarchyChangeAuthHandles { auth_handle }).unwrap();
+    }
+    let platform = ClearHandles { auth_handle: TpmiRhClear::Platform };
+    tpm.send_at(Locality::ZERO, &Clear {}, platform, &[b"x"]).unwrap();
+    for handle in [Handle::OWNER, Handle::ENDORSEMENT, Handle::LOCKOUT] {
+        assert!(tpm.entity_auth(handle).unwrap().is_empty());
+    }
+    assert_eq!(tpm.entity_auth(Handle::PLATFORM).unwrap().as_bytes(), b"x");
+    assert_eq!((tpm.state.reset_count, tpm.clock.clock()), (0, 0));
+}
+
+#[test]
+fn a_policy_has_the_size_of_its_algorithm() {
+    let mut tpm = started();
+    let handles = SetPrimaryPolicyHandles { auth_handle: TpmiRhHierarchyPolicy::Lockout };
+    let mut set = |size: usize, hash_alg| {
+        tpm.send(&SetPrimaryPolicy { auth_policy: Tpm2bDigest::zeros(size).unwrap(), hash_alg }, handles)
+    };
+    let sha256 = Some(evtpm_tpm_wire::HashAlg::Sha256);
+    assert_eq!(set(20, sha256), Err(Rc::SIZE.at(Subject::Parameter(1))));
+    assert_eq!(set(32, None), Err(Rc::SIZE.at(Subject::Parameter(1))));
+    assert_eq!(set(32, sha256), Ok(()));
+    assert_eq!(set(0, None), Ok(()));
+}
