@@ -17,5 +17,13 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
         run_command(workspace.cargo().args(["install", "--locked", "cargo-deny"]))?;
     }
     // The advisory database is not a crate registry: whoever has a network for it runs `cargo deny check advisories`.
-    run_command(workspace.cargo().args(["deny", "--workspace", "check", "bans", "licenses", "sources"]))
+    run_command(workspace.cargo().args([
+        "deny",
+        "--workspace",
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]))
 }
