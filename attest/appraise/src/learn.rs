@@ -271,4 +271,6 @@ fn union_of_restrictions<T: PartialEq>(list: &mut Vec<T>, other: Vec<T>) {
 }
 
 #[cfg(test)]
+mod recorded_tests;
+#[cfg(test)]
 mod tests;

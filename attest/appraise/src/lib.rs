@@ -40,10 +40,10 @@ pub use claims::{
     BankValues, BootClaims, BootEvent, Claims, ClaimsError, FileMeasurement, KeyClaims, QuoteClaims, ReportClaims,
     RuntimeClaims,
 };
+pub use evtpm_verify::{Root, UnixTime};
 pub use finding::{Explanation, Finding, Layer, Severity};
 pub use identity::LaunchIdentity;
 pub use learn::LearnError;
 pub use policy::{Policy, PolicyError};
-pub use evtpm_verify::{Root, UnixTime};
 pub use vector::{Tier, TrustClaim, TrustVector};
 pub use verdict::Verdict;

@@ -201,12 +201,12 @@ fn with_keys(each: impl Fn(&Case, &EndorsementKey)) -> Option<()> {
 
 #[test]
 fn no_real_report_survives_a_flipped_bit() {
-    // Every bit of the first item's signed part and signature, and a spread of 1000 bits of each other item.
+    // Every bit of the first item's signed part and signature, and a spread of 300 bits of each other item.
     let first = std::cell::Cell::new(true);
     with_keys(|case, key| {
         let bits = 0x4a0 * 8;
         let chosen: Vec<usize> =
-            if first.replace(false) { (0..bits).collect() } else { (0..1000).map(|n| n * 7919 % bits).collect() };
+            if first.replace(false) { (0..bits).collect() } else { (0..300).map(|n| n * 7919 % bits).collect() };
         for bit in chosen {
             let mut tampered = case.report.clone();
             tampered[bit / 8] ^= 1 << (bit % 8);
@@ -286,4 +286,40 @@ fn a_vcek_with_the_root_of_another_generation_is_refused() {
     let report = fs::read(folder.join("snp/milan-v2-virtee/report.bin")).unwrap();
     let verdict = verify(&report, &collateral, &Anchors::amd().unwrap(), UnixTime(1_780_000_000));
     assert!(verdict.is_err());
+}
+
+#[test]
+fn azures_reports_bind_their_runtime_claims_and_no_others() {
+    let Some(cases) = cases() else { return };
+    let Some(folder) = folder() else { return };
+    let anchors = Anchors::amd().unwrap();
+    let mut bound = 0;
+    for case in &cases {
+        let Ok(claims) = fs::read(folder.join("az-vtpm").join(&case.name).join("runtime-claims.json")) else {
+            continue;
+        };
+        let Ok(report) = verify(&case.report, &case.collateral, &anchors, case.at) else { continue };
+        crate::evtpm::check_azure_runtime_claims(&report, &claims).unwrap();
+        let mut other = claims.clone();
+        other[0] ^= 1;
+        assert!(crate::evtpm::check_azure_runtime_claims(&report, &other).is_err(), "{}", case.name);
+        bound += 1;
+    }
+    assert_eq!(bound, 4);
+}
+
+#[test]
+fn truncated_certificates_and_tables_are_refused_without_a_panic() {
+    let Some(folder) = folder() else { return };
+    let table = fs::read(folder.join("snp/genoa-v3-tsm/auxblob.bin")).unwrap();
+    for length in 1..table.len() {
+        // A table cut behind its last certificate is whole; anything shorter is not.
+        let whole = Collateral::new().add_table(&table[..length]).is_ok();
+        assert!(!whole || table[length..].iter().all(|byte| *byte == 0), "{length} bytes");
+    }
+    let vek = fs::read(folder.join("snp/milan-v3-oak/vcek.der")).unwrap();
+    for length in 0..vek.len() {
+        assert!(Certificate::from_der(&vek[..length]).is_err(), "{length} bytes");
+    }
+    assert!(Certificate::from_der(&[vek.as_slice(), &[0]].concat()).is_err());
 }
