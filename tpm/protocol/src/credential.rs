@@ -6,7 +6,7 @@ use evtpm_tpm_wire::{
 };
 use zeroize::Zeroizing;
 
-use crate::secret::{Label, PrivateKey, recover, share};
+use crate::secret::{Label, PrivateKey, Seed, recover, share};
 use crate::wrap::Wrapper;
 use crate::{ProtocolError, crypto_hash};
 
@@ -52,6 +52,16 @@ pub fn activate<C: Crypto>(
     rng: &mut dyn Rng,
 ) -> Result<Credential, ProtocolError> {
     let seed = recover::<C>(key, private, Label::Identity, encrypted_secret, rng)?;
+    open::<C>(key, &seed, object_name, blob)
+}
+
+/// Opens a credential with the seed that was shared with `key`.
+pub fn open<C: Crypto>(
+    key: &TpmtPublic,
+    seed: &Seed,
+    object_name: &Tpm2bName,
+    blob: &Tpm2bIdObject,
+) -> Result<Credential, ProtocolError> {
     let mut reader = Reader::permissive(blob.as_bytes());
     let integrity: Tpm2bDigest = reader.read().map_err(ProtocolError::Malformed)?;
     let mut data = Zeroizing::new([0; Tpm2bIdObject::CAPACITY]);

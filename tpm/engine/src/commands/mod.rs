@@ -101,14 +101,25 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         Startup
         Shutdown
         StirRandom
+        ActivateCredential
+        Certify
         PolicyNv
+        CertifyCreation
+        GetTime
         NvRead
         NvReadLock
+        ObjectChangeAuth
         PolicySecret
+        Create
+        Load
+        Quote
+        Unseal
         PolicySigned
         ContextLoad
         ContextSave
         FlushContext
+        LoadExternal
+        MakeCredential
         NvReadPublic
         PolicyAuthorize
         PolicyAuthValue
@@ -119,6 +130,7 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyNameHash
         PolicyOr
         PolicyTicket
+        ReadPublic
         StartAuthSession
         GetCapability
         GetRandom

@@ -95,7 +95,8 @@ fn fixed_attributes_fit(parent: Parent<'_>, attributes: TpmaObject) -> bool {
     }
 }
 
-fn check_scheme(public: &TpmtPublic) -> Result<(), Rc> {
+/// Checks that the scheme can be used by a key with these attributes.
+pub(crate) fn check_scheme(public: &TpmtPublic) -> Result<(), Rc> {
     let has = |attribute| public.object_attributes.contains(attribute);
     let (sign, decrypt, restricted) = (has(TpmaObject::SIGN), has(TpmaObject::DECRYPT), has(TpmaObject::RESTRICTED));
     match &public.body {

@@ -4,5 +4,7 @@
 pub(crate) mod attributes;
 pub(crate) mod create;
 pub(crate) mod creation_data;
+pub(crate) mod load;
 pub(crate) mod private;
 pub(crate) mod secret;
+pub(crate) mod signing;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A deterministic platform, and a way to send commands as bytes, for the tests of this crate.
 
+pub(crate) mod objects;
 mod session;
 
 pub(crate) use session::{SessionUse, Start, TestSession, Use};

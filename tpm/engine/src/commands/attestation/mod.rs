@@ -1,2 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Part 3, "Attestation Commands".
+
+mod attest;
+mod certify;
+mod certify_creation;
+mod get_time;
+mod quote;
+#[cfg(test)]
+mod tests;

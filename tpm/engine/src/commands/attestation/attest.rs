@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the attestation commands share: the signer, the header of the attestation and its signature (Part 3,
+//! "Attestation Commands").
+
+use crate::algorithm;
+use crate::name::{self, Name};
+use crate::object::signing::select_scheme;
+use crate::state::{Hierarchy, Object};
+use crate::ticket::PROOF_HASH;
+use crate::{Platform, Tpm};
+use evtpm_crypto::{Crypto, kdfa};
+use evtpm_tpm_wire::{
+    Handle, Marshal, Overflow, Rc, Subject, Tpm2bAttest, Tpm2bData, TpmiDhObject, TpmsAttest, TpmsClockInfo,
+    TpmtSigScheme, TpmtSignature, TpmuAttest,
+};
+
+/// Who signs, and how.
+#[expect(clippy::large_enum_variant, reason = "one of them lives for the length of a command, and not on a heap")]
+pub(super) enum Signer {
+    /// A key with the scheme that it signs with.
+    Key(Object, TpmtSigScheme),
+    /// `TPM_RH_NULL`: "the attestation block is 'signed' with the NULL Signature"; the scheme is what the caller named.
+    Nobody(Option<TpmtSigScheme>),
+}
+
+impl Signer {
+    /// Finds the key of the handle with this number and chooses the scheme with the parameter of that number.
+    pub(super) fn find<P: Platform>(
+        tpm: &Tpm<P>,
+        (handle, handle_number): (Option<TpmiDhObject>, u8),
+        (requested, parameter_number): (Option<TpmtSigScheme>, u8),
+    ) -> Result<Self, Rc> {
+        let Some(handle) = handle else { return Ok(Self::Nobody(requested)) };
+        let key = tpm.signing_key(handle.handle(), handle_number)?;
+        let scheme = select_scheme(&key.public, requested);
+        let scheme = scheme.map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
+        Ok(Self::Key(key.clone(), scheme))
+    }
+
+    /// Returns the scheme.
+    pub(super) const fn scheme(&self) -> Option<TpmtSigScheme> {
+        match self {
+            Self::Key(_, scheme) => Some(*scheme),
+            Self::Nobody(scheme) => *scheme,
+        }
+    }
+
+    /// "The QN for TPM_RH_NULL is TPM_RH_NULL."
+    fn qualified_name(&self) -> Name {
+        match self {
+            Self::Key(key, _) => key.qualified_name,
+            Self::Nobody(_) => name::of_handle(Handle::NULL),
+        }
+    }
+}
+
+impl<P: Platform> Tpm<P> {
+    /// Completes an attestation and signs it.
+    pub(super) fn attest(
+        &mut self,
+        signer: &Signer,
+        extra_data: Tpm2bData,
+        attested: TpmuAttest<'_>,
+    ) -> Result<(Tpm2bAttest, Option<TpmtSignature>), Rc> {
+        let mut clock_info = self.time_info().clock_info;
+        let mut firmware_version = self.firmware_version();
+        self.obfuscate(signer, &mut clock_info, &mut firmware_version)?;
+        let qualified_signer = signer.qualified_name();
+        let attest = TpmsAttest { qualified_signer, extra_data, clock_info, firmware_version, attested };
+        let mut bytes = Tpm2bAttest::zeros(Tpm2bAttest::CAPACITY).map_err(|Overflow| Rc::FAILURE)?;
+        let size = attest.to_bytes(bytes.as_mut_bytes()).map_err(|Overflow| Rc::FAILURE)?.len();
+        bytes.truncate(size);
+        let Signer::Key(key, scheme) = signer else { return Ok((bytes, None)) };
+        let alg = algorithm::hash(scheme.hash_alg()).ok_or(Rc::SCHEME)?;
+        let digest = P::Crypto::hash(alg, &[bytes.as_bytes()]);
+        let signature = self.sign(key, *scheme, digest.as_bytes())?;
+        Ok((bytes, Some(signature)))
+    }
+
+    /// Tells the firmware version as one number.
+    pub(super) fn firmware_version(&self) -> u64 {
+        let [high, low] = self.profile.identity.firmware_version;
+        u64::from(high) << 32 | u64::from(low)
+    }
+
+    /// "To provide improved privacy, the resetCount, restartCount, and firmwareVersion numbers are obfuscated when the
+    /// signing key is not in the Endorsement or Platform hierarchies."
+    fn obfuscate(&self, signer: &Signer, clock: &mut TpmsClockInfo, firmware_version: &mut u64) -> Result<(), Rc> {
+        let alg = match signer {
+            Signer::Key(key, _) if matches!(key.hierarchy, Hierarchy::Endorsement | Hierarchy::Platform) => {
+                return Ok(());
+            }
+            Signer::Key(key, _) => key.public.name_alg.and_then(algorithm::hash).unwrap_or(PROOF_HASH),
+            // "When computing the obfuscation value for TPM_RH_NULL, the hash used for context integrity is used."
+            Signer::Nobody(_) => PROOF_HASH,
+        };
+        let proof = self.state.hierarchies.of(Hierarchy::Owner).proof.as_bytes();
+        let mut obfuscation = [0; 16];
+        kdfa::<P::Crypto>(alg, proof, b"OBFUSCATE", signer.qualified_name().as_bytes(), &[], 128, &mut obfuscation)
+            .map_err(|_| Rc::FAILURE)?;
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = obfuscation;
+        *firmware_version = firmware_version.wrapping_add(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+        clock.reset_count = clock.reset_count.wrapping_add(u32::from_be_bytes([i, j, k, l]));
+        clock.restart_count = clock.restart_count.wrapping_add(u32::from_be_bytes([m, n, o, p]));
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Whether public and sensitive area belong together (Part 3, "TPM2_Load", "TPM2_LoadExternal", "TPM2_Import").
+
+use super::create::symmetric_unique;
+use crate::algorithm;
+use crate::name;
+use crate::state::Object;
+use crate::{Platform, Tpm};
+use evtpm_crypto::{Crypto, CryptoError, EccPoint, EccPrivate};
+use evtpm_protocol::{ecc_point, rsa_exponent};
+use evtpm_tpm_wire::{
+    Handle, Overflow, PublicBody, Rc, SensitiveBody, Subject, TpmaObject, TpmsEccParms, TpmsEccPoint, TpmtPublic,
+    TpmtSensitive,
+};
+
+/// The parameters in which the two halves of an object came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blame {
+    /// The sensitive area.
+    pub(crate) sensitive: Subject,
+    /// The public area.
+    pub(crate) public: Subject,
+}
+
+impl Blame {
+    /// As `TPM2_Load` and `TPM2_LoadExternal` have them.
+    pub(crate) const LOAD: Self = Self { sensitive: Subject::Parameter(1), public: Subject::Parameter(2) };
+    /// As `TPM2_Import` has them.
+    pub(crate) const IMPORT: Self = Self { sensitive: Subject::Parameter(3), public: Subject::Parameter(2) };
+}
+
+impl Object {
+    /// Makes an object that stands under a parent.
+    pub(crate) fn child_of<C: Crypto>(parent: &Self, public: TpmtPublic, sensitive: TpmtSensitive) -> Self {
+        let name = name::of_object::<C>(&public);
+        Self {
+            qualified_name: name::qualified::<C>(&parent.qualified_name, public.name_alg, &name),
+            // "stClear ... SET in the object or in an ancestor"
+            st_clear: parent.st_clear || public.object_attributes.contains(TpmaObject::ST_CLEAR),
+            hierarchy: parent.hierarchy,
+            public,
+            sensitive: Some(sensitive),
+            name,
+            primary: false,
+            external: false,
+        }
+    }
+}
+
+impl<P: Platform> Tpm<P> {
+    /// Finds a storage key whose private part is loaded; everything else is `TPM_RC_TYPE` of the handle with this number.
+    pub(crate) fn storage_parent(&self, handle: Handle, number: u8) -> Result<&Object, Rc> {
+        self.object(handle)
+            .filter(|object| object.is_parent() && object.public.body.symmetric().is_some())
+            .ok_or(Rc::TYPE.at(Subject::Handle(number)))
+    }
+
+    /// "the public and sensitive portions are properly linked, cryptographically"; a public area alone must be usable.
+    pub(crate) fn check_keys(
+        &mut self,
+        public: &TpmtPublic,
+        sensitive: Option<&TpmtSensitive>,
+        blame: Blame,
+    ) -> Result<(), Rc> {
+        check_unique::<P::Crypto>(public).map_err(|rc| rc.at(blame.public))?;
+        let Some(sensitive) = sensitive else { return Ok(()) };
+        check_sizes(public, sensitive).map_err(|rc| rc.at(blame.sensitive))?;
+        match is_bound::<P::Crypto>(public, sensitive) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Rc::BINDING.at(blame.public)),
+            Err(error) => Err(self.refuse(error, Rc::BINDING.at(blame.public))),
+        }
+    }
+}
+
+/// Checks what the unique field must satisfy by itself, so that no later command stumbles over it.
+fn check_unique<C: Crypto>(public: &TpmtPublic) -> Result<(), Rc> {
+    match &public.body {
+        PublicBody::Rsa { parms, unique } => {
+            let modulus = unique.as_bytes();
+            let is_full = modulus.len() == usize::from(parms.key_bits.0.div_ceil(8))
+                && modulus.first().is_some_and(|first| first & 0x80 != 0)
+                && modulus.last().is_some_and(|last| last & 1 != 0);
+            if !is_full {
+                return Err(Rc::KEY);
+            }
+            let exponent = rsa_exponent(parms.exponent);
+            if exponent < 3 || exponent & 1 == 0 { Err(Rc::VALUE) } else { Ok(()) }
+        }
+        // "the TPM will verify that the public key is on the curve of the key before the public area is used"
+        PublicBody::Ecc { parms, unique } => {
+            let point = point(parms, unique).ok_or(Rc::ECC_POINT)?;
+            if C::ecc_on_curve(&point) { Ok(()) } else { Err(Rc::ECC_POINT) }
+        }
+        PublicBody::KeyedHash { unique, .. } | PublicBody::SymCipher { unique, .. } => {
+            let size = public.name_alg.map(|alg| alg.digest_size());
+            if size.is_some_and(|size| size != unique.len()) { Err(Rc::KEY) } else { Ok(()) }
+        }
+    }
+}
+
+/// "the size of the key in the sensitive area shall be consistent with the key size indicated in the public area"
+fn check_sizes(public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result<(), Rc> {
+    let fits = match (&public.body, &sensitive.body) {
+        (PublicBody::Rsa { unique, .. }, SensitiveBody::Rsa(prime)) => {
+            prime.len() == unique.len().div_ceil(2) && prime.as_bytes().first().is_some_and(|first| first & 0x80 != 0)
+        }
+        (PublicBody::Ecc { parms, .. }, SensitiveBody::Ecc(private)) => {
+            algorithm::curve(parms.curve_id).is_some_and(|curve| {
+                private.len() == curve.coordinate_size() && EccPrivate::new(curve, private.as_bytes()).is_ok()
+            })
+        }
+        (PublicBody::SymCipher { parms, .. }, SensitiveBody::SymCipher(key)) => key.len() == parms.key_size(),
+        (PublicBody::KeyedHash { .. }, SensitiveBody::KeyedHash(_)) => true,
+        _ => return Err(Rc::TYPE),
+    };
+    if !fits {
+        return Err(Rc::KEY_SIZE);
+    }
+    let Some(digest_size) = public.name_alg.map(|alg| alg.digest_size()) else { return Ok(()) };
+    let seed_size = sensitive.seed_value.len();
+    // A storage key whose seed is less than half a digest would protect its children less than its algorithms promise.
+    let is_storage = public.object_attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT)
+        && public.body.symmetric().is_some();
+    let too_little = is_storage && seed_size.saturating_mul(2) < digest_size;
+    if too_little || seed_size > digest_size || sensitive.auth_value.len() > digest_size {
+        return Err(Rc::SIZE);
+    }
+    Ok(())
+}
+
+/// Computes the public half from the sensitive one and compares.
+fn is_bound<C: Crypto>(public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result<bool, CryptoError> {
+    match (&public.body, &sensitive.body) {
+        // "the remainder when dividing the public modulus by the private primes is zero": loading checks it
+        (PublicBody::Rsa { parms, unique }, SensitiveBody::Rsa(prime)) => {
+            C::rsa_load(unique.as_bytes(), rsa_exponent(parms.exponent), prime.as_bytes()).map(|_| true)
+        }
+        (PublicBody::Ecc { parms, unique }, SensitiveBody::Ecc(private)) => {
+            let Some(expected) = point(parms, unique) else { return Ok(false) };
+            let actual = C::ecc_public(&EccPrivate::new(expected.curve(), private.as_bytes())?)?;
+            Ok((actual.x(), actual.y()) == (expected.x(), expected.y()))
+        }
+        (PublicBody::KeyedHash { unique, .. } | PublicBody::SymCipher { unique, .. }, _) => {
+            // Without nameAlg there is nothing to compute the unique field with.
+            let Some(alg) = public.name_alg.and_then(algorithm::hash) else { return Ok(true) };
+            Ok(match symmetric_unique::<C>(alg, sensitive) {
+                Ok(expected) => expected == *unique,
+                Err(Overflow) => false,
+            })
+        }
+        _ => Ok(false),
+    }
+}
+
+fn point(parms: &TpmsEccParms, unique: &TpmsEccPoint) -> Option<EccPoint> {
+    ecc_point(parms.curve_id, unique).ok()
+}
