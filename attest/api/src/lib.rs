@@ -156,7 +156,7 @@ pub struct RuntimeEvidence {
 /// What the verifier concluded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// `trusted` or `untrusted`.
+    /// `trusted`, `untrusted`, `unknown` or `stale`.
     pub verdict: String,
     /// One line a finding, worst first.
     pub findings: Vec<ApiFinding>,
@@ -169,10 +169,16 @@ pub struct Verdict {
 pub struct ApiFinding {
     /// The check that found it, as in the policy document.
     pub check: String,
-    /// `info`, `warning` or `failure`.
+    /// `notice`, `warning`, `stale`, `missing` or `failure`.
     pub severity: String,
     /// A sentence for people.
     pub message: String,
+    /// What the policy asks for.
+    pub expected: String,
+    /// What the evidence says.
+    pub actual: String,
+    /// What could be done about it.
+    pub suggestion: String,
 }
 
 /// One machine as the operator sees it.

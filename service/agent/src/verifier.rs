@@ -138,6 +138,7 @@ impl Connection {
             .header(hyper::header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))?;
         let exchange = async {
+            self.sender.ready().await?;
             let response = self.sender.send_request(request).await?;
             let status = response.status();
             let body = Limited::new(response.into_body(), MAX_ANSWER)

@@ -2,6 +2,8 @@
 //! The `evtpm` command line.
 #![forbid(unsafe_code)]
 
+mod demo;
+mod launch;
 mod measure;
 mod output;
 mod report;
@@ -33,6 +35,8 @@ enum Command {
     Sp(sp::SpCommand),
     /// Predict the launch measurement of an executable that plays VMPL 0.
     Measure(measure::Measure),
+    /// Play the whole story.
+    Demo,
     /// Look at SEV-SNP attestation reports.
     #[command(subcommand)]
     Report(report::ReportCommand),
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Command::Tpm(command) => tpm::run(command),
         Command::Sp(command) => sp::run(&command),
         Command::Measure(command) => measure::run(&command),
+        Command::Demo => demo::run(),
         Command::Report(command) => report::run(&command),
     };
     match outcome {

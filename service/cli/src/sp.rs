@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm sp`: the simulated secure processor: its root certificate, and a process that serves it.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use evtpm_sp_sim::{Authority, Role};
+use evtpm_snp::SigningKey;
+use evtpm_sp_sim::{Authority, Platform, Processor, Product, Role};
 
 use crate::Outcome;
 use crate::tpm::ProductName;
@@ -21,6 +24,22 @@ pub(crate) enum SpCommand {
         #[arg(long, value_enum, default_value_t = ProductName::Milan)]
         product: ProductName,
     },
+    /// Write the certificates of the simulated chip, as the key distribution service would give them, in PEM: vcek.pem, ask.pem.
+    Certificates {
+        /// The processor line.
+        #[arg(long, value_enum, default_value_t = ProductName::Milan)]
+        product: ProductName,
+        /// The directory to write to; it is made if it does not exist.
+        directory: PathBuf,
+    },
+    /// Serve a simulated processor on a unix socket, for `evtpm tpm serve --svsm --sp unix:PATH`.
+    Serve {
+        /// Where to listen.
+        socket: PathBuf,
+        /// The processor line.
+        #[arg(long, value_enum, default_value_t = ProductName::Milan)]
+        product: ProductName,
+    },
 }
 
 pub(crate) fn run(command: &SpCommand) -> Result<Outcome> {
@@ -29,7 +48,32 @@ pub(crate) fn run(command: &SpCommand) -> Result<Outcome> {
             print!("{}", pem("CERTIFICATE", &Authority::new((*product).into()).certificate(Role::Ark)?));
             Ok(Outcome::Good)
         }
+        SpCommand::Certificates { product, directory } => {
+            let product = Product::from(*product);
+            let mut host = crate::launch::host(Platform::new(product, CHIP_SEED))?;
+            std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+            for (name, bytes) in collateral(product, host.processor())? {
+                let path = directory.join(name);
+                std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+                println!("{}", path.display());
+            }
+            Ok(Outcome::Good)
+        }
+        SpCommand::Serve { socket, product } => {
+            println!("simulated {} on unix:{}", Product::from(*product).name(), socket.display());
+            evtpm_sp_simd::run(evtpm_sp_simd::Config::new(socket, (*product).into(), CHIP_SEED))?;
+            Ok(Outcome::Good)
+        }
     }
+}
+
+/// What the key distribution service has on a chip, by file name: its certificate, and the intermediate's.
+pub(crate) fn collateral(product: Product, processor: &Processor) -> Result<Vec<(String, Vec<u8>)>> {
+    let vcek = processor.endorsement_certificate(SigningKey::Vcek)?;
+    let ask = Authority::new(product).certificate(Role::Ask)?;
+    Ok([("vcek.pem", vcek), ("ask.pem", ask)]
+        .map(|(name, der)| (name.to_owned(), pem("CERTIFICATE", &der).into_bytes()))
+        .to_vec())
 }
 
 /// Reads the executable that runs now: in a simulated launch it plays VMPL 0.

@@ -7,15 +7,16 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use evtpm_engine::Profile;
 use evtpm_sp_sim::{Platform, Product};
+use evtpm_sp_simd::{Client, Firmware};
 use evtpm_tpmd::device::Device;
 use evtpm_tpmd::devices::engine::EngineDevice;
 use evtpm_tpmd::devices::svsm::SvsmDevice;
 use evtpm_tpmd::endpoint::{Endpoint, Listener};
 use evtpm_tpmd::fronts::{mssim, swtpm};
 use evtpm_tpmd::machine::{Machine, Shared};
-use evtpm_tpmd::simulation::{Image, POLICY, SimulatedHost};
 
 use crate::Outcome;
+use crate::launch::{self, Image};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TpmCommand {
@@ -94,7 +95,6 @@ impl Serve {
             !self.swtpm.is_empty() || !self.mssim.is_empty(),
             "nothing to serve on: give --swtpm unix:PATH or --mssim PORT (see --help)"
         );
-        let host = if self.svsm { Some(self.host()?) } else { None };
         let mut threads = Vec::new();
         for channels in &self.swtpm {
             let (control, data) = channels.split_once(',').map_or((channels.as_str(), None), |(c, d)| (c, Some(d)));
@@ -105,7 +105,7 @@ impl Serve {
                 allow_set_locality: true,
                 ..swtpm::Config::default()
             };
-            let machine = self.machine(host.as_ref())?;
+            let machine = self.machine()?;
             println!("swtpm on {channels}");
             threads.push(std::thread::spawn(move || swtpm::serve(&machine, config)));
         }
@@ -113,7 +113,7 @@ impl Serve {
             let platform_port = port.checked_add(1).context("--mssim: there is no port after 65535")?;
             let commands = listen(&port.to_string())?;
             let platform = listen(&platform_port.to_string())?;
-            let machine = self.machine(host.as_ref())?;
+            let machine = self.machine()?;
             if self.power_on {
                 machine.lock().power_on()?;
             }
@@ -126,38 +126,33 @@ impl Serve {
         Ok(Outcome::Good)
     }
 
-    fn machine(&self, host: Option<&SimulatedHost>) -> Result<Shared> {
+    fn machine(&self) -> Result<Shared> {
         let profile = match self.profile {
             ProfileName::PcClient => Profile::pc_client(),
             ProfileName::Svsm => Profile::svsm(),
         };
-        let device: Box<dyn Device> = match host {
-            None => Box::new(EngineDevice::new(profile)?),
-            Some(host) => {
-                let (channel, processor) = self.launch(host)?.into_channel();
-                Box::new(SvsmDevice::new(profile, processor, channel)?)
+        let device: Box<dyn Device> = match self.sp.strip_prefix("unix:") {
+            _ if !self.svsm => Box::new(EngineDevice::new(profile)?),
+            Some(path) => self.launch(profile, Client::connect(path)?)?,
+            None if self.sp == "sim" => {
+                self.launch(profile, launch::host(Platform::new(self.product.into(), crate::sp::CHIP_SEED))?)?
             }
+            None => anyhow::bail!("--sp: `{}` is neither `sim` nor unix:PATH", self.sp),
         };
         Ok(Shared::new(Machine::new(device)))
     }
 
-    fn host(&self) -> Result<SimulatedHost> {
-        SimulatedHost::new(Platform::new(self.product.into(), crate::sp::CHIP_SEED))
-    }
-
-    fn launch(&self, host: &SimulatedHost) -> Result<evtpm_tpmd::simulation::SimulatedGuest> {
+    /// Launches this executable as VMPL 0 and makes the TPM in it.
+    fn launch(&self, profile: Profile, firmware: impl Firmware + Send + 'static) -> Result<Box<dyn Device>> {
         let executable = crate::sp::this_executable()?;
-        let firmware = self
+        let guest_firmware = self
             .firmware
             .as_ref()
             .map(|path| std::fs::read(path).with_context(|| format!("reading {}", path.display())))
             .transpose()?;
-        host.launch(&Image {
-            executable: &executable,
-            firmware: firmware.as_deref(),
-            policy: POLICY,
-            host_data: [0; 32],
-        })
+        let image = Image { firmware: guest_firmware.as_deref(), ..Image::new(&executable) };
+        let (channel, processor) = launch::launch(firmware, &image)?;
+        Ok(Box::new(SvsmDevice::new(profile, processor, channel)?))
     }
 }
 

@@ -7,7 +7,6 @@ pub mod devices;
 pub mod endpoint;
 pub mod fronts;
 pub mod machine;
-pub mod simulation;
 pub mod swtpm_program;
 #[cfg(test)]
 mod testing;

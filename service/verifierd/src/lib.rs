@@ -2,7 +2,17 @@
 //! Registration, challenges, evidence and verdicts over HTTPS.
 #![forbid(unsafe_code)]
 
+mod app;
+mod attestation;
+mod judge;
 mod listener;
+mod machines;
 mod pending;
+mod random;
+mod refusal;
+mod registration;
+mod server;
 mod store;
 pub mod tls;
+
+pub use server::{Config, Server};

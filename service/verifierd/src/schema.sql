@@ -11,7 +11,7 @@ CREATE TABLE boot (
     machine           TEXT NOT NULL REFERENCES machine(name),
     number            INTEGER NOT NULL,
     attester          TEXT NOT NULL UNIQUE,
-    ek_name           BLOB NOT NULL UNIQUE,
+    ek_public           BLOB NOT NULL UNIQUE,
     report            BLOB NOT NULL,
     registered_at     INTEGER NOT NULL,
     revoked_at        INTEGER,

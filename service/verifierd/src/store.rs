@@ -58,7 +58,7 @@ pub(crate) struct NewBoot<'a> {
     pub(crate) launch_identity: &'a [u8],
     pub(crate) measurement: &'a str,
     pub(crate) attester: &'a str,
-    pub(crate) ek_name: &'a [u8],
+    pub(crate) ek_public: &'a [u8],
     pub(crate) report: &'a [u8],
 }
 
@@ -102,8 +102,9 @@ impl Store {
     pub(crate) fn register(&mut self, boot: &NewBoot<'_>, now: u64) -> Result<u64, StoreError> {
         let transaction = self.0.transaction()?;
         pin_identity(&transaction, boot, now)?;
-        let known =
-            transaction.query_row("SELECT 1 FROM boot WHERE ek_name = ?1", [boot.ek_name], |_| Ok(())).optional()?;
+        let known = transaction
+            .query_row("SELECT 1 FROM boot WHERE ek_public = ?1", [boot.ek_public], |_| Ok(()))
+            .optional()?;
         if known.is_some() {
             return Err(StoreError::KnownEk);
         }
@@ -117,10 +118,10 @@ impl Store {
             |row| row.get(0),
         )?;
         transaction.execute(
-            "INSERT INTO boot (machine, number, attester, ek_name, report, registered_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![boot.machine, number, boot.attester, boot.ek_name, boot.report, now],
+            "INSERT INTO boot (machine, number, attester, ek_public, report, registered_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![boot.machine, number, boot.attester, boot.ek_public, boot.report, now],
         )?;
-        let detail = format!("boot {number}, EK {}", hex(boot.ek_name));
+        let detail = format!("boot {number}, EK {}", hex(boot.ek_public));
         audit(&transaction, Some(boot.machine), "registered", &detail, now)?;
         transaction.commit()?;
         Ok(number)
@@ -263,8 +264,8 @@ mod tests {
         Store::prepare(Connection::open_in_memory().unwrap()).unwrap()
     }
 
-    fn boot<'a>(machine: &'a str, identity: &'a [u8], attester: &'a str, ek_name: &'a [u8]) -> NewBoot<'a> {
-        NewBoot { machine, launch_identity: identity, measurement: "00ff", attester, ek_name, report: &[1] }
+    fn boot<'a>(machine: &'a str, identity: &'a [u8], attester: &'a str, ek_public: &'a [u8]) -> NewBoot<'a> {
+        NewBoot { machine, launch_identity: identity, measurement: "00ff", attester, ek_public, report: &[1] }
     }
 
     fn verdict(word: &str) -> evtpm_api::Verdict {

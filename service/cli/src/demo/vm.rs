@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A simulated confidential VM: an e-vTPM at VMPL 0, and a guest that reaches it by SVSM calls alone.
+
+use anyhow::Result;
+use evtpm_client::{Transport, TransportError};
+use evtpm_engine::{Platform, Profile};
+use evtpm_snp::PAGE_SIZE;
+use evtpm_sp_sim::Host;
+use evtpm_sp_simd::Channel;
+use evtpm_svsm::Svsm;
+use evtpm_svsm_abi::vtpm::{SendCommand, parse_response};
+use evtpm_tpmd::devices::platform::HostedPlatform;
+
+use crate::launch::{self, Image};
+
+/// A running machine.
+#[derive(Debug)]
+pub(crate) struct Vm<P: Platform = HostedPlatform> {
+    pub(crate) svsm: Box<Svsm<P, Channel<Host>>>,
+}
+
+impl Vm {
+    /// Launches an image on a host, and manufactures its TPM.
+    pub(crate) fn launch(host: Host, image: &Image<'_>) -> Result<Self> {
+        Vm::launch_on(HostedPlatform::new(), host, image)
+    }
+}
+
+impl<P: Platform> Vm<P> {
+    /// As [`Vm::launch`], with other surroundings for the TPM.
+    pub(crate) fn launch_on(platform: P, host: Host, image: &Image<'_>) -> Result<Self> {
+        let (channel, processor) = launch::launch(host, image)?;
+        let svsm = Svsm::manufacture(platform, Profile::svsm(), processor, channel)
+            .map_err(|_| anyhow::anyhow!("there is not enough memory for a TPM"))?;
+        Ok(Vm { svsm: Box::new(svsm) })
+    }
+}
+
+/// The guest's driver: one page, the SVSM vTPM protocol's command, one call.
+impl<P: Platform> Transport for Vm<P> {
+    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), TransportError> {
+        let mut page = [0; PAGE_SIZE];
+        SendCommand { locality: 0, tpm_command: command }.write(&mut page).map_err(TransportError::new)?;
+        let length = self
+            .svsm
+            .vtpm_command(&mut page)
+            .map_err(|code| TransportError::new(format!("the SVSM refused the call: {code:?}")))?;
+        let answer = parse_response(page.get(..length).unwrap_or_default()).map_err(TransportError::new)?;
+        response.clear();
+        response.extend_from_slice(answer);
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What all requests share: what is believed, what is pending, what is remembered.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use evtpm_verify::UnixTime;
+use evtpm_verify::evtpm::SvsmNonce;
+use evtpm_verify::snp::{Anchors, Collateral};
+use evtpm_verify::tpm::{ClockWitness, Credential, Issued, Nonce, Selection, TrustedAk};
+use tokio::sync::Semaphore;
+
+use crate::judge::Judge;
+use crate::pending::Pending;
+use crate::refusal::Refusal;
+use crate::store::Store;
+
+/// Registrations that may be under way at once.
+const REGISTRATIONS: usize = 10_000;
+
+/// Challenges that may be unanswered at once.
+const CHALLENGES: usize = 50_000;
+
+/// How long a client may take for its next step.
+const STEP: Duration = Duration::from_secs(120);
+
+/// How long a request waits for a processor before it is turned away.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A machine on its way to being registered.
+#[derive(Debug)]
+pub(crate) enum Registration {
+    /// It was given a nonce for its chip.
+    Opened { machine: String, nonce: SvsmNonce },
+    /// Its endorsement key is believed; it was given a credential.
+    Challenged { machine: String, credential: Box<Credential> },
+}
+
+/// A challenge that was given out.
+#[derive(Debug)]
+pub(crate) struct Challenge {
+    pub(crate) attester: String,
+    pub(crate) nonce: Issued<Nonce>,
+}
+
+/// A boot whose attestation key is believed.
+#[derive(Debug, Clone)]
+pub(crate) struct Attester {
+    pub(crate) key: Arc<TrustedAk>,
+    pub(crate) clock: Option<ClockWitness>,
+}
+
+/// Everything that requests share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) anchors: Anchors,
+    pub(crate) collateral: Collateral,
+    pub(crate) judge: Judge,
+    pub(crate) selection: Selection,
+    pub(crate) admin_token: String,
+    store: Mutex<Store>,
+    registrations: Mutex<Pending<Registration>>,
+    challenges: Mutex<Pending<Challenge>>,
+    attesters: Mutex<HashMap<String, Attester>>,
+    processors: Semaphore,
+}
+
+impl App {
+    pub(crate) fn new(
+        anchors: Anchors,
+        collateral: Collateral,
+        judge: Judge,
+        selection: Selection,
+        store: Store,
+        admin_token: String,
+    ) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        App {
+            anchors,
+            collateral,
+            judge,
+            selection,
+            admin_token,
+            store: Mutex::new(store),
+            registrations: Mutex::new(Pending::new(REGISTRATIONS, STEP)),
+            challenges: Mutex::new(Pending::new(CHALLENGES, STEP)),
+            attesters: Mutex::default(),
+            processors: Semaphore::new(processors),
+        }
+    }
+
+    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
+        lock(&self.store)
+    }
+
+    pub(crate) fn registrations(&self) -> MutexGuard<'_, Pending<Registration>> {
+        lock(&self.registrations)
+    }
+
+    pub(crate) fn challenges(&self) -> MutexGuard<'_, Pending<Challenge>> {
+        lock(&self.challenges)
+    }
+
+    pub(crate) fn attesters(&self) -> MutexGuard<'_, HashMap<String, Attester>> {
+        lock(&self.attesters)
+    }
+
+    /// Runs work that a processor is busy with, at most one a processor: a flood of evidence queues up, and what has
+    /// waited too long is turned away instead of piling up.
+    pub(crate) async fn busy<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&App) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let waiting = tokio::time::timeout(PATIENCE, self.processors.acquire());
+        let permit = waiting.await.map_err(|_| Refusal::overloaded())?.map_err(Refusal::internal)?;
+        let app = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&app)).await.map_err(Refusal::internal)?;
+        drop(permit);
+        done
+    }
+}
+
+/// A thread that panicked while it held a lock left the value whole: every change to it is one call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The time of day, for certificates, nonces and records.
+pub(crate) fn now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// When something given out now expires, and how many seconds that is away.
+pub(crate) fn expiry() -> (UnixTime, u64) {
+    (UnixTime(now().0.saturating_add(STEP.as_secs())), STEP.as_secs())
+}
+
+/// The monotonic clock, for what expires.
+pub(crate) fn instant() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a client hears when its request is refused.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use evtpm_api::ApiError;
+use evtpm_crypto::EntropyError;
+
+use crate::store::StoreError;
+
+/// A refused request.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    error: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    /// The request itself is malformed.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Refusal { status: StatusCode::BAD_REQUEST, error: "bad-request", message: message.into() }
+    }
+
+    /// The request names something that is not there, is used up, or has expired.
+    pub(crate) fn unknown(error: &'static str, message: impl Into<String>) -> Self {
+        Refusal { status: StatusCode::NOT_FOUND, error, message: message.into() }
+    }
+
+    /// The evidence does not hold.
+    pub(crate) fn evidence(error: impl std::fmt::Display) -> Self {
+        Refusal { status: StatusCode::FORBIDDEN, error: "evidence-refused", message: error.to_string() }
+    }
+
+    /// The client is not who may ask this.
+    pub(crate) fn unauthorized() -> Self {
+        let message = "give the administrator's token as `Authorization: Bearer TOKEN`".to_owned();
+        Refusal { status: StatusCode::UNAUTHORIZED, error: "unauthorized", message }
+    }
+
+    /// The verifier has too much to do.
+    pub(crate) fn overloaded() -> Self {
+        let message = "too many requests are being verified; try again later".to_owned();
+        Refusal { status: StatusCode::SERVICE_UNAVAILABLE, error: "overloaded", message }
+    }
+
+    /// The verifier itself failed; what failed stays in its own log.
+    pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
+        eprintln!("evtpm-verifier: {error}");
+        let message = "the verifier failed; its operator finds the reason in its log".to_owned();
+        Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, error: "internal", message }
+    }
+
+    /// What to say in the audit log.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(ApiError { error: self.error.to_owned(), message: self.message })).into_response()
+    }
+}
+
+impl From<JsonRejection> for Refusal {
+    fn from(rejection: JsonRejection) -> Self {
+        Refusal { status: rejection.status(), error: "bad-request", message: rejection.body_text() }
+    }
+}
+
+impl From<EntropyError> for Refusal {
+    fn from(error: EntropyError) -> Self {
+        Refusal::internal(error)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OtherIdentity { .. } | StoreError::KnownEk => Refusal::evidence(error),
+            StoreError::Database(_) | StoreError::Version(_) => Refusal::internal(error),
+        }
+    }
+}
