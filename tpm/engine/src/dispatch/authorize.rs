@@ -132,7 +132,7 @@ impl<P: Platform> Tpm<P> {
         }
         // "the authorization will fail if the pinCount field of the Index is not less than the pinLimit field of the Index or
         // if the TPMA_NV_WRITTEN attribute of the Index is CLEAR"
-        if index.is_pin() && !index.pin().is_some_and(|pin| pin.pin_count < pin.pin_limit) {
+        if index.is_pin() && index.pin().is_none_or(|pin| pin.pin_count >= pin.pin_limit) {
             return Err(Rc::AUTH_UNAVAILABLE);
         }
         Ok(())

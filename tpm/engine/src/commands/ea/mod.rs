@@ -25,4 +25,6 @@ mod policy_template;
 mod policy_ticket;
 mod session;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;

@@ -80,3 +80,137 @@ fn hmac_key(key: &Object, alg: evtpm_tpm_wire::HashAlg) -> Option<&[u8]> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::ea::testing::{digest, policy, start, started_policy, started_trial};
+    use crate::testing::TestTpm;
+    use crate::testing::objects::{OWN, ecc, keyed_hash, object};
+    use evtpm_crypto::{HashAlg as Hash, RustCrypto};
+    use evtpm_tpm_wire::commands::{PolicyTicket, PolicyTicketHandles};
+    use evtpm_tpm_wire::{
+        EccCurve, Handle, HashAlg, Tpm2bDigest, Tpm2bEccParameter, Tpm2bNonce, TpmSe, TpmaObject, TpmiRhHierarchy,
+        TpmsSignatureEcc, TpmtHa,
+    };
+
+    const SIGN: TpmaObject = OWN.with(TpmaObject::SIGN);
+
+    fn ecc_key(tpm: &mut TestTpm) -> Handle {
+        tpm.primary(TpmiRhHierarchy::Owner, ecc(SIGN, EccCurve::NistP256, None)).object_handle
+    }
+
+    /// Signs a PolicySigned with a key of the TPM.
+    fn signed(tpm: &mut TestTpm, key: Handle, nonce: &[u8], expiration: i32) -> PolicySigned {
+        let digest = RustCrypto::hash(Hash::Sha256, &[nonce, &expiration.to_be_bytes(), b"ref"]);
+        let object = tpm.object(key).unwrap().clone();
+        let auth = match &object.sensitive.as_ref().unwrap().body {
+            SensitiveBody::Ecc(private) => {
+                let private = evtpm_crypto::EccPrivate::new(evtpm_crypto::EccCurve::P256, private.as_bytes()).unwrap();
+                let signature = RustCrypto::ecdsa_sign(&private, digest.as_bytes(), &mut tpm.rng()).unwrap();
+                TpmtSignature::Ecdsa(TpmsSignatureEcc {
+                    hash: HashAlg::Sha256,
+                    signature_r: Tpm2bEccParameter::new(signature.r()).unwrap(),
+                    signature_s: Tpm2bEccParameter::new(signature.s()).unwrap(),
+                })
+            }
+            SensitiveBody::KeyedHash(key) => {
+                let mac = RustCrypto::hmac(Hash::Sha256, key.as_bytes(), &[digest.as_bytes()]);
+                TpmtSignature::Hmac(TpmtHa::new(HashAlg::Sha256, mac.as_bytes()).unwrap())
+            }
+            other => panic!("no key for this test: {other:?}"),
+        };
+        let nonce_tpm = Tpm2bNonce::new(nonce).unwrap();
+        let policy_ref = Tpm2bNonce::new(b"ref").unwrap();
+        PolicySigned { nonce_tpm, cp_hash_a: Tpm2bDigest::EMPTY, policy_ref, expiration, auth }
+    }
+
+    fn handles(key: Handle, session: Handle) -> PolicySignedHandles {
+        PolicySignedHandles { auth_object: object(key), policy_session: policy(session) }
+    }
+
+    fn expected(tpm: &TestTpm, key: Handle) -> std::vec::Vec<u8> {
+        let name = tpm.entity_name(key);
+        let first = RustCrypto::hash(Hash::Sha256, &[&[0; 32], &[0, 0, 1, 0x60], name.as_bytes()]);
+        RustCrypto::hash(Hash::Sha256, &[first.as_bytes(), b"ref"]).as_bytes().to_vec()
+    }
+
+    #[test]
+    fn an_ecdsa_signature_authorizes() {
+        let (mut tpm, session) = started_policy();
+        let key = ecc_key(&mut tpm);
+        let command = signed(&mut tpm, key, b"", 0);
+        let response = tpm.send(&command, handles(key, session)).unwrap();
+        assert_eq!(response.policy_ticket, TpmtTkAuth::null(AuthTag::Signed));
+        assert_eq!(digest(&mut tpm, session), expected(&tpm, key));
+    }
+
+    #[test]
+    fn an_hmac_authorizes() {
+        let (mut tpm, session) = started_policy();
+        let template = keyed_hash(SIGN, Some(TpmtKeyedhashScheme::Hmac(HashAlg::Sha256)));
+        let key = tpm.primary(TpmiRhHierarchy::Owner, template).object_handle;
+        let command = signed(&mut tpm, key, b"", 0);
+        tpm.send(&command, handles(key, session)).unwrap();
+        assert_eq!(digest(&mut tpm, session), expected(&tpm, key));
+    }
+
+    #[test]
+    fn a_signature_over_anything_else_fails_the_policy() {
+        let (mut tpm, session) = started_policy();
+        let key = ecc_key(&mut tpm);
+        let right = signed(&mut tpm, key, b"", 0);
+        let before = tpm.state.clone();
+        for command in [
+            PolicySigned { expiration: 100, ..right.clone() },
+            PolicySigned { policy_ref: Tpm2bNonce::EMPTY, ..right.clone() },
+            PolicySigned { cp_hash_a: Tpm2bDigest::new(&[1; 32]).unwrap(), ..right.clone() },
+            PolicySigned { auth: TpmtSignature::Hmac(TpmtHa::new(HashAlg::Sha256, &[0; 32]).unwrap()), ..right },
+        ] {
+            let result = tpm.send(&command, handles(key, session));
+            assert_eq!(result.unwrap_err(), Rc::POLICY_FAIL.at(Subject::Parameter(5)));
+        }
+        assert!(tpm.state == before);
+    }
+
+    #[test]
+    fn a_nonce_ties_the_signature_to_one_session() {
+        let (mut tpm, session) = started_policy();
+        let key = ecc_key(&mut tpm);
+        let nonce = tpm.state.sessions.loaded(session.0).unwrap().nonce_tpm;
+        let command = signed(&mut tpm, key, nonce.as_bytes(), 0);
+        tpm.send(&command, handles(key, session)).unwrap();
+        let other = start(&mut tpm, TpmSe::Policy, HashAlg::Sha256).session_handle;
+        let result = tpm.send(&command, handles(key, other));
+        assert_eq!(result.unwrap_err(), Rc::VALUE.at(Subject::Parameter(1)));
+    }
+
+    #[test]
+    fn a_ticket_stands_for_the_signature() {
+        let (mut tpm, session) = started_policy();
+        let key = ecc_key(&mut tpm);
+        let nonce = tpm.state.sessions.loaded(session.0).unwrap().nonce_tpm;
+        let command = signed(&mut tpm, key, nonce.as_bytes(), -60);
+        let response = tpm.send(&command, handles(key, session)).unwrap();
+        let other = start(&mut tpm, TpmSe::Policy, HashAlg::Sha256).session_handle;
+        let ticket = PolicyTicket {
+            timeout: response.timeout,
+            cp_hash_a: Tpm2bDigest::EMPTY,
+            policy_ref: command.policy_ref,
+            auth_name: tpm.entity_name(key),
+            ticket: response.policy_ticket,
+        };
+        tpm.send(&ticket, PolicyTicketHandles { policy_session: policy(other) }).unwrap();
+        assert_eq!(digest(&mut tpm, other), expected(&tpm, key));
+    }
+
+    #[test]
+    fn a_trial_needs_no_signature() {
+        let (mut tpm, session) = started_trial();
+        let key = ecc_key(&mut tpm);
+        let command = PolicySigned { expiration: -1, ..signed(&mut tpm, key, b"", 7) };
+        let response = tpm.send(&command, handles(key, session)).unwrap();
+        assert_eq!(response.policy_ticket, TpmtTkAuth::null(AuthTag::Signed));
+        assert_eq!(digest(&mut tpm, session), expected(&tpm, key));
+    }
+}

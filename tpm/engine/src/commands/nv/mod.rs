@@ -16,4 +16,6 @@ mod nv_undefine_space_special;
 mod nv_write;
 mod nv_write_lock;
 #[cfg(test)]
+mod pin_tests;
+#[cfg(test)]
 pub(crate) mod testing;

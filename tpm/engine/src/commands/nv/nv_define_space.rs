@@ -114,7 +114,7 @@ mod tests {
     fn a_new_index_is_there_and_unwritten() {
         let mut tpm = started();
         define(&mut tpm, OWNER, 40, BY_OWNER).unwrap();
-        let index = tpm.state.nv.index(INDEX.into()).unwrap();
+        let index = tpm.state.nv.index(INDEX).unwrap();
         assert_eq!((index.public.attributes, index.data.len()), (OWNER, 40));
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let mut padded = [0; 40];
         padded[0] = 1;
         tpm.send(&command(&padded), BY_OWNER).unwrap();
-        assert_eq!(tpm.state.nv.index(INDEX.into()).unwrap().auth.as_bytes(), [1]);
+        assert_eq!(tpm.state.nv.index(INDEX).unwrap().auth.as_bytes(), [1]);
     }
 
     #[test]
