@@ -2,8 +2,10 @@
 //! The targets, one file for each crate that parses.
 
 mod logs;
+mod policy;
 mod snp;
 mod svsm;
+mod tpm;
 mod wire;
 
 use crate::Target;
@@ -20,4 +22,6 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "tpm_command", run: wire::command, seeds: wire::command_seeds },
     Target { name: "tpm_response", run: wire::response, seeds: wire::response_seeds },
     Target { name: "tpm_structure", run: wire::structure, seeds: wire::structure_seeds },
+    Target { name: "tpm_execute", run: tpm::execute, seeds: tpm::execute_seeds },
+    Target { name: "policy", run: policy::document, seeds: policy::document_seeds },
 ];

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Whole TPMs: sequences of commands, each answered by a response that is one.
+
+use evtpm_crypto::RustCrypto;
+use evtpm_crypto::entropy::NoiseSource;
+use evtpm_engine::{Execution, Locality, Platform, Profile, Tpm};
+
+use super::wire;
+
+const STARTUP: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0];
+/// A sequence is as long as its input says, but not longer than a test run can wait for.
+const COMMANDS: usize = 32;
+
+/// A machine whose noise is the same each time, so that a finding can be repeated.
+struct Machine {
+    noise: Noise,
+    milliseconds: u64,
+}
+
+struct Noise(u64);
+
+impl NoiseSource for Noise {
+    fn sample(&mut self) -> Option<u64> {
+        // SplitMix64: enough to pass the health tests.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Some(mixed ^ (mixed >> 31))
+    }
+}
+
+impl Platform for Machine {
+    type Crypto = RustCrypto;
+    type Noise = Noise;
+
+    fn noise(&mut self) -> &mut Noise {
+        &mut self.noise
+    }
+
+    fn now_ms(&mut self) -> u64 {
+        self.milliseconds += 1;
+        self.milliseconds
+    }
+
+    fn physical_presence(&self) -> bool {
+        false
+    }
+}
+
+/// Runs a sequence of commands on a new TPM; the input is locality, size and bytes of each.
+pub(super) fn execute(input: &[u8]) -> bool {
+    let machine = Machine { noise: Noise(1), milliseconds: 0 };
+    let Ok(mut tpm) = Tpm::manufacture(machine, Profile::pc_client()) else { return false };
+    tpm.power_on();
+    let mut response = [0; 4096];
+    let mut succeeded = 0;
+    assert!(run(&mut tpm, Locality::ZERO, &STARTUP, &mut response));
+    let mut rest = input;
+    for _ in 0..COMMANDS {
+        let Some(([locality, high, low], after)) = rest.split_first_chunk::<3>() else { break };
+        let size = usize::from(u16::from_be_bytes([*high, *low]) % 4097).min(after.len());
+        let (command, after) = after.split_at(size);
+        rest = after;
+        if run(&mut tpm, Locality::new(*locality).unwrap_or(Locality::ZERO), command, &mut response) {
+            succeeded += 1;
+        }
+    }
+    succeeded > 0
+}
+
+/// Runs one command, checks that the answer is a response, and says whether it is success.
+fn run(tpm: &mut Tpm<Machine>, locality: Locality, command: &[u8], response: &mut [u8]) -> bool {
+    let mut command = command.to_vec();
+    let execution = tpm.execute(locality, &mut command, response);
+    let Execution::Response(size) = execution else { panic!("no certificate was defined that could be pending") };
+    let [tag_high, tag_low, s0, s1, s2, s3, c0, c1, c2, c3, ..] = response.get(..size).unwrap_or_default() else {
+        panic!("a response of {size} bytes to {command:02x?}");
+    };
+    assert_eq!(
+        usize::try_from(u32::from_be_bytes([*s0, *s1, *s2, *s3])),
+        Ok(size),
+        "size of the response to {command:02x?}"
+    );
+    let tag = u16::from_be_bytes([*tag_high, *tag_low]);
+    let code = u32::from_be_bytes([*c0, *c1, *c2, *c3]);
+    assert!(
+        matches!((tag, code), (0x8001, _) | (0x8002, 0) | (0x00c4, _)),
+        "tag {tag:04x} code {code:x} to {command:02x?}"
+    );
+    assert!(code == 0 || size == 10, "code {code:x} with {size} bytes to {command:02x?}");
+    code == 0
+}
+
+pub(super) fn execute_seeds() -> Vec<Vec<u8>> {
+    let framed = |commands: &[&[u8]]| {
+        let mut sequence = Vec::new();
+        for command in commands {
+            sequence.push(0);
+            sequence.extend(u16::try_from(command.len()).unwrap_or(0).to_be_bytes());
+            sequence.extend(*command);
+        }
+        sequence
+    };
+    let get_random: &[u8] = &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x7b, 0, 8];
+    let read_clock: &[u8] = &[0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x81];
+    let password: [u8; 13] = [0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0];
+    let mut extend = vec![0x80, 2, 0, 0, 0, 65, 0, 0, 1, 0x82, 0, 0, 0, 10];
+    extend.extend(password);
+    extend.extend([0, 0, 0, 1, 0, 11]);
+    extend.extend([7; 32]);
+    // TPM2_StartAuthSession: neither salted nor bound, a policy session with SHA-256.
+    let mut session = vec![0x80, 1, 0, 0, 0, 43, 0, 0, 1, 0x76, 0x40, 0, 0, 7, 0x40, 0, 0, 7, 0, 16];
+    session.extend([5; 16]);
+    session.extend([0, 0, 1, 0, 16, 0, 11]);
+    let mut seeds = vec![
+        framed(&[get_random, read_clock]),
+        framed(&[&extend, &extend, get_random]),
+        framed(&[&session, read_clock]),
+    ];
+    seeds.extend(wire::command_seeds().iter().map(|command| framed(&[command])));
+    seeds
+}
