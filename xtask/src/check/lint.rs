@@ -18,7 +18,16 @@ pub(super) fn check(repository: &Repository) -> Outcome {
         }
     }
     none_or_all(&findings, String::new())?;
-    run(workspace.cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run(workspace.cargo().args([
+        "clippy",
+        "--quiet",
+        "--keep-going",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     Ok(format!("{} packages", packages.len()))
 }
 
