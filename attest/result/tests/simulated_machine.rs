@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The second river from its spring to its mouth: a simulated machine's report, keys and quote become a signed result.
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be built fails the test that wants it")]
 
 use evtpm_appraise::{
     Claims, ClaimsError, LaunchIdentity, Layer, Policy, Severity, UnixTime, Verdict, appraise, policy::SnpPolicy,
