@@ -148,6 +148,8 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyNvWritten
         PolicyTemplate
         PolicyAuthorizeNv
+        PolicyCapability
+        PolicyParameters
     };
 }
 

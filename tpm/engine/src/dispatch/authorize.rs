@@ -271,6 +271,11 @@ impl<P: Platform> Tpm<P> {
             PolicyLimit::NameHash(expected) => {
                 (expected, name_hash::<P::Crypto>(alg, &request.names()).map_err(ProtocolError::rc)?)
             }
+            // "the hash of the commandCode and all of the parameters ... where the Names are skipped"
+            PolicyLimit::Parameters(expected) => {
+                let hash = cp_hash::<P::Crypto>(alg, request.spec.code, &[], request.parameters);
+                (expected, hash.map_err(ProtocolError::rc)?)
+            }
             PolicyLimit::Template(expected) => {
                 let Some(template) = template_of(request) else { return Ok(false) };
                 (expected, P::Crypto::hash(algorithm::hash(alg).ok_or(Rc::HASH)?, &[template]))

@@ -530,3 +530,43 @@ fn a_trial_session_passes_where_a_policy_would_fail() {
     guard(&mut tpm, session, b"");
     assert_eq!(read(&mut tpm, session), Err(Rc::ATTRIBUTES.at(Subject::Session(1))));
 }
+
+#[test]
+fn a_command_is_bound_by_its_parameters_alone() {
+    let (mut tpm, session) = started_policy();
+    let p_hash = RustCrypto::hash(Hash::Sha256, &[&[0, 0, 1, 0x4E], &[0, 8, 0, 0]]);
+    let handles = PolicyParametersHandles { policy_session: policy(session) };
+    let command = |hash: &[u8]| PolicyParameters { p_hash: digest_2b(hash) };
+    assert_eq!(tpm.send(&command(&[1; 20]), handles), Err(Rc::SIZE.at(Subject::Parameter(1))));
+    tpm.send(&command(p_hash.as_bytes()), handles).unwrap();
+    assert_eq!(tpm.send(&command(p_hash.as_bytes()), handles), Err(Rc::CPHASH));
+    guard(&mut tpm, session, b"");
+    let nv_read = NvReadHandles { auth_handle: nv_auth(INDEX), nv_index: nv(INDEX) };
+    let shorter = authorized(&mut tpm, session, b"", &NvRead { size: 7, offset: 0 }, nv_read);
+    assert_eq!(shorter.unwrap_err(), Rc::POLICY_FAIL.at(Subject::Session(1)));
+    read(&mut tpm, session).unwrap();
+}
+
+#[test]
+fn a_creation_is_bound_by_its_template() {
+    let (mut tpm, session) = started_policy();
+    let template = crate::testing::objects::sealed();
+    let hash = RustCrypto::hash(Hash::Sha256, &[&crate::testing::marshal(&template)]);
+    let handles = PolicyTemplateHandles { policy_session: policy(session) };
+    tpm.send(&PolicyTemplate { template_hash: digest_2b(hash.as_bytes()) }, handles).unwrap();
+    let policy = evtpm_crypto::Digest::from_slice(&digest(&mut tpm, session));
+    let owner = tpm.state.hierarchies.of_mut(crate::state::Hierarchy::Owner);
+    owner.policy = policy.map(|policy| (HashAlg::Sha256, policy));
+    let create = |template: &TpmtPublic| CreatePrimary {
+        in_sensitive: crate::testing::objects::sensitive(b"", b"data"),
+        in_public: Tpm2b(template.clone()),
+        outside_info: Tpm2bData::EMPTY,
+        creation_pcr: TpmlPcrSelection::new(),
+    };
+    let primary = CreatePrimaryHandles { primary_handle: TpmiRhHierarchy::Owner };
+    let mut other = template.clone();
+    other.object_attributes = other.object_attributes.without(TpmaObject::NO_DA);
+    let refused = authorized(&mut tpm, session, b"", &create(&other), primary);
+    assert_eq!(refused.unwrap_err(), Rc::POLICY_FAIL.at(Subject::Session(1)));
+    authorized(&mut tpm, session, b"", &create(&template), primary).unwrap();
+}
