@@ -150,7 +150,18 @@ pub trait StreamingHash: Clone {
 
     /// Ends the computation.
     fn finish(self) -> Digest;
+
+    /// Writes the state to the front of `out` and returns its size; `None` if `out` is shorter than that.
+    ///
+    /// The bytes are as secret as what was hashed, and only the same implementation understands them.
+    fn save(&self, out: &mut [u8]) -> Option<usize>;
+
+    /// Goes on from a saved state; `None` if the bytes are no state of this algorithm.
+    fn restore(alg: HashAlg, saved: &[u8]) -> Option<Self>;
 }
+
+/// Size of the longest saved state of a streaming hash.
+pub const MAX_HASH_STATE_SIZE: usize = 360;
 
 #[cfg(test)]
 mod tests {

@@ -70,6 +70,17 @@ impl<H: StreamingHash> Hmac<H> {
         constant_time_eq(self.finish().as_bytes(), expected)
     }
 
+    /// Returns the two hash computations that make up this one: over the inner and over the outer padded key.
+    pub const fn parts(&self) -> (&H, &H) {
+        (&self.inner, &self.outer)
+    }
+
+    /// Puts a computation together from its two [parts](Self::parts).
+    #[must_use]
+    pub const fn from_parts(inner: H, outer: H) -> Self {
+        Self { inner, outer }
+    }
+
     /// Returns the hash algorithm.
     #[must_use]
     pub fn alg(&self) -> HashAlg {

@@ -51,7 +51,7 @@ pub use cipher::{BLOCK_SIZE, CipherMode, Direction};
 pub use compare::constant_time_eq;
 pub use ecc::{CurveParameters, EccCurve, EccPoint, EccPrivate, EccSignature, MAX_ECC_BYTES};
 pub use error::{CryptoError, EntropyError};
-pub use hash::{Digest, HashAlg, MAX_DIGEST_SIZE, MAX_HASH_BLOCK_SIZE, StreamingHash};
+pub use hash::{Digest, HashAlg, MAX_DIGEST_SIZE, MAX_HASH_BLOCK_SIZE, MAX_HASH_STATE_SIZE, StreamingHash};
 pub use hmac::Hmac;
 pub use kdf::{kdfa, kdfe, xor_obfuscate};
 pub use provider::Crypto;

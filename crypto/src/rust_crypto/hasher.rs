@@ -5,6 +5,7 @@ use core::fmt;
 
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
+use sha3::digest::common::hazmat::SerializableState;
 use sha3::{Digest as _, Sha3_256, Sha3_384, Sha3_512};
 
 use crate::{Digest, HashAlg, StreamingHash};
@@ -72,6 +73,39 @@ impl StreamingHash for RustHasher {
             State::Sha3_512(hasher) => take(&hasher.finalize()),
         }
     }
+
+    fn save(&self, out: &mut [u8]) -> Option<usize> {
+        match &self.0 {
+            State::Sha1(hasher) => put(&hasher.serialize(), out),
+            State::Sha256(hasher) => put(&hasher.serialize(), out),
+            State::Sha384(hasher) => put(&hasher.serialize(), out),
+            State::Sha512(hasher) => put(&hasher.serialize(), out),
+            State::Sha3_256(hasher) => put(&hasher.serialize(), out),
+            State::Sha3_384(hasher) => put(&hasher.serialize(), out),
+            State::Sha3_512(hasher) => put(&hasher.serialize(), out),
+        }
+    }
+
+    fn restore(alg: HashAlg, saved: &[u8]) -> Option<Self> {
+        Some(Self(match alg {
+            HashAlg::Sha1 => State::Sha1(get(saved)?),
+            HashAlg::Sha256 => State::Sha256(get(saved)?),
+            HashAlg::Sha384 => State::Sha384(get(saved)?),
+            HashAlg::Sha512 => State::Sha512(get(saved)?),
+            HashAlg::Sha3_256 => State::Sha3_256(get(saved)?),
+            HashAlg::Sha3_384 => State::Sha3_384(get(saved)?),
+            HashAlg::Sha3_512 => State::Sha3_512(get(saved)?),
+        }))
+    }
+}
+
+fn put(state: &[u8], out: &mut [u8]) -> Option<usize> {
+    out.get_mut(..state.len())?.copy_from_slice(state);
+    Some(state.len())
+}
+
+fn get<S: SerializableState>(saved: &[u8]) -> Option<S> {
+    S::deserialize(saved.try_into().ok()?).ok()
 }
 
 // Every output above fits, so the empty digest is never seen.

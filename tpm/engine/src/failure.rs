@@ -29,6 +29,8 @@ pub enum Failure {
     Context,
     /// The host asked for it.
     Requested,
+    /// A response did not fit the buffer that holds every response.
+    Response,
     /// A measurement could not be taken for want of memory.
     OutOfMemory,
 }
@@ -43,6 +45,7 @@ impl Failure {
             Self::Context => 4,
             Self::Requested => 5,
             Self::OutOfMemory => 6,
+            Self::Response => 7,
         }
     }
 }

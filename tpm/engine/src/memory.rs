@@ -109,15 +109,11 @@ impl Blob {
     pub(crate) fn filled(length: usize, fill: u8) -> Result<Self, OutOfMemory> {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length).map_err(|_| OutOfMemory)?;
-        bytes.resize(length, fill);
+        // `resize` would link the path that grows, and with it a panic.
+        for _ in 0..length {
+            push_within(&mut bytes, fill)?;
+        }
         Ok(Self { bytes })
-    }
-
-    /// Allocates a copy of `source`.
-    pub(crate) fn copy_of(source: &[u8]) -> Result<Self, OutOfMemory> {
-        let mut blob = Self::filled(source.len(), 0)?;
-        blob.write(0, source)?;
-        Ok(blob)
     }
 
     /// Borrows all bytes.
@@ -128,11 +124,6 @@ impl Blob {
     /// Counts the bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
-    }
-
-    /// Tells whether the length is zero.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 
     /// Overwrites from `offset` on; nothing is written unless everything fits.
@@ -202,7 +193,8 @@ mod tests {
 
     #[test]
     fn a_write_past_the_end_changes_nothing() {
-        let mut blob = Blob::copy_of(&[1, 2, 3]).unwrap();
+        let mut blob = Blob::filled(3, 0).unwrap();
+        blob.write(0, &[1, 2, 3]).unwrap();
         assert_eq!(blob.write(2, &[9, 9]), Err(OutOfMemory));
         assert_eq!(blob.write(usize::MAX, &[9]), Err(OutOfMemory));
         assert_eq!(blob.as_slice(), &[1, 2, 3]);

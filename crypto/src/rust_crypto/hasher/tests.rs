@@ -125,3 +125,29 @@ fn the_states_of_all_hashes_are_wiped_on_drop() {
     is_wiped_on_drop::<aes::Aes128>();
     is_wiped_on_drop::<aes::Aes256>();
 }
+
+#[test]
+fn a_restored_state_goes_on_as_if_nothing_had_happened() {
+    for alg in HashAlg::ALL {
+        for length in [0, 1, 55, 64, 135, 200] {
+            let mut hasher = RustHasher::new(alg);
+            hasher.update(&[0x5A; 200][..length]);
+            let mut saved = [0; crate::MAX_HASH_STATE_SIZE];
+            let size = hasher.save(&mut saved).unwrap();
+            let mut restored = RustHasher::restore(alg, &saved[..size]).unwrap();
+            hasher.update(b"the rest");
+            restored.update(b"the rest");
+            assert_eq!(restored.finish(), hasher.finish(), "{alg:?} after {length}");
+        }
+    }
+}
+
+#[test]
+fn a_state_of_another_length_is_refused() {
+    for alg in HashAlg::ALL {
+        let mut saved = [0; crate::MAX_HASH_STATE_SIZE];
+        let size = RustHasher::new(alg).save(&mut saved).unwrap();
+        assert!(RustHasher::restore(alg, &saved[..size - 1]).is_none());
+        assert!(RustHasher::new(alg).save(&mut saved[..size - 1]).is_none());
+    }
+}

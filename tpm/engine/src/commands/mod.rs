@@ -24,7 +24,6 @@ mod testing;
 use crate::failure::Failure;
 use crate::{Platform, Tpm};
 use core::marker::PhantomData;
-use evtpm_crypto::CryptoError;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     Command, CommandTag, HandleArea, HandleList, Overflow, Rc, Reader, Response, Spec, Unmarshal, Writer,
@@ -148,8 +147,6 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyNvWritten
         PolicyTemplate
         PolicyAuthorizeNv
-        PolicyCapability
-        PolicyParameters
     };
 }
 
@@ -178,8 +175,7 @@ where
     let response = command.run(tpm, handles)?;
 
     // The response buffer holds the largest response, so that nothing can go wrong behind the command's back.
-    write_response(&response, tag, writer)
-        .map_err(|Overflow| tpm.fail(Failure::Fault(CryptoError::Length { expected: 0, actual: writer.written() })))
+    write_response(&response, tag, writer).map_err(|Overflow| tpm.fail(Failure::Response))
 }
 
 fn write_response<R: Response>(response: &R, tag: CommandTag, writer: &mut Writer<'_>) -> Result<usize, Overflow> {

@@ -2,7 +2,7 @@
 //! The hierarchies (Part 1, "Hierarchies"): seeds, proofs, authorizations, and what switches them off.
 
 use evtpm_crypto::{Digest, EntropyError, Rng};
-use evtpm_tpm_wire::{HashAlg, Secret};
+use evtpm_tpm_wire::{Handle, HashAlg, Secret};
 
 /// An authValue, kept without trailing zeros.
 pub(crate) type Auth = Secret<64>;
@@ -29,23 +29,13 @@ impl Hierarchy {
     /// All four.
     pub(crate) const ALL: [Self; 4] = [Self::Owner, Self::Null, Self::Endorsement, Self::Platform];
 
-    /// Tells the permanent handle.
-    pub(crate) const fn handle(self) -> u32 {
-        match self {
-            Self::Owner => 0x4000_0001,
-            Self::Null => 0x4000_0007,
-            Self::Endorsement => 0x4000_000B,
-            Self::Platform => 0x4000_000C,
-        }
-    }
-
     /// Finds the hierarchy of a permanent handle.
     pub(crate) const fn from_handle(handle: u32) -> Option<Self> {
-        match handle {
-            0x4000_0001 => Some(Self::Owner),
-            0x4000_0007 => Some(Self::Null),
-            0x4000_000B => Some(Self::Endorsement),
-            0x4000_000C => Some(Self::Platform),
+        match Handle(handle) {
+            Handle::OWNER => Some(Self::Owner),
+            Handle::NULL => Some(Self::Null),
+            Handle::ENDORSEMENT => Some(Self::Endorsement),
+            Handle::PLATFORM => Some(Self::Platform),
             _ => None,
         }
     }

@@ -35,7 +35,7 @@ impl<H: StreamingHash> BankHashers<H> {
         self.hashers.iter().map(|(_, hasher)| hasher)
     }
 
-    /// Makes one from hashes that ran before.
+    /// Goes on with hashes that ran before.
     pub(crate) fn resume(hashers: Slots<H>) -> Self {
         Self { hashers }
     }

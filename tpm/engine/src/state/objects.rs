@@ -5,7 +5,7 @@ use super::{Auth, BankHashers, Hierarchy};
 use crate::memory::{OutOfMemory, Slots};
 use crate::name::Name;
 use evtpm_crypto::{Hmac, StreamingHash};
-use evtpm_tpm_wire::{Buf, Handle, HandleType, Rc, TpmaObject, TpmtPublic, TpmtSensitive};
+use evtpm_tpm_wire::{Handle, HandleType, Rc, TpmaObject, TpmtPublic, TpmtSensitive};
 
 /// An object with what the TPM knows about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,13 +59,24 @@ pub(crate) enum SequenceKind<H: StreamingHash> {
     Hash {
         /// The running hash.
         hasher: Running<H>,
-        /// The first octets: no ticket is given for data that begins like an attestation.
-        head: Buf<4>,
+        /// Whether a restricted key may sign the digest.
+        safety: Safety,
     },
     /// An HMAC.
     Hmac(Hmac<H>),
     /// A digest for each PCR bank.
     Event(BankHashers<H>),
+}
+
+/// Whether a hash sequence got data that does not begin like an attestation; its first buffer decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Safety {
+    /// No buffer came yet.
+    Undecided,
+    /// A restricted key may sign the digest.
+    Safe,
+    /// It may not.
+    Unsafe,
 }
 
 /// A running hash that can be shown and compared.
@@ -82,8 +93,8 @@ impl<H: StreamingHash> core::fmt::Debug for Running<H> {
 impl<H: StreamingHash> PartialEq for Sequence<H> {
     fn eq(&self, other: &Self) -> bool {
         let kinds_agree = match (&self.kind, &other.kind) {
-            (SequenceKind::Hash { hasher, head }, SequenceKind::Hash { hasher: other, head: other_head }) => {
-                hasher.0.clone().finish() == other.0.clone().finish() && head == other_head
+            (SequenceKind::Hash { hasher, safety }, SequenceKind::Hash { hasher: other, safety: other_safety }) => {
+                hasher.0.clone().finish() == other.0.clone().finish() && safety == other_safety
             }
             (SequenceKind::Hmac(mac), SequenceKind::Hmac(other)) => mac.clone().finish() == other.clone().finish(),
             (SequenceKind::Event(hashers), SequenceKind::Event(other)) => hashers == other,

@@ -7,7 +7,7 @@ use evtpm_crypto::{Digest, HashAlg};
 use evtpm_tpm_wire::{PcrIndex, PcrSelect};
 
 /// Counts the PCRs of each bank.
-pub const PCR_COUNT: usize = PcrIndex::COUNT;
+const PCR_COUNT: usize = PcrIndex::COUNT;
 
 /// The PCR that the core root of trust for measurement extends.
 const HCRTM: usize = 0;

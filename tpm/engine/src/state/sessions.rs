@@ -6,9 +6,9 @@ use evtpm_crypto::Digest;
 use evtpm_tpm_wire::{Buf, Cc, HashAlg, Rc, Secret, TpmtSymDef};
 
 /// `TPM_HT_HMAC_SESSION` as the first octet of a handle.
-pub const HMAC_SESSION: u32 = 0x0200_0000;
+const HMAC_SESSION: u32 = 0x0200_0000;
 /// `TPM_HT_POLICY_SESSION` as the first octet of a handle.
-pub const POLICY_SESSION: u32 = 0x0300_0000;
+const POLICY_SESSION: u32 = 0x0300_0000;
 const NUMBER: u32 = 0x00FF_FFFF;
 
 /// A nonce of a session.
@@ -135,8 +135,6 @@ pub(crate) enum PolicyLimit {
     NameHash(Digest),
     /// `TPM2_PolicyTemplate`.
     Template(Digest),
-    /// `TPM2_PolicyParameters`.
-    Parameters(Digest),
 }
 
 /// What besides the policy must be shown.
@@ -240,16 +238,6 @@ impl Sessions {
     pub(crate) fn loaded_mut(&mut self, handle: u32) -> Option<&mut Session> {
         let Place::Loaded(slot) = self.place(handle)? else { return None };
         self.loaded.at_mut(slot).filter(|session| session.handle_type() == handle & !NUMBER)
-    }
-
-    /// Tells whether the number of the handle is that of a saved session.
-    pub(crate) fn is_saved(&self, handle: u32) -> bool {
-        matches!(self.place(handle), Some(Place::Saved(..)))
-    }
-
-    /// Tells whether the number of the handle is that of a loaded session, whatever the type says.
-    pub(crate) fn is_active(&self, handle: u32) -> bool {
-        self.place(handle).is_some()
     }
 
     /// Tells the number that a context saved now would get.

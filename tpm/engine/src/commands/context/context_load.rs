@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `TPM2_ContextLoad` (Part 3, "TPM2_ContextLoad").
 
-use super::encoding::{decode_object, decode_session};
-use super::protection::ContextKeys;
+use super::encoding::{decode_object, decode_sequence, decode_session};
+use super::protection::{ContextKeys, SEQUENCE};
 use crate::commands::Execute;
 use crate::failure::Failure;
 use crate::state::Loaded;
@@ -38,8 +38,12 @@ impl Execute for ContextLoad<'_> {
             tpm.state.sessions.load(saved.0, session)?;
             saved
         } else {
-            let object = decode_object::<P::Crypto>(&mut reader).map_err(|_| at_context(Rc::INTEGRITY))?;
-            tpm.state.objects.load(Loaded::Object(object))?
+            let loaded = if saved == SEQUENCE {
+                decode_sequence(&mut reader).map(Loaded::Sequence)
+            } else {
+                decode_object::<P::Crypto>(&mut reader).map(Loaded::Object)
+            };
+            tpm.state.objects.load(loaded.map_err(|_| at_context(Rc::INTEGRITY))?)?
         };
         Ok(ContextLoadResponse { loaded_handle })
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `TPM2_ContextSave` (Part 3, "TPM2_ContextSave").
 
-use super::encoding::{encode_object, encode_session};
-use super::protection::{CLEAR_OBJECT, ContextKeys, MAX_CONTENT, OBJECT};
+use super::encoding::{encode_object, encode_sequence, encode_session};
+use super::protection::{CLEAR_OBJECT, ContextKeys, MAX_CONTENT, OBJECT, SEQUENCE};
 use crate::commands::Execute;
 use crate::state::{Hierarchy, Loaded};
 use crate::{Platform, Tpm, ticket};
@@ -22,7 +22,10 @@ impl Execute for ContextSave {
                     encode_object(object, &mut writer).map_err(|Overflow| Rc::FAILURE)?;
                     (if object.st_clear { CLEAR_OBJECT } else { OBJECT }, object.hierarchy, sequence)
                 }
-                Loaded::Sequence(_) => return Err(Rc::HANDLE.at(Subject::Handle(1))),
+                Loaded::Sequence(loaded) => {
+                    encode_sequence(loaded, &mut writer).map_err(|Overflow| Rc::FAILURE)?;
+                    (SEQUENCE, Hierarchy::Null, sequence)
+                }
             }
         } else {
             let session = tpm.state.sessions.loaded(handle.0).ok_or(Rc::REFERENCE_H0)?;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The content of a saved context: this TPM's own format, which nobody else reads and which dies with the TPM Reset.
 
+use crate::algorithm;
+use crate::memory::{OutOfMemory, Slots};
 use crate::name;
 use crate::state::{
-    Binding, DaBound, Hierarchy, HmacState, Nonce, Object, PolicyLimit, PolicyProof, PolicyState, Session, SessionKind,
+    BankHashers, Binding, DaBound, Hierarchy, HmacState, Nonce, Object, PolicyLimit, PolicyProof, PolicyState, Running,
+    Safety, Sequence, SequenceKind, Session, SessionKind,
 };
 use crate::ticket;
-use evtpm_crypto::{Crypto, Digest};
+use evtpm_crypto::{Crypto, Digest, Hmac, MAX_HASH_STATE_SIZE, StreamingHash};
 use evtpm_tpm_wire::{
     Cc, Overflow, Rc, Reader, Secret, Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmiRhHierarchy, TpmtPublicPlus, Writer,
     YesNo,
@@ -35,6 +38,74 @@ pub(super) fn decode_object<C: Crypto>(reader: &mut Reader<'_>) -> Result<Object
     reader.finish()?;
     let name = name::of_object::<C>(&public);
     Ok(Object { public, sensitive, name, qualified_name, hierarchy, primary, external, st_clear })
+}
+
+pub(super) fn encode_sequence<H: StreamingHash>(
+    sequence: &Sequence<H>,
+    writer: &mut Writer<'_>,
+) -> Result<(), Overflow> {
+    writer.write(&sequence.auth)?;
+    match &sequence.kind {
+        SequenceKind::Hash { hasher, safety } => {
+            writer.write(&0u8)?;
+            encode_hasher(&hasher.0, writer)?;
+            writer.write(&match safety {
+                Safety::Undecided => 0u8,
+                Safety::Safe => 1,
+                Safety::Unsafe => 2,
+            })
+        }
+        SequenceKind::Hmac(mac) => {
+            let (inner, outer) = mac.parts();
+            writer.write(&1u8)?;
+            encode_hasher(inner, writer)?;
+            encode_hasher(outer, writer)
+        }
+        SequenceKind::Event(hashers) => {
+            writer.write(&2u8)?;
+            writer.write(&u8::try_from(hashers.iter().count()).map_err(|_| Overflow)?)?;
+            hashers.iter().try_for_each(|hasher| encode_hasher(hasher, writer))
+        }
+    }
+}
+
+pub(super) fn decode_sequence<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<Sequence<H>, Rc> {
+    let auth = reader.read()?;
+    let kind = match reader.read::<u8>()? {
+        0 => SequenceKind::Hash {
+            hasher: Running(decode_hasher(reader)?),
+            safety: match reader.read::<u8>()? {
+                0 => Safety::Undecided,
+                1 => Safety::Safe,
+                _ => Safety::Unsafe,
+            },
+        },
+        1 => SequenceKind::Hmac(Hmac::from_parts(decode_hasher(reader)?, decode_hasher(reader)?)),
+        _ => {
+            let count = usize::from(reader.read::<u8>()?);
+            let mut hashers = Slots::reserve(count).map_err(|OutOfMemory| Rc::MEMORY)?;
+            for _ in 0..count {
+                hashers.insert(decode_hasher(reader)?).map_err(|OutOfMemory| Rc::MEMORY)?;
+            }
+            SequenceKind::Event(BankHashers::resume(hashers))
+        }
+    };
+    reader.finish()?;
+    Ok(Sequence { auth, kind })
+}
+
+fn encode_hasher<H: StreamingHash>(hasher: &H, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    let mut state = Secret::<MAX_HASH_STATE_SIZE>::zeros(MAX_HASH_STATE_SIZE)?;
+    let size = hasher.save(state.as_mut_bytes()).ok_or(Overflow)?;
+    state.truncate(size);
+    writer.write(&algorithm::wire_hash(hasher.alg()))?;
+    writer.write(&state)
+}
+
+fn decode_hasher<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<H, Rc> {
+    let alg = algorithm::hash(reader.read()?).ok_or(Rc::HASH)?;
+    let state: Secret<MAX_HASH_STATE_SIZE> = reader.read()?;
+    H::restore(alg, state.as_bytes()).ok_or(Rc::VALUE)
 }
 
 pub(super) fn encode_session(session: &Session, writer: &mut Writer<'_>) -> Result<(), Overflow> {
@@ -100,7 +171,6 @@ fn encode_policy(policy: &PolicyState, writer: &mut Writer<'_>) -> Result<(), Ov
         PolicyLimit::CpHash(digest) => limit(writer, 1, digest)?,
         PolicyLimit::NameHash(digest) => limit(writer, 2, digest)?,
         PolicyLimit::Template(digest) => limit(writer, 3, digest)?,
-        PolicyLimit::Parameters(digest) => limit(writer, 4, digest)?,
     }
     writer.write(&match policy.proof {
         PolicyProof::None => 0u8,
@@ -125,8 +195,7 @@ fn decode_policy(reader: &mut Reader<'_>) -> Result<PolicyState, Rc> {
             0 => PolicyLimit::None,
             1 => PolicyLimit::CpHash(read_digest(reader)?),
             2 => PolicyLimit::NameHash(read_digest(reader)?),
-            3 => PolicyLimit::Template(read_digest(reader)?),
-            _ => PolicyLimit::Parameters(read_digest(reader)?),
+            _ => PolicyLimit::Template(read_digest(reader)?),
         },
         proof: match reader.read::<u8>()? {
             0 => PolicyProof::None,

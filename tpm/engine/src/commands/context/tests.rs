@@ -2,7 +2,9 @@
 //! Tests of saved contexts and persistent objects.
 
 use crate::host::Ek;
+use crate::state::{BankHashers, Loaded, Running, Safety, Sequence, SequenceKind};
 use crate::testing::{SessionUse, Start, TestTpm, Use, command_bytes, marshal, started};
+use evtpm_crypto::{HashAlg, Hmac, RustHasher, StreamingHash};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     Bytes, Cc, Handle, Rc, Subject, Supported, Tpm2b, Tpm2bData, TpmSu, TpmaObject, TpmaSession, TpmiDhContext,
@@ -84,10 +86,7 @@ fn a_session_context_loads_once() {
     let context = save(&mut tpm, session.handle);
     assert_eq!(tpm.state.sessions.loaded_count(), 0);
     assert_eq!(load(&mut tpm, &context), Ok(session.handle));
-    let audit = SessionUse {
-        attributes: TpmaSession::CONTINUE_SESSION | TpmaSession::AUDIT,
-        ..SessionUse::default()
-    };
+    let audit = SessionUse { attributes: TpmaSession::CONTINUE_SESSION | TpmaSession::AUDIT, ..SessionUse::default() };
     tpm.send_with(&GetRandom { bytes_requested: 1 }, (), &mut [Use::Session(&mut session, audit)]).unwrap();
     save(&mut tpm, session.handle);
     assert_eq!(load(&mut tpm, &context), at_context(Rc::HANDLE));
@@ -205,4 +204,27 @@ fn a_full_table_of_objects_refuses_another() {
     let context = save(&mut tpm, handle);
     while load(&mut tpm, &context).is_ok() {}
     assert_eq!(load(&mut tpm, &context), Err(Rc::OBJECT_MEMORY));
+}
+
+#[test]
+fn sequences_of_every_kind_come_back_in_the_middle_of_their_data() {
+    let mut tpm = started();
+    let mut hasher = RustHasher::new(HashAlg::Sha384);
+    hasher.update(b"half");
+    let mac = Hmac::new(HashAlg::Sha256, b"key").chain(b"half");
+    let mut event = BankHashers::start(4, tpm.state.pcrs.banks().map(|bank| bank.alg)).unwrap();
+    event.update(b"half");
+    for kind in [
+        SequenceKind::Hash { hasher: Running(hasher), safety: Safety::Safe },
+        SequenceKind::Hmac(mac),
+        SequenceKind::Event(event),
+    ] {
+        let auth = evtpm_tpm_wire::Tpm2bAuth::new(b"secret").unwrap();
+        let handle = tpm.state.objects.load(Loaded::Sequence(Sequence { auth, kind })).unwrap();
+        let sequence = tpm.sequence(handle).unwrap().clone();
+        let context = save(&mut tpm, handle);
+        assert_eq!(context.saved_handle.handle(), Handle(0x8000_0001));
+        let copy = load(&mut tpm, &context).unwrap();
+        assert!(*tpm.sequence(copy).unwrap() == sequence);
+    }
 }
