@@ -5,4 +5,5 @@
 pub mod attester;
 pub mod device;
 pub mod logs;
+pub mod program;
 pub mod verifier;

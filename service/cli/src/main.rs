@@ -37,6 +37,10 @@ enum Command {
     Measure(measure::Measure),
     /// Play the whole story.
     Demo,
+    /// Attest this machine to a verifier, from inside the guest.
+    Agent(evtpm_agent::program::AgentArgs),
+    /// Run a verifier.
+    Verifier(evtpm_verifierd::program::VerifierArgs),
     /// Look at SEV-SNP attestation reports.
     #[command(subcommand)]
     Report(report::ReportCommand),
@@ -56,6 +60,11 @@ fn main() -> ExitCode {
         Command::Sp(command) => sp::run(&command),
         Command::Measure(command) => measure::run(&command),
         Command::Demo => demo::run(),
+        Command::Agent(args) => match evtpm_agent::program::run(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Verifier(args) => evtpm_verifierd::program::run(&args).map(|()| Outcome::Good),
         Command::Report(command) => report::run(&command),
     };
     match outcome {

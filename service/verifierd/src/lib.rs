@@ -8,6 +8,7 @@ mod judge;
 mod listener;
 mod machines;
 mod pending;
+pub mod program;
 mod random;
 mod refusal;
 mod registration;

@@ -21,11 +21,6 @@ impl<T> Pending<T> {
         Pending { lifetime, capacity, values: BTreeMap::new(), order: VecDeque::new() }
     }
 
-    /// How long a value is kept.
-    pub(crate) fn lifetime(&self) -> Duration {
-        self.lifetime
-    }
-
     /// Keeps a value under `name` until it is taken or expires.
     pub(crate) fn insert(&mut self, name: String, value: T, now: Instant) {
         self.expire(now);

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The program `evtpm-agent`, and `evtpm agent`: registers this machine and attests it, once or again and again.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use evtpm_api::{Registered, Verdict};
+use evtpm_crypto::{EntropyError, Rng};
+
+use crate::attester::Attester;
+use crate::device::TpmDevice;
+use crate::logs::LogFiles;
+use crate::verifier::{Refused, Verifier};
+
+/// Seconds before the first new attempt after a failure, and at most.
+const BACK_OFF: (u64, u64) = (1, 60);
+
+/// Register this machine with a verifier and attest it: push model, no port is opened here.
+///
+/// With --once: exit code 0 trusted, 1 judged and not trusted, 3 no verdict. Without, it goes on until it is ended.
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// The verifier: https://HOST:PORT.
+    #[arg(long, value_name = "URL")]
+    pub verifier: String,
+    /// The certificate of the CA that signed the verifier's (its `ca.pem`).
+    #[arg(long, value_name = "FILE")]
+    pub ca: PathBuf,
+    /// The name that the operator knows this machine by.
+    #[arg(long, value_name = "NAME")]
+    pub machine: String,
+    /// The TPM's device.
+    #[arg(long, value_name = "FILE", default_value = "/dev/tpmrm0")]
+    pub tpm: PathBuf,
+    /// The firmware's event log.
+    #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/tpm0/binary_bios_measurements")]
+    pub event_log: PathBuf,
+    /// IMA's list in binary form.
+    #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/ima/binary_runtime_measurements")]
+    pub ima_log: PathBuf,
+    /// Attest once and end.
+    #[arg(long)]
+    pub once: bool,
+    /// Seconds between two attestations.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, conflicts_with = "once")]
+    pub interval: u64,
+    /// Print each verdict as one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the agent.
+///
+/// # Errors
+/// What keeps it from working at all; with `--once` also what kept it from a verdict.
+pub fn run(args: &AgentArgs) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(attest(args))
+}
+
+async fn attest(args: &AgentArgs) -> Result<ExitCode> {
+    let verifier = Verifier::new(&args.verifier, &args.ca)?;
+    let logs = LogFiles { event_log: args.event_log.clone(), ima_log: args.ima_log.clone() };
+    let mut attester = Attester::new(TpmDevice::open(&args.tpm)?, KernelRng)?;
+    let mut registered = None;
+    let mut wait = BACK_OFF.0;
+    loop {
+        let round = round(&verifier, &mut attester, &mut registered, args, &logs).await;
+        match round {
+            Ok(verdict) => {
+                show(&verdict, args.json)?;
+                if args.once {
+                    return Ok(ExitCode::from(u8::from(verdict.verdict != "trusted")));
+                }
+                wait = BACK_OFF.0;
+                tokio::time::sleep(Duration::from_secs(args.interval)).await;
+            }
+            Err(error) if args.once => return Err(error),
+            Err(error) => {
+                eprintln!("evtpm-agent: {error:#}; trying again in {wait} s");
+                tokio::time::sleep(Duration::from_secs(wait)).await;
+                wait = (wait * 2).min(BACK_OFF.1);
+            }
+        }
+    }
+}
+
+/// One attestation; registers first where the verifier does not know this boot (any more).
+async fn round(
+    verifier: &Verifier,
+    attester: &mut Attester<TpmDevice, KernelRng>,
+    registered: &mut Option<Registered>,
+    args: &AgentArgs,
+    logs: &LogFiles,
+) -> Result<Verdict> {
+    let mut connection = verifier.connect().await?;
+    let known = match registered.take() {
+        Some(known) => known,
+        None => attester.register(&mut connection, &args.machine).await.context("registering")?,
+    };
+    let verdict = attester.attest(&mut connection, &known, || logs.read()).await;
+    let forgotten = verdict
+        .as_ref()
+        .err()
+        .and_then(|error| error.downcast_ref::<Refused>())
+        .is_some_and(|refused| refused.error.error == "unknown-attester");
+    if !forgotten {
+        *registered = Some(known);
+    }
+    verdict.context("attesting")
+}
+
+fn show(verdict: &Verdict, json: bool) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if json {
+        writeln!(out, "{}", serde_json::to_string(verdict)?)?;
+        return Ok(());
+    }
+    writeln!(out, "{}", verdict.verdict)?;
+    for finding in &verdict.findings {
+        writeln!(out, "  {:<8} {}: {}", finding.severity, finding.check, finding.message)?;
+    }
+    Ok(())
+}
+
+/// The kernel's generator.
+#[derive(Debug, Clone, Copy)]
+struct KernelRng;
+
+impl Rng for KernelRng {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        getrandom::fill(out).map_err(|_| EntropyError::Exhausted { attempts: 1 })
+    }
+}

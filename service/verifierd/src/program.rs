@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The program `evtpm-verifier`, and `evtpm verifier`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use evtpm_appraise::Policy;
+
+use crate::server::{Config, Server};
+use crate::tls::TlsFiles;
+
+/// Register machines, challenge them, judge their evidence, over HTTPS.
+///
+/// A first start makes a CA, a server certificate, an administrator's token and a key that signs results in the directory,
+/// and says where they are.
+#[derive(Debug, Args)]
+pub struct VerifierArgs {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8443")]
+    pub listen: SocketAddr,
+    /// Where the database and the keys lie; made if it does not exist.
+    #[arg(long, value_name = "DIR", default_value = "evtpm-verifier")]
+    pub directory: PathBuf,
+    /// What machines have to be: a policy document, TOML or (by the ending .json) JSON.
+    #[arg(long, value_name = "FILE")]
+    pub policy: PathBuf,
+    /// Certificates and revocation lists of the processors (.pem, .der, .crl), as AMD's key distribution service gives them.
+    #[arg(long, value_name = "DIR")]
+    pub collateral: Option<PathBuf>,
+    /// Trust a SIMULATED root: the policy has to name it too, and every result says so. For tests and demonstrations.
+    #[arg(long, value_name = "NAME=FILE")]
+    pub trust_simulated: Vec<String>,
+    /// A name or address that the certificate of a first start is for.
+    #[arg(long = "name", value_name = "NAME", default_values_t = [String::from("localhost"), String::from("127.0.0.1")])]
+    pub names: Vec<String>,
+    /// The server's certificate with its chain, instead of one made here.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of --tls-certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+}
+
+/// Runs the verifier until it is ended.
+///
+/// # Errors
+/// Names what cannot be opened or used.
+pub fn run(args: &VerifierArgs) -> Result<()> {
+    let config = args.config()?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let server = Server::bind(config).await?;
+        announce(&server)?;
+        server.run().await
+    })
+}
+
+impl VerifierArgs {
+    fn config(&self) -> Result<Config> {
+        let tls = self.tls_certificate.clone().zip(self.tls_key.clone());
+        Ok(Config {
+            listen: self.listen,
+            directory: self.directory.clone(),
+            tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
+            names: self.names.clone(),
+            policy: policy(&self.policy)?,
+            simulated_roots: self.trust_simulated.iter().map(|text| simulated_root(text)).collect::<Result<_>>()?,
+            collateral: self.collateral.as_deref().map(collateral).transpose()?.unwrap_or_default(),
+        })
+    }
+}
+
+fn announce(server: &Server) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if server.first_start {
+        writeln!(out, "first start: made a CA, a certificate, an administrator's token and a key for results")?;
+    }
+    if let Some(ca) = &server.ca {
+        writeln!(out, "agents need:         --verifier https://{} --ca {}", server.address()?, ca.display())?;
+    }
+    writeln!(out, "administrator token: {}", server.admin_token.display())?;
+    writeln!(out, "listening on {}", server.address()?)?;
+    Ok(())
+}
+
+fn policy(path: &Path) -> Result<Policy> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let is_json = path.extension().is_some_and(|ending| ending == "json");
+    let policy = if is_json { Policy::from_json(&text) } else { Policy::from_toml(&text) };
+    policy.with_context(|| path.display().to_string())
+}
+
+fn simulated_root(text: &str) -> Result<(String, Vec<u8>)> {
+    let (name, path) = text.split_once('=').with_context(|| format!("--trust-simulated: `{text}` is not NAME=FILE"))?;
+    Ok((name.to_owned(), std::fs::read(path).with_context(|| format!("reading {path}"))?))
+}
+
+fn collateral(directory: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let reading = || format!("reading {}", directory.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        if entry.file_type().with_context(reading)?.is_file() {
+            let bytes = std::fs::read(entry.path()).with_context(|| format!("reading {}", entry.path().display()))?;
+            files.push((entry.file_name().to_string_lossy().into_owned(), bytes));
+        }
+    }
+    // The order of a directory is not defined; results must not depend on it.
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulated_root_needs_a_name() {
+        let error = simulated_root("ark.pem").unwrap_err();
+        assert!(error.to_string().contains("NAME=FILE"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_policy_is_named_by_its_file() {
+        let path = std::env::temp_dir().join(format!("evtpm-policy-{}.toml", std::process::id()));
+        std::fs::write(&path, "version = 1\n").unwrap();
+        let error = format!("{:#}", policy(&path).unwrap_err());
+        std::fs::remove_file(&path).unwrap();
+        assert!(error.contains("evtpm-policy"), "{error}");
+    }
+}
