@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Tickets (Part 2, "Tickets"): what this TPM saw itself, authenticated with the proof of a hierarchy.
 
-use crate::state::Hierarchy;
+use crate::state::{Hierarchy, Safety};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, HashAlg, constant_time_eq};
 use evtpm_tpm_wire::{
@@ -29,6 +29,15 @@ impl<P: Platform> Tpm<P> {
     pub(crate) fn hashcheck_ticket(&self, hierarchy: Hierarchy, digest: &[u8]) -> TpmtTkHashcheck {
         let digest = self.proof_mac(hierarchy, &[&ST_HASHCHECK.to_be_bytes(), digest]);
         TpmtTkHashcheck::new(selector(hierarchy), digest)
+    }
+
+    /// The ticket that goes with a digest: the NULL ticket "if the digest is not safe to sign" or the hierarchy is NULL.
+    pub(crate) fn digest_ticket(&self, selector: TpmiRhHierarchy, digest: &[u8], safety: Safety) -> TpmtTkHashcheck {
+        match hierarchy(selector) {
+            Hierarchy::Null => TpmtTkHashcheck::NULL,
+            hierarchy if safety == Safety::Safe => self.hashcheck_ticket(hierarchy, digest),
+            _ => TpmtTkHashcheck::NULL,
+        }
     }
 
     /// Authenticates parts with the proof of a hierarchy.

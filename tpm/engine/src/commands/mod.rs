@@ -95,6 +95,7 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         NvChangeAuth
         PcrEvent
         PcrReset
+        SequenceComplete
         IncrementalSelfTest
         SelfTest
         Startup
@@ -110,12 +111,17 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         ObjectChangeAuth
         PolicySecret
         Create
+        Hmac
         Load
         Quote
+        HmacStart
+        SequenceUpdate
+        Sign
         Unseal
         PolicySigned
         ContextLoad
         ContextSave
+        EncryptDecrypt
         FlushContext
         LoadExternal
         MakeCredential
@@ -131,14 +137,19 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyTicket
         ReadPublic
         StartAuthSession
+        VerifySignature
         GetCapability
         GetRandom
         GetTestResult
+        Hash
         PcrRead
         PolicyPcr
         PolicyRestart
         ReadClock
         PcrExtend
+        NvCertify
+        EventSequenceComplete
+        HashSequenceStart
         PolicyPhysicalPresence
         PolicyDuplicationSelect
         PolicyGetDigest
@@ -147,6 +158,7 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyNvWritten
         PolicyTemplate
         PolicyAuthorizeNv
+        EncryptDecrypt2
     };
 }
 

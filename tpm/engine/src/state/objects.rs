@@ -5,7 +5,7 @@ use super::{Auth, BankHashers, Hierarchy};
 use crate::memory::{OutOfMemory, Slots};
 use crate::name::Name;
 use evtpm_crypto::{Hmac, StreamingHash};
-use evtpm_tpm_wire::{Handle, HandleType, Rc, TpmaObject, TpmtPublic, TpmtSensitive};
+use evtpm_tpm_wire::{Handle, HandleType, Rc, TPM_GENERATED, TpmaObject, TpmtPublic, TpmtSensitive};
 
 /// An object with what the TPM knows about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,22 @@ pub(crate) enum Safety {
     Safe,
     /// It may not.
     Unsafe,
+}
+
+impl Safety {
+    /// Judges a first buffer: "at least sizeof(TPM_GENERATED) octets and the first octets shall not be
+    /// TPM_GENERATED_VALUE".
+    pub(crate) fn of(first: &[u8]) -> Self {
+        match first.first_chunk() {
+            Some(head) if u32::from_be_bytes(*head) != TPM_GENERATED => Self::Safe,
+            _ => Self::Unsafe,
+        }
+    }
+
+    /// Takes a buffer into account, which matters if it is the first.
+    pub(crate) fn after(self, buffer: &[u8]) -> Self {
+        if self == Self::Undecided { Self::of(buffer) } else { self }
+    }
 }
 
 /// A running hash that can be shown and compared.

@@ -5,6 +5,7 @@ mod attest;
 mod certify;
 mod certify_creation;
 mod get_time;
+mod nv_certify;
 mod quote;
 #[cfg(test)]
 mod tests;

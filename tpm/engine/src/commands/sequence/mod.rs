@@ -1,2 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Part 3, "Hash/HMAC/Event Sequences".
+//! Part 3, "Hash/HMAC/Event/Signature Sequences".
+
+mod event_sequence_complete;
+mod hash_sequence_start;
+mod hmac_start;
+mod sequence_complete;
+mod sequence_update;
+#[cfg(test)]
+mod tests;

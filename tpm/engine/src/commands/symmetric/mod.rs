@@ -1,2 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Part 3, "Symmetric Primitives".
+
+mod encrypt_decrypt;
+mod hash;
+pub(crate) mod hmac;

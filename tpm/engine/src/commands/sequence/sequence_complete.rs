@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `TPM2_SequenceComplete` (Part 3, "TPM2_SequenceComplete").
+
+use crate::commands::Execute;
+use crate::state::SequenceKind;
+use crate::{Platform, Tpm};
+use evtpm_crypto::StreamingHash;
+use evtpm_tpm_wire::commands::{SequenceComplete, SequenceCompleteHandles, SequenceCompleteResponse};
+use evtpm_tpm_wire::{Overflow, Rc, Subject, Tpm2bDigest, TpmtTkHashcheck};
+
+impl Execute for SequenceComplete<'_> {
+    fn run<P: Platform>(
+        self,
+        tpm: &mut Tpm<P>,
+        handles: SequenceCompleteHandles,
+    ) -> Result<SequenceCompleteResponse, Rc> {
+        let (handle, data) = (handles.sequence_handle.handle(), self.buffer.as_bytes());
+        let no_sequence = Rc::MODE.at(Subject::Handle(1));
+        let (result, safety) = match &tpm.sequence(handle).ok_or(no_sequence)?.kind {
+            SequenceKind::Hash { hasher, safety } => {
+                let mut hasher = hasher.0.clone();
+                hasher.update(data);
+                (hasher.finish(), Some(safety.after(data)))
+            }
+            SequenceKind::Hmac(mac) => (mac.clone().chain(data).finish(), None),
+            // "If sequenceHandle references an Event Sequence, then the TPM shall return TPM_RC_MODE."
+            SequenceKind::Event(_) => return Err(no_sequence),
+        };
+
+        let validation = match safety {
+            Some(safety) => tpm.digest_ticket(self.hierarchy, result.as_bytes(), safety),
+            None => TpmtTkHashcheck::NULL,
+        };
+        let result = Tpm2bDigest::new(result.as_bytes()).map_err(|Overflow| Rc::FAILURE)?;
+
+        // "If this command completes successfully, the sequenceHandle object will be flushed."
+        tpm.state.objects.flush(handle).ok_or(no_sequence)?;
+        Ok(SequenceCompleteResponse { result, validation })
+    }
+}

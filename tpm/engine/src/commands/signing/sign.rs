@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `TPM2_Sign` (Part 3, "TPM2_Sign").
+
+use crate::commands::Execute;
+use crate::object::signing::select_scheme;
+use crate::{Platform, Tpm, ticket};
+use evtpm_tpm_wire::commands::{Sign, SignHandles, SignResponse};
+use evtpm_tpm_wire::{Rc, Subject, TpmaObject};
+
+impl Execute for Sign {
+    fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: SignHandles) -> Result<SignResponse, Rc> {
+        let key = tpm.signing_key(handles.key_handle.handle(), 1)?;
+        // "If keyHandle references a key with x509sign SET": it signs certificates alone
+        if key.has(TpmaObject::X509_SIGN) {
+            return Err(Rc::ATTRIBUTES.at(Subject::Handle(1)));
+        }
+        let scheme = select_scheme(&key.public, self.in_scheme).map_err(|rc| rc.at(Subject::Parameter(2)))?;
+        // "If keyHandle references a restricted signing key, then validation shall be provided"
+        if key.has(TpmaObject::RESTRICTED) || !self.validation.digest.is_empty() {
+            let hierarchy = ticket::hierarchy(self.validation.hierarchy);
+            let expected = tpm.hashcheck_ticket(hierarchy, self.digest.as_bytes());
+            if !tpm.ticket_is(&self.validation.digest, &expected.digest) {
+                return Err(Rc::TICKET.at(Subject::Parameter(3)));
+            }
+        }
+        if self.digest.len() != scheme.hash_alg().digest_size() {
+            return Err(Rc::SIZE.at(Subject::Parameter(1)));
+        }
+
+        let key = key.clone();
+        let signature = tpm.sign(&key, scheme, self.digest.as_bytes())?;
+
+        Ok(SignResponse { signature })
+    }
+}
