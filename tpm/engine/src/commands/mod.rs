@@ -159,6 +159,8 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyTemplate
         PolicyAuthorizeNv
         EncryptDecrypt2
+        PolicyCapability
+        PolicyParameters
     };
 }
 

@@ -135,6 +135,8 @@ pub(crate) enum PolicyLimit {
     NameHash(Digest),
     /// `TPM2_PolicyTemplate`.
     Template(Digest),
+    /// `TPM2_PolicyParameters`.
+    Parameters(Digest),
 }
 
 /// What besides the policy must be shown.

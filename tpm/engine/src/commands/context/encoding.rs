@@ -171,6 +171,7 @@ fn encode_policy(policy: &PolicyState, writer: &mut Writer<'_>) -> Result<(), Ov
         PolicyLimit::CpHash(digest) => limit(writer, 1, digest)?,
         PolicyLimit::NameHash(digest) => limit(writer, 2, digest)?,
         PolicyLimit::Template(digest) => limit(writer, 3, digest)?,
+        PolicyLimit::Parameters(digest) => limit(writer, 4, digest)?,
     }
     writer.write(&match policy.proof {
         PolicyProof::None => 0u8,
@@ -195,7 +196,8 @@ fn decode_policy(reader: &mut Reader<'_>) -> Result<PolicyState, Rc> {
             0 => PolicyLimit::None,
             1 => PolicyLimit::CpHash(read_digest(reader)?),
             2 => PolicyLimit::NameHash(read_digest(reader)?),
-            _ => PolicyLimit::Template(read_digest(reader)?),
+            3 => PolicyLimit::Template(read_digest(reader)?),
+            _ => PolicyLimit::Parameters(read_digest(reader)?),
         },
         proof: match reader.read::<u8>()? {
             0 => PolicyProof::None,
