@@ -54,7 +54,7 @@ impl From<ChannelError> for ReportError {
 ///
 /// # Errors
 /// [`ReportError`]; a busy host leaves the request in flight, and the same call goes on with it later.
-pub fn report<S: SecureProcessor>(
+pub(crate) fn report<S: SecureProcessor>(
     channel: &mut GuestChannel,
     processor: &mut S,
     report_data: &[u8; REPORT_DATA_SIZE],

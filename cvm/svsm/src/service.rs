@@ -8,6 +8,7 @@ use evtpm_snp::Report;
 use evtpm_svsm_abi::attest::MAX_CERTIFICATES;
 use evtpm_svsm_abi::{Call, PAGE_SIZE, Protocol, Registers, ResultCode, core_protocol};
 use evtpm_tpm_wire::{Marshal, TpmtPublic, Writer};
+use zeroize::Zeroize;
 
 use crate::channel::GuestChannel;
 use crate::memory::GuestMemory;
@@ -24,6 +25,9 @@ const EAGER: usize = 2;
 
 /// The versions of the attestation and vTPM protocols that are answered.
 const PROTOCOL_VERSION: u32 = 1;
+
+/// A response without sessions that says `TPM_RC_FAILURE`.
+const FAILURE: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01];
 
 /// An e-vTPM inside an SVSM.
 pub struct Svsm<P: Platform, S: SecureProcessor> {
@@ -98,8 +102,9 @@ impl<P: Platform, S: SecureProcessor> Svsm<P, S> {
         }
         for (ek, index) in EK_CERTIFICATES.into_iter().take(EAGER) {
             // Without an answer the index stays pending: the report is fetched when the index is first touched.
-            if let Ok(report) = self.report_on(ek) {
-                drop(self.tpm.host().set_ek_certificate(index, report.as_bytes()));
+            let Ok(report) = self.report_on(ek) else { continue };
+            if self.tpm.host().set_ek_certificate(index, report.as_bytes()).is_err() {
+                return;
             }
         }
     }
@@ -116,25 +121,33 @@ impl<P: Platform, S: SecureProcessor> Svsm<P, S> {
     fn resolve(&mut self, index: u32) {
         let ek = EK_CERTIFICATES.into_iter().find(|(_, known)| *known == index).map(|(ek, _)| ek);
         let report = ek.ok_or(ReportError::Malformed).and_then(|ek| self.report_on(ek));
-        let resolved = match report {
-            Ok(report) => self.tpm.host().set_ek_certificate(index, report.as_bytes()),
-            // The guest's command goes on without: reading the index answers TPM_RC_RETRY and a later read asks again.
-            Err(_) => self.tpm.host().decline_ek_certificate(index),
-        };
-        drop(resolved);
+        let mut host = self.tpm.host();
+        let is_set = report.is_ok_and(|report| host.set_ek_certificate(index, report.as_bytes()).is_ok());
+        // The guest's command goes on without: reading the index answers TPM_RC_RETRY and a later read asks again.
+        // Only a TPM in failure mode refuses to hear that, and it does not wait either.
+        let _is_heard = is_set || host.decline_ek_certificate(index).is_ok();
     }
 
     /// Runs the command in the first `length` bytes of the command buffer; returns the response's length.
     pub(crate) fn execute(&mut self, locality: Locality, length: usize) -> usize {
+        let mut answered = None;
         // Each index can be pending once a command, and a command touches one: the bound is never reached.
         for _ in 0..=EK_CERTIFICATES.len() {
             let command = self.command.get_mut(..length).unwrap_or_default();
             match self.tpm.execute(locality, command, &mut self.response) {
-                Execution::Response(length) => return length,
+                Execution::Response(length) => {
+                    answered = Some(length);
+                    break;
+                }
                 Execution::Pending(Pending::EkCertificate { index }) => self.resolve(index),
             }
         }
-        0
+        // Passwords were in it.
+        self.command.zeroize();
+        answered.unwrap_or_else(|| {
+            self.response.iter_mut().zip(FAILURE).for_each(|(to, from)| *to = from);
+            FAILURE.len()
+        })
     }
 
     /// Runs one TPM command at a locality, for a host that serves this TPM to something else than a guest's SVSM call.

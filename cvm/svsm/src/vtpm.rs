@@ -4,6 +4,7 @@
 use evtpm_engine::{Locality, Platform};
 use evtpm_svsm_abi::vtpm::{self, SendCommand};
 use evtpm_svsm_abi::{Call, PAGE_SIZE, Registers, ResultCode};
+use zeroize::Zeroizing;
 
 use crate::memory::GuestMemory;
 use crate::processor::SecureProcessor;
@@ -29,9 +30,10 @@ impl<P: Platform, S: SecureProcessor> Svsm<P, S> {
     }
 
     fn vtpm_command_at<M: GuestMemory>(&mut self, gpa: u64, memory: &mut M) -> ResultCode {
-        let mut page = [0; PAGE_SIZE];
+        // What passes through may be secret to the guest.
+        let mut page = Zeroizing::new([0; PAGE_SIZE]);
         // The request is copied once; a guest that changes it meanwhile changes nothing (no double fetch).
-        if memory.read(gpa, &mut page).is_err() || !memory.is_writable(gpa, PAGE_SIZE as u64) {
+        if memory.read(gpa, page.as_mut_slice()).is_err() || !memory.is_writable(gpa, PAGE_SIZE as u64) {
             return ResultCode::INVALID_ADDRESS;
         }
         match self.vtpm_command(&mut page) {
@@ -57,7 +59,7 @@ impl<P: Platform, S: SecureProcessor> Svsm<P, S> {
         let length = request.tpm_command.len();
         self.command.iter_mut().zip(request.tpm_command).for_each(|(to, from)| *to = *from);
         let answered = self.execute(Locality::ZERO, length);
-        let response = self.response.get(..answered.min(vtpm::MAX_RESPONSE)).unwrap_or_default();
+        let response = self.response.get(..answered).unwrap_or_default();
         vtpm::write_response(response, buffer).map_err(|_| ResultCode::INVALID_REQUEST)
     }
 }

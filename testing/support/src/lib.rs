@@ -1,3 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What tests of several crates share.
+//! What tests of several crates share: a simulated chip, a guest with an e-vTPM on it, its memory and its TPM driver.
+//!
+//! ```
+//! use evtpm_sp_sim::Product;
+//! use evtpm_testing_support::{boot, chip, client};
+//! use evtpm_tpm_wire::{Handle, TpmSu};
+//!
+//! let mut machine = boot(chip(Product::Milan));
+//! let mut tpm = client(&mut machine);
+//! tpm.startup(TpmSu::Clear)?;
+//! let report = tpm.nv_read(Handle(0x01c0_000a), &[])?;
+//! assert_eq!(report.len(), evtpm_snp::Report::SIZE);
+//! # Ok::<(), evtpm_client::ClientError>(())
+//! ```
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be built fails the test that wants it")]
+
+mod driver;
+mod machine;
+mod memory;
+mod noise;
+mod platform;
+
+pub use driver::{Driver, client};
+pub use machine::{Machine, POLICY, Tap, boot, boot_on, chip, host, image, launch, predicted_measurement};
+pub use memory::{CANARY, GuestRam, RAM_SIZE, SVSM_PAGE, UNTOUCHED};
+pub use noise::Noise;
+pub use platform::TestPlatform;
