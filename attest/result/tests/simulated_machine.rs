@@ -10,7 +10,7 @@ use evtpm_crypto::{EntropyError, Rng};
 use evtpm_logs::{HashId, PcrSet};
 use evtpm_protocol::templates::{EkTemplate, attestation_key};
 use evtpm_result::{Algorithm, Context, Ear, SigningKey};
-use evtpm_sp_sim::{Authority, Host, Platform, Product, Role};
+use evtpm_sp_sim::{Authority, Host, Platform, Product, RevocationList, Role};
 use evtpm_testing_support::{Driver, Noise, TestPlatform, boot, boot_on, chip, client, host, predicted_measurement};
 use evtpm_tpm_wire::{
     Handle, HashAlg, Marshal, PcrSelect, Supported, Tpm2b, Tpm2bIdObject, TpmSu, TpmiRhHierarchy, TpmtPublic,
@@ -21,6 +21,7 @@ use evtpm_verify::{
     evtpm::{Binding, bind},
     snp::{self, Anchors, Collateral, Signer, SnpClaims},
     tpm::{AkPublic, Credential, Issued, Nonce, QuoteEvidence, Selection, TrustedAk},
+    x509::{Certificate, Revocation},
 };
 
 /// A day after the simulated certificates are issued.
@@ -244,6 +245,26 @@ fn the_chain_of_one_product_does_not_vouch_for_another() {
     assert!(matches!(refusal, Error::UntrustedRoot { .. }), "{refusal}");
     let refusal = snp::verify(&attester.report, &collateral, &Anchors::amd().unwrap(), NOW).unwrap_err();
     assert!(matches!(refusal, Error::UntrustedRoot { .. }), "{refusal}");
+}
+
+#[test]
+fn a_list_of_the_root_revokes_the_intermediate_it_names() {
+    let at = |seconds| evtpm_sp_sim::UnixTime(seconds);
+    let verdict = |serial| {
+        let revoked = vec![(serial, at(NOW.0))];
+        let list = RevocationList { number: 4, this_update: at(NOW.0), next_update: at(NOW.0 + 60), revoked };
+        let mut collateral = collateral(&mut chip(Product::Milan));
+        collateral.add_revocation_lists(&list.sign(&Authority::new(Product::Milan)).unwrap()).unwrap();
+        let mut machine = boot(chip(Product::Milan));
+        let attester = Attester::start(client(&mut machine));
+        snp::verify(&attester.report, &collateral, &anchors(Product::Milan), NOW)
+    };
+    let certificate = Authority::new(Product::Milan).certificate(Role::Ask).unwrap();
+    let ask = Certificate::from_der(&certificate).unwrap();
+    let serial = ask.serial().iter().fold(0, |serial, byte| serial << 8 | u32::from(*byte));
+    assert!(matches!(verdict(serial), Err(Error::Revoked { .. })));
+    let next_update = Some(UnixTime(NOW.0 + 60));
+    assert_eq!(verdict(serial + 1).unwrap().revocation, Revocation::Checked { next_update });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The targets, one file for each crate that parses.
 
+mod attest;
 mod logs;
 mod policy;
 mod snp;
@@ -23,5 +24,10 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "tpm_response", run: wire::response, seeds: wire::response_seeds },
     Target { name: "tpm_structure", run: wire::structure, seeds: wire::structure_seeds },
     Target { name: "tpm_execute", run: tpm::execute, seeds: tpm::execute_seeds },
+    Target { name: "x509_certificate", run: attest::certificate, seeds: attest::certificate_seeds },
+    Target { name: "x509_crl", run: attest::revocation_list, seeds: attest::revocation_list_seeds },
+    Target { name: "elf_launch", run: attest::elf_launch, seeds: attest::elf_launch_seeds },
+    Target { name: "ovmf_launch", run: attest::ovmf_launch, seeds: attest::ovmf_launch_seeds },
+    Target { name: "ear_token", run: attest::token, seeds: attest::token_seeds },
     Target { name: "policy", run: policy::document, seeds: policy::document_seeds },
 ];
