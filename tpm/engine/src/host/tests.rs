@@ -7,8 +7,8 @@ use crate::{Execution, Failure, Locality, Phase, Profile, Tpm};
 use evtpm_crypto::EntropyError;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Cc, Handle, Rc, Tpm2b, Tpm2bData, TpmSu, TpmaNv, TpmiRhEnables, TpmiRhBaseHierarchy, TpmiRhHierarchy, TpmiRhPlatform,
-    TpmlPcrSelection, TpmsSensitiveCreate, TpmtPublic, YesNo,
+    Cc, Handle, Rc, Tpm2b, Tpm2bData, TpmSu, TpmaNv, TpmiRhBaseHierarchy, TpmiRhEnables, TpmiRhHierarchy,
+    TpmiRhPlatform, TpmlPcrSelection, TpmsSensitiveCreate, TpmtPublic, YesNo,
 };
 use std::vec;
 use std::vec::Vec;
@@ -172,4 +172,70 @@ fn the_policy_of_a_certificate_is_not_that_of_a_fresh_session() {
     let policy = tpm.state.nv.index(Handle(INDEX)).unwrap().public.auth_policy;
     assert_eq!(policy.len(), 32);
     assert_ne!(policy.as_bytes(), [0; 32]);
+}
+
+fn nv_index() -> evtpm_tpm_wire::TpmiRhNvIndex {
+    evtpm_tpm_wire::TpmiRhNvIndex::new(Handle(INDEX), &evtpm_tpm_wire::Supported::ALL).unwrap()
+}
+
+fn nv_auth(handle: Handle) -> evtpm_tpm_wire::TpmiRhNvAuth {
+    evtpm_tpm_wire::TpmiRhNvAuth::new(handle, &evtpm_tpm_wire::Supported::ALL).unwrap()
+}
+
+#[test]
+fn reading_the_index_waits_and_after_a_refusal_answers_retry_once() {
+    let mut tpm = with_certificate(Ek::EccP256);
+    let read = password_command(
+        &NvRead { size: 4, offset: 0 },
+        NvReadHandles { auth_handle: nv_auth(Handle(INDEX)), nv_index: nv_index() },
+        &[],
+    );
+    let read_public = password_command(&NvReadPublic {}, NvReadPublicHandles { nv_index: nv_index() }, &[]);
+    for command in [&read, &read_public] {
+        assert_eq!(execute(&mut tpm, command), Err(Pending::EkCertificate { index: INDEX }));
+        tpm.host().decline_ek_certificate(INDEX).unwrap();
+        assert_eq!(execute(&mut tpm, command), Ok(Rc::RETRY));
+    }
+    assert_eq!(execute(&mut tpm, &read), Err(Pending::EkCertificate { index: INDEX }));
+    tpm.host().set_ek_certificate(INDEX, &[0xAB; SIZE]).unwrap();
+    for command in [&read, &read_public] {
+        assert_eq!(execute(&mut tpm, command), Ok(Rc::SUCCESS));
+    }
+}
+
+#[test]
+fn not_even_the_platform_overwrites_or_undefines_a_certificate() {
+    let mut tpm = with_certificate(Ek::EccP256);
+    tpm.host().set_ek_certificate(INDEX, &[0xAB; SIZE]).unwrap();
+    for auth in [Handle::PLATFORM, Handle::OWNER, Handle(INDEX)] {
+        let data = evtpm_tpm_wire::Bytes::new(&[0; 4]).unwrap();
+        let handles = NvWriteHandles { auth_handle: nv_auth(auth), nv_index: nv_index() };
+        assert!(tpm.send(&NvWrite { data, offset: 0 }, handles).is_err(), "{auth:?}");
+    }
+    let defined = evtpm_tpm_wire::TpmiRhNvDefinedIndex::new(Handle(INDEX), &evtpm_tpm_wire::Supported::ALL).unwrap();
+    for auth_handle in [evtpm_tpm_wire::TpmiRhProvision::Platform, evtpm_tpm_wire::TpmiRhProvision::Owner] {
+        assert!(tpm.send(&NvUndefineSpace {}, NvUndefineSpaceHandles { auth_handle, nv_index: defined }).is_err());
+    }
+    // The policy session that could do it must have a digest that no assertions give.
+    let mut session = tpm.start_session(crate::testing::Start::POLICY);
+    let attributes = evtpm_tpm_wire::TpmaSession::CONTINUE_SESSION;
+    let used = crate::testing::SessionUse { attributes, ..Default::default() };
+    let platform = TpmiRhPlatform::Platform;
+    let handles = NvUndefineSpaceSpecialHandles { nv_index: defined, platform };
+    let mut uses = [crate::testing::Use::Session(&mut session, used), crate::testing::Use::Password(b"")];
+    let refused = tpm.send_with(&NvUndefineSpaceSpecial {}, handles, &mut uses);
+    assert_eq!(refused, Err(Rc::POLICY_FAIL.at(evtpm_tpm_wire::Subject::Session(1))));
+    assert_eq!(tpm.state.nv.index(Handle(INDEX)).unwrap().data.as_slice(), [0xAB; SIZE]);
+}
+
+#[test]
+fn the_certificate_reads_back_as_the_host_wrote_it() {
+    let mut tpm = with_certificate(Ek::EccP256);
+    let report: Vec<u8> = (0..SIZE as u8).collect();
+    tpm.host().set_ek_certificate(INDEX, &report).unwrap();
+    for auth in [Handle(INDEX), Handle::OWNER, Handle::PLATFORM] {
+        let handles = NvReadHandles { auth_handle: nv_auth(auth), nv_index: nv_index() };
+        let response = tpm.send(&NvRead { size: SIZE as u16, offset: 0 }, handles).unwrap();
+        assert_eq!(response.data.as_bytes(), report);
+    }
 }
