@@ -276,7 +276,7 @@ fn a_nonce_is_64_bytes_in_one_page_and_buffers_are_aligned() {
         |operation| operation.nonce_gpa = U64::new(0x2fc1),
         |operation| operation.report_gpa = U64::new(REPORT + 1),
         |operation| operation.manifest_gpa = U64::new(MANIFEST + 8),
-        |operation| operation.manifest_gpa = U64::new(u64::MAX & !0xfff),
+        |operation| operation.manifest_gpa = U64::new(!0xfff),
     ];
     for change in changes {
         let answer = call(&mut machine, &Ask::vtpm(1).with(change));
@@ -290,7 +290,7 @@ fn no_byte_of_the_svsm_is_read_or_written_for_a_guest() {
     let mut machine = started();
     let before = delivered(&mut machine);
     let outside = RAM_SIZE as u64;
-    for address in [SVSM_PAGE, outside, u64::MAX & !0xfff] {
+    for address in [SVSM_PAGE, outside, !0xfff] {
         let changes: [fn(&mut ServicesOperation, u64); 4] = [
             |operation, gpa| operation.nonce_gpa = U64::new(gpa),
             |operation, gpa| operation.report_gpa = U64::new(gpa),

@@ -249,6 +249,14 @@ pub(super) const HOUSE: &[Room] = &[
         external: External::Anything,
         never: &[],
     },
+    Room {
+        package: "evtpm-testing-cross",
+        layer: TOP,
+        no_std: false,
+        below: &[],
+        external: External::Anything,
+        never: &[],
+    },
     Room { package: "evtpm-vm", layer: TOP, no_std: false, below: &[], external: External::Anything, never: &[] },
     Room { package: "xtask", layer: TOP, no_std: false, below: &[], external: External::Anything, never: &[] },
 ];
