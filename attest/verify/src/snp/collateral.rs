@@ -93,3 +93,50 @@ impl Collateral {
         self.revocation_lists.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ark() -> &'static [u8] {
+        evtpm_roots::AMD[0].ark_pem.as_bytes()
+    }
+
+    #[test]
+    fn the_names_of_a_directory_say_what_its_files_are() {
+        let mut collateral = Collateral::new();
+        let files: [(&str, &[u8]); 4] =
+            [("ark.pem", ark()), ("ASK.CRT", ark()), ("README.md", b"words"), ("report.bin", &[0; 4])];
+        collateral.add_files(files).unwrap();
+        assert_eq!((collateral.certificates.len(), collateral.revocation_lists.len()), (2, 0));
+    }
+
+    #[test]
+    fn a_certificate_is_no_revocation_list() {
+        for name in ["vcek.crl", "vcek.crl.der"] {
+            let der = Certificate::all_from(ark()).unwrap()[0].der().to_vec();
+            let result = Collateral::new().add_files([(name, der.as_slice())]);
+            assert!(matches!(result, Err(Error::Malformed { what: "revocation list", .. })), "{name}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_certificates_is_refused() {
+        let mut collateral = Collateral::new();
+        for _ in 0..MAX_CERTIFICATES {
+            collateral.add_certificates(ark()).unwrap();
+        }
+        assert!(matches!(collateral.add_certificates(ark()), Err(Error::Malformed { what: "collateral", .. })));
+    }
+
+    #[test]
+    fn a_table_holds_der_or_pem_and_foreign_entries_are_passed_over() {
+        use evtpm_snp::cert_table::{ARK, ASK, EXTRA_PLATFORM_INFO, write_table};
+        let der = Certificate::all_from(ark()).unwrap()[0].der().to_vec();
+        let mut table = vec![0; 0x4000];
+        write_table(&[(ARK, ark()), (ASK, &der), (EXTRA_PLATFORM_INFO, b"anything")], &mut table).unwrap();
+        let mut collateral = Collateral::new();
+        collateral.add_table(&table).unwrap();
+        assert_eq!(collateral.certificates.len(), 2);
+    }
+}
