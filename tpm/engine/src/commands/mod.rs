@@ -105,15 +105,20 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         Certify
         PolicyNv
         CertifyCreation
+        Duplicate
         GetTime
         NvRead
         NvReadLock
         ObjectChangeAuth
         PolicySecret
+        Rewrap
         Create
+        EcdhZGen
         Hmac
+        Import
         Load
         Quote
+        RsaDecrypt
         HmacStart
         SequenceUpdate
         Sign
@@ -121,6 +126,7 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicySigned
         ContextLoad
         ContextSave
+        EcdhKeyGen
         EncryptDecrypt
         FlushContext
         LoadExternal
@@ -136,8 +142,10 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyOr
         PolicyTicket
         ReadPublic
+        RsaEncrypt
         StartAuthSession
         VerifySignature
+        EccParameters
         GetCapability
         GetRandom
         GetTestResult

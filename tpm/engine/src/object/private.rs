@@ -13,7 +13,7 @@ use evtpm_tpm_wire::{
 };
 
 /// The size of the greatest sensitive area behind its size.
-const MAX_SENSITIVE: usize = 448;
+pub(crate) const MAX_SENSITIVE: usize = 448;
 
 /// Finds what a parent protects a child of this Name with; `TPM_RC_TYPE` if it is no storage key.
 pub(crate) fn wrapper<'a>(parent: &'a Object, name: &'a Name) -> Result<Wrapper<'a>, Rc> {
