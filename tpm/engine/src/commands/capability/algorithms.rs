@@ -32,7 +32,7 @@ const ALGORITHMS: &[(TpmAlgId, TpmaAlgorithm)] = &[
     (TpmAlgId::KDF1_SP800_56A, HASH.with(METHOD)),
     (TpmAlgId::KDF1_SP800_108, HASH.with(METHOD)),
     (TpmAlgId::ECC, ASYMMETRIC.with(OBJECT)),
-    (TpmAlgId::SYMCIPHER, SYMMETRIC.with(OBJECT)),
+    (TpmAlgId::SYMCIPHER, OBJECT),
     (TpmAlgId::SHA3_256, HASH),
     (TpmAlgId::SHA3_384, HASH),
     (TpmAlgId::SHA3_512, HASH),
