@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use evtpm_snp::secrets::SecretsPage;
 use evtpm_snp::vmsa::{SEV_FEATURE_SNP_ACTIVE, Vmsa};
 use evtpm_snp::{GuestPolicy, PAGE_SIZE, PageType, U64};
 use evtpm_sp_sim::{Host, LaunchFinish, LaunchStart, Platform, Processor};
@@ -57,15 +58,24 @@ pub(crate) fn host(platform: Platform) -> Result<Host> {
 }
 
 /// Launches an image and returns VMPL 0's channel to the processor, with what carries its messages.
-pub(crate) fn launch<F: Firmware>(mut firmware: F, image: &Image<'_>) -> Result<(GuestChannel, Channel<F>)> {
+pub(crate) fn launch<F: Firmware>(firmware: F, image: &Image<'_>) -> Result<(GuestChannel, Channel<F>)> {
+    let (secrets, carrier) = launch_with_secrets(firmware, image)?;
+    let [vmpck0, ..] = secrets.vmpck;
+    let [messages, ..] = secrets.os_area.message_sequence;
+    Ok((GuestChannel::new(vmpck0, 0, messages.get()), carrier))
+}
+
+/// As [`launch`], for one who plays another level than VMPL 0: the secrets page with the message keys of all levels.
+pub(crate) fn launch_with_secrets<F: Firmware>(
+    mut firmware: F,
+    image: &Image<'_>,
+) -> Result<(SecretsPage, Channel<F>)> {
     let pages = pages(image)?;
     let pages = pages.iter().map(|(page_type, gpa, page)| (*page_type, *gpa, &**page));
     let finish = LaunchFinish { identification: None, host_data: image.host_data };
     let launched = evtpm_sp_simd::launch(&mut firmware, &LaunchStart::new(image.policy), pages, &finish)
         .context("launching on the simulated processor")?;
-    let [vmpck0, ..] = launched.secrets.vmpck;
-    let [messages, ..] = launched.secrets.os_area.message_sequence;
-    Ok((GuestChannel::new(vmpck0, 0, messages.get()), Channel::new(firmware, launched.guest)))
+    Ok((launched.secrets, Channel::new(firmware, launched.guest)))
 }
 
 /// All pages in the order of the launch.

@@ -35,8 +35,8 @@ enum Command {
     Sp(sp::SpCommand),
     /// Predict the launch measurement of an executable that plays VMPL 0.
     Measure(measure::Measure),
-    /// Play the whole story.
-    Demo,
+    /// Play the whole story in seconds: launch, boot, attestation, verdict, and every attack on it.
+    Demo(demo::Demo),
     /// Attest this machine to a verifier, from inside the guest.
     Agent(evtpm_agent::program::AgentArgs),
     /// Run a verifier.
@@ -51,6 +51,8 @@ enum Command {
 enum Outcome {
     /// Done; what was asked about is trusted, where that was the question.
     Good,
+    /// Done, and what was asked about is not trusted.
+    NotTrusted,
 }
 
 fn main() -> ExitCode {
@@ -59,7 +61,7 @@ fn main() -> ExitCode {
         Command::Tpm(command) => tpm::run(command),
         Command::Sp(command) => sp::run(&command),
         Command::Measure(command) => measure::run(&command),
-        Command::Demo => demo::run(),
+        Command::Demo(args) => demo::run(&args),
         Command::Agent(args) => match evtpm_agent::program::run(&args) {
             Ok(code) => return code,
             Err(error) => Err(error),
@@ -69,9 +71,19 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::NotTrusted) => ExitCode::from(1),
+        // Whoever reads our output has seen enough: `evtpm report show … | head` is no failure.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("evtpm: {error:#}");
             ExitCode::from(3)
         }
     }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm measure`: the launch digest that files lead to, for a policy.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -41,14 +42,18 @@ pub(crate) fn run(command: &Measure) -> Result<Outcome> {
             .iter()
             .map(|range| json!({"type": format!("{:?}", range.page_type), "gpa": range.gpa, "pages": range.count}))
             .collect();
-        println!("{}", serde_json::to_string_pretty(&json!({"measurement": digest, "ranges": ranges}))?);
+        writeln!(
+            std::io::stdout(),
+            "{}",
+            serde_json::to_string_pretty(&json!({"measurement": digest, "ranges": ranges}))?
+        )?;
     } else {
         if command.explain {
             for range in launch.ranges() {
-                println!("{:#014x}  {:6} pages  {:?}", range.gpa, range.count, range.page_type);
+                writeln!(std::io::stdout(), "{:#014x}  {:6} pages  {:?}", range.gpa, range.count, range.page_type)?;
             }
         }
-        println!("{digest}");
+        writeln!(std::io::stdout(), "{digest}")?;
     }
     Ok(Outcome::Good)
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm report show`: an attestation report, field by field, nothing of it verified.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use evtpm_snp::{Generation, Report, SigningKey, StatedGeneration, TcbVersion};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Outcome;
 use crate::output::{Palette, Style, hex};
@@ -32,9 +32,9 @@ pub(crate) fn run(command: &ReportCommand) -> Result<Outcome> {
     if *json {
         let object: serde_json::Map<String, Value> =
             fields.into_iter().map(|field| (field.name.to_owned(), field.value)).collect();
-        println!("{}", serde_json::to_string_pretty(&object)?);
+        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&object)?)?;
     } else {
-        show(&fields);
+        show(&fields)?;
     }
     Ok(Outcome::Good)
 }
@@ -151,18 +151,21 @@ fn tcb_note(version: TcbVersion, generation: Option<Generation>) -> String {
     format!("{fmc}bootloader {}, tee {}, snp {}, microcode {}", tcb.bootloader, tcb.tee, tcb.snp, tcb.microcode)
 }
 
-fn show(fields: &[Field]) {
+fn show(fields: &[Field]) -> Result<()> {
     let palette = Palette::of_stdout();
-    println!("{}", palette.paint(Style::Strong, "SEV-SNP attestation report (not verified)"));
+    writeln!(std::io::stdout(), "{}", palette.paint(Style::Strong, "SEV-SNP attestation report (not verified)"))?;
     for field in fields {
         let value = field.value.as_str().map_or_else(|| field.value.to_string(), str::to_owned);
         let note = if field.note.is_empty() { String::new() } else { format!("  ({})", field.note) };
-        println!("{:<18} {value}{}", field.name, palette.paint(Style::Faint, &note));
+        writeln!(std::io::stdout(), "{:<18} {value}{}", field.name, palette.paint(Style::Faint, &note))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

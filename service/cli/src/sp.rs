@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm sp`: the simulated secure processor: its root certificate, and a process that serves it.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -45,7 +46,11 @@ pub(crate) enum SpCommand {
 pub(crate) fn run(command: &SpCommand) -> Result<Outcome> {
     match command {
         SpCommand::Root { product } => {
-            print!("{}", pem("CERTIFICATE", &Authority::new((*product).into()).certificate(Role::Ark)?));
+            write!(
+                std::io::stdout(),
+                "{}",
+                pem("CERTIFICATE", &Authority::new((*product).into()).certificate(Role::Ark)?)
+            )?;
             Ok(Outcome::Good)
         }
         SpCommand::Certificates { product, directory } => {
@@ -55,12 +60,12 @@ pub(crate) fn run(command: &SpCommand) -> Result<Outcome> {
             for (name, bytes) in collateral(product, host.processor())? {
                 let path = directory.join(name);
                 std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
-                println!("{}", path.display());
+                writeln!(std::io::stdout(), "{}", path.display())?;
             }
             Ok(Outcome::Good)
         }
         SpCommand::Serve { socket, product } => {
-            println!("simulated {} on unix:{}", Product::from(*product).name(), socket.display());
+            writeln!(std::io::stdout(), "simulated {} on unix:{}", Product::from(*product).name(), socket.display())?;
             evtpm_sp_simd::run(evtpm_sp_simd::Config::new(socket, (*product).into(), CHIP_SEED))?;
             Ok(Outcome::Good)
         }

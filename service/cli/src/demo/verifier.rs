@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use evtpm_agent::verifier::{Connection, Refused, Verifier};
-use evtpm_api::Verdict;
+use evtpm_api::{ApiFinding, Verdict};
 use evtpm_appraise::Policy;
 use evtpm_verifierd::{Config, Server};
 use tokio::runtime::Runtime;
@@ -90,7 +90,12 @@ impl Answer {
     pub(crate) fn reasons(&self) -> Vec<String> {
         match self {
             Answer::Verdict(verdict) => {
-                verdict.findings.iter().map(|finding| format!("{}: {}", finding.check, finding.message)).collect()
+                // What a refused piece of evidence was refused for stands in `actual`.
+                let words = |finding: &ApiFinding| match finding.check.as_str() {
+                    "evidence.refused" => format!("{}: {}", finding.check, finding.actual),
+                    check => format!("{check}: {}", finding.message),
+                };
+                verdict.findings.iter().map(words).collect()
             }
             Answer::Refused(message) | Answer::NoEvidence(message) => vec![message.clone()],
         }

@@ -99,14 +99,20 @@ impl World {
     }
 
     /// The production path from a machine to a verdict: register, then answer a challenge.
-    pub(crate) fn attest<T: Transport>(&self, verifier: &LocalVerifier, tpm: T, logs: &RecordedBoot) -> Result<Answer> {
+    pub(crate) fn attest<T: Transport>(
+        &self,
+        verifier: &LocalVerifier,
+        machine: &str,
+        tpm: T,
+        logs: &RecordedBoot,
+    ) -> Result<Answer> {
         let mut attester = match Attester::new(tpm, SystemRng) {
             Ok(attester) => attester,
             Err(error) => return Ok(Answer::NoEvidence(format!("{error:#}"))),
         };
         let outcome = self.runtime.block_on(async {
             let mut connection = verifier.connect().await?;
-            let registered = attester.register(&mut connection, "vm-1").await?;
+            let registered = attester.register(&mut connection, machine).await?;
             attester.attest(&mut connection, &registered, || Ok(logs_of(logs))).await
         });
         Answer::of(outcome)

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Attacks of the guest's operating system: other TPMs, other reports, the report's own index.
+
+use anyhow::{Context, Result};
+use evtpm_client::{Client, Transport, TransportError};
+use evtpm_crypto::{Crypto, HashAlg as Hash, RustCrypto};
+use evtpm_engine::Profile;
+use evtpm_protocol::templates::EkTemplate;
+use evtpm_snp::MessageType;
+use evtpm_snp::request::{KeySelect, ReportRequest, ReportResponse};
+use evtpm_svsm::GuestChannel;
+use evtpm_tpm_wire::{
+    Handle, HashAlg, Marshal, Tpm2bDigest, TpmaNv, TpmiRhHierarchy, TpmiRhNvLegacyIndex, TpmsNvPublic, Writer,
+};
+use evtpm_tpmd::device::Device;
+use evtpm_tpmd::devices::engine::EngineDevice;
+
+use super::Attack;
+use crate::demo::random::SystemRng;
+use crate::demo::verifier::Answer;
+use crate::demo::vm::Vm;
+use crate::launch::{self, Image};
+
+/// The NV index of the P-256 endorsement key's certificate, where the report lies.
+const INDEX: u32 = EkTemplate::L2.certificate_index();
+
+pub(super) const FAKE_VTPM: Attack = Attack {
+    name: "fake vTPM",
+    row: 1,
+    about: "the guest runs a software TPM of its own and shows it with the real report",
+    caught_by: "report data",
+    run: |stage| {
+        let (vm, _) = stage.world.play(stage.world.launch()?, &stage.world.boot)?;
+        if !stage.play.is_tampered() {
+            return stage.world.attest(stage.verifier, stage.machine, vm, &stage.world.boot);
+        }
+        let report = Client::new(vm, SystemRng).nv_read(Handle(INDEX), &[])?;
+        let (fake, _) = stage.world.play(SoftwareTpm::new()?, &stage.world.boot)?;
+        let fake = with_report(fake, &report)?;
+        stage.world.attest(stage.verifier, stage.machine, fake, &stage.world.boot)
+    },
+};
+
+pub(super) const FORGED_REPORT: Attack = Attack {
+    name: "forged report",
+    row: 2,
+    about: "one bit of the report is changed on its way to the verifier",
+    caught_by: "not signed by",
+    run: |stage| {
+        let (vm, _) = stage.world.play(stage.world.launch()?, &stage.world.boot)?;
+        let tampered = stage.play.is_tampered();
+        // FAMILY_ID, which nothing but the signature protects.
+        let tpm = OtherReport(vm, move |offset, data: &mut [u8]| {
+            if let (true, 0, Some(byte)) = (tampered, offset, data.get_mut(0x10)) {
+                *byte ^= 1;
+            }
+        });
+        stage.world.attest(stage.verifier, stage.machine, tpm, &stage.world.boot)
+    },
+};
+
+pub(super) const REPLAYED_REPORT: Attack = Attack {
+    name: "replayed report",
+    row: 3,
+    about: "the guest shows the report of the boot before",
+    caught_by: "report data",
+    run: |stage| {
+        let mut first = Client::new(stage.world.launch()?, SystemRng);
+        first.startup(evtpm_tpm_wire::TpmSu::Clear)?;
+        let old = first.nv_read(Handle(INDEX), &[])?;
+        let (vm, _) = stage.world.play(stage.world.launch()?, &stage.world.boot)?;
+        let tampered = stage.play.is_tampered();
+        let tpm = OtherReport(vm, move |offset, data: &mut [u8]| {
+            if tampered {
+                data.iter_mut().zip(old.iter().skip(offset)).for_each(|(to, from)| *to = *from);
+            }
+        });
+        stage.world.attest(stage.verifier, stage.machine, tpm, &stage.world.boot)
+    },
+};
+
+pub(super) const LOWER_PRIVILEGE: Attack = Attack {
+    name: "report of VMPL 2",
+    row: 5,
+    about: "the guest asks the chip itself, with its own message key, for a report over its own TPM",
+    caught_by: "VMPL",
+    run: |stage| {
+        if !stage.play.is_tampered() {
+            let (vm, _) = stage.world.play(stage.world.launch()?, &stage.world.boot)?;
+            return stage.world.attest(stage.verifier, stage.machine, vm, &stage.world.boot);
+        }
+        let (secrets, mut processor) =
+            launch::launch_with_secrets(stage.world.host()?, &Image::new(&stage.world.executable))?;
+        let [_, _, vmpck2, _] = secrets.vmpck;
+        let mut channel = GuestChannel::new(vmpck2, 2, 0);
+
+        let (fake, _) = stage.world.play(SoftwareTpm::new()?, &stage.world.boot)?;
+        let mut client = Client::new(fake, SystemRng);
+        let ek = client.create_primary(TpmiRhHierarchy::Endorsement, &[], &EkTemplate::L2.public())?;
+        client.flush(ek.handle)?;
+        let report_data = report_data(&ek.public)?;
+        let request = ReportRequest::new(report_data, 2, KeySelect::Auto);
+        let answer = channel.request(&mut processor, MessageType::ReportRequest, request.as_bytes(), None)?;
+        let report = ReportResponse::parse(answer)?.map_err(|status| anyhow::anyhow!("{status}"))?;
+        let fake = with_report(client.into_transport(), report.as_bytes())?;
+        stage.world.attest(stage.verifier, stage.machine, fake, &stage.world.boot)
+    },
+};
+
+pub(super) const OVERWRITTEN_REPORT: Attack = Attack {
+    name: "overwritten report",
+    row: 14,
+    about: "the guest holds platform authorisation and writes over the report (the paper's prototype lets it)",
+    caught_by: "TPM_RC_NV_AUTHORIZATION",
+    run: |stage| {
+        let (vm, _) = stage.world.play(stage.world.launch()?, &stage.world.boot)?;
+        let mut client = Client::new(vm, SystemRng);
+        if stage.play.is_tampered() {
+            return match client.nv_write(Handle(INDEX), Handle::PLATFORM, &[], &[0; 64]) {
+                Ok(()) => anyhow::bail!("the report was overwritten"),
+                Err(error) => Ok(Answer::NoEvidence(error.to_string())),
+            };
+        }
+        stage.world.attest(stage.verifier, stage.machine, client.into_transport(), &stage.world.boot)
+    },
+};
+
+/// A TPM that the guest runs as a program of its own.
+struct SoftwareTpm(EngineDevice);
+
+impl SoftwareTpm {
+    fn new() -> Result<Self> {
+        let mut device = EngineDevice::new(Profile::svsm())?;
+        device.power_on()?;
+        Ok(SoftwareTpm(device))
+    }
+}
+
+impl Transport for SoftwareTpm {
+    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), TransportError> {
+        *response = self.0.execute(0, command);
+        Ok(())
+    }
+}
+
+/// A TPM of which the guest shows another report: whoever sits between TPM and verifier can change what NV_Read returns.
+struct OtherReport<F>(Vm, F);
+
+/// `TPM2_NV_Read` in bytes 6..10 of a command.
+const NV_READ: [u8; 4] = [0, 0, 1, 0x4e];
+
+impl<F: FnMut(usize, &mut [u8])> Transport for OtherReport<F> {
+    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), TransportError> {
+        self.0.transmit(command, response)?;
+        // header 10, parameterSize 4, TPM2B size 2, data; behind it the answer of a password session.
+        if command.get(6..10) == Some(&NV_READ)
+            && let Some((head, data)) = response.split_at_mut_checked(16)
+            && let Some(offset) = command.last_chunk::<2>().map(|offset| u16::from_be_bytes(*offset))
+        {
+            let length = head.last_chunk::<2>().map_or(0, |size| usize::from(u16::from_be_bytes(*size)));
+            (self.1)(usize::from(offset), data.get_mut(..length).unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+/// Puts a report where an e-vTPM has it.
+fn with_report(tpm: SoftwareTpm, report: &[u8]) -> Result<SoftwareTpm> {
+    let mut client = Client::new(tpm, SystemRng);
+    let index = TpmiRhNvLegacyIndex::new(Handle(INDEX), &evtpm_tpm_wire::Supported::ALL).context("no NV index")?;
+    let public = TpmsNvPublic {
+        nv_index: index,
+        name_alg: HashAlg::Sha256,
+        attributes: TpmaNv::OWNERWRITE.with(TpmaNv::AUTHREAD).with(TpmaNv::OWNERREAD).with(TpmaNv::NO_DA),
+        auth_policy: Tpm2bDigest::EMPTY,
+        data_size: u16::try_from(report.len())?,
+    };
+    client.nv_define(&public, &[], &[])?;
+    client.nv_write(Handle(INDEX), Handle::OWNER, &[], report)?;
+    Ok(client.into_transport())
+}
+
+/// REPORT_DATA as in the paper: SHA-512 of the TPM2B_PUBLIC.
+fn report_data(public: &impl Marshal) -> Result<[u8; 64]> {
+    let mut buffer = [0; 512];
+    let mut writer = Writer::new(&mut buffer);
+    writer.sized(public).map_err(|_| anyhow::anyhow!("a public area of more than 510 bytes"))?;
+    let digest = RustCrypto::hash(Hash::Sha512, &[writer.into_written()]);
+    digest.as_bytes().try_into().context("SHA-512 has 64 bytes")
+}
