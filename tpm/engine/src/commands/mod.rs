@@ -165,6 +165,7 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyPassword
         PolicyNvWritten
         PolicyTemplate
+        CreateLoaded
         PolicyAuthorizeNv
         EncryptDecrypt2
         PolicyCapability

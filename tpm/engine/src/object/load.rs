@@ -2,10 +2,11 @@
 //! Whether public and sensitive area belong together (Part 3, "TPM2_Load", "TPM2_LoadExternal", "TPM2_Import").
 
 use super::create::symmetric_unique;
+use super::creation_data::primary_qualified_name;
 use crate::algorithm;
 use crate::name;
-use crate::state::Object;
-use crate::{Platform, Tpm};
+use crate::state::{Hierarchy, Object};
+use crate::{Platform, Tpm, ticket};
 use evtpm_crypto::{Crypto, CryptoError, EccPoint, EccPrivate};
 use evtpm_protocol::{ecc_point, rsa_exponent};
 use evtpm_tpm_wire::{
@@ -30,6 +31,22 @@ impl Blame {
 }
 
 impl Object {
+    /// Makes an object that stands under a primary seed.
+    pub(crate) fn primary_of<C: Crypto>(hierarchy: Hierarchy, public: TpmtPublic, sensitive: TpmtSensitive) -> Self {
+        let name = name::of_object::<C>(&public);
+        let handle = ticket::selector(hierarchy).handle();
+        Self {
+            qualified_name: primary_qualified_name::<C>(handle, public.name_alg, &name),
+            st_clear: public.object_attributes.contains(TpmaObject::ST_CLEAR),
+            hierarchy,
+            public,
+            sensitive: Some(sensitive),
+            name,
+            primary: true,
+            external: false,
+        }
+    }
+
     /// Makes an object that stands under a parent.
     pub(crate) fn child_of<C: Crypto>(parent: &Self, public: TpmtPublic, sensitive: TpmtSensitive) -> Self {
         let name = name::of_object::<C>(&public);

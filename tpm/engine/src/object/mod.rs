@@ -4,6 +4,7 @@
 pub(crate) mod attributes;
 pub(crate) mod create;
 pub(crate) mod creation_data;
+pub(crate) mod derivation;
 pub(crate) mod load;
 pub(crate) mod private;
 pub(crate) mod secret;

@@ -5,11 +5,11 @@ use crate::commands::Execute;
 use crate::name;
 use crate::object::attributes::{Parent, check_template};
 use crate::object::create::{CreateError, create, primary_generator};
-use crate::object::creation_data::{Origin, primary_qualified_name};
+use crate::object::creation_data::Origin;
 use crate::state::{Loaded, Object};
 use crate::{Platform, Tpm, ticket};
 use evtpm_tpm_wire::commands::{CreatePrimary, CreatePrimaryHandles, CreatePrimaryResponse};
-use evtpm_tpm_wire::{Rc, Subject, Tpm2b, TpmaObject};
+use evtpm_tpm_wire::{Rc, Subject, Tpm2b};
 
 impl Execute for CreatePrimary {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: CreatePrimaryHandles) -> Result<CreatePrimaryResponse, Rc> {
@@ -28,16 +28,7 @@ impl Execute for CreatePrimary {
         let (creation_data, creation_hash) =
             tpm.creation_data(name_alg, &Origin::Hierarchy(handle), &self.creation_pcr, self.outside_info)?;
         let creation_ticket = tpm.creation_ticket(hierarchy, name.as_bytes(), creation_hash.as_bytes());
-        let object = Object {
-            qualified_name: primary_qualified_name::<P::Crypto>(handle, public.name_alg, &name),
-            st_clear: public.object_attributes.contains(TpmaObject::ST_CLEAR),
-            public: public.clone(),
-            sensitive: Some(sensitive),
-            name,
-            hierarchy,
-            primary: true,
-            external: false,
-        };
+        let object = Object::primary_of::<P::Crypto>(hierarchy, public.clone(), sensitive);
 
         let object_handle = tpm.state.objects.load(Loaded::Object(object))?;
         Ok(CreatePrimaryResponse {

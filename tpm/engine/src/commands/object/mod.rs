@@ -3,6 +3,7 @@
 
 mod activate_credential;
 mod create;
+mod create_loaded;
 mod load;
 mod load_external;
 mod make_credential;
