@@ -107,6 +107,7 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         CertifyCreation
         Duplicate
         GetTime
+        GetSessionAuditDigest
         NvRead
         NvReadLock
         ObjectChangeAuth
