@@ -38,7 +38,7 @@ fn executable() -> Vec<u8> {
     for (offset, value) in [(0x48, 0x1000_u64), (0x50, 0x10_0000), (0x58, 0x10_0000), (0x60, 0x4000), (0x68, 0x5010)] {
         file[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
     }
-    file.extend((0..0x4000_u32).map(|n| (n * 31 >> 3) as u8));
+    file.extend((0..0x4000_u32).map(|n| ((n * 31) >> 3) as u8));
     file
 }
 

@@ -16,11 +16,12 @@ pub const CANARY: u8 = 0xc5;
 /// What fills the guest's pages at first.
 pub const UNTOUCHED: u8 = 0x11;
 
-/// The memory, which remembers what was read from it.
+/// The memory, which remembers what was read from it and written to it.
 #[derive(Clone, Debug)]
 pub struct GuestRam {
     bytes: Vec<u8>,
     reads: RefCell<Vec<Range<u64>>>,
+    writes: Vec<Range<u64>>,
 }
 
 impl Default for GuestRam {
@@ -36,7 +37,7 @@ impl GuestRam {
         let mut bytes = vec![UNTOUCHED; RAM_SIZE];
         let svsm = SVSM_PAGE as usize;
         bytes[svsm..svsm + PAGE_SIZE].fill(CANARY);
-        Self { bytes, reads: RefCell::default() }
+        Self { bytes, reads: RefCell::default(), writes: Vec::new() }
     }
 
     /// Returns the bytes at an address, as the guest sees them.
@@ -56,6 +57,12 @@ impl GuestRam {
     #[must_use]
     pub fn snapshot(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Returns the ranges that the SVSM wrote, in order: what another processor of the guest stores elsewhere stays.
+    #[must_use]
+    pub fn writes(&self) -> &[Range<u64>] {
+        &self.writes
     }
 
     /// Checks that no byte was read twice since the memory was made: what a guest changes meanwhile changes nothing.
@@ -91,6 +98,7 @@ impl GuestMemory for GuestRam {
 
     fn write(&mut self, gpa: u64, bytes: &[u8]) -> Result<(), NotGuestMemory> {
         let range = Self::guest_range(gpa, bytes.len() as u64)?;
+        self.writes.push(gpa..gpa + bytes.len() as u64);
         self.bytes[range].copy_from_slice(bytes);
         Ok(())
     }

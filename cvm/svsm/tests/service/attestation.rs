@@ -161,8 +161,10 @@ fn manifest_version_1_lists_the_elliptic_keys() {
 fn only_answers_are_written() {
     let mut machine = started();
     let answer = call(&mut machine, &Ask::vtpm(1).with_certificates());
+    let answers = [(REPORT, 0x4a0), (MANIFEST, answer.registers.rcx), (CERTIFICATES, answer.registers.rdx)];
+    assert_eq!(answer.memory.writes(), answers.map(|(gpa, length)| gpa..gpa + length));
     let mut expected = answer.before.clone();
-    for (gpa, length) in [(REPORT, 0x4a0), (MANIFEST, answer.registers.rcx), (CERTIFICATES, answer.registers.rdx)] {
+    for (gpa, length) in answers {
         expected.store(gpa, answer.memory.at(gpa, length as usize));
     }
     assert_eq!(answer.memory.snapshot(), expected.snapshot());
