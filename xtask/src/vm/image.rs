@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The machine's first and only file system: our `init`, an application, kernel modules, the plan.
+//! The machine's first and only file system: our `init`, an application, the agent, kernel modules, the plan.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context as _;
 use evtpm_vm::cpio::Writer;
-use evtpm_vm::plan::{self, Plan, Step};
+use evtpm_vm::plan::{self, HOST, Plan, Step};
 
 use super::kernel::Kernel;
 use super::scenario::{Change, Scenario};
+use super::verifier::CA;
 use crate::shell::{Workspace, run};
 
 /// Statically linked programs: the guest has no libraries.
@@ -18,6 +21,7 @@ use crate::shell::{Workspace, run};
 pub(crate) struct Programs {
     init: Vec<u8>,
     app: Vec<u8>,
+    agent: Vec<u8>,
 }
 
 impl Programs {
@@ -26,6 +30,7 @@ impl Programs {
         Ok(Self {
             init: build_static(workspace, "evtpm-vm", "init")?,
             app: build_static(workspace, "evtpm-vm", "app")?,
+            agent: build_static(workspace, "evtpm-agent", "evtpm-agent")?,
         })
     }
 }
@@ -40,32 +45,68 @@ fn build_static(workspace: &Workspace, package: &str, binary: &str) -> anyhow::R
     std::fs::read(&path).with_context(|| path.display().to_string())
 }
 
-/// Writes the archive that the kernel unpacks.
-pub(crate) fn write(path: &Path, kernel: &Kernel, programs: &Programs, scenario: &Scenario) -> anyhow::Result<()> {
-    let modules = kernel.modules()?;
-    let plan = Plan {
-        modules: modules.iter().map(|(name, _)| format!("/lib/modules/{name}.ko")).collect(),
-        network: true,
-        steps: vec![Step::new("app", "/bin/app", &[])],
-    };
-    let mut configuration = "mode = careful\n".to_owned();
-    if let Change::File = scenario.change {
-        configuration = "mode = careless\n".to_owned();
+/// The files of the guest by path, without the slash in front; programs are those in `bin` and `init`.
+#[derive(Debug)]
+pub(crate) struct Image(BTreeMap<String, Vec<u8>>);
+
+impl Image {
+    /// Puts the files together; with a verifier, the agent asks it after the application has run.
+    pub(crate) fn new(
+        kernel: &Kernel,
+        programs: &Programs,
+        scenario: &Scenario,
+        verifier: Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
+        let modules = kernel.modules()?;
+        let mut steps = vec![Step::new("app", "/bin/app", &[])];
+        if let Some(address) = verifier {
+            let url = format!("https://{HOST}:{}", address.port());
+            let ca = format!("/{CA}");
+            let arguments = ["--once", "--json", "--machine", "vm", "--verifier", &url, "--ca", &ca];
+            steps.push(Step::new("agent", "/bin/evtpm-agent", &arguments));
+        }
+        let module_path = |name: &str| format!("lib/modules/{name}.ko");
+        let paths = modules.iter().map(|(name, _)| format!("/{}", module_path(name))).collect();
+        let plan = Plan { modules: paths, network: true, steps };
+        let configuration = match scenario.change {
+            Change::File => "mode = careless\n",
+            _ => "mode = careful\n",
+        };
+
+        let mut files = BTreeMap::from([
+            ("init".to_owned(), programs.init.clone()),
+            ("bin/app".to_owned(), programs.app.clone()),
+            ("bin/evtpm-agent".to_owned(), programs.agent.clone()),
+            ("etc/app.conf".to_owned(), configuration.as_bytes().to_vec()),
+            (plan::PATH.to_owned(), serde_json::to_vec_pretty(&plan)?),
+        ]);
+        files.extend(modules.into_iter().map(|(name, module)| (module_path(&name), module)));
+        Ok(Self(files))
     }
 
-    let mut archive = Writer::new(BufWriter::new(File::create(path)?));
-    for folder in ["dev", "bin", "etc", "lib", "lib/modules", "proc", "sys", "tmp"] {
-        archive.folder(folder)?;
+    /// Adds a file.
+    pub(crate) fn add(&mut self, path: &str, content: Vec<u8>) {
+        self.0.insert(path.to_owned(), content);
     }
-    // The kernel opens it as the standard streams of init, before anything is mounted.
-    archive.character_device("dev/console", (5, 1))?;
-    archive.file("init", 0o755, &programs.init)?;
-    archive.file("bin/app", 0o755, &programs.app)?;
-    archive.file("etc/app.conf", 0o644, configuration.as_bytes())?;
-    archive.file(plan::PATH, 0o644, &serde_json::to_vec_pretty(&plan)?)?;
-    for (name, module) in &modules {
-        archive.file(&format!("lib/modules/{name}.ko"), 0o644, module)?;
+
+    /// The files by absolute path in the guest.
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.0.iter().map(|(path, content)| (format!("/{path}"), content.clone())).collect()
     }
-    archive.finish()?;
-    Ok(())
+
+    /// Writes the archive that the kernel unpacks.
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let mut archive = Writer::new(BufWriter::new(File::create(path)?));
+        for folder in ["dev", "bin", "etc", "lib", "lib/modules", "proc", "sys", "tmp"] {
+            archive.folder(folder)?;
+        }
+        // The kernel opens it as the standard streams of init, before anything is mounted.
+        archive.character_device("dev/console", (5, 1))?;
+        for (path, content) in &self.0 {
+            let is_program = path == "init" || path.starts_with("bin/");
+            archive.file(path, if is_program { 0o755 } else { 0o644 }, content)?;
+        }
+        archive.finish()?;
+        Ok(())
+    }
 }

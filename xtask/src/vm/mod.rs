@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `cargo xtask vm`: QEMU boots OVMF and a stock Debian kernel with IMA over a vTPM; then what was measured is looked at.
+//! `cargo xtask vm`: QEMU boots OVMF and a stock Debian kernel with IMA over our vTPM, an agent in
+//! the guest attests it to a verifier on the host, and each scenario must come to its verdict.
 
 mod image;
 mod kernel;
@@ -7,8 +8,10 @@ mod machine;
 mod results;
 mod scenario;
 mod tpm_server;
+mod verifier;
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -19,6 +22,7 @@ use machine::Machine;
 use results::Results;
 use scenario::{SCENARIOS, Scenario};
 use tpm_server::TpmServer;
+use verifier::{Reference, Verifier};
 
 const HELP: &str = "\
 usage: cargo xtask vm [OPTION]…
@@ -75,6 +79,8 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
         settings.accelerator
     );
     let programs = image::Programs::build(workspace)?;
+    let mut boot = Boot { kernel: &kernel, settings: &settings, server: &server, programs: &programs, verifier: None };
+    boot.start_verifier(&folder.join("verifier"))?;
     let mut good = None;
     let mut failed = Vec::new();
     for scenario in SCENARIOS {
@@ -82,7 +88,6 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
         if !(is_reference || only.is_empty() || only.iter().any(|name| name == scenario.name)) {
             continue;
         }
-        let boot = Boot { kernel: &kernel, settings: &settings, server: &server, programs: &programs };
         let results = boot.run(scenario, &folder.join(scenario.name)).with_context(|| scenario.name)?;
         match scenario.check(&results, good.as_ref().unwrap_or(&results)) {
             Ok(summary) => println!("{:<22} ok: {summary}", scenario.name),
@@ -107,19 +112,44 @@ struct Boot<'a> {
     settings: &'a machine::Settings,
     server: &'a TpmServer,
     programs: &'a image::Programs,
+    /// Only our own TPM has a report that could be verified.
+    verifier: Option<(SocketAddr, Verifier)>,
 }
 
 impl Boot<'_> {
-    fn run(&self, scenario: &Scenario, folder: &std::path::Path) -> anyhow::Result<Results> {
-        if folder.exists() {
-            std::fs::remove_dir_all(folder)?;
+    /// Tells a new verifier what the good machine is made of.
+    fn start_verifier(&mut self, folder: &Path) -> anyhow::Result<()> {
+        let TpmServer::Evtpm { program, firmware } = self.server else { return Ok(()) };
+        renew(folder)?;
+        let good = SCENARIOS.iter().find(|scenario| scenario.name == scenario::GOOD).context("no good scenario")?;
+        let address = verifier::free_address()?;
+        let files = image::Image::new(self.kernel, self.programs, good, Some(address))?.files();
+        let reference = Reference { firmware, command_line: good.command_line(), files };
+        self.verifier = Some((address, Verifier::start(program, folder, address, &reference)?));
+        Ok(())
+    }
+
+    fn run(&self, scenario: &Scenario, folder: &Path) -> anyhow::Result<Results> {
+        renew(folder)?;
+        let address = self.verifier.as_ref().map(|(address, _)| *address);
+        let mut image = image::Image::new(self.kernel, self.programs, scenario, address)?;
+        if let Some((_, verifier)) = &self.verifier {
+            image.add(verifier::CA, verifier.ca()?);
         }
-        std::fs::create_dir_all(folder)?;
-        image::write(&folder.join(machine::INITRD), self.kernel, self.programs, scenario)?;
+        image.write(&folder.join(machine::INITRD))?;
         let server = self.server.start(folder)?;
         let timings = Machine::boot(self.settings, self.kernel, &scenario.command_line(), folder)?;
         drop(server);
         println!("{:<22} booted in {timings}", scenario.name);
         Results::read(folder)
     }
+}
+
+/// An empty folder.
+fn renew(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    std::fs::create_dir_all(folder)?;
+    Ok(())
 }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use evtpm_vm::{cpio, plan};
 
 use super::machine;
+use super::verifier::Verdict;
 
 /// The files of a boot by name.
 #[derive(Debug)]
@@ -60,6 +61,22 @@ impl Results {
             bail!("bank {bank} has {} PCRs instead of 24", pcrs.len());
         }
         Ok(pcrs)
+    }
+
+    /// What the agent heard from the verifier; nothing if it was not sent to one.
+    pub(crate) fn verdict(&self) -> anyhow::Result<Option<Verdict>> {
+        if !self.files.contains_key("agent.out") {
+            return Ok(None);
+        }
+        let said = self.text("agent.out")?;
+        let verdict = serde_json::from_str(said).with_context(|| {
+            format!(
+                "no verdict: {}{}",
+                self.text("agent.status").unwrap_or_default(),
+                self.text("agent.err").unwrap_or_default()
+            )
+        })?;
+        Ok(Some(verdict))
     }
 
     /// Lines of the kernel's log in which the TPM driver or IMA complain about the TPM.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The boots: what is changed before each, and what must come of it.
 
+use std::collections::BTreeSet;
+
 use anyhow::{bail, ensure};
 
 use super::results::Results;
@@ -20,6 +22,8 @@ pub(crate) struct Scenario {
     pub(crate) change: Change,
     /// PCRs whose values must differ from the good boot's; all others must not.
     differing: &'static [u8],
+    /// The checks that fail, as the verdict names them; none where it is "trusted".
+    failing: &'static [&'static str],
 }
 
 /// What is changed before the boot.
@@ -35,24 +39,33 @@ pub(crate) enum Change {
 /// OVMF measures the command line and the initial file system into PCR 9, IMA the files into PCR 10; IMA's log starts
 /// with a digest of PCRs 0 to 9.
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: GOOD, about: "the machine as it should be", change: Change::Nothing, differing: &[] },
+    Scenario {
+        name: GOOD,
+        about: "the machine as it should be",
+        change: Change::Nothing,
+        differing: &[],
+        failing: &[],
+    },
     Scenario {
         name: "same-again",
         about: "the same once more: measurements repeat",
         change: Change::Nothing,
         differing: &[],
+        failing: &[],
     },
     Scenario {
         name: "changed-command-line",
         about: "the kernel is told to be lax",
         change: Change::CommandLine("ima_appraise=off"),
         differing: &[9, 10],
+        failing: &["boot.command-line"],
     },
     Scenario {
         name: "changed-file",
         about: "the application's configuration is another",
         change: Change::File,
         differing: &[9, 10],
+        failing: &["runtime.file"],
     },
 ];
 
@@ -84,11 +97,31 @@ impl Scenario {
         }
         let log = results.text("ima.txt")?;
         ensure!(log.contains(" /bin/app "), "IMA did not measure the application");
+        let verdict = self.check_verdict(results)?;
         Ok(format!(
-            "{} bytes of event log, {} IMA entries, PCRs {:?} differ",
+            "{verdict}; {} bytes of event log, {} IMA entries, PCRs {:?} differ",
             results.file("bios.bin")?.len(),
             log.lines().count(),
             self.differing
         ))
+    }
+
+    /// Compares the verdict with what it has to be: which checks failed, and that no other did.
+    fn check_verdict(&self, results: &Results) -> anyhow::Result<String> {
+        let Some(verdict) = results.verdict()? else { return Ok("not verified".to_owned()) };
+        let failed: BTreeSet<&str> = verdict
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == "failure")
+            .map(|finding| finding.check.as_str())
+            .collect();
+        let expected = if self.failing.is_empty() { "trusted" } else { "untrusted" };
+        ensure!(
+            verdict.verdict == expected && failed == self.failing.iter().copied().collect(),
+            "the verdict is {:?} instead of {expected:?}, because of\n{}",
+            verdict.verdict,
+            verdict.findings.iter().map(|finding| format!("{finding}\n")).collect::<String>()
+        );
+        Ok(format!("{} {failed:?}", verdict.verdict))
     }
 }
