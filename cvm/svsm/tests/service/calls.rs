@@ -57,7 +57,7 @@ fn a_command_is_answered_in_place_and_the_rest_of_the_page_stays() {
         let mut expected = before;
         expected.store(gpa, after.at(gpa, 4 + 16));
         assert_eq!(after.snapshot(), expected.snapshot());
-        assert_eq!(after.writes(), [gpa..gpa + 20]);
+        assert_eq!(after.writes(), std::slice::from_ref(&(gpa..gpa + 20)));
     }
 }
 
