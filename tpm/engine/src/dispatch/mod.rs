@@ -13,9 +13,7 @@ use crate::host::Pending;
 use crate::name::Name;
 use crate::{Locality, Platform, Tpm};
 use authorize::Request;
-use evtpm_tpm_wire::{
-    Cc, CommandTag, Flags, HandleList, Overflow, Rc, Reader, ST_RSP_COMMAND, Secret, TpmaSession, Writer,
-};
+use evtpm_tpm_wire::{Cc, CommandTag, Flags, HandleList, Overflow, Rc, Reader, Secret, TpmaSession, Writer};
 use respond::Before;
 use session_area::SessionArea;
 
@@ -189,11 +187,12 @@ fn read_header(command: &[u8]) -> Result<(CommandTag, Cc), Rc> {
     Ok((tag, reader.read()?))
 }
 
-/// "When a command fails ... the tag parameter in the response shall be TPM_ST_NO_SESSIONS"; an unknown tag is answered
-/// as TPM 1.2 does.
+/// "When a command fails ... the tag parameter in the response shall be TPM_ST_NO_SESSIONS". If the command's tag is
+/// unknown: "If the TPM does not have compatibility with TPM 1.2, the TPM shall return TPM_ST_NO_SESSION and a response
+/// code of TPM_RC_TAG"; firmware probes with a command of version 1.2, and takes TPM_TAG_RSP_COMMAND for a TPM of it.
 fn write_error(rc: Rc, response: &mut [u8]) -> usize {
-    let tag = if rc == Rc::BAD_TAG { ST_RSP_COMMAND } else { CommandTag::NoSessions.number() };
-    write_header(tag, rc, HEADER_SIZE, response);
+    let rc = if rc == Rc::BAD_TAG { Rc::TAG } else { rc };
+    write_header(CommandTag::NoSessions.number(), rc, HEADER_SIZE, response);
     HEADER_SIZE.min(response.len())
 }
 

@@ -24,10 +24,10 @@ fn a_second_startup_is_refused() {
 }
 
 #[test]
-fn an_unknown_tag_is_answered_as_tpm_1_2_does() {
+fn an_unknown_tag_is_refused_in_a_response_of_version_2() {
     let mut command = command_bytes(Cc::GET_RANDOM, &[], &[], &[0, 8]);
     command[1] = 0x03;
-    assert_eq!(started().raw(command), [0, 0xC4, 0, 0, 0, 10, 0, 0, 0, 0x1E]);
+    assert_eq!(started().raw(command), [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0, 0x97]);
 }
 
 #[test]
