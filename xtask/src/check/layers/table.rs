@@ -242,6 +242,14 @@ pub(super) const HOUSE: &[Room] = &[
         never: &[],
     },
     Room {
+        package: "evtpm-testing-foreign",
+        layer: TOP,
+        no_std: false,
+        below: &[],
+        external: External::Anything,
+        never: &[],
+    },
+    Room {
         package: "evtpm-fuzz-targets",
         layer: TOP,
         no_std: false,
@@ -258,5 +266,13 @@ pub(super) const HOUSE: &[Room] = &[
         never: &[],
     },
     Room { package: "evtpm-vm", layer: TOP, no_std: false, below: &[], external: External::Anything, never: &[] },
+    Room {
+        package: "evtpm-vm-attacker",
+        layer: TOP,
+        no_std: false,
+        below: &[],
+        external: External::Anything,
+        never: &[],
+    },
     Room { package: "xtask", layer: TOP, no_std: false, below: &[], external: External::Anything, never: &[] },
 ];
