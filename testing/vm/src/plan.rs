@@ -45,4 +45,11 @@ impl Step {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         Self { name: name.to_owned(), program: program.to_owned(), arguments, ready_when: None }
     }
+
+    /// The same program, but the next step starts as soon as `path` exists.
+    #[must_use]
+    pub fn ready_when(mut self, path: &str) -> Self {
+        self.ready_when = Some(path.to_owned());
+        self
+    }
 }

@@ -22,6 +22,7 @@ pub(crate) struct Programs {
     init: Vec<u8>,
     app: Vec<u8>,
     agent: Vec<u8>,
+    fake_tpm: Vec<u8>,
 }
 
 impl Programs {
@@ -31,6 +32,7 @@ impl Programs {
             init: build_static(workspace, "evtpm-vm", "init")?,
             app: build_static(workspace, "evtpm-vm", "app")?,
             agent: build_static(workspace, "evtpm-agent", "evtpm-agent")?,
+            fake_tpm: build_static(workspace, "evtpm-vm-attacker", "fake-tpm")?,
         })
     }
 }
@@ -58,16 +60,9 @@ impl Image {
         verifier: Option<SocketAddr>,
     ) -> anyhow::Result<Self> {
         let modules = kernel.modules()?;
-        let mut steps = vec![Step::new("app", "/bin/app", &[])];
-        if let Some(address) = verifier {
-            let url = format!("https://{HOST}:{}", address.port());
-            let ca = format!("/{CA}");
-            let arguments = ["--once", "--json", "--machine", "vm", "--verifier", &url, "--ca", &ca];
-            steps.push(Step::new("agent", "/bin/evtpm-agent", &arguments));
-        }
         let module_path = |name: &str| format!("lib/modules/{name}.ko");
         let paths = modules.iter().map(|(name, _)| format!("/{}", module_path(name))).collect();
-        let plan = Plan { modules: paths, network: true, steps };
+        let plan = Plan { modules: paths, network: true, steps: steps(scenario, verifier) };
         let configuration = match scenario.change {
             Change::File => "mode = careless\n",
             _ => "mode = careful\n",
@@ -80,6 +75,9 @@ impl Image {
             ("etc/app.conf".to_owned(), configuration.as_bytes().to_vec()),
             (plan::PATH.to_owned(), serde_json::to_vec_pretty(&plan)?),
         ]);
+        if let Change::FakeTpm = scenario.change {
+            files.insert("bin/fake-tpm".to_owned(), programs.fake_tpm.clone());
+        }
         files.extend(modules.into_iter().map(|(name, module)| (module_path(&name), module)));
         Ok(Self(files))
     }
@@ -109,4 +107,23 @@ impl Image {
         archive.finish()?;
         Ok(())
     }
+}
+
+/// The application, then the agent if there is a verifier to ask.
+fn steps(scenario: &Scenario, verifier: Option<SocketAddr>) -> Vec<Step> {
+    const REAL_TPM: &str = "/dev/tpmrm0";
+    const FAKE_TPM: &str = "/tmp/tpm";
+    let mut steps = vec![Step::new("app", "/bin/app", &[])];
+    let Some(address) = verifier else { return steps };
+    let tpm = match scenario.change {
+        Change::FakeTpm => {
+            steps.push(Step::new("fake-tpm", "/bin/fake-tpm", &[REAL_TPM, FAKE_TPM]).ready_when(FAKE_TPM));
+            FAKE_TPM
+        }
+        _ => REAL_TPM,
+    };
+    let (url, ca) = (format!("https://{HOST}:{}", address.port()), format!("/{CA}"));
+    let arguments = ["--once", "--json", "--machine", "vm", "--tpm", tpm, "--verifier", &url, "--ca", &ca];
+    steps.push(Step::new("agent", "/bin/evtpm-agent", &arguments));
+    steps
 }

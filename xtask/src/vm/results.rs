@@ -63,20 +63,18 @@ impl Results {
         Ok(pcrs)
     }
 
-    /// What the agent heard from the verifier; nothing if it was not sent to one.
-    pub(crate) fn verdict(&self) -> anyhow::Result<Option<Verdict>> {
-        if !self.files.contains_key("agent.out") {
-            return Ok(None);
-        }
+    /// Whether the guest sent a file.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// What the agent heard from the verifier.
+    pub(crate) fn verdict(&self) -> anyhow::Result<Verdict> {
         let said = self.text("agent.out")?;
-        let verdict = serde_json::from_str(said).with_context(|| {
-            format!(
-                "no verdict: {}{}",
-                self.text("agent.status").unwrap_or_default(),
-                self.text("agent.err").unwrap_or_default()
-            )
-        })?;
-        Ok(Some(verdict))
+        serde_json::from_str(said).with_context(|| {
+            let status = self.text("agent.status").unwrap_or_default();
+            format!("no verdict: {status}{}", self.text("agent.err").unwrap_or_default())
+        })
     }
 
     /// Lines of the kernel's log in which the TPM driver or IMA complain about the TPM.

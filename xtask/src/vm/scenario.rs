@@ -22,8 +22,17 @@ pub(crate) struct Scenario {
     pub(crate) change: Change,
     /// PCRs whose values must differ from the good boot's; all others must not.
     differing: &'static [u8],
-    /// The checks that fail, as the verdict names them; none where it is "trusted".
-    failing: &'static [&'static str],
+    expected: Expected,
+}
+
+/// What must come of a boot.
+#[derive(Debug)]
+enum Expected {
+    Trusted,
+    /// The checks that fail, as the verdict names them, and no others.
+    Untrusted(&'static [&'static str]),
+    /// The verifier does not even register the machine, for a reason with these words.
+    Refused(&'static str),
 }
 
 /// What is changed before the boot.
@@ -34,6 +43,8 @@ pub(crate) enum Change {
     CommandLine(&'static str),
     /// Another configuration file for the application.
     File,
+    /// A software TPM in the guest, which shows the real TPM's report.
+    FakeTpm,
 }
 
 /// OVMF measures the command line and the initial file system into PCR 9, IMA the files into PCR 10; IMA's log starts
@@ -44,28 +55,36 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         about: "the machine as it should be",
         change: Change::Nothing,
         differing: &[],
-        failing: &[],
+        expected: Expected::Trusted,
     },
     Scenario {
         name: "same-again",
         about: "the same once more: measurements repeat",
         change: Change::Nothing,
         differing: &[],
-        failing: &[],
+        expected: Expected::Trusted,
     },
     Scenario {
         name: "changed-command-line",
         about: "the kernel is told to be lax",
         change: Change::CommandLine("ima_appraise=off"),
         differing: &[9, 10],
-        failing: &["boot.command-line"],
+        expected: Expected::Untrusted(&["boot.command-line"]),
     },
     Scenario {
         name: "changed-file",
         about: "the application's configuration is another",
         change: Change::File,
         differing: &[9, 10],
-        failing: &["runtime.file"],
+        expected: Expected::Untrusted(&["runtime.file"]),
+    },
+    Scenario {
+        name: "fake-tpm",
+        about: "the agent is given a software TPM with a stolen report",
+        change: Change::FakeTpm,
+        // QEMU writes the size of the initial file system into the kernel that OVMF measures: one program more shows in PCR 4.
+        differing: &[4, 9, 10],
+        expected: Expected::Refused("report data: expected"),
     },
 ];
 
@@ -106,18 +125,26 @@ impl Scenario {
         ))
     }
 
-    /// Compares the verdict with what it has to be: which checks failed, and that no other did.
+    /// Compares what the agent heard with what it had to.
     fn check_verdict(&self, results: &Results) -> anyhow::Result<String> {
-        let Some(verdict) = results.verdict()? else { return Ok("not verified".to_owned()) };
-        let failed: BTreeSet<&str> = verdict
-            .findings
-            .iter()
-            .filter(|finding| finding.severity == "failure")
-            .map(|finding| finding.check.as_str())
-            .collect();
-        let expected = if self.failing.is_empty() { "trusted" } else { "untrusted" };
+        if !results.has("agent.out") {
+            return Ok("not verified".to_owned());
+        }
+        if let Expected::Refused(words) = self.expected {
+            let said = results.text("agent.err")?.trim();
+            ensure!(results.text("agent.out")?.is_empty(), "the verifier gave a verdict instead of a refusal");
+            ensure!(said.contains(words), "refused for another reason than {words:?}: {said}");
+            return Ok(format!("refused because of {words:?}"));
+        }
+        let verdict = results.verdict()?;
+        let failures = verdict.findings.iter().filter(|finding| finding.severity == "failure");
+        let failed: BTreeSet<&str> = failures.map(|finding| finding.check.as_str()).collect();
+        let (expected, checks): (_, &[&str]) = match self.expected {
+            Expected::Untrusted(checks) => ("untrusted", checks),
+            _ => ("trusted", &[]),
+        };
         ensure!(
-            verdict.verdict == expected && failed == self.failing.iter().copied().collect(),
+            verdict.verdict == expected && failed == checks.iter().copied().collect(),
             "the verdict is {:?} instead of {expected:?}, because of\n{}",
             verdict.verdict,
             verdict.findings.iter().map(|finding| format!("{finding}\n")).collect::<String>()

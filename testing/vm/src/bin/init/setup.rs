@@ -12,6 +12,7 @@ const FILE_SYSTEMS: &[(&str, &str)] = &[
     ("proc", "/proc"),
     ("sysfs", "/sys"),
     ("devtmpfs", "/dev"),
+    ("devpts", "/dev/pts"),
     ("securityfs", "/sys/kernel/security"),
     // Its type keeps what programs write at run time out of the "tcb" policy.
     ("tmpfs", "/tmp"),
