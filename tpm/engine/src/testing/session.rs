@@ -8,8 +8,8 @@ use evtpm_protocol::session::{self, Nonces, SessionKey, decrypt_parameter, encry
 use evtpm_protocol::{cp_hash, rp_hash};
 use evtpm_tpm_wire::commands::{StartAuthSession, StartAuthSessionHandles};
 use evtpm_tpm_wire::{
-    Command, Handle, HandleArea, HashAlg, Rc, Reader, Response, Supported, Tpm2bEncryptedSecretIn, Tpm2bNonce,
-    TpmSe, TpmaSession, TpmiDhEntity, TpmsAuthResponse, TpmtSymDef,
+    Command, Handle, HandleArea, HashAlg, Rc, Reader, Response, Supported, Tpm2bEncryptedSecretIn, Tpm2bNonce, TpmSe,
+    TpmaSession, TpmiDhEntity, TpmsAuthResponse, TpmtSymDef,
 };
 use std::vec::Vec;
 
@@ -115,12 +115,7 @@ impl TestTpm {
     }
 
     /// Builds the command, rolling the caller's nonces.
-    pub(crate) fn authorized<C: Command>(
-        &mut self,
-        command: &C,
-        handles: C::Handles,
-        uses: &mut [Use<'_>],
-    ) -> Vec<u8> {
+    pub(crate) fn authorized<C: Command>(&mut self, command: &C, handles: C::Handles, uses: &mut [Use<'_>]) -> Vec<u8> {
         let names: Vec<_> = handles.list().iter().map(|handle| self.entity_name(*handle)).collect();
         let names: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
         let mut parameters = marshal(command);

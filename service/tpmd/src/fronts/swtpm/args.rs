@@ -22,10 +22,10 @@ pub struct SocketArgs {
     /// Serve TPM commands on this TCP port of 127.0.0.1.
     #[arg(short, long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// Serve TPM commands: type=tcp,port=PORT[,bindaddr=IP][,disconnect] or type=unixio,path=PATH or fd=FD.
+    /// Serve TPM commands: `type=tcp,port=PORT[,bindaddr=IP][,disconnect]`, `type=unixio,path=PATH` or `fd=FD`.
     #[arg(long, value_name = "SPEC")]
     pub server: Option<String>,
-    /// Serve control requests: type=tcp,port=PORT[,bindaddr=IP] or type=unixio,path=PATH; with ,terminate end when the client goes.
+    /// Serve control requests: `type=tcp,port=PORT[,bindaddr=IP]` or `type=unixio,path=PATH`; with `,terminate` end when the client goes.
     #[arg(long, value_name = "SPEC")]
     pub ctrl: Option<String>,
     /// Use this connected socket for TPM commands.

@@ -58,10 +58,8 @@ fn a_cipher_in_another_mode_than_cfb_is_a_mode_error() {
 
 #[test]
 fn a_salt_without_a_key_is_a_value_error() {
-    let command = StartAuthSession {
-        encrypted_salt: Tpm2bEncryptedSecretIn::new(&[1, 2]).unwrap(),
-        ..start_command(16, None)
-    };
+    let command =
+        StartAuthSession { encrypted_salt: Tpm2bEncryptedSecretIn::new(&[1, 2]).unwrap(), ..start_command(16, None) };
     assert_eq!(started().send(&command, UNBOUND), Err(Rc::VALUE.at(Subject::Parameter(2))));
 }
 
@@ -88,10 +86,7 @@ fn the_response_is_authenticated_with_the_new_auth_value() {
     let bytes = tpm.authorized(&change_auth(b"new"), OWNER, &mut [Use::Session(&mut session, with(CONTINUE, b""))]);
     let response = tpm.raw(bytes);
     let hmac = &response[response.len() - 32..];
-    let nonces = evtpm_protocol::session::Nonces {
-        newer: &response[16..32],
-        older: session.nonce_caller.as_bytes(),
-    };
+    let nonces = evtpm_protocol::session::Nonces { newer: &response[16..32], older: session.nonce_caller.as_bytes() };
     let hash = evtpm_protocol::rp_hash::<evtpm_crypto::RustCrypto>(
         HashAlg::Sha256,
         Rc::SUCCESS,
@@ -136,11 +131,7 @@ fn a_binding_ends_when_the_auth_value_changes() {
     let bind = Some((Handle::OWNER, &b"own"[..]));
     let mut session = tpm.start_session(Start { bind, ..Start::HMAC });
     tpm.send_at(crate::Locality::ZERO, &change_auth(b"other"), OWNER, &[b"own"]).unwrap();
-    let unbound = tpm.send_with(
-        &change_auth(b"other"),
-        OWNER,
-        &mut [Use::Session(&mut session, with(CONTINUE, b""))],
-    );
+    let unbound = tpm.send_with(&change_auth(b"other"), OWNER, &mut [Use::Session(&mut session, with(CONTINUE, b""))]);
     assert_eq!(unbound, Err(Rc::BAD_AUTH.at(Subject::Session(1))));
     let mut uses = [Use::Session(&mut session, with(CONTINUE, b"other"))];
     tpm.send_with(&change_auth(b"other"), OWNER, &mut uses).unwrap();
@@ -352,11 +343,7 @@ fn policy_auth_value_wants_an_hmac_and_policy_password_the_plain_value() {
 fn a_session_bound_to_lockout_disables_lockout_when_its_hmac_is_wrong() {
     let mut tpm = started();
     let bind = Some((Handle::LOCKOUT, &b"wrong guess"[..]));
-    tpm.send(
-        &change_auth(b"lock"),
-        HierarchyChangeAuthHandles { auth_handle: TpmiRhHierarchyAuth::Lockout },
-    )
-    .unwrap();
+    tpm.send(&change_auth(b"lock"), HierarchyChangeAuthHandles { auth_handle: TpmiRhHierarchyAuth::Lockout }).unwrap();
     let mut session = tpm.start_session(Start { bind, ..Start::HMAC });
     let audit = SessionUse { attributes: CONTINUE | TpmaSession::AUDIT, ..SessionUse::default() };
     let guess = tpm.send_with(&GetRandom { bytes_requested: 1 }, (), &mut [Use::Session(&mut session, audit)]);
