@@ -133,7 +133,7 @@ impl GuestChannel {
     ///
     /// # Errors
     /// [`ChannelError::Host`] and [`ChannelError::NotAuthentic`] leave the sealed message in flight: the next call sends
-    /// the same ciphertext. After [`MAX_FAILURES`] answers that were not authentic the channel closes.
+    /// the same ciphertext. After `MAX_FAILURES` answers that were not authentic the channel closes.
     pub fn request<S: SecureProcessor>(
         &mut self,
         processor: &mut S,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Links our no_std crates for a machine without an operating system; `xtask check` looks for [`panic_is_possible`] in it.
+//! Links our no_std crates for a machine without an operating system; `xtask check` looks for `panic_is_possible` in it.
 //!
-//! Nothing here is ever run. Every input passes through [`black_box`], so the optimiser must expect any value, and the
+//! Nothing here is ever run. Every input passes through `black_box`, so the optimiser must expect any value, and the
 //! panic handler stays in the image exactly if some code that is reached could panic.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
