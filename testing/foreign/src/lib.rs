@@ -9,6 +9,7 @@
 )]
 
 pub mod host;
+pub mod overheard;
 pub mod packet;
 pub mod recording;
 pub mod replay;

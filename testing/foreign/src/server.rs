@@ -8,6 +8,8 @@ use evtpm_tpmd::endpoint::{Endpoint, Listener};
 use evtpm_tpmd::fronts;
 use evtpm_tpmd::machine::{Machine, Shared};
 
+use crate::overheard::Overheard;
+
 /// How often two neighbouring ports are looked for.
 const ATTEMPTS: usize = 100;
 
@@ -25,7 +27,7 @@ pub fn swtpm(device: Box<dyn Device>) -> String {
         allow_set_locality: true,
         ..fronts::swtpm::Config::default()
     };
-    let machine = Shared::new(Machine::new(device));
+    let machine = Shared::new(Machine::new(Box::new(Overheard(device))));
     std::thread::spawn(move || fronts::swtpm::serve(&machine, config).unwrap());
     format!("swtpm:host=127.0.0.1,port={port}")
 }
@@ -37,7 +39,7 @@ pub fn swtpm(device: Box<dyn Device>) -> String {
 #[must_use]
 pub fn mssim(device: Box<dyn Device>) -> String {
     let (port, commands, platform) = neighbours();
-    let machine = Shared::new(Machine::new(device));
+    let machine = Shared::new(Machine::new(Box::new(Overheard(device))));
     std::thread::spawn(move || fronts::mssim::serve(&machine, commands, platform).unwrap());
     format!("mssim:host=127.0.0.1,port={port}")
 }

@@ -5,9 +5,15 @@
 
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_engine::Profile;
+use evtpm_snp::Report;
+use evtpm_sp_sim::Product;
+use evtpm_sp_simd::Channel;
+use evtpm_svsm::GuestChannel;
 use evtpm_testing_foreign::server::{mssim, swtpm};
 use evtpm_testing_foreign::tools::{Tools, installed};
+use evtpm_testing_support::{POLICY, chip, launch, predicted_measurement};
 use evtpm_tpmd::devices::engine::EngineDevice;
+use evtpm_tpmd::devices::svsm::SvsmDevice;
 
 /// A started TPM of its own behind the swtpm protocol.
 fn started() -> Option<Tools> {
@@ -312,4 +318,77 @@ fn a_symmetric_key_encrypts_and_decrypts() {
         tools.run(&format!("encryptdecrypt -d -c {key} -o decrypted cipher"));
         assert_eq!(tools.read("decrypted"), tools.read("plain"));
     }
+}
+
+#[test]
+fn rsa_encrypts_and_decrypts() {
+    let tools = started!();
+    tools.write("plain", b"a short message");
+    tools.run("createprimary -C o -G ecc -c primary.ctx");
+    tools.run("create -C primary.ctx -G rsa2048 -c key.ctx -u key.pub -r key.priv");
+    for scheme in ["rsaes", "oaep"] {
+        tools.run(&format!("rsaencrypt -c key.ctx -s {scheme} -o cipher plain"));
+        assert_eq!(tools.read("cipher").len(), 256);
+        tools.run(&format!("rsadecrypt -c key.ctx -s {scheme} -o decrypted cipher"));
+        assert_eq!(tools.read("decrypted"), tools.read("plain"), "{scheme}");
+    }
+}
+
+#[test]
+fn a_key_moves_to_another_parent() {
+    let tools = started!();
+    tools.write("message", b"to be signed");
+    tools.run("startauthsession -S trial");
+    tools.run("policycommandcode -S trial -L dup.policy TPM2_CC_Duplicate");
+    tools.run("flushcontext trial");
+    tools.run("createprimary -C o -G ecc -c old.ctx");
+    tools.run("createprimary -C o -G rsa -g sha256 -c new.ctx");
+    tools.run("readpublic -c new.ctx -o new.pub");
+    let attributes = "sensitivedataorigin|userwithauth|sign";
+    tools.run(&format!("create -C old.ctx -G ecc -L dup.policy -a {attributes} -c key.ctx -u key.pub -r key.priv"));
+    tools.run("sign -c key.ctx -g sha256 -o signature message");
+
+    tools.run("startauthsession --policy-session -S session");
+    tools.run("policycommandcode -S session TPM2_CC_Duplicate");
+    tools.run("duplicate -C new.ctx -c key.ctx -G null -p session:session -r dup.priv -s dup.seed");
+    tools.run("flushcontext session");
+    tools.run("flushcontext -t");
+    tools.run("import -C new.ctx -u key.pub -i dup.priv -s dup.seed -r moved.priv");
+    tools.run("load -C new.ctx -u key.pub -r moved.priv -c moved.ctx");
+    tools.run("verifysignature -c moved.ctx -g sha256 -m message -s signature");
+    tools.run("sign -c moved.ctx -g sha256 -o again message");
+}
+
+#[test]
+fn the_report_is_read_from_a_confidential_machine() {
+    if !installed() {
+        return;
+    }
+    let mut host = chip(Product::Milan);
+    let launched = launch(&mut host, POLICY);
+    let guest = GuestChannel::new(launched.secrets.vmpck[0], 0, 0);
+    let device = SvsmDevice::new(Profile::svsm(), Channel::new(host, launched.guest), guest).unwrap();
+    let tools = Tools::new(mssim(Box::new(device)));
+    tools.run("startup -c");
+
+    for (index, kind) in [("0x1c0000a", "ecc"), ("0x1c00002", "rsa")] {
+        tools.run(&format!("nvread {index} -C {index} -o report"));
+        let report = Report::parse(&tools.read("report")).unwrap();
+        assert_eq!(report.measurement(), predicted_measurement());
+        assert_eq!(report.vmpl(), 0);
+        tools.run(&format!("createek -G {kind} -c ek.ctx -u ek.pub"));
+        let public = RustCrypto::hash(HashAlg::Sha512, &[&tools.read("ek.pub")]);
+        assert_eq!(report.report_data(), public.as_bytes(), "{kind}");
+        // Nothing satisfies the policy that undefining asks for, platform authorization included.
+        tools.run("startauthsession --policy-session -S session");
+        tools.run("policycommandcode -S session TPM2_CC_NV_UndefineSpaceSpecial");
+        let refusal = tools.refuse(&format!("nvundefine {index} -C p -S session"));
+        assert!(refusal.contains("0x99D"), "{refusal}");
+        tools.run("flushcontext session");
+        tools.write("forged", [0; 8]);
+        let refusal = tools.refuse(&format!("nvwrite {index} -C p -i forged"));
+        assert!(refusal.contains("0x149"), "{refusal}");
+    }
+    assert_eq!(tools.run("getekcertificate -X -o rsa.report -o ecc.report").trim(), "");
+    assert_eq!(tools.read("ecc.report").len(), Report::SIZE);
 }
