@@ -97,12 +97,19 @@ pub fn serve(machine: &Shared, config: Config) -> Result<()> {
     if let Some(listener) = control {
         let (machine, ended, current) = (machine.clone(), ended.clone(), current.clone());
         spawn("swtpm-control", move || {
-            drop(ended.send(control::serve(&machine, &listener, options, &current, data_options)));
+            let served = control::serve(&machine, &listener, options, &current, data_options);
+            // Whoever hears of the end may end the process: the socket's file must be gone by then.
+            drop(listener);
+            drop(ended.send(served));
         })?;
     }
     if let Some(listener) = data {
         let (machine, ended) = (machine.clone(), ended.clone());
-        spawn("swtpm-data", move || drop(ended.send(data::listen(&machine, &listener, data_options))))?;
+        spawn("swtpm-data", move || {
+            let served = data::listen(&machine, &listener, data_options);
+            drop(listener);
+            drop(ended.send(served));
+        })?;
     }
     if let Some(stream) = inherited {
         let machine = machine.clone();
