@@ -41,7 +41,8 @@ pub(super) fn event_log_seeds() -> Vec<Vec<u8>> {
     let mut separator = vec![7, 0, 0, 0, 4, 0, 0, 0];
     separator.extend(RustCrypto::hash(HashAlg::Sha1, &[&[0; 4]]).as_bytes());
     separator.extend([4, 0, 0, 0, 0, 0, 0, 0]);
-    let mut seeds = vec![separator];
+    // The recorded boot has both banks, wherever the evidence folder is.
+    let mut seeds = vec![separator, include_bytes!("../../../vectors/debian-boot/bios.bin").to_vec()];
     seeds.extend(evidence("vm-boot/direct", "bios.bin"));
     seeds.extend(evidence("vm-boot/secureboot/boot", "bios.bin"));
     seeds.extend(evidence("vm-boot/seabios", "bios.bin"));
