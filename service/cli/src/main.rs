@@ -6,9 +6,11 @@ mod demo;
 mod launch;
 mod measure;
 mod output;
+mod policy;
 mod report;
 mod sp;
 mod tpm;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -17,7 +19,7 @@ use clap::{Parser, Subcommand};
 /// An ephemeral virtual TPM for confidential VMs, and the attestation that makes it worth trusting.
 ///
 /// Exit codes: 0 done, and what was asked about is trusted; 1 the evidence was judged and is not trusted;
-/// 2 the command line is wrong; 3 the work could not be done.
+/// 2 the command line is wrong; 3 the work could not be done; 4 verified, but no policy was given to judge by.
 #[derive(Debug, Parser)]
 #[command(name = "evtpm", version, propagate_version = true)]
 struct Cli {
@@ -41,6 +43,11 @@ enum Command {
     Agent(evtpm_agent::program::AgentArgs),
     /// Run a verifier.
     Verifier(evtpm_verifierd::program::VerifierArgs),
+    /// Verify evidence in files, offline: an SEV-SNP report, and what a TPM quoted and logged.
+    Verify(Box<verify::Verify>),
+    /// Learn and check policies: documents that say what a machine has to be.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Look at SEV-SNP attestation reports.
     #[command(subcommand)]
     Report(report::ReportCommand),
@@ -53,6 +60,8 @@ enum Outcome {
     Good,
     /// Done, and what was asked about is not trusted.
     NotTrusted,
+    /// Done, and nobody asked whether what was found is trusted.
+    NotAppraised,
 }
 
 fn main() -> ExitCode {
@@ -67,11 +76,14 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Verifier(args) => evtpm_verifierd::program::run(&args).map(|()| Outcome::Good),
+        Command::Verify(command) => verify::run(&command),
+        Command::Policy(command) => policy::run(&command),
         Command::Report(command) => report::run(&command),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::NotTrusted) => ExitCode::from(1),
+        Ok(Outcome::NotAppraised) => ExitCode::from(4),
         // Whoever reads our output has seen enough: `evtpm report show … | head` is no failure.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The steps in which belief grows, over files: report, endorsement key, attestation key, quote, boot, running system.
+//!
+//! A step that fails ends its own branch and is noted; what does not rest on it is still looked at.
+
+use std::fmt::Display;
+
+use evtpm_appraise::{Claims, ClaimsError, Layer};
+use evtpm_verify::evtpm::{Binding, BoundEk, SvsmNonce, bind};
+use evtpm_verify::logs::{Keyring, MeasuredBoot, MeasuredRuntime, RuntimeRules};
+use evtpm_verify::snp::{self, SnpClaims};
+use evtpm_verify::tpm::{AkPublic, Issued, Quote, QuoteEvidence, TrustedAk};
+use evtpm_verify::{Root, Verified};
+use serde::Serialize;
+
+use super::args::{Evidence, Manifest, ManifestVersion, QuoteFiles};
+use super::facts::{self, Fact};
+use super::pcrs::PcrValues;
+use crate::output::hex;
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// Proven.
+    Verified,
+    /// Believed because the operator says so.
+    Named,
+    /// Disproven, or not proven though it was claimed.
+    Refused,
+    /// Not looked at, since it rests on a step that was refused.
+    NotReached,
+}
+
+impl State {
+    /// Names the state as JSON does.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Named => "named",
+            Self::Refused => "refused",
+            Self::NotReached => "not reached",
+        }
+    }
+}
+
+/// One step of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Step {
+    /// What was looked at.
+    pub(crate) what: &'static str,
+    pub(crate) state: State,
+    /// What was proven and by whom, or why not.
+    pub(crate) detail: String,
+}
+
+/// What came of verification; nothing of it is judged yet.
+#[derive(Debug, Default)]
+pub(crate) struct Verification {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) facts: Vec<Fact>,
+    /// What the reader must not take for checked.
+    pub(crate) not_checked: Vec<String>,
+    pub(crate) claims: Claims,
+}
+
+/// Follows the chain as far as the evidence goes; `keyring` checks the signatures of files.
+pub(crate) fn verify(mut evidence: Evidence, keyring: &Keyring) -> Verification {
+    let mut verification = Verification::default();
+    let report = verification.report(&mut evidence);
+    if let Some(report) = &report {
+        verification.facts.extend(facts::of_report(report));
+        verification.claims = verification.claims.clone().with_report(report);
+    }
+    verification.endorsement_key(&mut evidence, report);
+    let key = verification.attestation_key(&evidence);
+    verification.quote_and_logs(&evidence, key.as_ref(), keyring);
+    verification.not_checked = facts::not_checked(&verification.claims, &evidence);
+    verification
+}
+
+impl Verification {
+    /// Says whether any step was refused.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.steps.iter().any(|step| step.state == State::Refused)
+    }
+
+    fn note(&mut self, what: &'static str, state: State, detail: impl Into<String>) {
+        self.steps.push(Step { what, state, detail: detail.into() });
+    }
+
+    /// Notes a refusal for the reader and for the appraisal.
+    fn refuse(&mut self, what: &'static str, layer: Layer, reason: &dyn Display) {
+        self.note(what, State::Refused, reason.to_string());
+        self.claims = std::mem::take(&mut self.claims).with_refusal(layer, reason);
+    }
+
+    fn not_reached(&mut self, what: &'static str, waits_for: &str) {
+        self.note(what, State::NotReached, format!("rests on the {waits_for}, which was not verified"));
+    }
+
+    fn report(&mut self, evidence: &mut Evidence) -> Option<Verified<SnpClaims>> {
+        if let Some(table) = &evidence.certificate_table
+            && let Err(error) = evidence.collateral.add_table(table)
+        {
+            self.refuse("certificate table", Layer::Snp, &error);
+        }
+        match snp::verify(&evidence.report, &evidence.collateral, &evidence.anchors, evidence.at) {
+            Ok(report) => {
+                let version = report.report.version().number();
+                let signer = facts::signer(&report);
+                let root = root_text(report.root());
+                let detail = format!("version {version}, signed by {signer}, up to {root}, at {}", evidence.at);
+                self.note("report", State::Verified, detail);
+                Some(report)
+            }
+            Err(error) => {
+                self.refuse("report", Layer::Snp, &error);
+                None
+            }
+        }
+    }
+
+    fn endorsement_key(&mut self, evidence: &mut Evidence, report: Option<Verified<SnpClaims>>) {
+        const WHAT: &str = "endorsement key";
+        let manifest = evidence.manifest.take();
+        if evidence.ek.is_none() && manifest.is_none() {
+            return;
+        }
+        let Some(report) = report else { return self.not_reached(WHAT, "report") };
+        match bound(report, evidence, manifest) {
+            Ok(ek) => {
+                let profile = ek.profile().name();
+                self.note(WHAT, State::Verified, format!("bound by the report as {profile}, made at VMPL 0"));
+                self.facts.extend(facts::of_binding(&ek));
+            }
+            Err(reason) => self.refuse(WHAT, Layer::Tpm, &reason),
+        }
+    }
+
+    fn attestation_key(&mut self, evidence: &Evidence) -> Option<TrustedAk> {
+        const WHAT: &str = "attestation key";
+        let file = evidence.ak.as_deref()?;
+        match attestation_key(file) {
+            Ok(public) => {
+                let key = TrustedAk::named(public);
+                let detail = "on your word: it is restricted to what its TPM made, but no report leads to it";
+                self.note(WHAT, State::Named, detail);
+                self.facts.push(Fact::new("ak_name", hex(key.name())));
+                self.claims = std::mem::take(&mut self.claims).with_key(&key);
+                Some(key)
+            }
+            Err(error) => {
+                self.refuse(WHAT, Layer::Tpm, &error);
+                None
+            }
+        }
+    }
+
+    fn quote_and_logs(&mut self, evidence: &Evidence, key: Option<&TrustedAk>, keyring: &Keyring) {
+        let Some(files) = &evidence.quote else { return };
+        let quote = match key {
+            Some(key) => self.quote(key, files, evidence),
+            None => {
+                self.not_reached("quote", "attestation key");
+                None
+            }
+        };
+        let Some(log) = &evidence.event_log else { return };
+        let boot = match quote {
+            Some(quote) => self.boot(quote, log, evidence),
+            None => {
+                self.not_reached("event log", "quote");
+                None
+            }
+        };
+        let Some(list) = &evidence.ima_log else { return };
+        match boot {
+            Some(boot) => self.runtime(boot, list, keyring),
+            None => self.not_reached("IMA list", if self.claims.quote().is_some() { "event log" } else { "quote" }),
+        }
+    }
+
+    fn quote(&mut self, key: &TrustedAk, files: &QuoteFiles, evidence: &Evidence) -> Option<Quote> {
+        const WHAT: &str = "quote";
+        let quoted = PcrValues::parse(&files.pcrs).map_err(|error| error.to_string()).and_then(|pcrs| {
+            let values: Vec<&[u8]> = pcrs.values.iter().map(Vec::as_slice).collect();
+            let quote = QuoteEvidence { message: &files.message, signature: &files.signature, values: &values };
+            let verified = key.verify(quote, Issued::recorded(&files.nonce), &pcrs.selection, evidence.at);
+            verified.map(|quote| (quote, pcrs.selection)).map_err(|error| error.to_string())
+        });
+        match quoted {
+            Ok((quote, selection)) => {
+                self.note(WHAT, State::Verified, format!("{selection}, signed by the attestation key over the nonce"));
+                self.facts.extend(facts::of_quote(&quote));
+                self.claim(WHAT, |claims| claims.with_quote(&quote));
+                Some(quote)
+            }
+            Err(reason) => {
+                self.refuse(WHAT, Layer::Tpm, &reason);
+                None
+            }
+        }
+    }
+
+    fn boot<'a>(&mut self, quote: Quote, log: &'a [u8], evidence: &Evidence) -> Option<MeasuredBoot<'a>> {
+        const WHAT: &str = "event log";
+        match MeasuredBoot::verify(quote, log, evidence.ima_pcrs) {
+            Ok(boot) => {
+                let events = boot.events().count();
+                self.note(WHAT, State::Verified, format!("{events} events explain PCRs {}", boot.explained()));
+                self.facts.extend(facts::of_boot(&boot));
+                self.claim(WHAT, |claims| claims.with_boot(&boot));
+                Some(boot)
+            }
+            Err(error) => {
+                self.refuse(WHAT, Layer::Boot, &error);
+                None
+            }
+        }
+    }
+
+    fn runtime(&mut self, boot: MeasuredBoot<'_>, list: &[u8], keyring: &Keyring) {
+        const WHAT: &str = "IMA list";
+        let registers = boot.open();
+        // The ASCII list begins with the number of a register, the binary one with the same number in four bytes.
+        let rewritten = list.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b' ');
+        let binary = match rewritten.then(|| evtpm_logs::ima::AsciiList::to_binary(list)).transpose() {
+            Ok(binary) => binary,
+            Err(error) => return self.refuse(WHAT, Layer::Runtime, &error),
+        };
+        // Whether a violation fails the machine is the policy's to say, with a finding of its own.
+        let rules = RuntimeRules { allow_violations: true };
+        match MeasuredRuntime::verify(boot, binary.as_deref().unwrap_or(list), rules) {
+            Ok(runtime) => {
+                let covered = runtime.covered_entries();
+                self.note(WHAT, State::Verified, format!("{covered} entries explain PCRs {registers}"));
+                self.facts.extend(facts::of_runtime(&runtime, keyring));
+                self.claim(WHAT, |claims| claims.with_runtime(&runtime, keyring));
+            }
+            Err(error) => self.refuse(WHAT, Layer::Runtime, &error),
+        }
+    }
+
+    fn claim(&mut self, what: &'static str, add: impl FnOnce(Claims) -> Result<Claims, ClaimsError>) {
+        match add(self.claims.clone()) {
+            Ok(claims) => self.claims = claims,
+            Err(error) => self.refuse(what, Layer::Tpm, &error),
+        }
+    }
+}
+
+/// Names a root so that nobody takes a simulated one for hardware.
+fn root_text(root: &Root) -> String {
+    let warning = if root.is_simulated() { " (no hardware stands behind it)" } else { "'s root" };
+    format!("{root}{warning}")
+}
+
+fn bound(report: Verified<SnpClaims>, evidence: &Evidence, manifest: Option<Manifest>) -> Result<BoundEk, String> {
+    let named = evidence.ek.as_deref().unwrap_or_default();
+    let is_named = evidence.ek.is_some();
+    let Some(manifest) = manifest else {
+        return bind(report, Binding::NvReport { ek: named }, evidence.at).map_err(|error| error.to_string());
+    };
+    let Manifest { version, nonce, bytes: manifest } = &manifest;
+    let nonce = <[u8; SvsmNonce::SIZE]>::try_from(nonce.as_slice())
+        .map(SvsmNonce::recorded)
+        .map_err(|_| format!("a nonce of {} bytes instead of {}", nonce.len(), SvsmNonce::SIZE))?;
+    let binding = match version {
+        ManifestVersion::V0 => Binding::ManifestV0 { nonce, manifest },
+        ManifestVersion::V1 => Binding::ManifestV1 { nonce, manifest, ek: named },
+        ManifestVersion::Services => Binding::Services { nonce, manifest },
+    };
+    let ek = bind(report, binding, evidence.at).map_err(|error| error.to_string())?;
+    if is_named && named.get(2..) != Some(ek.public_area()) {
+        return Err("the manifest is of another key than --ek".to_owned());
+    }
+    Ok(ek)
+}
+
+/// Reads a public area with or without its size; no public area is as short as its own type's number says.
+fn attestation_key(file: &[u8]) -> Result<AkPublic, evtpm_verify::tpm::Error> {
+    match file.split_first_chunk::<2>() {
+        Some((size, area)) if usize::from(u16::from_be_bytes(*size)) == area.len() => AkPublic::from_tpmt(area),
+        _ => AkPublic::from_tpmt(file),
+    }
+}

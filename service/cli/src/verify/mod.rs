@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `evtpm verify`: evidence in files, offline; the same files, policy and moment always give the same answer.
+
+pub(crate) mod args;
+pub(crate) mod chain;
+mod facts;
+mod moment;
+mod pcrs;
+mod record;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use evtpm_appraise::{Policy, Verdict, appraise};
+use evtpm_result::{Context, Ear};
+use evtpm_verify::logs::Keyring;
+
+use crate::{Outcome, policy};
+use args::EvidenceArgs;
+use record::{Conclusion, Record};
+
+/// Verify evidence in files, offline: an SEV-SNP report, and what a TPM quoted and logged.
+///
+/// Says what was verified, up to which root and at which moment, and what was not. Verification alone finds evidence to be
+/// whole and of genuine hardware; whether the machine is a good one is for a policy to say.
+///
+/// Exit codes: 0 a policy was given and the verdict is trusted; 1 the verdict is another, or evidence was refused;
+/// 2 the command line is wrong; 3 a file cannot be read, or is no certificate or policy;
+/// 4 the evidence was verified, but without a policy nothing was appraised.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    evidence: EvidenceArgs,
+    /// What the machine has to be: a policy document, TOML or (by the ending .json) JSON.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Print JSON, with the attestation result (EAR) where there was a policy.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(command: &Verify) -> Result<Outcome> {
+    let policy = command.policy.as_deref().map(policy::read).transpose()?;
+    let evidence = command.evidence.read()?;
+    let at = evidence.at;
+    let keyring = match policy.as_ref().and_then(|policy| policy.ima.as_ref()) {
+        Some(ima) => ima.keyring()?,
+        None => Keyring::new(),
+    };
+    let verification = chain::verify(evidence, &keyring);
+    let conclusion = conclude(policy.as_ref(), &verification, at)?;
+    let record = Record::new(&verification, &conclusion, at);
+    let mut out = std::io::stdout().lock();
+    if command.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&record)?)?;
+    } else {
+        record.show(&mut out)?;
+    }
+    Ok(conclusion.outcome())
+}
+
+/// Appraises by the policy, if there is one.
+fn conclude(
+    policy: Option<&Policy>,
+    verification: &chain::Verification,
+    at: evtpm_verify::UnixTime,
+) -> Result<Conclusion> {
+    let Some(policy) = policy else {
+        return Ok(if verification.is_refused() { Conclusion::Refused } else { Conclusion::NotAppraised });
+    };
+    let appraisal = appraise(policy, &verification.claims);
+    let policy_id = policy.id()?;
+    let context = Context {
+        issued: at,
+        lifetime: None,
+        policy_id: &policy_id,
+        nonce: None,
+        build: concat!("evtpm ", env!("CARGO_PKG_VERSION")),
+    };
+    let ear = Ear::new(&appraisal, &context);
+    Ok(Conclusion::Appraised { appraisal: Box::new(appraisal), policy_id, ear: Box::new(ear) })
+}
+
+impl Conclusion {
+    /// Trusted is what a policy called so, and nothing else.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Appraised { appraisal, .. } if appraisal.verdict() == Verdict::Trusted => Outcome::Good,
+            Self::Appraised { .. } | Self::Refused => Outcome::NotTrusted,
+            Self::NotAppraised => Outcome::NotAppraised,
+        }
+    }
+}
