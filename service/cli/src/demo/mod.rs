@@ -3,11 +3,11 @@
 
 mod attacks;
 mod boot;
-mod random;
+pub(crate) mod random;
 mod story;
 mod verifier;
 mod vm;
-mod world;
+pub(crate) mod world;
 
 use anyhow::Result;
 use clap::Args;

@@ -7,6 +7,8 @@ mod facts;
 mod moment;
 mod pcrs;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 use std::path::PathBuf;
