@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm verify` and `evtpm policy` as an operator runs them, over the world's reports and this project's recorded boots.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "clippy.toml allows it in test functions, and these are their helpers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy.toml allows it in test functions, and these are their helpers"
+)]
 
 use std::ffi::OsString;
 use std::fs;
