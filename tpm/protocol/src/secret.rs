@@ -107,7 +107,10 @@ pub fn recover<C: Crypto>(
             let recipient = ecc_point(parms.curve_id, unique)?;
             let mut seed = Seed::zeros(hash.digest_size())?;
             let bits = bits_of(seed.len());
-            kdfe::<C>(hash, shared.x(), label.bytes(), ephemeral.x(), recipient.x(), bits, seed.as_mut_bytes())?;
+            // The ephemeral coordinate as it was sent: tpm2-tools leaves its leading zeros out, in what it sends and in what
+            // it hashes, and the reference TPM hashes what it received.
+            let sent = point.x.as_bytes();
+            kdfe::<C>(hash, shared.x(), label.bytes(), sent, recipient.x(), bits, seed.as_mut_bytes())?;
             Ok(seed)
         }
         (body, _) => Err(ProtocolError::KeyType(body.kind())),
@@ -136,6 +139,36 @@ mod tests {
         let error = recover(Label::Identity, off_curve.as_bytes()).unwrap_err();
         assert_eq!(error, ProtocolError::Crypto(CryptoError::PointNotOnCurve));
         assert_eq!(error.rc(), evtpm_tpm_wire::Rc::ECC_POINT);
+    }
+
+    #[test]
+    fn a_coordinate_sent_without_its_leading_zero_is_hashed_as_it_was_sent() {
+        let (public, private) = ecc_key();
+        let mut rng = CountingRng::new(3);
+        let (ephemeral, point) = loop {
+            let key = EccPrivate::generate(evtpm_crypto::EccCurve::P256, &mut rng).unwrap();
+            let point = RustCrypto::ecc_public(&key).unwrap();
+            if point.x()[0] == 0 {
+                break (key, point);
+            }
+        };
+        let PublicBody::Ecc { parms, unique } = &public.body else { panic!("an ECC key") };
+        let recipient = ecc_point(parms.curve_id, unique).unwrap();
+        let shared = RustCrypto::ecc_multiply(&ephemeral, &recipient).unwrap();
+        for sent in [point.x(), &point.x()[1..]] {
+            let mut expected = Seed::zeros(32).unwrap();
+            let (label, alg) = (Label::Identity.bytes(), evtpm_crypto::HashAlg::Sha256);
+            kdfe::<RustCrypto>(alg, shared.x(), label, sent, recipient.x(), 256, expected.as_mut_bytes()).unwrap();
+            let encrypted = TpmsEccPoint {
+                x: Tpm2bEccParameter::new(sent).unwrap(),
+                y: Tpm2bEccParameter::new(point.y()).unwrap(),
+            };
+            let mut buffer = [0; 136];
+            let bytes = encrypted.to_bytes(&mut buffer).unwrap();
+            let key = PrivateKey::Ecc(&private);
+            let seed = recover::<RustCrypto>(&public, key, Label::Identity, bytes, &mut CountingRng::new(2));
+            assert_eq!(seed, Ok(expected));
+        }
     }
 
     #[test]
