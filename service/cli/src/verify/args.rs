@@ -62,7 +62,7 @@ pub(crate) struct EvidenceArgs {
     /// The quote's signature (TPMT_SIGNATURE), as `tpm2_quote --signature` writes it.
     #[arg(long, value_name = "FILE", requires = "quote", help_heading = "Quote")]
     signature: Option<PathBuf>,
-    /// The PCR values, as `tpm2_quote --pcrs_output` writes them, or lines like sha256:0=<digits>; the quote has to be of
+    /// The PCR values, as `tpm2_quote --pcrs_output` writes them, or lines like `sha256:0=DIGITS`; the quote has to be of
     /// exactly these registers.
     #[arg(long, value_name = "FILE", requires = "quote", help_heading = "Quote")]
     pcrs: Option<PathBuf>,
