@@ -4,6 +4,7 @@
 
 mod app;
 mod attestation;
+mod budget;
 mod judge;
 mod listener;
 mod machines;

@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
+use crate::budget::Budgets;
+
 /// How long a client may take for the handshake, and for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -23,6 +25,9 @@ const CONNECTION_LIFETIME: Duration = Duration::from_secs(3_600);
 /// How many connections are served at once.
 const CONNECTIONS: usize = 1_024;
 
+/// How many of them one address may hold: a fleet behind one gateway fits, and nobody takes all.
+const CONNECTIONS_OF_ONE_CLIENT: usize = 256;
+
 /// The `tls-exporter` value of the connection that a request came on (RFC 9266).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ChannelBinding(pub(crate) [u8; EXPORTER_SIZE]);
@@ -30,9 +35,10 @@ pub(crate) struct ChannelBinding(pub(crate) [u8; EXPORTER_SIZE]);
 /// Serves until the listener fails.
 pub(crate) async fn serve(listener: TcpListener, tls: TlsAcceptor, router: Router) -> Result<()> {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let budgets = Budgets::new(CONNECTIONS_OF_ONE_CLIENT);
     loop {
         let slot = slots.clone().acquire_owned().await.context("the connection limit was closed")?;
-        let (stream, _) = match listener.accept().await {
+        let (stream, client) = match listener.accept().await {
             Ok(accepted) => accepted,
             // Out of descriptors, or a client that was gone before we looked: neither ends the service.
             Err(_) => {
@@ -40,11 +46,15 @@ pub(crate) async fn serve(listener: TcpListener, tls: TlsAcceptor, router: Route
                 continue;
             }
         };
+        let Some(share) = budgets.take(client.ip()) else {
+            // Closed without a word: a handshake would cost us more than the client.
+            continue;
+        };
         let (tls, router) = (tls.clone(), router.clone());
         tokio::spawn(async move {
             // A connection that breaks concerns its client alone.
             drop(tokio::time::timeout(CONNECTION_LIFETIME, converse(stream, tls, router)).await);
-            drop(slot);
+            drop((slot, share));
         });
     }
 }
