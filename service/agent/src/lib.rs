@@ -6,4 +6,5 @@ pub mod attester;
 pub mod device;
 pub mod logs;
 pub mod program;
+pub mod random;
 pub mod verifier;

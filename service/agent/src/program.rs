@@ -8,11 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use evtpm_api::{Registered, Verdict};
-use evtpm_crypto::{EntropyError, Rng};
 
 use crate::attester::Attester;
 use crate::device::TpmDevice;
 use crate::logs::LogFiles;
+use crate::random::SystemRng;
 use crate::verifier::{Refused, Verifier};
 
 /// Seconds before the first new attempt after a failure, and at most.
@@ -64,7 +64,7 @@ pub fn run(args: &AgentArgs) -> Result<ExitCode> {
 async fn attest(args: &AgentArgs) -> Result<ExitCode> {
     let verifier = Verifier::new(&args.verifier, &args.ca)?;
     let logs = LogFiles { event_log: args.event_log.clone(), ima_log: args.ima_log.clone() };
-    let mut attester = Attester::new(TpmDevice::open(&args.tpm)?, KernelRng)?;
+    let mut attester = Attester::new(TpmDevice::open(&args.tpm)?, SystemRng)?;
     let mut registered = None;
     let mut wait = BACK_OFF.0;
     loop {
@@ -91,7 +91,7 @@ async fn attest(args: &AgentArgs) -> Result<ExitCode> {
 /// One attestation; registers first where the verifier does not know this boot (any more).
 async fn round(
     verifier: &Verifier,
-    attester: &mut Attester<TpmDevice, KernelRng>,
+    attester: &mut Attester<TpmDevice, SystemRng>,
     registered: &mut Option<Registered>,
     args: &AgentArgs,
     logs: &LogFiles,
@@ -125,14 +125,4 @@ fn show(verdict: &Verdict, json: bool) -> Result<()> {
         writeln!(out, "  {:<8} {}: {}", finding.severity, finding.check, finding.message)?;
     }
     Ok(())
-}
-
-/// The kernel's generator.
-#[derive(Debug, Clone, Copy)]
-struct KernelRng;
-
-impl Rng for KernelRng {
-    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
-        getrandom::fill(out).map_err(|_| EntropyError::Exhausted { attempts: 1 })
-    }
 }

@@ -3,7 +3,6 @@
 
 mod attacks;
 mod boot;
-pub(crate) mod random;
 mod story;
 mod verifier;
 mod vm;

@@ -20,10 +20,10 @@ use evtpm_verify::tpm::{AkPublic, Credential, Issued, Nonce, QuoteEvidence, Sele
 use tokio::runtime::Runtime;
 
 use super::boot::{Played, RecordedBoot};
-use super::random::SystemRng;
 use super::verifier::{Answer, Beliefs, LocalVerifier};
 use super::vm::Vm;
 use crate::launch::{self, Image};
+use evtpm_agent::random::SystemRng;
 
 /// Everything that stays the same from machine to machine.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use evtpm_verify::snp::{Anchors, Collateral};
 
 use super::args::{Evidence, Manifest, ManifestVersion};
 use super::chain::{State, Verification, verify};
-use crate::demo::random::SystemRng;
 use crate::demo::world::World;
+use evtpm_agent::random::SystemRng;
 
 /// A machine's report and endorsement key, with the roots and the collateral of its chip.
 fn evidence() -> Evidence {

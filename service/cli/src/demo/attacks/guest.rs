@@ -16,10 +16,10 @@ use evtpm_tpmd::device::Device;
 use evtpm_tpmd::devices::engine::EngineDevice;
 
 use super::Attack;
-use crate::demo::random::SystemRng;
 use crate::demo::verifier::Answer;
 use crate::demo::vm::Vm;
 use crate::launch::{self, Image};
+use evtpm_agent::random::SystemRng;
 
 /// The NV index of the P-256 endorsement key's certificate, where the report lies.
 const INDEX: u32 = EkTemplate::L2.certificate_index();

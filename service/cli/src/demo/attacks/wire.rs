@@ -6,9 +6,9 @@ use evtpm_api::{QuoteChallenge, Verdict};
 use hyper::Method;
 
 use super::Attack;
-use crate::demo::random::SystemRng;
 use crate::demo::verifier::Answer;
 use crate::demo::world::logs_of;
+use evtpm_agent::random::SystemRng;
 
 pub(super) const RELAYED_QUOTE: Attack = Attack {
     name: "relayed quote",

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The system's random generator, for those who play the guest and the operator.
+//! The system's random generator, for whoever drives a TPM from a hosted program.
 
 use evtpm_crypto::{EntropyError, Rng};
 
 /// The kernel's generator.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SystemRng;
+pub struct SystemRng;
 
 impl Rng for SystemRng {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
