@@ -18,18 +18,23 @@ impl<P: Platform> Tpm<P> {
 
     /// Finds an index whose data `auth` may read now.
     pub(crate) fn nv_readable(&self, auth: TpmiRhNvAuth, index: TpmiRhNvIndex) -> Result<&NvIndex, Rc> {
-        let index = self.nv_for_reader(auth, index)?;
-        // "If authorization sessions are present, they are checked before the read-lock status of the NV Index is checked."
-        if index.has(TpmaNv::READLOCKED) {
+        // "If authorization sessions are present, they are checked before the read-lock status of the NV Index is checked.":
+        // they were, and whether the attributes let their entity read a locked index no longer matters
+        if self.nv_has(index, TpmaNv::READLOCKED)? {
             return Err(Rc::NV_LOCKED);
         }
+        let index = self.nv_for_reader(auth, index)?;
         if index.has(TpmaNv::WRITTEN) { Ok(index) } else { Err(Rc::NV_UNINITIALIZED) }
     }
 
     /// Finds an index whose data `auth` may change now.
     pub(crate) fn nv_writable(&self, auth: TpmiRhNvAuth, index: TpmiRhNvIndex) -> Result<&NvIndex, Rc> {
-        let index = self.nv_for_writer(auth, index)?;
-        if index.has(TpmaNv::WRITELOCKED) { Err(Rc::NV_LOCKED) } else { Ok(index) }
+        if self.nv_has(index, TpmaNv::WRITELOCKED)? { Err(Rc::NV_LOCKED) } else { self.nv_for_writer(auth, index) }
+    }
+
+    /// Tells whether an index has any of the attributes.
+    pub(crate) fn nv_has(&self, index: TpmiRhNvIndex, attributes: TpmaNv) -> Result<bool, Rc> {
+        self.nv_index(index.handle()).map(|index| index.has(attributes)).ok_or(NO_INDEX)
     }
 
     /// Finds an index to change it; the checks have looked at it before.

@@ -8,11 +8,12 @@ use evtpm_tpm_wire::{Rc, Subject, TpmaNv};
 
 impl Execute for NvWriteLock {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: NvWriteLockHandles) -> Result<(), Rc> {
-        let index = tpm.nv_for_writer(handles.auth_handle, handles.nv_index)?;
-        // "If TPMA_NV_WRITELOCKED for the NV Index is already SET, the TPM shall return TPM_RC_SUCCESS"
-        if index.has(TpmaNv::WRITELOCKED) {
+        // "If TPMA_NV_WRITELOCKED for the NV Index is already SET", even without proper authorization "the TPM may return ...
+        // TPM_RC_SUCCESS"
+        if tpm.nv_has(handles.nv_index, TpmaNv::WRITELOCKED)? {
             return Ok(());
         }
+        let index = tpm.nv_for_writer(handles.auth_handle, handles.nv_index)?;
         if !index.has(TpmaNv::WRITEDEFINE | TpmaNv::WRITE_STCLEAR) {
             return Err(Rc::ATTRIBUTES.at(Subject::Handle(2)));
         }
@@ -25,7 +26,7 @@ impl Execute for NvWriteLock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::nv::testing::{INDEX, OWNER, nv, nv_auth, with_index, write};
+    use crate::commands::nv::testing::{AUTH, INDEX, OWNER, nv, nv_auth, with_index, write};
     use crate::testing::TestTpm;
     use evtpm_tpm_wire::{Handle, NvType, TpmSu, commands};
 
@@ -57,6 +58,15 @@ mod tests {
         lock(&mut tpm).unwrap();
         assert_eq!(write(&mut tpm, Handle::OWNER, b"", b"x", 0), Err(Rc::NV_LOCKED));
         assert_eq!(write_after_startup(&mut tpm), Ok(()));
+    }
+
+    #[test]
+    fn a_locked_index_is_locked_by_anyone_and_says_so_before_who_may_write() {
+        let mut tpm = with_index(AUTH | TpmaNv::WRITE_STCLEAR, NvType::Ordinary, b"");
+        assert_eq!(lock(&mut tpm), Err(Rc::NV_AUTHORIZATION));
+        tpm.state.nv.index_mut(INDEX).unwrap().assign(TpmaNv::WRITELOCKED, true);
+        assert_eq!(lock(&mut tpm), Ok(()));
+        assert_eq!(write(&mut tpm, Handle::OWNER, b"", b"x", 0), Err(Rc::NV_LOCKED));
     }
 
     #[test]
