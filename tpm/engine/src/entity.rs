@@ -2,10 +2,10 @@
 //! What a handle references: whether it is there, its Name, authValue, authPolicy and dictionary-attack protection.
 
 use crate::name::{self, Name};
-use crate::state::{Auth, AuthPolicy, DaBound, Hierarchy, NvIndex, Object, Sequence};
+use crate::state::{Auth, AuthPolicy, DaBound, Hierarchy, NvIndex, Object, Sequence, rule};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, Digest};
-use evtpm_tpm_wire::{Handle, HandleType, Rc, Subject, TpmaNv, TpmaObject};
+use evtpm_tpm_wire::{Handle, HandleType, PcrIndex, Rc, Subject, TpmaNv, TpmaObject};
 
 static NO_AUTH: Auth = Auth::EMPTY;
 
@@ -103,6 +103,7 @@ impl<P: Platform> Tpm<P> {
                 Some(object.sensitive.as_ref().map_or(&NO_AUTH, |sensitive| &sensitive.auth_value))
             }
             Some(HandleType::NvIndex) => self.state.nv.index(handle).map(|index| &index.auth),
+            Some(HandleType::Pcr) => Some(if is_grouped(handle) { &self.state.pcrs.auth } else { &NO_AUTH }),
             _ if handle == Handle::LOCKOUT => Some(&self.state.hierarchies.lockout_auth),
             _ => Some(Hierarchy::from_handle(handle.0).map_or(&NO_AUTH, |h| &self.state.hierarchies.of(h).auth)),
         }
@@ -119,6 +120,7 @@ impl<P: Platform> Tpm<P> {
                 let public = &self.state.nv.index(handle)?.public;
                 Some((public.name_alg, Digest::from_slice(public.auth_policy.as_bytes())?))
             }
+            Some(HandleType::Pcr) => self.state.pcrs.policy.filter(|_| is_grouped(handle)),
             _ if handle == Handle::LOCKOUT => self.state.hierarchies.lockout_policy,
             _ => self.state.hierarchies.of(Hierarchy::from_handle(handle.0)?).policy,
         }
@@ -136,6 +138,11 @@ impl<P: Platform> Tpm<P> {
         };
         if protected { DaBound::Entity } else { DaBound::No }
     }
+}
+
+/// Tells whether a handle is a PCR whose authorization its group shares.
+pub(crate) fn is_grouped(handle: Handle) -> bool {
+    PcrIndex::new(handle.0).is_some_and(|pcr| rule(pcr).grouped)
 }
 
 /// "TPM_RC_REFERENCE_H0 + N where N is the number of the handle in the command".

@@ -5,11 +5,13 @@ mod asymmetric;
 mod attestation;
 mod capability;
 mod clock;
+mod command_audit;
 mod context;
 mod dictionary_attack;
 mod duplication;
 mod ea;
 mod hierarchy;
+mod management;
 mod nv;
 mod object;
 mod pcr;
@@ -26,7 +28,7 @@ use crate::{Platform, Tpm};
 use core::marker::PhantomData;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Command, CommandTag, HandleArea, HandleList, Overflow, Rc, Reader, Response, Spec, Unmarshal, Writer,
+    Cc, Command, CommandTag, HandleArea, HandleList, Overflow, Rc, Reader, Response, Spec, Unmarshal, Writer,
 };
 
 /// What a command does, once it is authorized and its parameters are read.
@@ -53,6 +55,11 @@ pub(crate) struct Row<P: Platform> {
 /// Lends the command table.
 pub(crate) fn table<'t, P: Platform + 't>() -> &'t [Row<P>] {
     Table::<'t, P>::ROWS
+}
+
+/// Finds what Part 3 says about a command, if this TPM has it.
+pub(crate) fn spec<P: Platform>(code: Cc) -> Option<Spec> {
+    table::<P>().iter().map(|row| row.spec).find(|spec| spec.code == code)
 }
 
 struct Table<'t, P>(PhantomData<&'t P>);
@@ -82,9 +89,13 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         HierarchyChangeAuth
         NvDefineSpace
         PcrAllocate
+        PcrSetAuthPolicy
+        PpCommands
         SetPrimaryPolicy
+        ClockRateAdjust
         CreatePrimary
         NvGlobalWriteLock
+        GetCommandAuditDigest
         NvIncrement
         NvSetBits
         NvExtend
@@ -96,6 +107,8 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PcrEvent
         PcrReset
         SequenceComplete
+        SetAlgorithmSet
+        SetCommandCodeAuditStatus
         IncrementalSelfTest
         SelfTest
         Startup
@@ -156,6 +169,7 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyRestart
         ReadClock
         PcrExtend
+        PcrSetAuthValue
         NvCertify
         EventSequenceComplete
         HashSequenceStart

@@ -3,6 +3,7 @@
 
 use super::session_area::{SessionArea, SessionUse};
 use crate::algorithm;
+use crate::entity::is_grouped;
 use crate::name::Name;
 use crate::state::{DaBound, PolicyLimit, PolicyProof, PolicyState, Session, SessionKind};
 use crate::{Platform, Tpm};
@@ -11,7 +12,7 @@ use evtpm_protocol::ProtocolError;
 use evtpm_protocol::session::{self, Nonces};
 use evtpm_protocol::{cp_hash, name_hash};
 use evtpm_tpm_wire::{
-    Cc, Flags, Handle, HandleList, HandleType, HashAlg, NvType, Rc, Reader, Role, Secret, Spec, TpmaNv, TpmaObject,
+    Cc, Handle, HandleList, HandleType, HashAlg, NvType, Rc, Reader, Role, Secret, Spec, TpmaNv, TpmaObject,
     TpmaSession,
 };
 
@@ -82,8 +83,9 @@ impl<P: Platform> Tpm<P> {
         role: Role,
         includes_auth: bool,
     ) -> Result<(), Rc> {
+        // "Physical Presence shall be asserted for either an HMAC or a Policy authorization."
         if handle == Handle::PLATFORM
-            && request.spec.flags.contains(Flags::PP_REQUIRED)
+            && self.needs_physical_presence(request.spec)
             && !self.platform.physical_presence()
         {
             return Err(Rc::PP);
@@ -174,7 +176,8 @@ impl<P: Platform> Tpm<P> {
                     .is_some_and(|object| object.public.object_attributes.contains(TpmaObject::ADMIN_WITH_POLICY)),
                 _ => false,
             },
-            Role::User => false,
+            // A PCR with a policy is extended and reset by that policy alone.
+            Role::User => handle.kind() == Some(HandleType::Pcr) && self.entity_policy(handle).is_some(),
         }
     }
 
@@ -215,6 +218,7 @@ impl<P: Platform> Tpm<P> {
                     None => true,
                 }
             }),
+            Some(HandleType::Pcr) => is_grouped(handle),
             _ => self.entity_policy(handle).is_some(),
         }
     }

@@ -2,6 +2,7 @@
 //! Executes one command, in the order of Part 3, "Command Processing".
 
 mod authorize;
+mod command_audit;
 mod respond;
 mod session_area;
 #[cfg(test)]
@@ -141,7 +142,8 @@ impl<P: Platform> Tpm<P> {
         }
         let session = area.with(TpmaSession::AUDIT).and_then(|used| self.state.sessions.loaded(used.handle.0));
         let audit = session.map(|session| request.cp_hash::<P::Crypto>(session.hash)).transpose()?;
-        Ok(Before { auths, audit })
+        let command_audit = self.command_audit_begins(&request)?;
+        Ok(Before { auths, audit, command_audit })
     }
 
     /// Completes a response whose handle and parameters have been written.
@@ -171,6 +173,7 @@ impl<P: Platform> Tpm<P> {
         ) {
             self.state.sessions.set_exclusive(None);
         }
+        self.command_audit_ends(code, before, response.get(parameters_at..written).unwrap_or_default());
         write_header(tag.number(), Rc::SUCCESS, size, response);
         Ok(size)
     }

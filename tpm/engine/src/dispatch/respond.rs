@@ -9,7 +9,7 @@ use crate::{Platform, Tpm};
 use evtpm_crypto::{Digest, Direction, Rng, StreamingHash};
 use evtpm_protocol::session::{self, Nonces, decrypt_parameter, encrypt_parameter};
 use evtpm_protocol::{ProtocolError, rp_hash};
-use evtpm_tpm_wire::{Buf, Cc, HandleType, Overflow, Rc, Secret, TpmaSession, Writer};
+use evtpm_tpm_wire::{Buf, Cc, HandleType, HashAlg, Overflow, Rc, Secret, TpmaSession, Writer};
 
 /// What was kept from before the command's actions.
 pub(crate) struct Before {
@@ -17,6 +17,8 @@ pub(crate) struct Before {
     pub(crate) auths: [Secret<64>; 3],
     /// cpHash in the audit session's algorithm.
     pub(crate) audit: Option<Digest>,
+    /// cpHash in the algorithm of the command audit, of a command that is audited.
+    pub(crate) command_audit: Option<(HashAlg, Digest)>,
 }
 
 impl<P: Platform> Tpm<P> {

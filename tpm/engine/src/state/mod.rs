@@ -6,6 +6,8 @@
 //! remembers that nothing changed since: a later change makes the next startup a TPM Reset.
 
 mod clock;
+mod command_audit;
+mod command_set;
 mod dictionary_attack;
 mod hierarchies;
 mod measurement;
@@ -14,7 +16,9 @@ mod objects;
 mod pcr;
 mod sessions;
 
-pub(crate) use clock::Clock;
+pub(crate) use clock::{Clock, TooFar};
+pub(crate) use command_audit::CommandAudit;
+pub(crate) use command_set::CommandSet;
 pub(crate) use dictionary_attack::DaCounters;
 pub use dictionary_attack::DaParameters;
 pub(crate) use hierarchies::{Auth, AuthPolicy, Hierarchies, Hierarchy, NullSecrets, fresh};
@@ -27,9 +31,11 @@ pub(crate) use sessions::{
 };
 
 use crate::Profile;
+use crate::algorithm;
 use crate::host::Ek;
 use crate::memory::OutOfMemory;
 use crate::self_test::Tested;
+use crate::ticket::PROOF_HASH;
 use evtpm_crypto::StreamingHash;
 use evtpm_tpm_wire::TpmSu;
 
@@ -48,6 +54,12 @@ pub(crate) struct State<H: StreamingHash> {
     pub sessions: Sessions,
     /// What the lockout authority set.
     pub da_parameters: DaParameters,
+    /// The commands that need physical presence besides the platform's authorization.
+    pub pp_commands: CommandSet,
+    /// The command audit.
+    pub command_audit: CommandAudit,
+    /// The number of the algorithm set that the platform chose.
+    pub algorithm_set: u32,
     /// The kind of the `TPM2_Shutdown` after which nothing has changed.
     pub orderly: Option<TpmSu>,
     /// The last `TPM2_Startup` followed a `TPM2_Shutdown` after which nothing had changed.
@@ -83,6 +95,9 @@ impl<H: StreamingHash> State<H> {
             objects: Objects::reserve(limits.transient_objects, limits.persistent_objects)?,
             sessions: Sessions::reserve(limits.active_sessions, limits.loaded_sessions, u64::from(limits.context_gap))?,
             da_parameters: profile.dictionary_attack,
+            pp_commands: CommandSet::EMPTY,
+            command_audit: CommandAudit::new(algorithm::wire_hash(PROOF_HASH)),
+            algorithm_set: 0,
             orderly: None,
             started_orderly: false,
             start: None,
@@ -112,6 +127,7 @@ impl<H: StreamingHash> State<H> {
     pub(crate) fn reset(&mut self, start: StartupLocality, fresh: NullSecrets) {
         self.hierarchies.reset(fresh);
         self.sessions.reset();
+        self.command_audit.end();
         self.object_context = 0;
         self.restart_count = 0;
         self.reset_count = self.reset_count.wrapping_add(1);
@@ -152,6 +168,7 @@ impl<H: StreamingHash> State<H> {
 impl<H: StreamingHash> PartialEq for State<H> {
     fn eq(&self, other: &Self) -> bool {
         let Self { hierarchies, pcrs, nv, objects, sessions, da_parameters, orderly, .. } = self;
+        let Self { pp_commands, command_audit, algorithm_set, .. } = self;
         let Self { started_orderly, start, hcrtm, hcrtm_ran, .. } = self;
         let Self { reset_count, restart_count, clear_count, time_epoch, object_context, tested, .. } = self;
         *hierarchies == other.hierarchies
@@ -160,6 +177,9 @@ impl<H: StreamingHash> PartialEq for State<H> {
             && *objects == other.objects
             && *sessions == other.sessions
             && *da_parameters == other.da_parameters
+            && *pp_commands == other.pp_commands
+            && *command_audit == other.command_audit
+            && *algorithm_set == other.algorithm_set
             && *orderly == other.orderly
             && *started_orderly == other.started_orderly
             && *start == other.start

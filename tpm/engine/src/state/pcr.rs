@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! PCR banks with the reset and extend rules of a PC (Part 1, "PCR Operations"; PC Client Platform TPM Profile, "PCR Attributes").
 
+use super::{Auth, AuthPolicy};
 use crate::Locality;
 use crate::memory::{OutOfMemory, Slots};
 use evtpm_crypto::{Digest, HashAlg};
@@ -24,15 +25,22 @@ pub(crate) struct PcrRules {
     pub dynamic: bool,
     /// Changes do not count in `pcrUpdateCounter`.
     pub uncounted: bool,
+    /// Extended and reset only with the authorization that the group of these PCRs shares.
+    pub grouped: bool,
     reset: Localities,
     extend: Localities,
 }
 
-const STATIC: PcrRules = PcrRules { saved: true, dynamic: false, uncounted: false, reset: 0, extend: 0x1F };
-const RESETTABLE: PcrRules = PcrRules { saved: false, dynamic: false, uncounted: true, reset: 0x1F, extend: 0x1F };
+const STATIC: PcrRules =
+    PcrRules { saved: true, dynamic: false, uncounted: false, grouped: false, reset: 0, extend: 0x1F };
+const RESETTABLE: PcrRules = PcrRules { saved: false, uncounted: true, reset: 0x1F, ..STATIC };
 
 const fn dynamic(uncounted: bool, reset: Localities, extend: Localities) -> PcrRules {
-    PcrRules { saved: false, dynamic: true, uncounted, reset, extend }
+    PcrRules { saved: false, dynamic: true, uncounted, reset, extend, ..STATIC }
+}
+
+const fn grouped(rules: PcrRules) -> PcrRules {
+    PcrRules { grouped: true, ..rules }
 }
 
 const RULES: [PcrRules; PCR_COUNT] = [
@@ -56,9 +64,9 @@ const RULES: [PcrRules; PCR_COUNT] = [
     dynamic(false, 0x10, 0x1C),
     dynamic(false, 0x10, 0x1C),
     dynamic(false, 0x10, 0x0C),
-    dynamic(false, 0x14, 0x0E),
-    dynamic(true, 0x14, 0x04),
-    dynamic(true, 0x14, 0x04),
+    grouped(dynamic(false, 0x14, 0x0E)),
+    grouped(dynamic(true, 0x14, 0x04)),
+    grouped(dynamic(true, 0x14, 0x04)),
     RESETTABLE,
 ];
 
@@ -137,6 +145,10 @@ pub(crate) enum StartupLocality {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pcrs {
     banks: Slots<Bank>,
+    /// The authValue of the group, which an operating system that was launched dynamically may set.
+    pub auth: Auth,
+    /// The authPolicy of the group.
+    pub policy: AuthPolicy,
     update_counter: u32,
 }
 
@@ -149,7 +161,7 @@ impl Pcrs {
             let bank = Bank { alg, allocated, allocated_next: allocated, values: [Digest::zero(alg); PCR_COUNT] };
             slots.insert(bank)?;
         }
-        Ok(Self { banks: slots, update_counter: 0 })
+        Ok(Self { banks: slots, auth: Auth::EMPTY, policy: None, update_counter: 0 })
     }
 
     /// Walks over the implemented banks, allocated or not.
@@ -224,6 +236,10 @@ impl Pcrs {
     pub(crate) fn startup(&mut self, reset: bool, resume: bool, keep_pcr0: bool) {
         if reset {
             self.update_counter = 0;
+        }
+        if !resume {
+            // "The authorization setting is set to EmptyAuth on each TPM2_Startup(CLEAR)"
+            self.auth = Auth::EMPTY;
         }
         for pcr in PcrIndex::ALL {
             let rules = rule(pcr);

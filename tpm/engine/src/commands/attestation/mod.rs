@@ -4,6 +4,7 @@
 mod attest;
 mod certify;
 mod certify_creation;
+mod get_command_audit_digest;
 mod get_session_audit_digest;
 mod get_time;
 mod nv_certify;

@@ -26,9 +26,15 @@ impl Execute for GetCapability {
                 let items = table::<P>().iter().filter(|row| row.spec.code.0 >= from).map(|row| row.spec.attributes());
                 page(count, items, TpmsCapabilityData::Commands)
             }
-            // No command is on either list: this TPM has no PP_Commands and no command audit.
-            TpmCap::PpCommands => (false, TpmsCapabilityData::PpCommands(List::new())),
-            TpmCap::AuditCommands => (false, TpmsCapabilityData::AuditCommands(List::new())),
+            TpmCap::PpCommands => {
+                let listed = table::<P>().iter().filter(|row| tpm.needs_physical_presence(&row.spec));
+                let items = listed.map(|row| row.spec.code).filter(|code| code.0 >= from);
+                page(count, items, TpmsCapabilityData::PpCommands)
+            }
+            TpmCap::AuditCommands => {
+                let items = tpm.audited_commands().filter(|code| code.0 >= from);
+                page(count, items, TpmsCapabilityData::AuditCommands)
+            }
             TpmCap::Pcrs if from == 0 => (false, TpmsCapabilityData::Pcrs(banks(tpm)?)),
             TpmCap::TpmProperties => {
                 let items = tpm_properties(tpm).filter(|item| item.property.0 >= from);

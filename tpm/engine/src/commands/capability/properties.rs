@@ -100,15 +100,15 @@ fn variable_properties<P: Platform>(tpm: &Tpm<P>) -> [(TpmPt, u32); 21] {
         (TpmPt::HR_PERSISTENT_AVAIL, number(objects.persistent_free())),
         (TpmPt::NV_COUNTERS, number(nv.counters())),
         (TpmPt::NV_COUNTERS_AVAIL, number(nv.free_places())),
-        (TpmPt::ALGORITHM_SET, 0),
+        (TpmPt::ALGORITHM_SET, state.algorithm_set),
         (TpmPt::LOADED_CURVES, curves(tpm)),
         (TpmPt::LOCKOUT_COUNTER, tpm.da.failed_tries()),
         (TpmPt::MAX_AUTH_FAIL, da.max_tries),
         (TpmPt::LOCKOUT_INTERVAL, da.recovery_seconds),
         (TpmPt::LOCKOUT_RECOVERY, da.lockout_recovery_seconds),
         (TpmPt::NV_WRITE_RECOVERY, 0),
-        (TpmPt::AUDIT_COUNTER_0, 0),
-        (TpmPt::AUDIT_COUNTER_1, 0),
+        (TpmPt::AUDIT_COUNTER_0, high(state.command_audit.counter())),
+        (TpmPt::AUDIT_COUNTER_1, low(state.command_audit.counter())),
     ]
 }
 
@@ -166,10 +166,17 @@ const PCR_PROPERTIES: &[(TpmPt, Selects)] = &[
     (TpmPt::PCR_RESET_L4, |rules| rules.may_reset(Locality::FOUR)),
     (TpmPt::PCR_NO_INCREMENT, |rules| rules.uncounted),
     (TpmPt::PCR_DRTM_RESET, |rules| rules.dynamic),
-    // No PCR has a policy or an authValue.
-    (TpmPt::PCR_POLICY, |_| false),
-    (TpmPt::PCR_AUTH, |_| false),
+    (TpmPt::PCR_POLICY, |rules| rules.grouped),
+    (TpmPt::PCR_AUTH, |rules| rules.grouped),
 ];
+
+fn high(number: u64) -> u32 {
+    u32::try_from(number >> 32).unwrap_or(u32::MAX)
+}
+
+fn low(number: u64) -> u32 {
+    u32::try_from(number & 0xFFFF_FFFF).unwrap_or(u32::MAX)
+}
 
 /// Counts are small; one that is not is reported as the largest number.
 fn number(count: usize) -> u32 {

@@ -22,6 +22,8 @@ impl Execute for ChangePps {
         platform.seed = seed;
         platform.proof = proof;
         platform.policy = None;
+        // "The policy setting is persistent and may only be changed by TPM2_PCR_SetAuthPolicy() or by TPM2_ChangePPS()."
+        state.pcrs.policy = None;
         Ok(())
     }
 }

@@ -40,6 +40,9 @@ impl Execute for Clear {
         // "set Clock to zero", "resetCount ... restartCount ... to zero"
         state.reset_count = 0;
         state.restart_count = 0;
+        state.command_audit.clear_counter();
+        // "The authorization setting is set to EmptyAuth ... by TPM2_Clear()."
+        state.pcrs.auth = Auth::EMPTY;
         // "increment the PCR Update Counter"
         state.pcrs.count_clear();
         tpm.clock.clear();

@@ -126,7 +126,7 @@ mod tests {
         tpm.host().set_ek_certificate(INDEX.0, b"the cert").unwrap();
         let before = tpm.state.nv.clone();
         for by in [Handle::OWNER, Handle::PLATFORM] {
-            assert_eq!(write(&mut tpm, by, b"", b"x", 0), Err(Rc::NV_AUTHORIZATION));
+            assert_eq!(write(&mut tpm, by, b"", b"x", 0), Err(Rc::NV_LOCKED));
         }
         assert_eq!(write(&mut tpm, INDEX, b"", b"x", 0), Err(Rc::AUTH_UNAVAILABLE));
         let nv_index = evtpm_tpm_wire::TpmiRhNvDefinedIndex::new(INDEX, &evtpm_tpm_wire::Supported::ALL).unwrap();
