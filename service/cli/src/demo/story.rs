@@ -93,12 +93,7 @@ impl Story {
         if self.json {
             writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&self.told)?)?;
         } else {
-            let attacks = self.told.iter().filter(|told| matches!(told, Told::Attack { .. })).count();
-            let caught = self.told.iter().filter(|told| matches!(told, Told::Attack { caught: true, .. })).count();
-            let summary = format!(
-                "\n{caught} of {attacks} attacks caught. The chip was simulated: no hardware stands behind this verdict."
-            );
-            self.line(&summary)?;
+            self.line(&format!("\n{}", summary(&self.told)))?;
         }
         Ok(if is_good { Outcome::Good } else { Outcome::NotTrusted })
     }
@@ -111,6 +106,14 @@ impl Story {
     }
 }
 
+/// What stands below the story: how many attacks were caught, if any were played, and what the verdict is worth.
+fn summary(told: &[Told]) -> String {
+    let attacks = told.iter().filter(|told| matches!(told, Told::Attack { .. })).count();
+    let caught = told.iter().filter(|told| matches!(told, Told::Attack { caught: true, .. })).count();
+    let score = if attacks == 0 { String::new() } else { format!("{caught} of {attacks} attacks caught. ") };
+    format!("{score}The chip was simulated: no hardware stands behind this verdict.")
+}
+
 /// Shortens what is hexadecimal and long: nobody compares digests by eye.
 fn abridged(text: &str) -> String {
     let shorten = |word: &str| match word.char_indices().nth(16) {
@@ -118,4 +121,22 @@ fn abridged(text: &str) -> String {
         _ => word.to_owned(),
     };
     text.split(' ').map(shorten).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attack(caught: bool) -> Told {
+        Told::Attack { name: "theft", row: 1, caught, expected: "a lock", reasons: Vec::new() }
+    }
+
+    #[test]
+    fn attacks_are_counted_where_some_were_played() {
+        let good = Told::Good { trusted: true, reasons: Vec::new() };
+        let only_the_good = [good.clone()];
+        assert!(!summary(&only_the_good).contains("attack"), "{}", summary(&only_the_good));
+        let some = [good, attack(true), attack(false), attack(true)];
+        assert!(summary(&some).starts_with("2 of 3 attacks caught."), "{}", summary(&some));
+    }
 }

@@ -8,6 +8,7 @@ use evtpm_engine::Profile;
 use evtpm_protocol::templates::EkTemplate;
 use evtpm_snp::MessageType;
 use evtpm_snp::request::{KeySelect, ReportRequest, ReportResponse};
+use evtpm_sp_sim::Product;
 use evtpm_svsm::GuestChannel;
 use evtpm_tpm_wire::{
     Handle, HashAlg, Marshal, Tpm2bDigest, TpmaNv, TpmiRhHierarchy, TpmiRhNvLegacyIndex, TpmsNvPublic, Writer,
@@ -15,7 +16,7 @@ use evtpm_tpm_wire::{
 use evtpm_tpmd::device::Device;
 use evtpm_tpmd::devices::engine::EngineDevice;
 
-use super::Attack;
+use super::{Attack, Stage};
 use crate::demo::verifier::Answer;
 use crate::demo::vm::Vm;
 use crate::launch::{self, Image};
@@ -47,17 +48,46 @@ pub(super) const FORGED_REPORT: Attack = Attack {
     about: "one bit of the report is changed on its way to the verifier",
     caught_by: "not signed by",
     run: |stage| {
-        let (vm, _) = stage.world.play(stage.world.launch()?, &stage.world.boot)?;
-        let tampered = stage.play.is_tampered();
-        // FAMILY_ID, which nothing but the signature protects.
-        let tpm = OtherReport(vm, move |offset, data: &mut [u8]| {
-            if let (true, 0, Some(byte)) = (tampered, offset, data.get_mut(0x10)) {
-                *byte ^= 1;
-            }
-        });
-        stage.world.attest(stage.verifier, stage.machine, tpm, &stage.world.boot)
+        // FAMILY_ID, which is zero here and which nothing but the signature protects.
+        let family = if stage.play.is_tampered() { Some((0x10, vec![1])) } else { None };
+        attest_with_changed_report(stage, family)
     },
 };
+
+pub(super) const UNKNOWN_REPORT: Attack = Attack {
+    name: "report of no known version",
+    row: 10,
+    about: "the report says that its layout is version 6, which a verifier could only guess at",
+    caught_by: "unknown version 6",
+    run: |stage| {
+        let version = if stage.play.is_tampered() { Some((0, vec![6, 0, 0, 0])) } else { None };
+        attest_with_changed_report(stage, version)
+    },
+};
+
+pub(super) const OTHER_GENERATION: Attack = Attack {
+    name: "other generation",
+    row: 10,
+    about: "the report names another processor line, so that its TCB would be read in that one's layout",
+    caught_by: "processor generation",
+    run: |stage| {
+        // CPUID_FAM_ID and CPUID_MOD_ID: a Turin passes for a Milan, the others for a Turin.
+        let other = if stage.world.product == Product::Turin { vec![0x19, 0x01] } else { vec![0x1a, 0x02] };
+        let cpuid = if stage.play.is_tampered() { Some((0x188, other)) } else { None };
+        attest_with_changed_report(stage, cpuid)
+    },
+};
+
+/// Boots a good machine and shows its report with other bytes at an offset, if some are given.
+fn attest_with_changed_report(stage: Stage<'_>, change: Option<(usize, Vec<u8>)>) -> Result<Answer> {
+    let (vm, _) = stage.world.play(stage.world.launch()?, &stage.world.boot)?;
+    let tpm = OtherReport(vm, move |offset, data: &mut [u8]| {
+        let Some((place, bytes)) = &change else { return };
+        let shown = place.checked_sub(offset).and_then(|start| data.get_mut(start..start + bytes.len()));
+        shown.into_iter().for_each(|shown| shown.copy_from_slice(bytes));
+    });
+    stage.world.attest(stage.verifier, stage.machine, tpm, &stage.world.boot)
+}
 
 pub(super) const REPLAYED_REPORT: Attack = Attack {
     name: "replayed report",

@@ -6,6 +6,7 @@
 
 mod guest;
 mod host;
+mod keys;
 mod launch;
 mod logs;
 mod wire;
@@ -70,9 +71,13 @@ pub(crate) const ATTACKS: &[Attack] = &[
     host::STUCK_NOISE,
     guest::FAKE_VTPM,
     guest::FORGED_REPORT,
+    guest::UNKNOWN_REPORT,
+    guest::OTHER_GENERATION,
     guest::REPLAYED_REPORT,
     guest::LOWER_PRIVILEGE,
     guest::OVERWRITTEN_REPORT,
+    keys::BORROWED_MESSAGE_KEY,
+    keys::KEY_OF_ANOTHER_BOOT,
     wire::RELAYED_QUOTE,
     wire::REPLAYED_EVIDENCE,
     logs::LYING_EVENT_LOG,
