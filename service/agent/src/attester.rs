@@ -9,6 +9,8 @@ use evtpm_api::{
 use evtpm_client::{Client, Object, PcrValue, Quote, Transport};
 use evtpm_crypto::{Crypto, HashAlg as Hash, Rng, RustCrypto};
 use evtpm_protocol::templates::{EkTemplate, attestation_key};
+use evtpm_svsm_abi::attest::NONCE_SIZE;
+use evtpm_svsm_abi::manifest::{VTPM_V0, VTPM_V1};
 use evtpm_tpm_wire::{
     Handle, HashAlg, Marshal, PcrIndex, PcrSelect, Reader, Supported, Tpm2bIdObject, TpmiRhHierarchy, TpmlPcrSelection,
     TpmsPcrSelection, Unmarshal, Writer,
@@ -16,21 +18,35 @@ use evtpm_tpm_wire::{
 use hyper::Method;
 
 use crate::logs::Logs;
+use crate::tsm::SvsmReports;
 use crate::verifier::Connection;
 
 /// The largest public area or signature, with its size.
 const MAX_STRUCTURE: usize = 2048;
 
+/// The endorsement key that is made first: the one that an e-vTPM has at boot, and quick to make.
+const FIRST_EK: EkTemplate = EkTemplate::L2;
+
 /// How often a quote is repeated because a register changed meanwhile.
 const QUOTE_ATTEMPTS: usize = 16;
+
+/// Where the report comes from that vouches for the endorsement key.
+#[derive(Debug)]
+enum Voucher {
+    /// It lies in the TPM's NV memory, as in the paper: made at boot, for no verifier in particular.
+    Nv(Vec<u8>),
+    /// The SVSM makes it in answer to the verifier's nonce.
+    Svsm(Box<dyn SvsmReports>),
+}
 
 /// A TPM with its endorsement and attestation keys loaded.
 #[derive(Debug)]
 pub struct Attester<T, R> {
     tpm: Client<T, R>,
+    template: EkTemplate,
     ek: Object,
     ak: Object,
-    report: Vec<u8>,
+    voucher: Voucher,
 }
 
 impl<T: Transport, R: Rng> Attester<T, R> {
@@ -41,18 +57,27 @@ impl<T: Transport, R: Rng> Attester<T, R> {
     /// Names the step that the TPM refused. A TPM without a report there is not an e-vTPM.
     pub fn new(transport: T, rng: R) -> Result<Self> {
         let mut tpm = Client::new(transport, rng);
-        let template = EkTemplate::L2;
-        let index = template.certificate_index();
+        let index = FIRST_EK.certificate_index();
         let report = tpm
             .nv_read(Handle(index), &[])
             .with_context(|| format!("reading the report at NV index {index:#010x}: is this an e-vTPM?"))?;
-        let ek = tpm
-            .create_primary(TpmiRhHierarchy::Endorsement, &[], &template.public())
-            .context("making the endorsement key")?;
+        Self::with_voucher(tpm, Voucher::Nv(report))
+    }
+
+    /// Makes the same keys; the report will come from the SVSM, in answer to the nonce of each registration.
+    ///
+    /// # Errors
+    /// Names the step that the TPM refused.
+    pub fn with_svsm(transport: T, rng: R, svsm: Box<dyn SvsmReports>) -> Result<Self> {
+        Self::with_voucher(Client::new(transport, rng), Voucher::Svsm(svsm))
+    }
+
+    fn with_voucher(mut tpm: Client<T, R>, voucher: Voucher) -> Result<Self> {
+        let ek = endorsement_key(&mut tpm, FIRST_EK)?;
         let ak = tpm
             .create_primary(TpmiRhHierarchy::Endorsement, &[], &attestation_key())
             .context("making the attestation key")?;
-        Ok(Attester { tpm, ek, ak, report })
+        Ok(Attester { tpm, template: FIRST_EK, ek, ak, voucher })
     }
 
     /// Borrows the TPM.
@@ -60,19 +85,34 @@ impl<T: Transport, R: Rng> Attester<T, R> {
         &mut self.tpm
     }
 
-    /// Returns what the chip says of this launch, and the keys of this boot.
+    /// Returns what the chip says of this launch, and the keys of this boot. The nonce counts where the SVSM is asked.
     ///
     /// # Errors
-    /// When a public area cannot be written, which a TPM that made it does not let happen.
-    pub fn launch_evidence(&self) -> Result<LaunchEvidence> {
+    /// When neither manifest of the SVSM can be had, or the TPM does not make the key that is in it.
+    pub fn launch_evidence(&mut self, nonce: &[u8]) -> Result<LaunchEvidence> {
+        let (binding, vouched) = match &mut self.voucher {
+            Voucher::Nv(report) => (Binding::NvReport, Vouched { report: report.clone(), ..Vouched::default() }),
+            Voucher::Svsm(svsm) => ask_svsm(svsm.as_mut(), nonce)?,
+        };
+        self.use_key(if binding == Binding::SvsmV0 { EkTemplate::L1 } else { FIRST_EK })?;
         Ok(LaunchEvidence {
-            binding: Binding::NvReport,
-            report: self.report.clone().into(),
-            manifest: None,
-            certificates: None,
+            binding,
+            report: vouched.report.into(),
+            manifest: vouched.manifest.map(Into::into),
+            certificates: vouched.certificates.map(Into::into),
             ek_public: sized(&self.ek.public)?.into(),
             ak_public: sized(&self.ak.public)?.into(),
         })
+    }
+
+    /// Changes the endorsement key where another than the loaded one is vouched for.
+    fn use_key(&mut self, template: EkTemplate) -> Result<()> {
+        if self.template != template {
+            self.tpm.flush(self.ek.handle).context("flushing the endorsement key")?;
+            self.ek = endorsement_key(&mut self.tpm, template)?;
+            self.template = template;
+        }
+        Ok(())
     }
 
     /// Opens a credential: only the TPM that holds both keys can.
@@ -98,7 +138,7 @@ impl<T: Transport, R: Rng> Attester<T, R> {
         let request = RegistrationRequest { machine: machine.to_owned() };
         let opened: RegistrationOpened = verifier.request(Method::POST, "/registrations", &request).await?;
         let path = format!("/registrations/{}", opened.registration);
-        let evidence = self.launch_evidence()?;
+        let evidence = self.launch_evidence(&opened.nonce)?;
         let challenge: CredentialChallenge =
             verifier.request(Method::PUT, &format!("{path}/evidence"), &evidence).await?;
         let proof = self.open_credential(&challenge)?;
@@ -168,6 +208,35 @@ impl<T: Transport, R: Rng> Attester<T, R> {
         let evidence = self.quote(&challenge, &binding, logs)?;
         verifier.request(Method::PUT, &format!("{path}/evidence"), &evidence).await
     }
+}
+
+/// What vouches for a key.
+#[derive(Debug, Default)]
+struct Vouched {
+    report: Vec<u8>,
+    manifest: Option<Vec<u8>>,
+    certificates: Option<Vec<u8>>,
+}
+
+/// Asks for the manifest that lists all keys, then for the older one, which is the RSA key's.
+fn ask_svsm(svsm: &mut dyn SvsmReports, nonce: &[u8]) -> Result<(Binding, Vouched)> {
+    let nonce: &[u8; NONCE_SIZE] = nonce
+        .try_into()
+        .with_context(|| format!("the verifier's nonce has {} bytes instead of {NONCE_SIZE}", nonce.len()))?;
+    for (version, binding) in [(VTPM_V1, Binding::SvsmV1), (VTPM_V0, Binding::SvsmV0)] {
+        let answer = svsm.vtpm_report(nonce, version);
+        if let Some(answer) =
+            answer.with_context(|| format!("asking the SVSM for its manifest of version {version}"))?
+        {
+            let certificates = Some(answer.certificates).filter(|table| !table.is_empty());
+            return Ok((binding, Vouched { report: answer.report, manifest: Some(answer.manifest), certificates }));
+        }
+    }
+    anyhow::bail!("the SVSM gives no report with a manifest of version {VTPM_V1} or {VTPM_V0}")
+}
+
+fn endorsement_key<T: Transport, R: Rng>(tpm: &mut Client<T, R>, template: EkTemplate) -> Result<Object> {
+    tpm.create_primary(TpmiRhHierarchy::Endorsement, &[], &template.public()).context("making the endorsement key")
 }
 
 /// Marshals with the size before it, as a TPM2B.

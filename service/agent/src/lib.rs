@@ -7,4 +7,5 @@ pub mod device;
 pub mod logs;
 pub mod program;
 pub mod random;
+pub mod tsm;
 pub mod verifier;

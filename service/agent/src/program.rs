@@ -13,6 +13,7 @@ use crate::attester::Attester;
 use crate::device::TpmDevice;
 use crate::logs::LogFiles;
 use crate::random::SystemRng;
+use crate::tsm::{self, Configfs, Tsm};
 use crate::verifier::{Refused, Verifier};
 
 /// Seconds before the first new attempt after a failure, and at most.
@@ -35,6 +36,12 @@ pub struct AgentArgs {
     /// The TPM's device.
     #[arg(long, value_name = "FILE", default_value = "/dev/tpmrm0")]
     pub tpm: PathBuf,
+    /// Where the report on the endorsement key comes from.
+    #[arg(long, value_enum, default_value_t = ReportSource::Auto)]
+    pub report: ReportSource,
+    /// The folder in which Linux makes reports.
+    #[arg(long, value_name = "DIR", default_value = tsm::ROOT)]
+    pub tsm: PathBuf,
     /// The firmware's event log.
     #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/tpm0/binary_bios_measurements")]
     pub event_log: PathBuf,
@@ -52,6 +59,17 @@ pub struct AgentArgs {
     pub json: bool,
 }
 
+/// Where the report comes from that vouches for the endorsement key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReportSource {
+    /// From the SVSM where it can be asked, else from the TPM.
+    Auto,
+    /// From the SVSM, in answer to the verifier's nonce.
+    Svsm,
+    /// From the TPM's NV memory, where it lies since the boot.
+    Nv,
+}
+
 /// Runs the agent.
 ///
 /// # Errors
@@ -64,7 +82,7 @@ pub fn run(args: &AgentArgs) -> Result<ExitCode> {
 async fn attest(args: &AgentArgs) -> Result<ExitCode> {
     let verifier = Verifier::new(&args.verifier, &args.ca)?;
     let logs = LogFiles { event_log: args.event_log.clone(), ima_log: args.ima_log.clone() };
-    let mut attester = Attester::new(TpmDevice::open(&args.tpm)?, SystemRng)?;
+    let mut attester = attester(args)?;
     let mut registered = None;
     let mut wait = BACK_OFF.0;
     loop {
@@ -85,6 +103,27 @@ async fn attest(args: &AgentArgs) -> Result<ExitCode> {
                 wait = (wait * 2).min(BACK_OFF.1);
             }
         }
+    }
+}
+
+fn attester(args: &AgentArgs) -> Result<Attester<TpmDevice, SystemRng>> {
+    let tpm = TpmDevice::open(&args.tpm)?;
+    let open = || Tsm::open(Configfs(args.tsm.clone()));
+    let svsm = match args.report {
+        ReportSource::Nv => None,
+        ReportSource::Svsm => open()?,
+        // Who may use the TPM need not be allowed to use configfs.
+        ReportSource::Auto => open().unwrap_or_else(|error| {
+            eprintln!("evtpm-agent: {error:#}; taking the report from the TPM");
+            None
+        }),
+    };
+    match svsm {
+        Some(svsm) => Attester::with_svsm(tpm, SystemRng, Box::new(svsm)),
+        None if args.report == ReportSource::Svsm => {
+            anyhow::bail!("no SVSM can be asked for a report through {}", args.tsm.display())
+        }
+        None => Attester::new(tpm, SystemRng),
     }
 }
 

@@ -4,6 +4,7 @@
 mod attacks;
 mod boot;
 mod story;
+mod tsm;
 mod verifier;
 mod vm;
 pub(crate) mod world;

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A simulated confidential VM: an e-vTPM at VMPL 0, and a guest that reaches it by SVSM calls alone.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use anyhow::Result;
 use evtpm_client::{Transport, TransportError};
 use evtpm_engine::{Platform, Profile};
 use evtpm_snp::PAGE_SIZE;
 use evtpm_sp_sim::Host;
 use evtpm_sp_simd::Channel;
-use evtpm_svsm::Svsm;
+use evtpm_svsm::{GuestChannel, Svsm};
 use evtpm_svsm_abi::vtpm::{SendCommand, parse_response};
 use evtpm_tpmd::devices::platform::HostedPlatform;
 
 use crate::launch::{self, Image};
 
-/// A running machine.
+/// A running machine; a clone is the same machine, which several drivers of its guest share.
 #[derive(Debug)]
 pub(crate) struct Vm<P: Platform = HostedPlatform> {
-    pub(crate) svsm: Box<Svsm<P, Channel<Host>>>,
+    pub(crate) svsm: Rc<RefCell<Svsm<P, Channel<Host>>>>,
+}
+
+impl<P: Platform> Clone for Vm<P> {
+    fn clone(&self) -> Self {
+        Vm { svsm: Rc::clone(&self.svsm) }
+    }
 }
 
 impl Vm {
@@ -30,9 +39,14 @@ impl<P: Platform> Vm<P> {
     /// As [`Vm::launch`], with other surroundings for the TPM.
     pub(crate) fn launch_on(platform: P, host: Host, image: &Image<'_>) -> Result<Self> {
         let (channel, processor) = launch::launch(host, image)?;
+        Vm::manufacture(platform, processor, channel)
+    }
+
+    /// Manufactures a TPM at VMPL 0 of a machine that is launched already.
+    pub(crate) fn manufacture(platform: P, processor: Channel<Host>, channel: GuestChannel) -> Result<Self> {
         let svsm = Svsm::manufacture(platform, Profile::svsm(), processor, channel)
             .map_err(|_| anyhow::anyhow!("there is not enough memory for a TPM"))?;
-        Ok(Vm { svsm: Box::new(svsm) })
+        Ok(Vm { svsm: Rc::new(RefCell::new(svsm)) })
     }
 }
 
@@ -43,6 +57,7 @@ impl<P: Platform> Transport for Vm<P> {
         SendCommand { locality: 0, tpm_command: command }.write(&mut page).map_err(TransportError::new)?;
         let length = self
             .svsm
+            .borrow_mut()
             .vtpm_command(&mut page)
             .map_err(|code| TransportError::new(format!("the SVSM refused the call: {code:?}")))?;
         let answer = parse_response(page.get(..length).unwrap_or_default()).map_err(TransportError::new)?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use evtpm_agent::attester::Attester;
 use evtpm_agent::logs::Logs;
+use evtpm_agent::tsm::SvsmReports;
 use evtpm_api::{BankSelection, QuoteChallenge, RuntimeEvidence};
 use evtpm_appraise::policy::{Bytes, TcbFloor};
 use evtpm_appraise::{Claims, Policy, policy::AtLeastOne};
@@ -13,7 +14,7 @@ use evtpm_client::{Client, Transport};
 use evtpm_logs::{HashId, PcrIndex, PcrSet};
 use evtpm_sp_sim::{Authority, Host, Platform, Product, Role, UnixTime as SpTime};
 use evtpm_verify::UnixTime;
-use evtpm_verify::evtpm::{Binding, bind};
+use evtpm_verify::evtpm::{Binding, BindingProfile, bind};
 use evtpm_verify::logs::{Keyring, MeasuredBoot, MeasuredRuntime, RuntimeRules};
 use evtpm_verify::snp::{self, Anchors, Collateral};
 use evtpm_verify::tpm::{AkPublic, Credential, Issued, Nonce, QuoteEvidence, Selection};
@@ -106,7 +107,38 @@ impl World {
         tpm: T,
         logs: &RecordedBoot,
     ) -> Result<Answer> {
-        let mut attester = match Attester::new(tpm, SystemRng) {
+        self.attest_by(verifier, machine, Attester::new(tpm, SystemRng), logs)
+    }
+
+    /// As [`World::attest`], with a report that the SVSM makes in answer to the verifier's nonce.
+    pub(crate) fn attest_by_svsm<T: Transport>(
+        &self,
+        verifier: &LocalVerifier,
+        machine: &str,
+        tpm: T,
+        svsm: impl SvsmReports + 'static,
+    ) -> Result<Answer> {
+        self.attest_with(verifier, machine, Attester::with_svsm(tpm, SystemRng, Box::new(svsm)))
+    }
+
+    /// As [`World::attest`], with the attester that the scenario made, if it could.
+    pub(crate) fn attest_with<T: Transport>(
+        &self,
+        verifier: &LocalVerifier,
+        machine: &str,
+        attester: Result<Attester<T, SystemRng>>,
+    ) -> Result<Answer> {
+        self.attest_by(verifier, machine, attester, &self.boot)
+    }
+
+    fn attest_by<T: Transport>(
+        &self,
+        verifier: &LocalVerifier,
+        machine: &str,
+        attester: Result<Attester<T, SystemRng>>,
+        logs: &RecordedBoot,
+    ) -> Result<Answer> {
+        let mut attester = match attester {
             Ok(attester) => attester,
             Err(error) => return Ok(Answer::NoEvidence(format!("{error:#}"))),
         };
@@ -123,7 +155,7 @@ impl World {
     fn learn(&self) -> Result<Policy> {
         let (vm, _) = self.play(self.launch()?, &self.boot)?;
         let mut attester = Attester::new(vm, SystemRng)?;
-        let evidence = attester.launch_evidence()?;
+        let evidence = attester.launch_evidence(&[])?;
         let at = now();
 
         let (name, certificate) = self.beliefs.simulated_roots.first().context("no root")?;
@@ -154,6 +186,10 @@ impl World {
         let mut policy = Policy::learn(&claims)?;
         policy.name = "the demonstration's policy, learnt from a reference machine".into();
         policy.snp.measurements = AtLeastOne::new(Bytes(self.measurement));
+        // The reference machine showed the report in its NV memory; one that answers a nonce is as good.
+        let accepted = [BindingProfile::NvReport, BindingProfile::SvsmManifestV1, BindingProfile::SvsmManifestV0];
+        policy.tpm.as_mut().context("a policy without TPM")?.bindings =
+            accepted.map(|profile| profile.name().to_owned()).into();
         for floor in policy.snp.tcb.values_mut() {
             *floor = TcbFloor::from(self.platform().reported_tcb);
         }

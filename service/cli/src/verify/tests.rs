@@ -14,8 +14,7 @@ use evtpm_agent::random::SystemRng;
 fn evidence() -> Evidence {
     let world = World::new(Product::Milan).unwrap();
     let (vm, _) = world.play(world.launch().unwrap(), &world.boot).unwrap();
-    let attester = Attester::new(vm, SystemRng).unwrap();
-    let launch = attester.launch_evidence().unwrap();
+    let launch = Attester::new(vm, SystemRng).unwrap().launch_evidence(&[]).unwrap();
     let (name, certificate) = &world.beliefs.simulated_roots[0];
     let mut collateral = Collateral::new();
     collateral.add_files(world.beliefs.collateral.iter().map(|(name, bytes)| (name.as_str(), &**bytes))).unwrap();

@@ -3,11 +3,10 @@
 
 use anyhow::{Context, Result};
 use evtpm_client::{Client, ClientError, Object};
-use evtpm_engine::Profile;
 use evtpm_protocol::templates::{attestation_key, storage_root_key};
 use evtpm_snp::MessageType;
 use evtpm_snp::request::{KeySelect, ReportRequest, ReportResponse};
-use evtpm_svsm::{GuestChannel, SecureProcessor, Svsm};
+use evtpm_svsm::{GuestChannel, SecureProcessor};
 use evtpm_tpm_wire::{Tpm2bPrivate, TpmiRhHierarchy, TpmtPublic};
 use evtpm_tpmd::devices::platform::HostedPlatform;
 
@@ -40,9 +39,8 @@ pub(super) const BORROWED_MESSAGE_KEY: Attack = Attack {
         anyhow::ensure!(report_of_vmpl_0(vmpck0, &mut carrier).is_ok(), "the SVSM cannot speak for VMPL 0");
         // One request and its answer have gone over the channel.
         let channel = GuestChannel::new(vmpck0, 0, 2);
-        let svsm = Svsm::manufacture(HostedPlatform::new(), Profile::svsm(), carrier, channel)
-            .map_err(|_| anyhow::anyhow!("there is not enough memory for a TPM"))?;
-        let (vm, _) = stage.world.play(Vm { svsm: Box::new(svsm) }, &stage.world.boot)?;
+        let vm = Vm::manufacture(HostedPlatform::new(), carrier, channel)?;
+        let (vm, _) = stage.world.play(vm, &stage.world.boot)?;
         stage.world.attest(stage.verifier, stage.machine, vm, &stage.world.boot)
     },
 };
