@@ -38,6 +38,13 @@ fn every_attack_is_caught_by_its_finding_and_its_honest_twin_is_trusted() {
 }
 
 #[test]
+fn the_readme_counts_the_attacks() {
+    let readme = include_str!("../../../../README.md");
+    assert_eq!(ATTACKS.len(), 25, "and the README and the CHANGELOG say so in words");
+    assert!(readme.contains("twenty-five attacks"));
+}
+
+#[test]
 fn the_demo_reaches_its_verdict_within_ten_seconds() {
     let began = std::time::Instant::now();
     let world = World::new(Product::Milan).unwrap();

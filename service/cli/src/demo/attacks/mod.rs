@@ -9,6 +9,7 @@ mod host;
 mod keys;
 mod launch;
 mod logs;
+mod wedge;
 mod wire;
 
 use anyhow::Result;
@@ -78,6 +79,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     guest::OVERWRITTEN_REPORT,
     keys::BORROWED_MESSAGE_KEY,
     keys::KEY_OF_ANOTHER_BOOT,
+    wedge::WEDGED_ATTESTATION,
     wire::RELAYED_QUOTE,
     wire::REPLAYED_EVIDENCE,
     logs::LYING_EVENT_LOG,
