@@ -90,7 +90,8 @@ const ALGORITHMS: AlgSet = AlgSet::of(&[
     TpmAlgId::ECB,
 ]);
 
-const LIMITS: Limits = Limits {
+/// What a PC offers to many clients at once.
+const ROOMY: Limits = Limits {
     transient_objects: 16,
     persistent_objects: 16,
     loaded_sessions: 16,
@@ -103,12 +104,24 @@ const LIMITS: Limits = Limits {
     response_size: 4096,
 };
 
+/// What a resource manager needs, such as Linux's: no command uses more than three objects or three sessions, and all
+/// others wait in saved contexts.
+const TIGHT: Limits = Limits {
+    transient_objects: 3,
+    persistent_objects: 8,
+    loaded_sessions: 4,
+    nv_indices: 32,
+    nv_bytes: 32 * 1024,
+    nv_index_bytes: 2048,
+    ..ROOMY
+};
+
 impl Profile {
     /// A TPM for a confidential VM behind an SVSM, whose calls pass one page.
     pub const fn svsm() -> Self {
         Self {
-            supported: supported(&LIMITS),
-            limits: LIMITS,
+            supported: supported(&TIGHT),
+            limits: TIGHT,
             identity: Identity { vendor_strings: [*b"SVSM", *b"\0\0\0\0", *b"\0\0\0\0", *b"\0\0\0\0"], ..IDENTITY },
             banks: &[
                 (HashAlg::Sha1, false),
@@ -123,8 +136,8 @@ impl Profile {
     /// A TPM for any PC-like host, with every bank and the name that the world's test scripts know.
     pub const fn pc_client() -> Self {
         Self {
-            supported: supported(&LIMITS),
-            limits: LIMITS,
+            supported: supported(&ROOMY),
+            limits: ROOMY,
             identity: IDENTITY,
             banks: &[(HashAlg::Sha1, true), (HashAlg::Sha256, true), (HashAlg::Sha384, true), (HashAlg::Sha512, true)],
             dictionary_attack: DICTIONARY_ATTACK,
@@ -165,3 +178,6 @@ const IDENTITY: Identity = Identity {
 
 const DICTIONARY_ATTACK: DaParameters =
     DaParameters { max_tries: 32, recovery_seconds: 7_200, lockout_recovery_seconds: 86_400 };
+
+#[cfg(test)]
+mod tests;

@@ -150,6 +150,8 @@ pub(crate) struct Pcrs {
     /// The authPolicy of the group.
     pub policy: AuthPolicy,
     update_counter: u32,
+    /// An allocation was planned since `_TPM_Init`.
+    planned: bool,
 }
 
 impl Pcrs {
@@ -161,7 +163,7 @@ impl Pcrs {
             let bank = Bank { alg, allocated, allocated_next: allocated, values: [Digest::zero(alg); PCR_COUNT] };
             slots.insert(bank)?;
         }
-        Ok(Self { banks: slots, auth: Auth::EMPTY, policy: None, update_counter: 0 })
+        Ok(Self { banks: slots, auth: Auth::EMPTY, policy: None, update_counter: 0, planned: false })
     }
 
     /// Walks over the implemented banks, allocated or not.
@@ -220,10 +222,17 @@ impl Pcrs {
         if let Some(bank) = self.banks.values_mut().find(|bank| bank.alg == alg) {
             bank.allocated_next = allocated;
         }
+        self.planned = true;
+    }
+
+    /// Tells whether an allocation was planned since `_TPM_Init`, even one that changes nothing.
+    pub(crate) const fn is_planned(&self) -> bool {
+        self.planned
     }
 
     /// Does what `_TPM_Init` does: the planned allocation becomes real, and a bank that is new starts with zeros.
     pub(crate) fn power_on(&mut self) {
+        self.planned = false;
         for bank in self.banks.values_mut() {
             if bank.allocated != bank.allocated_next {
                 bank.allocated = bank.allocated_next;

@@ -115,6 +115,20 @@ fn an_allocation_takes_effect_at_the_next_power_on() {
 }
 
 #[test]
+fn after_an_allocation_the_state_cannot_be_kept_until_the_next_power_on() {
+    let mut tpm = started();
+    let handles = PcrAllocateHandles { auth_handle: TpmiRhPlatform::Platform };
+    let pcr_allocation = selection(&[(WireHash::Sha1, PcrSelect::ALL)]);
+    tpm.send(&PcrAllocate { pcr_allocation }, handles).unwrap();
+    let keep = Shutdown { shutdown_type: TpmSu::State };
+    assert_eq!(tpm.send(&keep, ()), Err(Rc::TYPE.at(Subject::Parameter(1))));
+    tpm.send(&Shutdown { shutdown_type: TpmSu::Clear }, ()).unwrap();
+    tpm.power_on();
+    tpm.send(&Startup { startup_type: TpmSu::Clear }, ()).unwrap();
+    tpm.send(&keep, ()).unwrap();
+}
+
+#[test]
 fn an_allocation_without_pcr_0_or_17_is_refused() {
     let mut tpm = started();
     let handles = PcrAllocateHandles { auth_handle: TpmiRhPlatform::Platform };

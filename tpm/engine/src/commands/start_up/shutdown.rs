@@ -3,11 +3,16 @@
 
 use crate::commands::Execute;
 use crate::{Platform, Tpm};
-use evtpm_tpm_wire::Rc;
 use evtpm_tpm_wire::commands::Shutdown;
+use evtpm_tpm_wire::{Rc, Subject, TpmSu};
 
 impl Execute for Shutdown {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, (): ()) -> Result<(), Rc> {
+        // PCR_Allocate: "After this command, TPM2_Shutdown() is only allowed to have a startupType equal to TPM_SU_CLEAR"
+        if self.shutdown_type == TpmSu::State && tpm.state.pcrs.is_planned() {
+            return Err(Rc::TYPE.at(Subject::Parameter(1)));
+        }
+
         // Everything stays in memory; that nothing changes from now on is what has to be remembered.
         tpm.state.orderly = Some(self.shutdown_type);
         Ok(())
