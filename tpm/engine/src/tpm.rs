@@ -90,10 +90,6 @@ impl<P: Platform> Tpm<P> {
             Phase::Operational => true,
             Phase::Failed(_) => return,
         };
-        if dynamic {
-            self.state.pcrs.reset_dynamic();
-            self.state.orderly = None;
-        }
         match BankHashers::start(self.profile.banks.len(), self.state.pcrs.banks().map(|bank| bank.alg)) {
             Ok(hashers) => self.state.hcrtm = Some(HcrtmSequence::new(dynamic, hashers)),
             // A measurement that cannot be taken must not look as if none was asked for.
@@ -112,7 +108,12 @@ impl<P: Platform> Tpm<P> {
     pub fn hash_end(&mut self) {
         let Some(sequence) = self.state.hcrtm.take() else { return };
         let pcr = if sequence.is_dynamic() { PcrIndex::Pcr17 } else { PcrIndex::Pcr0 };
-        if !sequence.is_dynamic() {
+        if sequence.is_dynamic() {
+            // "the TPM will set all of the PCR designated ... as resettable by this event ... and increment restartCount"
+            self.state.pcrs.reset_dynamic();
+            self.state.restart_count = self.state.restart_count.wrapping_add(1);
+            self.state.orderly = None;
+        } else {
             self.state.pcrs.start_static(StartupLocality::Hcrtm);
             self.state.hcrtm_ran = true;
         }

@@ -43,6 +43,7 @@ impl<P: Platform> Tpm<P> {
         for number in 0..3 {
             let Some(session) = area.iter().nth(number) else { break };
             let (subject, includes_auth) = (session.subject(), self.uses_auth_value(session));
+            self.check_session(session).map_err(|rc| rc.at(subject))?;
             if let Some((handle, role)) = session.authorizes {
                 self.check_authorization(request, session, handle, role, includes_auth).map_err(|rc| rc.at(subject))?;
             }
@@ -59,6 +60,18 @@ impl<P: Platform> Tpm<P> {
             }
         }
         Ok(())
+    }
+
+    /// The checks of a session by itself, whatever it is used for.
+    fn check_session(&self, used: &SessionUse) -> Result<(), Rc> {
+        let Some(session) = self.state.sessions.loaded(used.handle.0) else { return Ok(()) };
+        // "A trial session ... cannot be used for authorization", nor for audit or encryption
+        if session.policy().is_some_and(|policy| policy.trial) {
+            return Err(Rc::ATTRIBUTES);
+        }
+        // "If a bind entity is subject to DA protection, use of the session is subject to DA regardless of the DA status of
+        // the entity being authorized."
+        if self.is_locked_out(session.da_bound) { Err(Rc::LOCKOUT) } else { Ok(()) }
     }
 
     /// Tells whether the entity's authValue is proven by this session.
@@ -91,7 +104,10 @@ impl<P: Platform> Tpm<P> {
             return Err(Rc::PP);
         }
         if includes_auth {
-            self.check_lockout(handle)?;
+            // "If the object or NV Index is subject to DA protection ... then the TPM is not in lockout."
+            if self.is_locked_out(self.entity_da(handle)) {
+                return Err(Rc::LOCKOUT);
+            }
             self.check_nv_auth_value(request, handle)?;
         }
         let session = self.state.sessions.loaded(used.handle.0);
@@ -105,23 +121,19 @@ impl<P: Platform> Tpm<P> {
                 Err(Rc::AUTH_UNAVAILABLE)
             };
         };
-        if policy.trial {
-            return Err(Rc::ATTRIBUTES);
-        }
         if !self.policy_is_available(request.spec, handle) {
             return Err(Rc::AUTH_UNAVAILABLE);
         }
         self.check_policy(request, session, policy, handle, role)
     }
 
-    /// "If the object or NV Index is subject to DA protection ... then the TPM is not in lockout."
-    fn check_lockout(&self, handle: Handle) -> Result<(), Rc> {
-        let locked = match self.entity_da(handle) {
+    /// Tells whether what has this protection may not be used now.
+    fn is_locked_out(&self, protection: DaBound) -> bool {
+        match protection {
             DaBound::No => false,
             DaBound::Entity => self.da.in_lockout(&self.state.da_parameters),
             DaBound::Lockout => !self.da.lockout_auth_enabled(),
-        };
-        if locked { Err(Rc::LOCKOUT) } else { Ok(()) }
+        }
     }
 
     /// Checks what must be so before the authValue of an NV index is looked at.
@@ -349,8 +361,8 @@ impl<P: Platform> Tpm<P> {
         };
         let (time, parameters) = (self.clock.time(), self.state.da_parameters);
         match (session_bound, entity) {
-            (DaBound::Lockout, _) | (DaBound::No, DaBound::Lockout) => self.da.register_lockout_failure(time),
-            (DaBound::Entity, _) | (DaBound::No, DaBound::Entity) => {
+            (DaBound::Lockout, _) | (_, DaBound::Lockout) => self.da.register_lockout_failure(time),
+            (DaBound::Entity, _) | (_, DaBound::Entity) => {
                 if parameters.recovery_seconds != 0 {
                     self.da.register_failure(time);
                 }

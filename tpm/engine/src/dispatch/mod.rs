@@ -52,6 +52,9 @@ impl<P: Platform> Tpm<P> {
         self.clock.advance(now);
         self.da.heal(&self.state.da_parameters, self.clock.time());
         self.locality = locality;
+        // "if any indication other the _TPM_Hash_Data occurs ... (including receipt of a command), then the H-CRTM Event Sequence
+        // is abandoned ... and no change to any PCR is made"
+        self.state.hcrtm = None;
         match self.process(command, response) {
             Ok(size) => Execution::Response(size),
             Err(Stop::Refused(rc)) => Execution::Response(write_error(rc, response)),

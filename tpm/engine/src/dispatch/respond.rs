@@ -130,6 +130,9 @@ impl<P: Platform> Tpm<P> {
             hasher.update(part.as_bytes());
         }
         hmac.audit = Some(hasher.finish());
+        // "the bind value is lost and any further use of the session for authorization will require that the authValue be
+        // used in the HMAC"
+        hmac.bound = None;
         self.state.sessions.set_exclusive(if begins || was_exclusive { Some(used.handle.0) } else { None });
     }
 
@@ -149,8 +152,8 @@ impl<P: Platform> Tpm<P> {
             return writer.write(&Buf::<0>::EMPTY).map_err(overflow);
         };
         let exclusive = self.state.sessions.exclusive() == Some(used.handle.0) && used.has(TpmaSession::AUDIT);
-        let attributes =
-            used.attributes.without(TpmaSession::AUDIT_RESET).assign(TpmaSession::AUDIT_EXCLUSIVE, exclusive);
+        // Of auditReset, Part 1 says "The TPM will echo this attribute in the response", and so does the reference.
+        let attributes = used.attributes.assign(TpmaSession::AUDIT_EXCLUSIVE, exclusive);
         writer.write(&session.nonce_tpm).map_err(overflow)?;
         writer.write(&attributes).map_err(overflow)?;
         let by_password = session.policy().is_some_and(|policy| policy.proof == PolicyProof::Password);

@@ -23,7 +23,7 @@ pub(crate) use dictionary_attack::DaCounters;
 pub use dictionary_attack::DaParameters;
 pub(crate) use hierarchies::{Auth, AuthPolicy, Hierarchies, Hierarchy, NullSecrets, fresh};
 pub(crate) use measurement::BankHashers;
-pub(crate) use nv::{NvIndex, NvStore};
+pub(crate) use nv::{MAX_ORDERLY_COUNT, NvIndex, NvStore};
 pub(crate) use objects::{Loaded, Object, Objects, Running, Safety, Sequence, SequenceKind};
 pub(crate) use pcr::{PcrRules, Pcrs, StartupLocality, rule, rules};
 pub(crate) use sessions::{
@@ -126,6 +126,9 @@ impl<H: StreamingHash> State<H> {
     /// Does TPM Reset: "all variables go back to their default initialization state".
     pub(crate) fn reset(&mut self, start: StartupLocality, fresh: NullSecrets) {
         self.hierarchies.reset(fresh);
+        if self.orderly.is_none() {
+            self.nv.lose_orderly_counts();
+        }
         self.sessions.reset();
         self.command_audit.end();
         self.object_context = 0;

@@ -5,6 +5,8 @@ use super::{Auth, Certificate, CertificateProgress};
 use crate::memory::{Blob, OutOfMemory, Slots};
 use evtpm_tpm_wire::{Handle, NvType, TpmaNv, TpmsNvPinCounterParameters, TpmsNvPublic};
 
+/// `MAX_ORDERLY_COUNT`, which `TPM_PT_ORDERLY_COUNT` tells.
+pub(crate) const MAX_ORDERLY_COUNT: u32 = 0xFF;
 /// The value of data that was never written.
 const ERASED: u8 = 0xFF;
 
@@ -185,14 +187,21 @@ impl NvStore {
         counters.filter_map(NvIndex::word).fold(self.max_count, u64::max)
     }
 
+    /// Does what a TPM Reset without orderly shutdown does to counters whose count need not have been saved: "the TPM shall OR
+    /// MAX_ORDERLY_COUNT to the contents of the non-volatile counter and set that as the current count".
+    pub(crate) fn lose_orderly_counts(&mut self) {
+        let orderly = self.indices.values_mut().filter(|index| index.has(TpmaNv::ORDERLY));
+        for index in orderly.filter(|index| index.kind() == Some(NvType::Counter)) {
+            let Some(count) = index.word() else { continue };
+            // Cannot fail: the data of a counter has eight octets.
+            let _ = index.write(0, &(count | u64::from(MAX_ORDERLY_COUNT)).to_be_bytes());
+        }
+    }
+
     /// Does what `TPM2_Startup` does to attributes, on TPM Reset and TPM Restart.
     pub(crate) fn startup_clear(&mut self, reset: bool) {
         for index in self.indices.values_mut() {
             let attributes = index.public.attributes;
-            // "For each NV Index with TPMA_NV_WRITEDEFINE CLEAR or TPMA_NV_WRITTEN CLEAR, TPMA_NV_WRITELOCKED shall be CLEAR"
-            if !attributes.contains(TpmaNv::WRITEDEFINE | TpmaNv::WRITTEN) {
-                index.assign(TpmaNv::WRITELOCKED, false);
-            }
             if attributes.contains(TpmaNv::READ_STCLEAR) {
                 index.assign(TpmaNv::READLOCKED, false);
             }
@@ -201,6 +210,10 @@ impl NvStore {
                 || reset && attributes.contains(TpmaNv::ORDERLY) && !is_counter;
             if forgets {
                 index.assign(TpmaNv::WRITTEN, false);
+            }
+            // "For each NV Index with TPMA_NV_WRITEDEFINE CLEAR or TPMA_NV_WRITTEN CLEAR, TPMA_NV_WRITELOCKED shall be CLEAR"
+            if !index.public.attributes.contains(TpmaNv::WRITEDEFINE | TpmaNv::WRITTEN) {
+                index.assign(TpmaNv::WRITELOCKED, false);
             }
         }
     }

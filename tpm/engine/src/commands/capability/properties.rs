@@ -2,7 +2,7 @@
 //! What `TPM_CAP_TPM_PROPERTIES` and `TPM_CAP_PCR_PROPERTIES` say (Part 2, "TPM_PT", "TPM_PT_PCR").
 
 use crate::commands::table;
-use crate::state::{Hierarchy, PcrRules, rules};
+use crate::state::{Hierarchy, MAX_ORDERLY_COUNT, PcrRules, rules};
 use crate::{Locality, Platform, Tpm};
 use evtpm_tpm_wire::{
     MAX_CONTEXT, MAX_DIGEST, MAX_DIGEST_BUFFER, MAX_NV_BUFFER, PcrIndex, PcrSelect, TpmAlgId, TpmPt, TpmaMemory,
@@ -63,7 +63,7 @@ fn limits<P: Platform>(tpm: &Tpm<P>) -> [(TpmPt, u32); 33] {
         (TpmPt::CONTEXT_HASH, u32::from(TpmAlgId::SHA512.0)),
         (TpmPt::CONTEXT_SYM, u32::from(TpmAlgId::AES.0)),
         (TpmPt::CONTEXT_SYM_SIZE, 256),
-        (TpmPt::ORDERLY_COUNT, 0xFF),
+        (TpmPt::ORDERLY_COUNT, MAX_ORDERLY_COUNT),
         (TpmPt::MAX_COMMAND_SIZE, number(limits.command_size)),
         (TpmPt::MAX_RESPONSE_SIZE, number(limits.response_size)),
         (TpmPt::MAX_DIGEST, number(MAX_DIGEST)),

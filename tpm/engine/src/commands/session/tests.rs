@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Tests of sessions from their start to their last HMAC.
 
-use crate::state::{PolicyLimit, PolicyProof};
+use crate::state::{PolicyLimit, PolicyProof, SessionKind};
 use crate::testing::{SessionUse, Start, TestSession, TestTpm, Use, started};
 use evtpm_crypto::Digest;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Cc, Handle, HashAlg, Rc, Subject, Tpm2bAuth, Tpm2bEncryptedSecretIn, Tpm2bNonce, TpmSe, TpmaSession, TpmiDhEntity,
-    TpmiRhHierarchyAuth, TpmiRhHierarchyPolicy, TpmiRhLockout, TpmtSymDef, TpmtSymDefObject,
+    Cc, Handle, HashAlg, Rc, Subject, Tpm2bAuth, Tpm2bEncryptedSecretIn, Tpm2bNonce, TpmSe, TpmaObject, TpmaSession, TpmiDhEntity,
+    TpmiRhHierarchyAuth, TpmiRhHierarchyPolicy, TpmiRhLockout, TpmtPublic, TpmtSymDef, TpmtSymDefObject,
 };
 
 const CONTINUE: TpmaSession = TpmaSession::CONTINUE_SESSION;
@@ -244,6 +244,74 @@ fn an_audit_session_is_exclusive_until_another_command_comes() {
     tpm.send(&random, ()).unwrap();
     let lost = tpm.send_with(&random, (), &mut [Use::Session(&mut session, exclusive)]);
     assert_eq!(lost, Err(Rc::EXCLUSIVE));
+}
+
+#[test]
+fn a_bound_session_that_audits_loses_its_binding() {
+    let mut tpm = started();
+    tpm.send(&change_auth(b"own"), OWNER).unwrap();
+    let bind = Some((Handle::OWNER, &b"own"[..]));
+    let mut session = tpm.start_session(Start { bind, ..Start::HMAC });
+    let mut used = |tpm: &mut TestTpm, attributes, auth| {
+        tpm.send_with(&change_auth(b"own"), OWNER, &mut [Use::Session(&mut session, with(attributes, auth))])
+    };
+    used(&mut tpm, CONTINUE | TpmaSession::AUDIT, b"").unwrap();
+    assert_eq!(used(&mut tpm, CONTINUE, b""), Err(Rc::BAD_AUTH.at(Subject::Session(1))));
+    assert_eq!(used(&mut tpm, CONTINUE, b"own"), Ok(()));
+}
+
+/// The audited command has no parameters and always the same response, so that equal audits have equal digests.
+#[test]
+fn audit_reset_begins_a_new_digest_and_makes_the_session_exclusive_again() {
+    let mut tpm = started();
+    let mut session = tpm.start_session(Start::HMAC);
+    let mut used = |tpm: &mut TestTpm, attributes| {
+        let attributes = CONTINUE | TpmaSession::AUDIT | attributes;
+        let uses = &mut [Use::Session(&mut session, SessionUse { attributes, ..SessionUse::default() })];
+        tpm.send_with(&GetTestResult {}, (), uses).map(|_| digest_of(tpm))
+    };
+    let first = used(&mut tpm, TpmaSession::NONE).unwrap();
+    assert_ne!(used(&mut tpm, TpmaSession::NONE).unwrap(), first);
+    tpm.send(&GetTestResult {}, ()).unwrap();
+    assert_eq!(used(&mut tpm, TpmaSession::AUDIT_EXCLUSIVE), Err(Rc::EXCLUSIVE));
+    assert_eq!(used(&mut tpm, TpmaSession::AUDIT_RESET).unwrap(), first);
+    assert!(used(&mut tpm, TpmaSession::AUDIT_EXCLUSIVE).is_ok());
+}
+
+fn digest_of(tpm: &TestTpm) -> Option<Digest> {
+    match &tpm.state.sessions.loaded(0x0200_0000).unwrap().kind {
+        SessionKind::Hmac(hmac) => hmac.audit,
+        SessionKind::Policy(_) => None,
+    }
+}
+
+#[test]
+fn a_session_bound_to_a_protected_entity_is_locked_out_with_it() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let sealed = crate::testing::objects::sealed();
+    let attributes = sealed.object_attributes.without(TpmaObject::NO_DA);
+    let template = TpmtPublic { object_attributes: attributes, ..sealed };
+    let made = tpm.create(parent, template, b"pin", b"data").unwrap();
+    let object = tpm.load(parent, &made.out_private, &made.out_public.0).unwrap().object_handle;
+    let mut session = tpm.start_session(Start { bind: Some((object, b"pin")), ..Start::HMAC });
+    let mut owner = |tpm: &mut TestTpm| {
+        tpm.send_with(&change_auth(b""), OWNER, &mut [Use::Session(&mut session, with(CONTINUE, b""))])
+    };
+    assert_eq!(owner(&mut tpm), Ok(()));
+    let unseal = UnsealHandles { item_handle: crate::testing::objects::object(object) };
+    while tpm.send_at(crate::Locality::ZERO, &Unseal {}, unseal, &[b"no"]) != Err(Rc::LOCKOUT) {}
+    assert_eq!(owner(&mut tpm), Err(Rc::LOCKOUT));
+}
+
+#[test]
+fn a_trial_session_does_not_even_encrypt() {
+    let mut tpm = started();
+    let mut session = tpm.start_session(Start { symmetric: Some(CIPHERS[0]), kind: TpmSe::Trial, ..Start::HMAC });
+    let attributes = CONTINUE | TpmaSession::ENCRYPT;
+    let uses = &mut [Use::Session(&mut session, SessionUse { attributes, ..SessionUse::default() })];
+    let refused = tpm.send_with(&GetRandom { bytes_requested: 8 }, (), uses);
+    assert_eq!(refused, Err(Rc::ATTRIBUTES.at(Subject::Session(1))));
 }
 
 /// Gives the owner the policy digest that the session will have.

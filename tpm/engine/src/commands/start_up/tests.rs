@@ -90,6 +90,38 @@ fn a_startup_at_locality_3_marks_pcr_0_and_a_resume_must_come_from_there_too() {
 }
 
 #[test]
+fn a_command_amid_an_h_crtm_sequence_abandons_it() {
+    let mut tpm = started();
+    let before = tpm.state.pcrs.clone();
+    tpm.hash_start();
+    tpm.hash_data(b"launch");
+    assert_eq!(counts(&mut tpm), (1, 0));
+    tpm.hash_data(b"more");
+    tpm.hash_end();
+    assert!(tpm.state.pcrs == before);
+    tpm.power_on();
+    tpm.hash_start();
+    tpm.send(&CLEAR, ()).unwrap();
+    tpm.hash_end();
+    assert_eq!(pcr(&tpm, PcrIndex::Pcr0), Digest::zero(HashAlg::Sha256));
+}
+
+#[test]
+fn a_second_h_crtm_sequence_starts_pcr_0_anew() {
+    let measured = |data: &[&[u8]]| {
+        let mut tpm = powered();
+        for data in data {
+            tpm.hash_start();
+            tpm.hash_data(data);
+            tpm.hash_end();
+        }
+        tpm.send(&CLEAR, ()).unwrap();
+        pcr(&tpm, PcrIndex::Pcr0)
+    };
+    assert_eq!(measured(&[b"first", b"second"]), measured(&[b"second"]));
+}
+
+#[test]
 fn no_other_locality_may_start_the_tpm() {
     for number in [1, 2, 4, 32] {
         let locality = Locality::new(number).unwrap();
@@ -113,11 +145,13 @@ fn an_h_crtm_before_startup_is_measured_into_pcr_0_from_4() {
 }
 
 #[test]
-fn a_dynamic_launch_resets_17_to_22_and_extends_17() {
+fn a_dynamic_launch_resets_17_to_22_extends_17_and_counts_as_a_restart() {
     let mut tpm = started();
     tpm.hash_start();
     tpm.hash_data(b"launch");
+    assert_eq!(pcr(&tpm, PcrIndex::Pcr22).as_bytes(), [0xFF; 32], "nothing changes before the end");
     tpm.hash_end();
+    assert_eq!(counts(&mut tpm), (1, 1));
     let launch = RustCrypto::hash(HashAlg::Sha256, &[b"launch"]);
     let expected = RustCrypto::hash(HashAlg::Sha256, &[&[0; 32], launch.as_bytes()]);
     assert_eq!(pcr(&tpm, PcrIndex::Pcr17), expected);
