@@ -318,14 +318,6 @@ selections! {
         Lockout = LOCKOUT,
     }
 
-    /// A hierarchy or lockout with a policy (`TPMI_RH_HIERARCHY_POLICY`; no countdown timers are supported).
-    pub enum TpmiRhHierarchyPolicy {
-        Owner = OWNER,
-        Platform = PLATFORM,
-        Endorsement = ENDORSEMENT,
-        Lockout = LOCKOUT,
-    }
-
     /// A base hierarchy (`TPMI_RH_BASE_HIERARCHY`).
     pub enum TpmiRhBaseHierarchy {
         Owner = OWNER,
@@ -363,6 +355,38 @@ selections! {
     pub enum TpmiRhClear {
         Lockout = LOCKOUT,
         Platform = PLATFORM,
+    }
+}
+
+/// A hierarchy, lockout or a countdown timer, each with a policy (`TPMI_RH_HIERARCHY_POLICY`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TpmiRhHierarchyPolicy {
+    /// A hierarchy or lockout.
+    Hierarchy(TpmiRhHierarchyAuth),
+    /// An authenticated countdown timer.
+    Act(TpmiRhAct),
+}
+
+impl From<TpmiRhHierarchyPolicy> for Handle {
+    fn from(value: TpmiRhHierarchyPolicy) -> Self {
+        match value {
+            TpmiRhHierarchyPolicy::Hierarchy(hierarchy) => hierarchy.into(),
+            TpmiRhHierarchyPolicy::Act(timer) => timer.into(),
+        }
+    }
+}
+
+impl<'a> Unmarshal<'a> for TpmiRhHierarchyPolicy {
+    fn unmarshal(reader: &mut Reader<'a>) -> Result<Self, Rc> {
+        let handle = reader.read()?;
+        let hierarchy = TpmiRhHierarchyAuth::from_handle(handle).map(Self::Hierarchy);
+        hierarchy.or_else(|| TpmiRhAct::new(handle, reader.supported()).map(Self::Act)).ok_or(Rc::VALUE)
+    }
+}
+
+impl Marshal for TpmiRhHierarchyPolicy {
+    fn marshal(&self, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+        writer.write(&Handle::from(*self))
     }
 }
 
@@ -501,6 +525,17 @@ mod tests {
         assert_eq!(read::<TpmiRhClear>(&[0x40, 0, 0, 0x0A]), Ok(TpmiRhClear::Lockout));
         assert_eq!(read::<TpmiRhClear>(&[0x40, 0, 0, 0x0C]), Ok(TpmiRhClear::Platform));
         assert_eq!(read::<TpmiRhClear>(&[0x40, 0, 0, 0x01]), Err(Rc::VALUE));
+    }
+
+    #[test]
+    fn a_policy_belongs_to_a_hierarchy_or_a_timer() {
+        for handle in [[0x40, 0, 0, 1], [0x40, 0, 0, 0x0A], [0x40, 0, 1, 0x10], [0x40, 0, 1, 0x1F]] {
+            let read = read::<TpmiRhHierarchyPolicy>(&handle).unwrap();
+            assert_eq!(Handle::from(read).0.to_be_bytes(), handle);
+        }
+        for handle in [[0x40, 0, 0, 7], [0x40, 0, 1, 0x0F], [0x40, 0, 1, 0x20]] {
+            assert_eq!(read::<TpmiRhHierarchyPolicy>(&handle), Err(Rc::VALUE), "{handle:02x?}");
+        }
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub trait Device: Send {
     /// Asserts or removes physical presence.
     fn set_physical_presence(&mut self, asserted: bool);
 
+    /// Tells whether the authenticated countdown timer of this handle has signaled.
+    fn countdown_signaled(&mut self, handle: u32) -> bool;
+
     /// Describes the device for people and for `CMD_GET_INFO`.
     fn description(&self) -> Description;
 }

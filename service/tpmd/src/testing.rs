@@ -8,6 +8,9 @@ use crate::device::{Description, Device, DeviceError};
 /// What was executed, at which locality.
 pub(crate) type Commands = Arc<Mutex<Vec<(u8, Vec<u8>)>>>;
 
+/// The handle of the only timer that has signaled.
+pub(crate) const SIGNALED: u32 = 0x4000_0110;
+
 #[derive(Default)]
 pub(crate) struct RecordingDevice {
     pub(crate) commands: Commands,
@@ -40,6 +43,10 @@ impl Device for RecordingDevice {
     }
 
     fn set_physical_presence(&mut self, _: bool) {}
+
+    fn countdown_signaled(&mut self, handle: u32) -> bool {
+        handle == SIGNALED
+    }
 
     fn description(&self) -> Description {
         Description { manufacturer: "TEST".into(), model: "recorder".into(), revision: 184 }

@@ -58,6 +58,10 @@ impl Device for Overheard {
         self.0.set_physical_presence(asserted);
     }
 
+    fn countdown_signaled(&mut self, handle: u32) -> bool {
+        self.0.countdown_signaled(handle)
+    }
+
     fn description(&self) -> Description {
         self.0.description()
     }

@@ -2,7 +2,7 @@
 //! What a handle references: whether it is there, its Name, authValue, authPolicy and dictionary-attack protection.
 
 use crate::name::{self, Name};
-use crate::state::{Auth, AuthPolicy, DaBound, Hierarchy, NvIndex, Object, Sequence, rule};
+use crate::state::{Auth, AuthPolicy, Countdown, DaBound, Hierarchy, NvIndex, Object, Sequence, rule};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, Digest};
 use evtpm_tpm_wire::{Handle, HandleType, PcrIndex, Rc, Subject, TpmaNv, TpmaObject};
@@ -18,6 +18,11 @@ impl<P: Platform> Tpm<P> {
     /// Finds a sequence.
     pub(crate) fn sequence(&self, handle: Handle) -> Option<&Sequence<<P::Crypto as Crypto>::Hasher>> {
         self.state.objects.sequence(handle)
+    }
+
+    /// Finds an authenticated countdown timer.
+    pub(crate) fn countdown(&self, handle: Handle) -> Option<&Countdown> {
+        self.state.countdowns.at(handle)
     }
 
     /// Finds an NV index whose hierarchy is enabled.
@@ -57,8 +62,8 @@ impl<P: Platform> Tpm<P> {
                 Some(hierarchy) if !self.state.hierarchies.of(hierarchy).enabled => {
                     Err(Rc::HIERARCHY.at(Subject::Handle(number)))
                 }
-                // Vendor-specific authorizations are allowed by the type, and this TPM has none.
-                None if (Handle::AUTH_00..=Handle::AUTH_FF).contains(&handle) => {
+                // Vendor-specific authorizations are allowed by the type, and this TPM has none; of the timers it has a few.
+                None if (Handle::AUTH_00..=Handle::ACT_F).contains(&handle) && self.countdown(handle).is_none() => {
                     Err(Rc::VALUE.at(Subject::Handle(number)))
                 }
                 _ => Ok(()),
@@ -105,6 +110,8 @@ impl<P: Platform> Tpm<P> {
             Some(HandleType::NvIndex) => self.state.nv.index(handle).map(|index| &index.auth),
             Some(HandleType::Pcr) => Some(if is_grouped(handle) { &self.state.pcrs.auth } else { &NO_AUTH }),
             _ if handle == Handle::LOCKOUT => Some(&self.state.hierarchies.lockout_auth),
+            // "The authValue is the same as the current platformAuth"
+            _ if self.countdown(handle).is_some() => Some(&self.state.hierarchies.of(Hierarchy::Platform).auth),
             _ => Some(Hierarchy::from_handle(handle.0).map_or(&NO_AUTH, |h| &self.state.hierarchies.of(h).auth)),
         }
     }
@@ -122,6 +129,7 @@ impl<P: Platform> Tpm<P> {
             }
             Some(HandleType::Pcr) => self.state.pcrs.policy.filter(|_| is_grouped(handle)),
             _ if handle == Handle::LOCKOUT => self.state.hierarchies.lockout_policy,
+            _ if self.countdown(handle).is_some() => self.countdown(handle)?.policy,
             _ => self.state.hierarchies.of(Hierarchy::from_handle(handle.0)?).policy,
         }
     }

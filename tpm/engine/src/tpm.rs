@@ -8,7 +8,7 @@ use crate::{Locality, Platform, Profile};
 use core::fmt;
 use evtpm_crypto::drbg::RandomGenerator;
 use evtpm_crypto::{Crypto, EntropyError, Rng};
-use evtpm_tpm_wire::{PcrIndex, Rc, TpmsClockInfo, TpmsTimeInfo, YesNo};
+use evtpm_tpm_wire::{Handle, PcrIndex, Rc, TpmsClockInfo, TpmsTimeInfo, YesNo};
 
 /// Mixed into the generator's seed.
 const PERSONALIZATION: &[u8] = b"evtpm ephemeral TPM";
@@ -120,6 +120,13 @@ impl<P: Platform> Tpm<P> {
         for (alg, digest) in sequence.hashers().digests() {
             self.state.pcrs.extend(pcr, alg, |old| P::Crypto::hash(alg, &[old.as_bytes(), digest.as_bytes()]));
         }
+    }
+
+    /// Tells whether the authenticated countdown timer of this handle has signaled; what follows is the platform's business.
+    pub fn countdown_signaled(&mut self, handle: u32) -> bool {
+        let now = self.platform.now_ms();
+        self.clock.advance(now);
+        self.countdown(Handle(handle)).is_some_and(|timer| timer.signaled(self.clock.time()))
     }
 
     /// Tells `Time`, `Clock` and the counters of resets and restarts.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! How each policy command extends the policy digest (Part 3, "Enhanced Authorization (EA) Commands").
 use evtpm_crypto::{Crypto, Digest, StreamingHash};
-use evtpm_tpm_wire::{Cc, HashAlg, Marshal, Tpm2bDigest, TpmEo, TpmaLocality, TpmlPcrSelection, YesNo};
+use evtpm_tpm_wire::{Cc, HashAlg, Marshal, Tpm2bDigest, Tpm2bName, TpmEo, TpmaLocality, TpmlPcrSelection, YesNo};
 
 use crate::{ProtocolError, crypto_hash};
 
@@ -174,6 +174,21 @@ impl PolicyDigest {
     pub fn parameters<C: Crypto>(self, p_hash: &[u8]) -> Self {
         self.extend::<C>(Cc::POLICY_PARAMETERS, &[p_hash])
     }
+
+    /// `TPM2_PolicyTransportSPDM` with the Names of the requester's and of the TPM's key, each empty if any key will do.
+    #[must_use]
+    pub fn transport_spdm<C: Crypto>(self, req_key_name: &Tpm2bName, tpm_key_name: &Tpm2bName) -> Self {
+        if req_key_name.is_empty() && tpm_key_name.is_empty() {
+            return self.extend::<C>(Cc::POLICY_TRANSPORT_SPDM, &[]);
+        }
+        // "scKeyNameHash≔H_policyAlg (reqKeyName.size ∥ reqKeyName.name ∥ tpmKeyName.size ∥ tpmKeyName.name)"
+        let mut hasher = C::Hasher::new(self.alg);
+        for name in [req_key_name, tpm_key_name] {
+            hasher.update(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_be_bytes());
+            hasher.update(name.as_bytes());
+        }
+        self.extend::<C>(Cc::POLICY_TRANSPORT_SPDM, &[hasher.finish().as_bytes()])
+    }
 }
 
 #[cfg(test)]
@@ -215,6 +230,17 @@ mod tests {
         let arguments = RustCrypto::hash(Hash::Sha256, &[b"op", &[0, 3, 0, 9]]);
         let expected = start().extend::<RustCrypto>(Cc::POLICY_NV, &[arguments.as_bytes(), b"index"]);
         assert_eq!(start().nv::<RustCrypto>(b"op", 3, TpmEo::UnsignedLe, b"index"), expected);
+    }
+
+    #[test]
+    fn the_keys_of_a_channel_enter_as_one_digest_with_their_sizes() {
+        let (name, any) = (Tpm2bName::new(b"name").unwrap(), Tpm2bName::EMPTY);
+        let both = RustCrypto::hash(Hash::Sha256, &[&[0, 4], b"name", &[0, 0]]);
+        let expected = start().extend::<RustCrypto>(Cc::POLICY_TRANSPORT_SPDM, &[both.as_bytes()]);
+        assert_eq!(start().transport_spdm::<RustCrypto>(&name, &any), expected);
+        assert_ne!(start().transport_spdm::<RustCrypto>(&any, &name), expected);
+        let unbound = start().extend::<RustCrypto>(Cc::POLICY_TRANSPORT_SPDM, &[]);
+        assert_eq!(start().transport_spdm::<RustCrypto>(&any, &any), unbound);
     }
 
     #[test]

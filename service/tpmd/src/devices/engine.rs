@@ -76,6 +76,10 @@ impl Device for EngineDevice {
         self.tpm.platform_mut().set_physical_presence(asserted);
     }
 
+    fn countdown_signaled(&mut self, handle: u32) -> bool {
+        self.tpm.countdown_signaled(handle)
+    }
+
     fn description(&self) -> Description {
         describe(self.tpm.profile())
     }

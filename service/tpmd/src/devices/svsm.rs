@@ -88,6 +88,10 @@ impl<S: SecureProcessor + Send> Device for SvsmDevice<S> {
         }
     }
 
+    fn countdown_signaled(&mut self, handle: u32) -> bool {
+        self.svsm().is_ok_and(|svsm| svsm.tpm().countdown_signaled(handle))
+    }
+
     fn description(&self) -> Description {
         self.description.clone()
     }

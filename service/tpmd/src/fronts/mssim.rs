@@ -226,9 +226,8 @@ fn platform_request(
             answer.extend(sizes.bytes());
         }
         platform::ACT_GET_SIGNALED => {
-            // No authenticated countdown timer is implemented, so none has fired.
-            read_u32(stream)?;
-            answer.extend(0u32.to_be_bytes());
+            let handle = read_u32(stream)?;
+            answer.extend(u32::from(machine.lock().device().countdown_signaled(handle)).to_be_bytes());
         }
         platform::SESSION_END => return Ok((answer, After::Close)),
         platform::STOP => return Ok((answer, After::Stop)),
@@ -259,7 +258,7 @@ fn read_bounded(stream: &mut impl Read) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::machine::Machine;
-    use crate::testing::RecordingDevice;
+    use crate::testing::{RecordingDevice, SIGNALED};
 
     fn command(machine: &Shared, request: &[u8]) -> (Vec<u8>, After) {
         let (mut code, sizes) = (request, Mutex::default());
@@ -297,6 +296,17 @@ mod tests {
         let (answer, after) = command(&machine, &[0, 0, 0, 8, 3, 0, 0, 0, 2, 1, 2]);
         assert_eq!(answer, [0, 0, 0, 10, 0x80, 1, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(after, After::NextRequest);
+    }
+
+    #[test]
+    fn the_signal_of_a_countdown_timer_is_a_word() {
+        let machine = Shared::new(Machine::new(Box::new(RecordingDevice::default())));
+        for (handle, signaled) in [(SIGNALED, 1), (SIGNALED + 1, 0)] {
+            let bytes = handle.to_be_bytes();
+            let mut stream = &bytes[..];
+            let request = platform_request(&machine, &Mutex::default(), &mut stream, platform::ACT_GET_SIGNALED);
+            assert_eq!(request.unwrap().0, [0, 0, 0, signaled, 0, 0, 0, 0]);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The commands, one file each, in chapters named as in Part 3; and the table of all of them.
 
+mod act;
 mod asymmetric;
 mod attestation;
 mod capability;
@@ -183,8 +184,11 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         CreateLoaded
         PolicyAuthorizeNv
         EncryptDecrypt2
+        ActSetTimeout
         PolicyCapability
         PolicyParameters
+        ReadOnlyControl
+        PolicyTransportSpdm
     };
 }
 

@@ -5,7 +5,7 @@ use super::session_area::{SessionArea, SessionUse};
 use crate::algorithm;
 use crate::entity::is_grouped;
 use crate::name::Name;
-use crate::state::{DaBound, PolicyLimit, PolicyProof, PolicyState, Session, SessionKind};
+use crate::state::{DaBound, Hierarchy, PolicyLimit, PolicyProof, PolicyState, Session, SessionKind};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, Digest, constant_time_eq};
 use evtpm_protocol::ProtocolError;
@@ -213,7 +213,8 @@ impl<P: Platform> Tpm<P> {
                     None => false,
                 }
             }),
-            _ => true,
+            // Of an ACT: "can only be used if phEnable is SET"
+            _ => self.countdown(handle).is_none() || self.state.hierarchies.of(Hierarchy::Platform).enabled,
         }
     }
 
@@ -272,11 +273,13 @@ impl<P: Platform> Tpm<P> {
         if !self.limit_fits(request, session, policy)? {
             return Err(Rc::POLICY_FAIL);
         }
-        let Some(expected) = policy.nv_written else { return Ok(()) };
-        match self.state.nv.index(handle) {
-            Some(index) if index.public.attributes.contains(TpmaNv::WRITTEN) == expected => Ok(()),
-            _ => Err(Rc::POLICY_FAIL),
+        if let Some(expected) = policy.nv_written
+            && self.state.nv.index(handle).is_none_or(|index| index.has(TpmaNv::WRITTEN) != expected)
+        {
+            return Err(Rc::POLICY_FAIL);
         }
+        // "the TPM will check that an SPDM secure channel is present, otherwise return TPM_RC_CHANNEL": there is none
+        if policy.secure_channel { Err(Rc::CHANNEL) } else { Ok(()) }
     }
 
     fn limit_fits(&self, request: &Request<'_>, session: &Session, policy: &PolicyState) -> Result<bool, Rc> {

@@ -70,11 +70,13 @@ impl<P: Platform> Tpm<P> {
         let (tag, code) = read_header(command)?;
         let row = table::<P>().iter().find(|row| row.spec.code == code).ok_or(Rc::COMMAND_CODE)?;
         self.check_mode(tag, code)?;
+        self.check_read_only(&row.spec)?;
         let mut reader = Reader::new(command.get(HEADER_SIZE..).unwrap_or_default(), &supported);
         let handles = (row.handles)(&mut reader)?;
         for (handle, number) in handles.iter().zip(1..) {
             self.check_present(*handle, number)?;
         }
+        self.check_read_only_index(code, &handles)?;
         let mut area = self.read_sessions(tag, row, &handles, &mut reader)?;
         if let Some(pending) = self.pending(code, &handles, reader.remaining()) {
             return Err(Stop::Pending(pending));

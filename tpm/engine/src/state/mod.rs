@@ -8,6 +8,7 @@
 mod clock;
 mod command_audit;
 mod command_set;
+mod countdown;
 mod dictionary_attack;
 mod hierarchies;
 mod measurement;
@@ -19,6 +20,7 @@ mod sessions;
 pub(crate) use clock::{Clock, TooFar};
 pub(crate) use command_audit::CommandAudit;
 pub(crate) use command_set::CommandSet;
+pub(crate) use countdown::{Countdown, Countdowns};
 pub(crate) use dictionary_attack::DaCounters;
 pub use dictionary_attack::DaParameters;
 pub(crate) use hierarchies::{Auth, AuthPolicy, Hierarchies, Hierarchy, NullSecrets, fresh};
@@ -58,6 +60,10 @@ pub(crate) struct State<H: StreamingHash> {
     pub pp_commands: CommandSet,
     /// The command audit.
     pub command_audit: CommandAudit,
+    /// Authenticated countdown timers.
+    pub countdowns: Countdowns,
+    /// Read-only mode: what would change persistent state is refused.
+    pub read_only: bool,
     /// The number of the algorithm set that the platform chose.
     pub algorithm_set: u32,
     /// The kind of the `TPM2_Shutdown` after which nothing has changed.
@@ -97,6 +103,8 @@ impl<H: StreamingHash> State<H> {
             da_parameters: profile.dictionary_attack,
             pp_commands: CommandSet::EMPTY,
             command_audit: CommandAudit::new(algorithm::wire_hash(PROOF_HASH)),
+            countdowns: Countdowns::IDLE,
+            read_only: false,
             algorithm_set: 0,
             orderly: None,
             started_orderly: false,
@@ -119,6 +127,7 @@ impl<H: StreamingHash> State<H> {
         self.sessions.power_on();
         self.hcrtm = None;
         self.hcrtm_ran = false;
+        self.countdowns.power_on();
         self.tested = Tested::default();
         self.time_epoch = self.time_epoch.saturating_add(1);
     }
@@ -144,7 +153,8 @@ impl<H: StreamingHash> State<H> {
     }
 
     /// Does TPM Resume: Startup(STATE) after Shutdown(STATE).
-    pub(crate) fn resume(&mut self) {
+    pub(crate) fn resume(&mut self, time: u64) {
+        self.countdowns.resume(time);
         self.restart_count = self.restart_count.wrapping_add(1);
         self.hierarchies.startup();
         self.pcrs.startup(false, true, true);
@@ -161,6 +171,9 @@ impl<H: StreamingHash> State<H> {
             self.pcrs.start_static(start);
         }
         self.start = Some(start);
+        // "A TPM exits Read-Only mode if the TPM receives a TPM2_Startup() for TPM Reset or TPM Restart."
+        self.read_only = false;
+        self.countdowns.startup_clear();
         self.clear_count = self.clear_count.wrapping_add(1);
         self.started_orderly = self.orderly.is_some();
         self.orderly = None;
@@ -171,7 +184,7 @@ impl<H: StreamingHash> State<H> {
 impl<H: StreamingHash> PartialEq for State<H> {
     fn eq(&self, other: &Self) -> bool {
         let Self { hierarchies, pcrs, nv, objects, sessions, da_parameters, orderly, .. } = self;
-        let Self { pp_commands, command_audit, algorithm_set, .. } = self;
+        let Self { pp_commands, command_audit, countdowns, read_only, algorithm_set, .. } = self;
         let Self { started_orderly, start, hcrtm, hcrtm_ran, .. } = self;
         let Self { reset_count, restart_count, clear_count, time_epoch, object_context, tested, .. } = self;
         *hierarchies == other.hierarchies
@@ -182,6 +195,8 @@ impl<H: StreamingHash> PartialEq for State<H> {
             && *da_parameters == other.da_parameters
             && *pp_commands == other.pp_commands
             && *command_audit == other.command_audit
+            && *countdowns == other.countdowns
+            && *read_only == other.read_only
             && *algorithm_set == other.algorithm_set
             && *orderly == other.orderly
             && *started_orderly == other.started_orderly

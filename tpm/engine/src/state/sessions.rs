@@ -97,6 +97,8 @@ pub(crate) struct PolicyState {
     pub physical_presence: bool,
     /// `TPM2_PolicyNvWritten` was executed, and with what.
     pub nv_written: Option<bool>,
+    /// checkSecureChannel: `TPM2_PolicyTransportSPDM` was executed.
+    pub secure_channel: bool,
 }
 
 impl PolicyState {
@@ -115,6 +117,7 @@ impl PolicyState {
             proof: PolicyProof::None,
             physical_presence: false,
             nv_written: None,
+            secure_channel: false,
         }
     }
 

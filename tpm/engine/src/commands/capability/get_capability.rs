@@ -5,12 +5,11 @@ use super::algorithms::algorithms;
 use super::properties::{pcr_properties, tpm_properties};
 use crate::algorithm;
 use crate::commands::{Execute, table};
-use crate::state::Hierarchy;
 use crate::{Platform, Tpm};
 use evtpm_tpm_wire::commands::{GetCapability, GetCapabilityResponse};
 use evtpm_tpm_wire::{
-    EccCurve, Handle, HandleType, List, PcrIndex, Rc, Subject, TpmCap, TpmlPcrSelection, TpmsCapabilityData,
-    TpmsPcrSelection, TpmsTaggedPolicy, TpmtHa, YesNo,
+    EccCurve, Handle, HandleType, List, PcrIndex, Rc, Subject, TpmCap, TpmlPcrSelection, TpmsActData,
+    TpmsCapabilityData, TpmsPcrSelection, TpmsTaggedPolicy, TpmtHa, YesNo,
 };
 
 impl Execute for GetCapability {
@@ -50,8 +49,11 @@ impl Execute for GetCapability {
                 page(count, items, TpmsCapabilityData::EccCurves)
             }
             TpmCap::AuthPolicies => page(count, policies(tpm, Handle(from)), TpmsCapabilityData::AuthPolicies),
-            TpmCap::Act => (false, TpmsCapabilityData::Act(List::new())),
-            TpmCap::Pcrs => return Err(Rc::VALUE.at(Subject::Parameter(2))),
+            TpmCap::Act if (Handle::ACT_0.0..=Handle::ACT_F.0).contains(&from) => {
+                let items = countdowns(tpm).filter(|item| item.handle.0 >= from);
+                page(count, items, TpmsCapabilityData::Act)
+            }
+            TpmCap::Pcrs | TpmCap::Act => return Err(Rc::VALUE.at(Subject::Parameter(2))),
             TpmCap::PubKeys | TpmCap::SpdmSessionInfo | TpmCap::VendorProperty => {
                 return Err(Rc::VALUE.at(Subject::Parameter(1)));
             }
@@ -98,7 +100,8 @@ fn handles<P: Platform>(tpm: &Tpm<P>, from: Handle) -> Result<impl Iterator<Item
     let loaded = loaded.filter(move |handle| handle.index() >= from.index());
     let saved = tpm.state.sessions.saved_handles().map(Handle).filter(move |_| of(HandleType::PolicySession));
     let saved = saved.filter(move |handle| handle.index() >= from.index());
-    let permanent = PERMANENT.into_iter().filter(move |_| of(HandleType::Permanent));
+    let permanent = PERMANENT.into_iter().chain(tpm.state.countdowns.iter().map(|(handle, _)| handle));
+    let permanent = permanent.filter(move |_| of(HandleType::Permanent));
     let transient = tpm.state.objects.transient_handles().filter(move |_| of(HandleType::Transient));
     let persistent = ascending(from, |next| tpm.state.objects.next_persistent(next));
     let persistent = persistent.filter(move |_| of(HandleType::Persistent));
@@ -106,7 +109,7 @@ fn handles<P: Platform>(tpm: &Tpm<P>, from: Handle) -> Result<impl Iterator<Item
     Ok(loaded.chain(saved).chain(others.filter(move |handle| *handle >= from)))
 }
 
-/// The permanent handles, in ascending order.
+/// The permanent handles below those of the timers, in ascending order.
 const PERMANENT: [Handle; 7] = [
     Handle::OWNER,
     Handle::NULL,
@@ -134,14 +137,20 @@ fn banks<P: Platform>(tpm: &Tpm<P>) -> Result<TpmlPcrSelection, Rc> {
 
 /// "TPM_CAP_AUTH_POLICIES: Returns a list of TPM handles and their policies".
 fn policies<P: Platform>(tpm: &Tpm<P>, from: Handle) -> impl Iterator<Item = TpmsTaggedPolicy> {
-    [Handle::OWNER, Handle::LOCKOUT, Handle::ENDORSEMENT, Handle::PLATFORM].into_iter().filter(move |h| *h >= from).map(
-        |handle| {
-            let policy = match Hierarchy::from_handle(handle.0) {
-                Some(hierarchy) => tpm.state.hierarchies.of(hierarchy).policy,
-                None => tpm.state.hierarchies.lockout_policy,
-            };
-            let policy_hash = policy.and_then(|(alg, digest)| TpmtHa::new(alg, digest.as_bytes()));
-            TpmsTaggedPolicy { handle, policy_hash }
-        },
-    )
+    let hierarchies = [Handle::OWNER, Handle::LOCKOUT, Handle::ENDORSEMENT, Handle::PLATFORM];
+    let handles = hierarchies.into_iter().chain(tpm.state.countdowns.iter().map(|(handle, _)| handle));
+    handles.filter(move |handle| *handle >= from).map(|handle| {
+        let policy_hash = tpm.entity_policy(handle).and_then(|(alg, digest)| TpmtHa::new(alg, digest.as_bytes()));
+        TpmsTaggedPolicy { handle, policy_hash }
+    })
+}
+
+/// "TPM_CAP_ACT - Returns a list of TPMS_ACT_DATA".
+fn countdowns<P: Platform>(tpm: &Tpm<P>) -> impl Iterator<Item = TpmsActData> {
+    let time = tpm.clock.time();
+    tpm.state.countdowns.iter().map(move |(handle, timer)| TpmsActData {
+        handle,
+        timeout: timer.timeout(time),
+        attributes: timer.attributes(time),
+    })
 }

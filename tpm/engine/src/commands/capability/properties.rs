@@ -131,6 +131,7 @@ fn startup_clear<P: Platform>(tpm: &Tpm<P>) -> TpmaStartupClear {
         .assign(TpmaStartupClear::SH_ENABLE, hierarchies.of(Hierarchy::Owner).enabled)
         .assign(TpmaStartupClear::EH_ENABLE, hierarchies.of(Hierarchy::Endorsement).enabled)
         .assign(TpmaStartupClear::PH_ENABLE_NV, hierarchies.platform_nv_enabled)
+        .assign(TpmaStartupClear::READ_ONLY, tpm.state.read_only)
         .assign(TpmaStartupClear::ORDERLY, tpm.state.started_orderly)
 }
 

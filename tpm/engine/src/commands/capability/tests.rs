@@ -75,7 +75,17 @@ fn handles_are_listed_by_kind_from_the_one_asked_for() {
     assert_eq!(handles(&mut tpm, 0), (0..24).collect::<Vec<_>>());
     assert_eq!(handles(&mut tpm, 22), [22, 23]);
     assert_eq!(handles(&mut tpm, 0x8000_0000), []);
-    let permanent = [0x4000_0001, 0x4000_0007, 0x4000_0009, 0x4000_000A, 0x4000_000B, 0x4000_000C, 0x4000_000D];
+    let permanent = [
+        0x4000_0001,
+        0x4000_0007,
+        0x4000_0009,
+        0x4000_000A,
+        0x4000_000B,
+        0x4000_000C,
+        0x4000_000D,
+        0x4000_0110,
+        0x4000_0111,
+    ];
     assert_eq!(handles(&mut tpm, 0x4000_0000), permanent);
     tpm.start_session(Start::HMAC);
     tpm.start_session(Start::POLICY);
@@ -142,6 +152,8 @@ fn every_bank_is_listed_and_every_policy_handle_too() {
         panic!()
     };
     let handles: Vec<Handle> = list.iter().map(|item| item.handle).collect();
-    assert_eq!(handles, [Handle::OWNER, Handle::LOCKOUT, Handle::ENDORSEMENT, Handle::PLATFORM]);
+    let timers = [Handle::ACT_0, Handle(Handle::ACT_0.0 + 1)];
+    let hierarchies = [Handle::OWNER, Handle::LOCKOUT, Handle::ENDORSEMENT, Handle::PLATFORM];
+    assert_eq!(handles, [&hierarchies[..], &timers].concat());
     assert!(list.iter().all(|item| item.policy_hash.is_none()));
 }

@@ -179,7 +179,8 @@ fn encode_policy(policy: &PolicyState, writer: &mut Writer<'_>) -> Result<(), Ov
         PolicyProof::Password => 2,
     })?;
     writer.write(&YesNo::from(policy.physical_presence))?;
-    option(writer, policy.nv_written.as_ref(), |writer, written| writer.write(&YesNo::from(*written)))
+    option(writer, policy.nv_written.as_ref(), |writer, written| writer.write(&YesNo::from(*written)))?;
+    writer.write(&YesNo::from(policy.secure_channel))
 }
 
 fn decode_policy(reader: &mut Reader<'_>) -> Result<PolicyState, Rc> {
@@ -206,6 +207,7 @@ fn decode_policy(reader: &mut Reader<'_>) -> Result<PolicyState, Rc> {
         },
         physical_presence: reader.read::<YesNo>()?.is_yes(),
         nv_written: read_option(reader, |reader| reader.read::<YesNo>().map(YesNo::is_yes))?,
+        secure_channel: reader.read::<YesNo>()?.is_yes(),
     })
 }
 

@@ -25,6 +25,7 @@ mod policy_secret;
 mod policy_signed;
 mod policy_template;
 mod policy_ticket;
+mod policy_transport_spdm;
 mod session;
 #[cfg(test)]
 pub(super) mod testing;

@@ -68,11 +68,11 @@ fn property<P: Platform>(tpm: &mut Tpm<P>, capability: TpmCap, property: u32) ->
             list.first().filter(|item| u32::from(**item) == property).and_then(bytes)
         }
         TpmsCapabilityData::AuthPolicies(list) => list.first().filter(|item| item.handle.0 == property).and_then(bytes),
-        // No command is audited or needs physical presence, and there are no timers.
-        TpmsCapabilityData::PpCommands(_)
-        | TpmsCapabilityData::AuditCommands(_)
-        | TpmsCapabilityData::Act(_)
-        | TpmsCapabilityData::Pcrs(_) => None,
+        TpmsCapabilityData::PpCommands(list) | TpmsCapabilityData::AuditCommands(list) => {
+            list.first().filter(|code| code.0 == property).and_then(bytes)
+        }
+        TpmsCapabilityData::Act(list) => list.first().filter(|item| item.handle.0 == property).and_then(bytes),
+        TpmsCapabilityData::Pcrs(_) => None,
     }
 }
 

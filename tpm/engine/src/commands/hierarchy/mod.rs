@@ -8,6 +8,7 @@ mod clear_control;
 mod create_primary;
 mod hierarchy_change_auth;
 mod hierarchy_control;
+mod read_only_control;
 mod set_primary_policy;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::state::Hierarchy;
 use crate::{Platform, Tpm};
 use evtpm_crypto::Digest;
 use evtpm_tpm_wire::commands::{SetPrimaryPolicy, SetPrimaryPolicyHandles};
-use evtpm_tpm_wire::{Rc, Subject, TpmiRhHierarchyPolicy};
+use evtpm_tpm_wire::{Rc, Subject, TpmiRhHierarchyAuth, TpmiRhHierarchyPolicy};
 
 impl Execute for SetPrimaryPolicy {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: SetPrimaryPolicyHandles) -> Result<(), Rc> {
@@ -17,12 +17,17 @@ impl Execute for SetPrimaryPolicy {
         let digest = Digest::from_slice(self.auth_policy.as_bytes()).ok_or(Rc::SIZE.at(Subject::Parameter(1)))?;
         let policy = self.hash_alg.map(|alg| (alg, digest));
 
-        let hierarchies = &mut tpm.state.hierarchies;
+        let (hierarchies, countdowns) = (&mut tpm.state.hierarchies, &mut tpm.state.countdowns);
         match handles.auth_handle {
-            TpmiRhHierarchyPolicy::Owner => hierarchies.of_mut(Hierarchy::Owner).policy = policy,
-            TpmiRhHierarchyPolicy::Platform => hierarchies.of_mut(Hierarchy::Platform).policy = policy,
-            TpmiRhHierarchyPolicy::Endorsement => hierarchies.of_mut(Hierarchy::Endorsement).policy = policy,
-            TpmiRhHierarchyPolicy::Lockout => hierarchies.lockout_policy = policy,
+            TpmiRhHierarchyPolicy::Hierarchy(hierarchy) => match hierarchy {
+                TpmiRhHierarchyAuth::Owner => hierarchies.of_mut(Hierarchy::Owner).policy = policy,
+                TpmiRhHierarchyAuth::Platform => hierarchies.of_mut(Hierarchy::Platform).policy = policy,
+                TpmiRhHierarchyAuth::Endorsement => hierarchies.of_mut(Hierarchy::Endorsement).policy = policy,
+                TpmiRhHierarchyAuth::Lockout => hierarchies.lockout_policy = policy,
+            },
+            TpmiRhHierarchyPolicy::Act(handle) => {
+                countdowns.at_mut(handle.handle()).ok_or(Rc::VALUE.at(Subject::Handle(1)))?.policy = policy;
+            }
         }
         Ok(())
     }

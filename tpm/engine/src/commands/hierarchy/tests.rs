@@ -190,7 +190,8 @@ fn clear_empties_authorizations_and_counters_and_keeps_the_platforms() {
 #[test]
 fn a_policy_has_the_size_of_its_algorithm() {
     let mut tpm = started();
-    let handles = SetPrimaryPolicyHandles { auth_handle: TpmiRhHierarchyPolicy::Lockout };
+    let handles =
+        SetPrimaryPolicyHandles { auth_handle: TpmiRhHierarchyPolicy::Hierarchy(TpmiRhHierarchyAuth::Lockout) };
     let mut set = |size: usize, hash_alg| {
         tpm.send(&SetPrimaryPolicy { auth_policy: Tpm2bDigest::zeros(size).unwrap(), hash_alg }, handles)
     };

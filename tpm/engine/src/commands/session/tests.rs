@@ -6,8 +6,8 @@ use crate::testing::{SessionUse, Start, TestSession, TestTpm, Use, started};
 use evtpm_crypto::Digest;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Cc, Handle, HashAlg, Rc, Subject, Tpm2bAuth, Tpm2bEncryptedSecretIn, Tpm2bNonce, TpmSe, TpmaObject, TpmaSession, TpmiDhEntity,
-    TpmiRhHierarchyAuth, TpmiRhHierarchyPolicy, TpmiRhLockout, TpmtPublic, TpmtSymDef, TpmtSymDefObject,
+    Cc, Handle, HashAlg, Rc, Subject, Tpm2bAuth, Tpm2bEncryptedSecretIn, Tpm2bNonce, TpmSe, TpmaObject, TpmaSession,
+    TpmiDhEntity, TpmiRhHierarchyAuth, TpmiRhHierarchyPolicy, TpmiRhLockout, TpmtPublic, TpmtSymDef, TpmtSymDefObject,
 };
 
 const CONTINUE: TpmaSession = TpmaSession::CONTINUE_SESSION;
@@ -316,7 +316,7 @@ fn a_trial_session_does_not_even_encrypt() {
 
 /// Gives the owner the policy digest that the session will have.
 fn owner_policy(tpm: &mut TestTpm, digest: Digest) {
-    let handles = SetPrimaryPolicyHandles { auth_handle: TpmiRhHierarchyPolicy::Owner };
+    let handles = SetPrimaryPolicyHandles { auth_handle: TpmiRhHierarchyPolicy::Hierarchy(TpmiRhHierarchyAuth::Owner) };
     let auth_policy = evtpm_tpm_wire::Tpm2bDigest::new(digest.as_bytes()).unwrap();
     tpm.send(&SetPrimaryPolicy { auth_policy, hash_alg: Some(HashAlg::Sha256) }, handles).unwrap();
 }

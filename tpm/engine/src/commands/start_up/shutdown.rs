@@ -15,6 +15,10 @@ impl Execute for Shutdown {
 
         // Everything stays in memory; that nothing changes from now on is what has to be remembered.
         tpm.state.orderly = Some(self.shutdown_type);
+        // "The ACT timeouts are saved by TPM2_Shutdown(TPM_SU_STATE).": they are not what they were when time has passed
+        if self.shutdown_type == TpmSu::State {
+            tpm.state.countdowns.save(tpm.clock.time());
+        }
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ impl Execute for Startup {
         let fresh = NullSecrets::fresh(&mut tpm.rng()).map_err(|error| tpm.fail(Failure::Entropy(error)))?;
 
         match self.startup_type {
-            TpmSu::State => tpm.state.resume(),
+            TpmSu::State => tpm.state.resume(tpm.clock.time()),
             TpmSu::Clear if after_state => tpm.state.restart(start),
             TpmSu::Clear => tpm.state.reset(start, fresh),
         }
