@@ -63,9 +63,12 @@ impl Wrapper<'_> {
 /// Returns the key size of a cipher that can protect others: a block cipher in CFB mode, and here only AES.
 pub(crate) const fn aes_cfb_key_size(cipher: TpmtSymDefObject) -> Result<usize, ProtocolError> {
     match cipher {
-        TpmtSymDefObject { algorithm: SymObjectAlg::Aes, key_bits: 128 | 192 | 256, mode: Some(SymMode::Cfb) } => {
-            Ok(cipher.key_size())
-        }
+        // A storage key that names no mode means the only one that protects others.
+        TpmtSymDefObject {
+            algorithm: SymObjectAlg::Aes,
+            key_bits: 128 | 192 | 256,
+            mode: None | Some(SymMode::Cfb),
+        } => Ok(cipher.key_size()),
         _ => Err(ProtocolError::NotAStorageKey),
     }
 }

@@ -170,7 +170,9 @@ fn check_protection(parent: Parent<'_>, public: &TpmtPublic) -> Result<(), Rc> {
         return Ok(());
     }
     let symmetric = public.body.symmetric().ok_or(Rc::SYMMETRIC)?;
-    if symmetric.mode != Some(SymMode::Cfb) {
+    // "When used in the parameter area of a parent object, this shall be TPM_ALG_CFB": and every parent encrypts with CFB.
+    // tpm2-tools writes TPM_ALG_NULL where its user names no mode, which every TPM takes for that.
+    if !matches!(symmetric.mode, None | Some(SymMode::Cfb)) {
         return Err(Rc::MODE);
     }
     // "If the Object is a storage key that is not fixedParent, its algorithms shall be the same as those of its parent"

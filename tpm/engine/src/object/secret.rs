@@ -45,11 +45,12 @@ impl<P: Platform> Tpm<P> {
         }
     }
 
-    /// Recovers a secret with an asymmetric key; whatever is wrong with what was sent is `TPM_RC_VALUE`.
+    /// Recovers a secret with an asymmetric key. What is no point and no ciphertext of the key's size is told apart
+    /// (`TPM_RC_ECC_POINT`, `TPM_RC_SIZE`, …); whatever is wrong with the padding is `TPM_RC_VALUE`.
     pub(crate) fn recover_secret(&mut self, key: &Object, label: Label, encrypted: &[u8]) -> Result<Seed, Rc> {
         let private = self.private_key(key)?;
         let recovered = recover::<P::Crypto>(&key.public, private.as_key(), label, encrypted, &mut self.rng());
-        let seed = recovered.map_err(|error| self.refuse_protocol(error, Rc::VALUE))?;
+        let seed = recovered.map_err(|error| self.refuse_protocol(error, error.rc()))?;
         // "the decrypted salt value is larger than the size of the digest produced by the nameAlg of tpmKey"
         let limit = key.public.name_alg.map_or(0, |alg| alg.digest_size());
         if seed.len() > limit { Err(Rc::VALUE) } else { Ok(seed) }

@@ -307,9 +307,42 @@ fn a_credential_is_activated_by_the_tpm_that_holds_both_keys() {
         assert_eq!(activate(&mut tpm, (attestation, key), &changed), short);
         let mut off_curve = credential.clone();
         off_curve.secret.as_mut_bytes()[5] ^= 1;
-        let refused = activate(&mut tpm, (attestation, key), &off_curve).unwrap_err();
-        assert_eq!(refused.subject(), Some(Subject::Parameter(2)));
+        let refused = Err(Rc::ECC_POINT.at(Subject::Parameter(2)));
+        assert_eq!(activate(&mut tpm, (attestation, key), &off_curve), refused);
+        off_curve.secret.truncate(1);
+        let refused = Err(Rc::INSUFFICIENT.at(Subject::Parameter(2)));
+        assert_eq!(activate(&mut tpm, (attestation, key), &off_curve), refused);
     }
+}
+
+#[test]
+fn a_secret_for_an_rsa_key_is_as_long_as_its_modulus() {
+    let mut tpm = started();
+    let key = tpm.primary(TpmiRhHierarchy::Endorsement, endorsement(EkTemplate::L1)).object_handle;
+    let name = read_public(&mut tpm, key).unwrap().name;
+    let mut credential = credential_for(&mut tpm, key, name);
+    assert_eq!(activate(&mut tpm, (key, key), &credential).unwrap().cert_info.as_bytes(), b"credential");
+    credential.secret.as_mut_bytes()[100] ^= 1;
+    assert_eq!(activate(&mut tpm, (key, key), &credential), Err(Rc::VALUE.at(Subject::Parameter(2))));
+    for size in [255, 0] {
+        credential.secret.truncate(size);
+        assert_eq!(activate(&mut tpm, (key, key), &credential), Err(Rc::SIZE.at(Subject::Parameter(2))));
+    }
+}
+
+#[test]
+fn a_storage_key_may_leave_its_mode_open_but_choose_no_other_than_cfb() {
+    let mut tpm = started();
+    let attributes = OWN | TpmaObject::RESTRICTED | TpmaObject::DECRYPT;
+    let template = |mode| {
+        let parms = TpmtSymDefObject { mode, ..TpmtSymDefObject::AES_128_CFB };
+        public(attributes, PublicBody::SymCipher { parms, unique: Tpm2bDigest::EMPTY })
+    };
+    let parent = tpm.primary(TpmiRhHierarchy::Owner, template(None)).object_handle;
+    let item = tpm.child(parent, sealed(), b"data");
+    assert_eq!(unseal(&mut tpm, item, b"").unwrap().out_data.as_bytes(), b"data");
+    let refused = tpm.create(parent, template(Some(SymMode::Ctr)), &[], &[]).unwrap_err();
+    assert_eq!(refused, Rc::MODE.at(Subject::Parameter(2)));
 }
 
 #[test]
