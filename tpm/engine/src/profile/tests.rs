@@ -197,7 +197,10 @@ fn an_index_larger_than_the_profile_has_is_a_size_error() {
 
 #[test]
 fn a_read_takes_no_more_than_the_buffer() {
-    let mut tpm = started(Profile::pc_client());
+    let mut profile = Profile::pc_client();
+    profile.limits.nv_index_bytes = 4096;
+    profile.supported.nv_index_size = 4096;
+    let mut tpm = started(profile);
     define(&mut tpm, 1, 4096).unwrap();
     let auth_handle = TpmiRhNvAuth::new(Handle::OWNER, &Supported::ALL).unwrap();
     let nv_index = TpmiRhNvIndex::new(Handle(0x0180_0001), &Supported::ALL).unwrap();

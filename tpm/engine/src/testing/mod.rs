@@ -74,7 +74,12 @@ pub(crate) fn powered() -> TestTpm {
 
 /// A TPM after Startup(CLEAR).
 pub(crate) fn started() -> TestTpm {
-    let mut tpm = powered();
+    started_as(Profile::pc_client())
+}
+
+/// A TPM of this profile after Startup(CLEAR).
+pub(crate) fn started_as(profile: Profile) -> TestTpm {
+    let mut tpm = Tpm::manufacture(TestPlatform::new(), profile).unwrap();
     tpm.send(&commands::Startup { startup_type: TpmSu::Clear }, ()).unwrap();
     tpm
 }

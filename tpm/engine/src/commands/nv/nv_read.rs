@@ -24,8 +24,9 @@ impl Execute for NvRead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::nv::testing::{AUTH, INDEX, OWNER, define, public, read, with_index, write};
-    use crate::testing::started;
+    use crate::commands::nv::testing::{
+        AUTH, INDEX, OWNER, define, public, read, with_index, with_large_indices, write,
+    };
     use evtpm_tpm_wire::{Handle, NvType, TpmaNv};
 
     #[test]
@@ -47,7 +48,7 @@ mod tests {
 
     #[test]
     fn more_than_one_buffer_is_a_value_error() {
-        let mut tpm = started();
+        let mut tpm = with_large_indices();
         define(&mut tpm, public(OWNER, 4096), b"");
         write(&mut tpm, Handle::OWNER, b"", b"x", 0).unwrap();
         assert_eq!(read(&mut tpm, Handle::OWNER, b"", 2049, 0), Err(Rc::VALUE.at(Subject::Parameter(1))));

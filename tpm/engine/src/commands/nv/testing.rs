@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! NV indices for tests: defined by the owner, SHA-256, without a policy.
 
-use crate::testing::{TestTpm, started};
+use crate::Profile;
+use crate::testing::{TestTpm, started, started_as};
 use evtpm_tpm_wire::commands::{
     NvDefineSpace, NvDefineSpaceHandles, NvRead, NvReadHandles, NvReadPublic, NvReadPublicHandles, NvWrite,
     NvWriteHandles,
@@ -34,6 +35,14 @@ pub(crate) fn nv_auth(handle: Handle) -> TpmiRhNvAuth {
 pub(crate) fn public(attributes: TpmaNv, data_size: u16) -> TpmsNvPublic {
     let nv_index = index(INDEX.0);
     TpmsNvPublic { nv_index, name_alg: HashAlg::Sha256, attributes, auth_policy: Tpm2bDigest::EMPTY, data_size }
+}
+
+/// A started TPM whose indices may be larger than what one command reads or writes.
+pub(crate) fn with_large_indices() -> TestTpm {
+    let mut profile = Profile::pc_client();
+    profile.limits.nv_index_bytes = 8192;
+    profile.supported.nv_index_size = 8192;
+    started_as(profile)
 }
 
 /// A started TPM with [`INDEX`], of eight octets, defined by the owner with this password.
