@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `vm`, `deny`.
+//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `foreign`, `vm`, `deny`.
 
 mod arguments;
 mod check;
 mod deny;
+mod foreign;
 mod fuzz;
 mod shell;
 mod source;
@@ -37,6 +38,11 @@ const CHORES: &[Chore] = &[
         name: "fuzz",
         about: "mutates inputs of every parser  [--seconds N] [--target NAME] [--input FILE]",
         run: fuzz::run,
+    },
+    Chore {
+        name: "foreign",
+        about: "other people's test suites against our server  SUITE [--help]",
+        run: foreign::run,
     },
     Chore { name: "vm", about: "boots a real machine in QEMU and looks at what it measured  [--help]", run: vm::run },
     Chore { name: "deny", about: "licences, sources and banned crates, with cargo-deny  [--install]", run: deny::run },
