@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A second opinion on every response: the `tpm2-protocol` crate reads it and writes the same bytes.
 
-use evtpm_tpm_wire::Cc;
+use evtpm_tpm_wire::{Cc, TpmCap};
 use tpm2_protocol::data::{TpmRc, TpmRcBase, TpmsAuthResponse};
 use tpm2_protocol::frame::*;
 use tpm2_protocol::{TpmUnmarshal, TpmWriter};
@@ -17,6 +17,61 @@ pub enum Opinion {
     Different(Vec<u8>),
     /// It does not know the command.
     Unknown,
+}
+
+/// Something that the other crate cannot read, and why that is no mistake of ours.
+struct Limit {
+    code: Cc,
+    complaint: &'static str,
+    /// Whether a response is of this kind.
+    of: fn(&[u8]) -> bool,
+    #[expect(dead_code, reason = "it is for the reader of this table")]
+    reason: &'static str,
+}
+
+const LIMITS: &[Limit] = &[
+    Limit {
+        code: Cc::GET_CAPABILITY,
+        complaint: "too many items",
+        of: |_| true,
+        reason: "it holds 64 properties; MAX_TPM_PROPERTIES comes to 127",
+    },
+    Limit {
+        code: Cc::GET_CAPABILITY,
+        complaint: "variant not available",
+        of: |response| capability(response) == Some(TpmCap::PcrProperties.number()),
+        reason: "it has the capability's number and not its list",
+    },
+    Limit {
+        code: Cc::NV_READ,
+        complaint: "too many bytes",
+        of: |_| true,
+        reason: "it holds 1024 bytes; MAX_NV_BUFFER is the TPM's choice",
+    },
+];
+
+/// The capability that a response to `TPM2_GetCapability` is about.
+fn capability(response: &[u8]) -> Option<u32> {
+    let parameters = if response.starts_with(&[0x80, 0x02]) { 14 } else { 10 };
+    let number = response.get(parameters + 1..parameters + 5)?;
+    Some(u32::from_be_bytes(number.try_into().ok()?))
+}
+
+/// Commands that the other crate does not know, with the reason.
+const UNKNOWN: &[(Cc, &str)] = &[];
+
+/// Returns the opinion on a response if it is not the same as ours and nothing excuses that.
+#[must_use]
+pub fn objection(code: Cc, response: &[u8]) -> Option<Opinion> {
+    let is_known = |complaint: &str| {
+        LIMITS.iter().any(|limit| limit.code == code && limit.complaint == complaint && (limit.of)(response))
+    };
+    match opinion(code, response) {
+        Opinion::Same => None,
+        Opinion::Unknown if UNKNOWN.iter().any(|(unknown, _)| *unknown == code) => None,
+        Opinion::Unreadable(complaint) if is_known(&complaint) => None,
+        opinion => Some(opinion),
+    }
 }
 
 /// Asks for an opinion on the response to the command with this code.
@@ -46,6 +101,16 @@ fn rewrite<R: TpmUnmarshalBody + TpmFrame>(bytes: &[u8]) -> Result<Vec<u8>, Stri
     Ok(writer.as_bytes().to_vec())
 }
 
+fn rewrite_parameters<C: TpmUnmarshalBody + TpmMarshalBody>(parameters: &[u8]) -> Result<Vec<u8>, String> {
+    // Handles are numbers to it.
+    let handles = vec![0; 4 * C::HANDLES];
+    let command = C::unmarshal_body(&handles, parameters).map_err(|error| error.to_string())?;
+    let mut room = vec![0; 8192];
+    let mut writer = TpmWriter::new(&mut room);
+    command.marshal_parameters(&mut writer).map_err(|error| error.to_string())?;
+    Ok(writer.as_bytes().to_vec())
+}
+
 /// Reads the sessions behind the parameters.
 fn sessions<R: TpmHeader>(bytes: &[u8]) -> Result<Vec<TpmsAuthResponse>, tpm2_protocol::TpmError> {
     let mut sessions = Vec::new();
@@ -64,131 +129,143 @@ fn sessions<R: TpmHeader>(bytes: &[u8]) -> Result<Vec<TpmsAuthResponse>, tpm2_pr
     Ok(sessions)
 }
 
-macro_rules! responses {
-    ($($response:ident)*) => {
+macro_rules! frames {
+    ($($command:ident $response:ident)*) => {
         fn rewritten(code: Cc, bytes: &[u8]) -> Option<Result<Vec<u8>, String>> {
             match code.0 {
                 $(code if code == $response::CC as u32 => Some(rewrite::<$response>(bytes)),)*
                 _ => None,
             }
         }
+
+        /// Reads the parameters of a command and writes them again; `None` if it does not know the command.
+        #[must_use]
+        pub fn command_parameters(code: Cc, parameters: &[u8]) -> Option<Result<Vec<u8>, String>> {
+            match code.0 {
+                $(code if code == $command::CC as u32 => Some(rewrite_parameters::<$command>(parameters)),)*
+                _ => None,
+            }
+        }
     };
 }
 
-responses! {
-    TpmNvUndefineSpaceSpecialResponse
-    TpmEvictControlResponse
-    TpmHierarchyControlResponse
-    TpmNvUndefineSpaceResponse
-    TpmChangeEpsResponse
-    TpmChangePpsResponse
-    TpmClearResponse
-    TpmClearControlResponse
-    TpmClockSetResponse
-    TpmHierarchyChangeAuthResponse
-    TpmNvDefineSpaceResponse
-    TpmPcrAllocateResponse
-    TpmPcrSetAuthPolicyResponse
-    TpmPpCommandsResponse
-    TpmSetPrimaryPolicyResponse
-    TpmClockRateAdjustResponse
-    TpmCreatePrimaryResponse
-    TpmNvGlobalWriteLockResponse
-    TpmGetCommandAuditDigestResponse
-    TpmNvIncrementResponse
-    TpmNvSetBitsResponse
-    TpmNvExtendResponse
-    TpmNvWriteResponse
-    TpmNvWriteLockResponse
-    TpmDictionaryAttackLockResetResponse
-    TpmDictionaryAttackParametersResponse
-    TpmNvChangeAuthResponse
-    TpmPcrEventResponse
-    TpmPcrResetResponse
-    TpmSequenceCompleteResponse
-    TpmSetAlgorithmSetResponse
-    TpmSetCommandCodeAuditStatusResponse
-    TpmIncrementalSelfTestResponse
-    TpmSelfTestResponse
-    TpmStartupResponse
-    TpmShutdownResponse
-    TpmStirRandomResponse
-    TpmActivateCredentialResponse
-    TpmCertifyResponse
-    TpmPolicyNvResponse
-    TpmCertifyCreationResponse
-    TpmDuplicateResponse
-    TpmGetTimeResponse
-    TpmGetSessionAuditDigestResponse
-    TpmNvReadResponse
-    TpmNvReadLockResponse
-    TpmObjectChangeAuthResponse
-    TpmPolicySecretResponse
-    TpmRewrapResponse
-    TpmCreateResponse
-    TpmEcdhZGenResponse
-    TpmHmacResponse
-    TpmImportResponse
-    TpmLoadResponse
-    TpmQuoteResponse
-    TpmRsaDecryptResponse
-    TpmHmacStartResponse
-    TpmSequenceUpdateResponse
-    TpmSignResponse
-    TpmUnsealResponse
-    TpmPolicySignedResponse
-    TpmContextLoadResponse
-    TpmContextSaveResponse
-    TpmEcdhKeyGenResponse
-    TpmEncryptDecryptResponse
-    TpmFlushContextResponse
-    TpmLoadExternalResponse
-    TpmMakeCredentialResponse
-    TpmNvReadPublicResponse
-    TpmPolicyAuthorizeResponse
-    TpmPolicyAuthValueResponse
-    TpmPolicyCommandCodeResponse
-    TpmPolicyCounterTimerResponse
-    TpmPolicyCpHashResponse
-    TpmPolicyLocalityResponse
-    TpmPolicyNameHashResponse
-    TpmPolicyOrResponse
-    TpmPolicyTicketResponse
-    TpmReadPublicResponse
-    TpmRsaEncryptResponse
-    TpmStartAuthSessionResponse
-    TpmVerifySignatureResponse
-    TpmEccParametersResponse
-    TpmGetCapabilityResponse
-    TpmGetRandomResponse
-    TpmGetTestResultResponse
-    TpmHashResponse
-    TpmPcrReadResponse
-    TpmPolicyPcrResponse
-    TpmPolicyRestartResponse
-    TpmReadClockResponse
-    TpmPcrExtendResponse
-    TpmPcrSetAuthValueResponse
-    TpmNvCertifyResponse
-    TpmEventSequenceCompleteResponse
-    TpmHashSequenceStartResponse
-    TpmPolicyPhysicalPresenceResponse
-    TpmPolicyDuplicationSelectResponse
-    TpmPolicyGetDigestResponse
-    TpmTestParmsResponse
-    TpmCommitResponse
-    TpmPolicyPasswordResponse
-    TpmZGen2PhaseResponse
-    TpmEcEphemeralResponse
-    TpmPolicyNvWrittenResponse
-    TpmPolicyTemplateResponse
-    TpmCreateLoadedResponse
-    TpmPolicyAuthorizeNvResponse
-    TpmEncryptDecrypt2Response
-    TpmActSetTimeoutResponse
-    TpmEccEncryptResponse
-    TpmEccDecryptResponse
-    TpmPolicyParametersResponse
-    TpmReadOnlyControlResponse
-    TpmPolicyTransportSpdmResponse
+frames! {
+    TpmNvUndefineSpaceSpecialCommand TpmNvUndefineSpaceSpecialResponse
+    TpmEvictControlCommand TpmEvictControlResponse
+    TpmHierarchyControlCommand TpmHierarchyControlResponse
+    TpmNvUndefineSpaceCommand TpmNvUndefineSpaceResponse
+    TpmChangeEpsCommand TpmChangeEpsResponse
+    TpmChangePpsCommand TpmChangePpsResponse
+    TpmClearCommand TpmClearResponse
+    TpmClearControlCommand TpmClearControlResponse
+    TpmClockSetCommand TpmClockSetResponse
+    TpmHierarchyChangeAuthCommand TpmHierarchyChangeAuthResponse
+    TpmNvDefineSpaceCommand TpmNvDefineSpaceResponse
+    TpmPcrAllocateCommand TpmPcrAllocateResponse
+    TpmPcrSetAuthPolicyCommand TpmPcrSetAuthPolicyResponse
+    TpmPpCommandsCommand TpmPpCommandsResponse
+    TpmSetPrimaryPolicyCommand TpmSetPrimaryPolicyResponse
+    TpmClockRateAdjustCommand TpmClockRateAdjustResponse
+    TpmCreatePrimaryCommand TpmCreatePrimaryResponse
+    TpmNvGlobalWriteLockCommand TpmNvGlobalWriteLockResponse
+    TpmGetCommandAuditDigestCommand TpmGetCommandAuditDigestResponse
+    TpmNvIncrementCommand TpmNvIncrementResponse
+    TpmNvSetBitsCommand TpmNvSetBitsResponse
+    TpmNvExtendCommand TpmNvExtendResponse
+    TpmNvWriteCommand TpmNvWriteResponse
+    TpmNvWriteLockCommand TpmNvWriteLockResponse
+    TpmDictionaryAttackLockResetCommand TpmDictionaryAttackLockResetResponse
+    TpmDictionaryAttackParametersCommand TpmDictionaryAttackParametersResponse
+    TpmNvChangeAuthCommand TpmNvChangeAuthResponse
+    TpmPcrEventCommand TpmPcrEventResponse
+    TpmPcrResetCommand TpmPcrResetResponse
+    TpmSequenceCompleteCommand TpmSequenceCompleteResponse
+    TpmSetAlgorithmSetCommand TpmSetAlgorithmSetResponse
+    TpmSetCommandCodeAuditStatusCommand TpmSetCommandCodeAuditStatusResponse
+    TpmIncrementalSelfTestCommand TpmIncrementalSelfTestResponse
+    TpmSelfTestCommand TpmSelfTestResponse
+    TpmStartupCommand TpmStartupResponse
+    TpmShutdownCommand TpmShutdownResponse
+    TpmStirRandomCommand TpmStirRandomResponse
+    TpmActivateCredentialCommand TpmActivateCredentialResponse
+    TpmCertifyCommand TpmCertifyResponse
+    TpmPolicyNvCommand TpmPolicyNvResponse
+    TpmCertifyCreationCommand TpmCertifyCreationResponse
+    TpmDuplicateCommand TpmDuplicateResponse
+    TpmGetTimeCommand TpmGetTimeResponse
+    TpmGetSessionAuditDigestCommand TpmGetSessionAuditDigestResponse
+    TpmNvReadCommand TpmNvReadResponse
+    TpmNvReadLockCommand TpmNvReadLockResponse
+    TpmObjectChangeAuthCommand TpmObjectChangeAuthResponse
+    TpmPolicySecretCommand TpmPolicySecretResponse
+    TpmRewrapCommand TpmRewrapResponse
+    TpmCreateCommand TpmCreateResponse
+    TpmEcdhZGenCommand TpmEcdhZGenResponse
+    TpmHmacCommand TpmHmacResponse
+    TpmImportCommand TpmImportResponse
+    TpmLoadCommand TpmLoadResponse
+    TpmQuoteCommand TpmQuoteResponse
+    TpmRsaDecryptCommand TpmRsaDecryptResponse
+    TpmHmacStartCommand TpmHmacStartResponse
+    TpmSequenceUpdateCommand TpmSequenceUpdateResponse
+    TpmSignCommand TpmSignResponse
+    TpmUnsealCommand TpmUnsealResponse
+    TpmPolicySignedCommand TpmPolicySignedResponse
+    TpmContextLoadCommand TpmContextLoadResponse
+    TpmContextSaveCommand TpmContextSaveResponse
+    TpmEcdhKeyGenCommand TpmEcdhKeyGenResponse
+    TpmEncryptDecryptCommand TpmEncryptDecryptResponse
+    TpmFlushContextCommand TpmFlushContextResponse
+    TpmLoadExternalCommand TpmLoadExternalResponse
+    TpmMakeCredentialCommand TpmMakeCredentialResponse
+    TpmNvReadPublicCommand TpmNvReadPublicResponse
+    TpmPolicyAuthorizeCommand TpmPolicyAuthorizeResponse
+    TpmPolicyAuthValueCommand TpmPolicyAuthValueResponse
+    TpmPolicyCommandCodeCommand TpmPolicyCommandCodeResponse
+    TpmPolicyCounterTimerCommand TpmPolicyCounterTimerResponse
+    TpmPolicyCpHashCommand TpmPolicyCpHashResponse
+    TpmPolicyLocalityCommand TpmPolicyLocalityResponse
+    TpmPolicyNameHashCommand TpmPolicyNameHashResponse
+    TpmPolicyOrCommand TpmPolicyOrResponse
+    TpmPolicyTicketCommand TpmPolicyTicketResponse
+    TpmReadPublicCommand TpmReadPublicResponse
+    TpmRsaEncryptCommand TpmRsaEncryptResponse
+    TpmStartAuthSessionCommand TpmStartAuthSessionResponse
+    TpmVerifySignatureCommand TpmVerifySignatureResponse
+    TpmEccParametersCommand TpmEccParametersResponse
+    TpmGetCapabilityCommand TpmGetCapabilityResponse
+    TpmGetRandomCommand TpmGetRandomResponse
+    TpmGetTestResultCommand TpmGetTestResultResponse
+    TpmHashCommand TpmHashResponse
+    TpmPcrReadCommand TpmPcrReadResponse
+    TpmPolicyPcrCommand TpmPolicyPcrResponse
+    TpmPolicyRestartCommand TpmPolicyRestartResponse
+    TpmReadClockCommand TpmReadClockResponse
+    TpmPcrExtendCommand TpmPcrExtendResponse
+    TpmPcrSetAuthValueCommand TpmPcrSetAuthValueResponse
+    TpmNvCertifyCommand TpmNvCertifyResponse
+    TpmEventSequenceCompleteCommand TpmEventSequenceCompleteResponse
+    TpmHashSequenceStartCommand TpmHashSequenceStartResponse
+    TpmPolicyPhysicalPresenceCommand TpmPolicyPhysicalPresenceResponse
+    TpmPolicyDuplicationSelectCommand TpmPolicyDuplicationSelectResponse
+    TpmPolicyGetDigestCommand TpmPolicyGetDigestResponse
+    TpmTestParmsCommand TpmTestParmsResponse
+    TpmCommitCommand TpmCommitResponse
+    TpmPolicyPasswordCommand TpmPolicyPasswordResponse
+    TpmZGen2PhaseCommand TpmZGen2PhaseResponse
+    TpmEcEphemeralCommand TpmEcEphemeralResponse
+    TpmPolicyNvWrittenCommand TpmPolicyNvWrittenResponse
+    TpmPolicyTemplateCommand TpmPolicyTemplateResponse
+    TpmCreateLoadedCommand TpmCreateLoadedResponse
+    TpmPolicyAuthorizeNvCommand TpmPolicyAuthorizeNvResponse
+    TpmEncryptDecrypt2Command TpmEncryptDecrypt2Response
+    TpmActSetTimeoutCommand TpmActSetTimeoutResponse
+    TpmEccEncryptCommand TpmEccEncryptResponse
+    TpmEccDecryptCommand TpmEccDecryptResponse
+    TpmPolicyCapabilityCommand TpmPolicyCapabilityResponse
+    TpmPolicyParametersCommand TpmPolicyParametersResponse
+    TpmNvDefineSpace2Command TpmNvDefineSpace2Response
+    TpmNvReadPublic2Command TpmNvReadPublic2Response
+    TpmReadOnlyControlCommand TpmReadOnlyControlResponse
+    TpmPolicyTransportSpdmCommand TpmPolicyTransportSpdmResponse
 }
