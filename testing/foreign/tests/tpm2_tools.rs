@@ -387,7 +387,7 @@ fn the_report_is_read_from_a_confidential_machine() {
         tools.run("flushcontext session");
         tools.write("forged", [0; 8]);
         let refusal = tools.refuse(&format!("nvwrite {index} -C p -i forged"));
-        assert!(refusal.contains("0x149"), "{refusal}");
+        assert!(refusal.contains("0x148"), "TPM_RC_NV_LOCKED: {refusal}");
     }
     assert_eq!(tools.run("getekcertificate -X -o rsa.report -o ecc.report").trim(), "");
     assert_eq!(tools.read("ecc.report").len(), Report::SIZE);

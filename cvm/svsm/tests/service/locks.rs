@@ -24,8 +24,8 @@ fn defined() -> TpmiRhNvDefinedIndex {
 
 /// Every way to get rid of the report or to put another in its place; each has to be refused.
 fn attack(tpm: &mut Tpm<'_>) {
-    assert_eq!(refusal(tpm.nv_write(INDEX, Handle::PLATFORM, &[], b"forged")), Rc::NV_AUTHORIZATION);
-    assert_eq!(refusal(tpm.nv_write(INDEX, Handle::OWNER, &[], b"forged")), Rc::NV_AUTHORIZATION);
+    assert_eq!(refusal(tpm.nv_write(INDEX, Handle::PLATFORM, &[], b"forged")), Rc::NV_LOCKED);
+    assert_eq!(refusal(tpm.nv_write(INDEX, Handle::OWNER, &[], b"forged")), Rc::NV_LOCKED);
     // "TPM_RC_AUTH_UNAVAILABLE": the index does not have AUTHWRITE
     assert_eq!(refusal(tpm.nv_write(INDEX, INDEX, &[], b"forged")).base(), Rc::AUTH_UNAVAILABLE);
 

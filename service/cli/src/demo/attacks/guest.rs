@@ -141,7 +141,7 @@ pub(super) const OVERWRITTEN_REPORT: Attack = Attack {
     name: "overwritten report",
     row: 14,
     about: "the guest holds platform authorisation and writes over the report (the paper's prototype lets it)",
-    caught_by: "TPM_RC_NV_AUTHORIZATION",
+    caught_by: "TPM_RC_NV_LOCKED",
     run: |stage| {
         let (vm, _) = stage.world.play(stage.world.launch()?, &stage.world.boot)?;
         let mut client = Client::new(vm, SystemRng);
