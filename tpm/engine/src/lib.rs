@@ -31,6 +31,7 @@ mod pcr_selection;
 mod platform;
 mod profile;
 mod self_test;
+pub mod snapshot;
 mod state;
 #[cfg(test)]
 mod testing;

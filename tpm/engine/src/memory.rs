@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Memory that can run out without a panic: capacity is reserved once, and a push into a full or unreserved place is an error.
 
+use crate::snapshot::{Archive, Invalid};
 use alloc::vec::Vec;
 use core::fmt;
 use zeroize::Zeroize;
@@ -81,6 +82,37 @@ impl<T> Slots<T> {
         }
     }
 
+    /// Passes the used slots with their numbers; `each` passes a value, or makes the one that was kept.
+    pub(crate) fn pass<A: Archive>(
+        &mut self,
+        archive: &mut A,
+        mut each: impl FnMut(&mut A, Option<&mut T>) -> Result<Option<T>, A::Error>,
+    ) -> Result<(), A::Error> {
+        let mut used = u32::try_from(self.used()).map_err(|_| Invalid::NoRoom)?;
+        archive.pass(&mut used)?;
+        if !archive.is_restoring() {
+            let slots = (0u32..).zip(&mut self.slots).filter_map(|(number, slot)| Some((number, slot.as_mut()?)));
+            for (mut number, value) in slots {
+                archive.pass(&mut number)?;
+                each(archive, Some(value))?;
+            }
+            return Ok(());
+        }
+        self.retain(|_| false);
+        for _ in 0..used {
+            let mut number = 0u32;
+            archive.pass(&mut number)?;
+            let value = each(archive, None)?.ok_or(Invalid::Value)?;
+            let slot = usize::try_from(number).ok().and_then(|number| self.slots.get_mut(number));
+            let slot = slot.ok_or(Invalid::NoRoom)?;
+            if slot.is_some() {
+                return Err(Invalid::Value.into());
+            }
+            *slot = Some(value);
+        }
+        Ok(())
+    }
+
     /// Walks over the used slots with their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
         self.slots.iter().enumerate().filter_map(|(number, slot)| slot.as_ref().map(|value| (number, value)))
@@ -119,6 +151,11 @@ impl Blob {
     /// Borrows all bytes.
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Borrows all bytes to change them.
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.bytes
     }
 
     /// Counts the bytes.

@@ -3,6 +3,7 @@
 
 use crate::algorithm;
 use crate::failure::{Failure, Phase};
+use crate::snapshot::Archive;
 use crate::state::State;
 use crate::{Platform, Tpm};
 use evtpm_crypto::kat::{self, KnownAnswer};
@@ -22,6 +23,11 @@ impl Tested {
 
     fn contains(self, test: KnownAnswer) -> bool {
         self.0 & Self::bit(test) != 0
+    }
+
+    /// Passes which tests have passed.
+    pub(crate) fn pass<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        archive.pass(&mut self.0)
     }
 
     fn add(&mut self, test: KnownAnswer) {

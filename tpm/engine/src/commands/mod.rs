@@ -7,7 +7,7 @@ mod attestation;
 mod capability;
 mod clock;
 mod command_audit;
-mod context;
+pub(crate) mod context;
 mod dictionary_attack;
 mod duplication;
 mod ea;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `Time` and `Clock` (Part 1, "Timing Components"), advanced by the platform's milliseconds and never by themselves.
 
+use crate::snapshot::{Archive, Invalid};
 use evtpm_tpm_wire::TpmClockAdjust;
 
 /// The rate at which a millisecond is a millisecond; one fine step changes it by 1, that is by 33 in a million.
 const NOMINAL: u64 = 30_000;
 /// "The nominal rate of advance for Clock and Time shall be accurate to within 15 percent": no more can need correction.
 const LARGEST_CORRECTION: u64 = NOMINAL * 15 / 100;
+
+/// Milliseconds between the values of `Clock` that are kept (`TPM_PT_CLOCK_UPDATE`).
+pub(crate) const UPDATE_INTERVAL: u64 = 1 << 16;
 
 /// The two running counters and what says how far to believe them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +82,31 @@ impl Clock {
     /// Sets `Clock`; the caller has checked that it moves forward.
     pub(crate) fn set_clock(&mut self, clock: u64) {
         self.clock = clock;
+    }
+
+    /// Passes `Clock`: after an orderly shutdown as it stands, else the end of its interval, so that a TPM that lost power
+    /// never tells an earlier time than it told before ("safe").
+    pub(crate) fn pass_permanent<A: Archive>(&mut self, archive: &mut A, orderly: bool) -> Result<(), A::Error> {
+        let ahead = (self.clock | UPDATE_INTERVAL.saturating_sub(1)).saturating_add(1);
+        let mut kept = if orderly { self.clock } else { ahead };
+        archive.pass(&mut kept)?;
+        if archive.is_restoring() {
+            *self = Self { clock: kept, ..Self::new() };
+        }
+        Ok(())
+    }
+
+    /// Passes both counters as they stand; the platform's own milliseconds mean nothing elsewhere.
+    pub(crate) fn pass_volatile<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { seen: _, time, clock, rate, rest } = self;
+        for value in [time, clock, rate, rest] {
+            archive.pass(value)?;
+        }
+        if rate.abs_diff(NOMINAL) > LARGEST_CORRECTION || *rest >= NOMINAL {
+            Err(Invalid::Value.into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Sets `Clock` to zero, as `TPM2_Clear` does.

@@ -2,6 +2,7 @@
 //! The command audit (Part 1, "Command Audit"): which commands are logged, and the digest over their executions.
 
 use super::CommandSet;
+use crate::snapshot::{self, Archive};
 use evtpm_crypto::Digest;
 use evtpm_tpm_wire::{Cc, HashAlg};
 
@@ -21,6 +22,19 @@ impl CommandAudit {
     /// Audits nothing but changes of the list.
     pub(crate) const fn new(alg: HashAlg) -> Self {
         Self { chosen: CommandSet::EMPTY, alg, counter: 0, digest: None }
+    }
+
+    /// Passes what is audited, how, and how often a log began.
+    pub(super) fn pass_permanent<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { chosen, alg, counter, digest: _ } = self;
+        chosen.pass(archive)?;
+        archive.pass(alg)?;
+        archive.pass(counter)
+    }
+
+    /// Passes the log, which TPM Reset ends.
+    pub(super) fn pass_retained<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        snapshot::option(archive, &mut self.digest, Digest::EMPTY, snapshot::digest)
     }
 
     /// Tells whether a command is audited: "TPM2_SetCommandCodeAuditStatus() is always audited".

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A set of command codes, one bit each (Part 1, "Persistent NV Data": `ppList` and `auditCommands`).
 
+use crate::snapshot::Archive;
 use evtpm_tpm_wire::Cc;
 
 /// The first command code of Part 2.
@@ -14,6 +15,11 @@ pub(crate) struct CommandSet([u64; WORDS]);
 impl CommandSet {
     /// No command.
     pub(crate) const EMPTY: Self = Self([0; WORDS]);
+
+    /// Passes every bit.
+    pub(crate) fn pass<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        self.0.iter_mut().try_for_each(|word| archive.pass(word))
+    }
 
     /// Tells whether a command is in the set.
     pub(crate) fn contains(&self, code: Cc) -> bool {

@@ -4,6 +4,8 @@
 //! A timer remembers when it will have counted to zero, so that nothing needs to happen each second.
 
 use super::AuthPolicy;
+use super::hierarchies::pass_policy;
+use crate::snapshot::{self, Archive, Invalid};
 use evtpm_tpm_wire::{Handle, TpmaAct};
 
 const MS_PER_SECOND: u64 = 1_000;
@@ -51,6 +53,28 @@ impl Countdown {
         policy: None,
     };
 
+    fn pass<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { left, signaled, preserve_signaled, set_since_startup, saved, policy } = self;
+        let (mut kind, mut end) = match *left {
+            Left::Nothing => (0u8, 0),
+            Left::Until(end) => (1, end),
+            Left::Stopped => (2, 0),
+        };
+        archive.pass(&mut kind)?;
+        archive.pass(&mut end)?;
+        *left = match kind {
+            0 => Left::Nothing,
+            1 => Left::Until(end),
+            2 => Left::Stopped,
+            _ => return Err(Invalid::Value.into()),
+        };
+        archive.pass(&mut saved.timeout)?;
+        for value in [signaled, preserve_signaled, set_since_startup, &mut saved.signaled] {
+            snapshot::flag(archive, value)?;
+        }
+        pass_policy(archive, policy)
+    }
+
     /// Tells the seconds that are left, a begun one as a whole one.
     pub(crate) fn timeout(&self, time: u64) -> u32 {
         match self.left {
@@ -97,6 +121,11 @@ pub(crate) struct Countdowns([Countdown; COUNT]);
 impl Countdowns {
     /// Timers that do not count.
     pub(crate) const IDLE: Self = Self([Countdown::IDLE; COUNT]);
+
+    /// Passes every timer.
+    pub(super) fn pass<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        self.0.iter_mut().try_for_each(|timer| timer.pass(archive))
+    }
 
     /// Finds a timer by its handle.
     pub(crate) fn at(&self, handle: Handle) -> Option<&Countdown> {

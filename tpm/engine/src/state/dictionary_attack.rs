@@ -4,6 +4,8 @@
 //! The counters live in the same memory as everything else of an ephemeral TPM, so no failure can be lost by cutting power
 //! and the first use after a reset never answers `TPM_RC_RETRY`.
 
+use crate::snapshot::{self, Archive};
+
 const MS_PER_SECOND: u64 = 1_000;
 
 /// What the lockout authority set.
@@ -15,6 +17,16 @@ pub struct DaParameters {
     pub recovery_seconds: u32,
     /// Seconds after which a failed lockout authorization may be tried again; zero: after the next `TPM2_Startup`.
     pub lockout_recovery_seconds: u32,
+}
+
+impl DaParameters {
+    /// Passes every parameter.
+    pub(super) fn pass<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { max_tries, recovery_seconds, lockout_recovery_seconds } = self;
+        archive.pass(max_tries)?;
+        archive.pass(recovery_seconds)?;
+        archive.pass(lockout_recovery_seconds)
+    }
 }
 
 /// The failure counters, which a failed command may change.
@@ -59,6 +71,23 @@ impl DaCounters {
     /// Disables lockoutAuth after its authorization failed.
     pub(crate) fn register_lockout_failure(&mut self, time: u64) {
         self.lockout_failed_at = Some(time);
+    }
+
+    /// Passes the failures themselves, which cutting the power must not forgive.
+    pub(crate) fn pass_permanent<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { failed_tries, healing_since: _, lockout_failed_at } = self;
+        archive.pass(failed_tries)?;
+        let mut lockout_failed = lockout_failed_at.is_some();
+        snapshot::flag(archive, &mut lockout_failed)?;
+        *lockout_failed_at = lockout_failed.then(|| lockout_failed_at.unwrap_or(0));
+        Ok(())
+    }
+
+    /// Passes the moments from which time forgives.
+    pub(crate) fn pass_volatile<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { failed_tries: _, healing_since, lockout_failed_at } = self;
+        archive.pass(healing_since)?;
+        snapshot::option(archive, lockout_failed_at, 0, A::pass)
     }
 
     /// Forgives what time has forgiven: called before each command.

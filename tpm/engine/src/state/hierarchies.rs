@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The hierarchies (Part 1, "Hierarchies"): seeds, proofs, authorizations, and what switches them off.
 
+use crate::snapshot::{self, Archive};
 use evtpm_crypto::{Digest, EntropyError, Rng};
 use evtpm_tpm_wire::{Handle, HashAlg, Secret};
 
@@ -63,6 +64,25 @@ impl HierarchyState {
     const EMPTY: Self = Self { seed: Seed::EMPTY, proof: Seed::EMPTY, auth: Auth::EMPTY, policy: None, enabled: true };
 }
 
+impl HierarchyState {
+    fn pass<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { seed, proof, auth, policy, enabled } = self;
+        archive.pass(seed)?;
+        archive.pass(proof)?;
+        archive.pass(auth)?;
+        pass_policy(archive, policy)?;
+        snapshot::flag(archive, enabled)
+    }
+}
+
+/// Passes an authPolicy.
+pub(super) fn pass_policy<A: Archive>(archive: &mut A, policy: &mut AuthPolicy) -> Result<(), A::Error> {
+    snapshot::option(archive, policy, (HashAlg::Sha256, Digest::EMPTY), |archive, (hash, digest)| {
+        archive.pass(hash)?;
+        snapshot::digest(archive, digest)
+    })
+}
+
 /// All hierarchies and lockout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hierarchies {
@@ -102,6 +122,19 @@ impl Hierarchies {
             state.proof = proof;
         }
         Ok(())
+    }
+
+    /// Passes every hierarchy.
+    pub(super) fn pass<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { owner, null, endorsement, platform, .. } = self;
+        for hierarchy in [owner, null, endorsement, platform] {
+            hierarchy.pass(archive)?;
+        }
+        let Self { lockout_auth, lockout_policy, platform_nv_enabled, clear_disabled, .. } = self;
+        archive.pass(lockout_auth)?;
+        pass_policy(archive, lockout_policy)?;
+        snapshot::flag(archive, platform_nv_enabled)?;
+        snapshot::flag(archive, clear_disabled)
     }
 
     /// Borrows one hierarchy.

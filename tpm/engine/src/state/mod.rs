@@ -17,7 +17,7 @@ mod objects;
 mod pcr;
 mod sessions;
 
-pub(crate) use clock::{Clock, TooFar};
+pub(crate) use clock::{Clock, TooFar, UPDATE_INTERVAL};
 pub(crate) use command_audit::CommandAudit;
 pub(crate) use command_set::CommandSet;
 pub(crate) use countdown::{Countdown, Countdowns};
@@ -34,12 +34,14 @@ pub(crate) use sessions::{
 
 use crate::Profile;
 use crate::algorithm;
+use crate::commands::context::encoding;
 use crate::host::Ek;
 use crate::memory::OutOfMemory;
 use crate::self_test::Tested;
+use crate::snapshot::{self, Archive, Invalid};
 use crate::ticket::PROOF_HASH;
-use evtpm_crypto::StreamingHash;
-use evtpm_tpm_wire::TpmSu;
+use evtpm_crypto::{Crypto, StreamingHash};
+use evtpm_tpm_wire::{Overflow, Rc, Reader, TpmSu, Writer, YesNo};
 
 /// The state of a TPM.
 #[derive(Debug, Clone)]
@@ -162,6 +164,93 @@ impl<H: StreamingHash> State<H> {
         self.orderly = None;
     }
 
+    /// Passes what a TPM without power still has.
+    pub(crate) fn pass_permanent<A, C>(&mut self, archive: &mut A) -> Result<(), A::Error>
+    where
+        A: Archive,
+        C: Crypto<Hasher = H>,
+    {
+        // Without "..": a new field does not compile before it was decided which part it belongs to.
+        let Self {
+            hierarchies,
+            pcrs,
+            nv,
+            objects,
+            da_parameters,
+            pp_commands,
+            command_audit,
+            algorithm_set,
+            orderly,
+            reset_count,
+            clear_count,
+            time_epoch,
+            // Passed below, with what a running TPM has and with what Shutdown(STATE) retains.
+            sessions: _,
+            countdowns: _,
+            read_only: _,
+            started_orderly: _,
+            start: _,
+            hcrtm_ran: _,
+            hcrtm: _,
+            restart_count: _,
+            object_context: _,
+            tested: _,
+        } = self;
+        hierarchies.pass(archive)?;
+        pcrs.pass_allocation(archive)?;
+        nv.pass(archive)?;
+        objects.pass_persistent::<A, C>(archive)?;
+        da_parameters.pass(archive)?;
+        pp_commands.pass(archive)?;
+        command_audit.pass_permanent(archive)?;
+        for count in [algorithm_set, reset_count, clear_count, time_epoch] {
+            archive.pass(count)?;
+        }
+        snapshot::choice(archive, orderly, &ORDERLY)?;
+        if *orderly == Some(TpmSu::State) { self.pass_retained(archive) } else { Ok(()) }
+    }
+
+    /// Passes what a running TPM has besides.
+    pub(crate) fn pass_volatile<A, C>(&mut self, archive: &mut A) -> Result<(), A::Error>
+    where
+        A: Archive,
+        C: Crypto<Hasher = H>,
+    {
+        self.pass_retained(archive)?;
+        let Self { objects, sessions, orderly, started_orderly, hcrtm_ran, hcrtm, tested, .. } = self;
+        objects.pass_transient::<A, C>(archive)?;
+        sessions.pass_loaded(archive)?;
+        snapshot::choice(archive, orderly, &ORDERLY)?;
+        snapshot::flag(archive, started_orderly)?;
+        snapshot::flag(archive, hcrtm_ran)?;
+        let mut receiving = hcrtm.is_some();
+        snapshot::flag(archive, &mut receiving)?;
+        if receiving && let Some(kept) = archive.pass_with(hcrtm.as_ref(), write_hcrtm, read_hcrtm)? {
+            *hcrtm = Some(kept);
+        }
+        tested.pass(archive)
+    }
+
+    /// Passes what outlives power only after Shutdown(STATE).
+    fn pass_retained<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { pcrs, sessions, command_audit, countdowns, read_only, start, .. } = self;
+        pcrs.pass_values(archive)?;
+        command_audit.pass_retained(archive)?;
+        countdowns.pass(archive)?;
+        snapshot::flag(archive, read_only)?;
+        sessions.pass_saved(archive)?;
+        snapshot::choice(archive, start, &START)?;
+        archive.pass(&mut self.restart_count)?;
+        archive.pass(&mut self.object_context)
+    }
+
+    /// Checks what single values could not show.
+    pub(crate) fn check(&self) -> Result<(), Invalid> {
+        self.nv.check()?;
+        self.objects.check()?;
+        self.sessions.check()
+    }
+
     fn startup_clear(&mut self, start: StartupLocality, reset: bool) {
         self.hierarchies.startup();
         self.hierarchies.startup_clear();
@@ -178,6 +267,20 @@ impl<H: StreamingHash> State<H> {
         self.started_orderly = self.orderly.is_some();
         self.orderly = None;
     }
+}
+
+const ORDERLY: [Option<TpmSu>; 3] = [None, Some(TpmSu::Clear), Some(TpmSu::State)];
+const START: [Option<StartupLocality>; 4] =
+    [None, Some(StartupLocality::Zero), Some(StartupLocality::Three), Some(StartupLocality::Hcrtm)];
+
+fn write_hcrtm<H: StreamingHash>(sequence: &HcrtmSequence<H>, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    writer.write(&YesNo::from(sequence.dynamic))?;
+    encoding::encode_hashers(&sequence.hashers, writer)
+}
+
+fn read_hcrtm<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<HcrtmSequence<H>, Rc> {
+    let dynamic = reader.read::<YesNo>()?.is_yes();
+    Ok(HcrtmSequence { dynamic, hashers: encoding::decode_hashers(reader)? })
 }
 
 /// Compares everything; a field that is added must be added here, or this does not compile.

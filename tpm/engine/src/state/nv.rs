@@ -2,8 +2,10 @@
 //! NV indices (Part 1, "NV Memory"), in memory only: nothing of an ephemeral TPM survives it.
 
 use super::{Auth, Certificate, CertificateProgress};
+use crate::host::Ek;
 use crate::memory::{Blob, OutOfMemory, Slots};
-use evtpm_tpm_wire::{Handle, NvType, TpmaNv, TpmsNvPinCounterParameters, TpmsNvPublic};
+use crate::snapshot::{Archive, Invalid};
+use evtpm_tpm_wire::{Handle, NvType, Overflow, Rc, Reader, TpmaNv, TpmsNvPinCounterParameters, TpmsNvPublic, Writer};
 
 /// `MAX_ORDERLY_COUNT`, which `TPM_PT_ORDERLY_COUNT` tells.
 pub(crate) const MAX_ORDERLY_COUNT: u32 = 0xFF;
@@ -94,6 +96,29 @@ impl NvStore {
     /// Reserves places for `indices` indices with `capacity` bytes of data altogether.
     pub(crate) fn reserve(indices: usize, capacity: usize) -> Result<Self, OutOfMemory> {
         Ok(Self { indices: Slots::reserve(indices)?, capacity, max_count: 0 })
+    }
+
+    /// Passes every index.
+    pub(super) fn pass<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { indices, capacity: _, max_count } = self;
+        archive.pass(max_count)?;
+        indices.pass(archive, |archive, index| {
+            let mut made = archive.pass_with(index.as_deref(), write_head, read_head)?;
+            if let Some(index) = made.as_mut().or(index) {
+                archive.octets(index.data.as_mut_slice())?;
+            }
+            Ok(made)
+        })
+    }
+
+    /// Checks that no handle is twice there, and that the data fit.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        let used = self.iter().fold(0usize, |sum, index| sum.saturating_add(index.data.len()));
+        if used > self.capacity {
+            return Err(Invalid::NoRoom);
+        }
+        let is_twin = |index: &NvIndex| self.iter().filter(|other| other.handle() == index.handle()).count() > 1;
+        if self.iter().any(|index| index.kind().is_none() || is_twin(index)) { Err(Invalid::Value) } else { Ok(()) }
     }
 
     /// Finds an index, whether its hierarchy is enabled or not.
@@ -217,4 +242,45 @@ impl NvStore {
             }
         }
     }
+}
+
+fn write_head(index: &NvIndex, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    let NvIndex { public, auth, data: _, certificate } = index;
+    writer.write(public)?;
+    writer.write(auth)?;
+    let (ek, progress) = certificate.map_or((0u8, 0u8), |Certificate { ek, progress }| {
+        let ek = match ek {
+            Ek::EccP256 => 1,
+            Ek::EccP384 => 2,
+            Ek::Rsa2048 => 3,
+        };
+        let progress = match progress {
+            CertificateProgress::Wanted => 0,
+            CertificateProgress::Declined => 1,
+            CertificateProgress::Present => 2,
+        };
+        (ek, progress)
+    });
+    writer.write(&ek)?;
+    writer.write(&progress)
+}
+
+fn read_head(reader: &mut Reader<'_>) -> Result<NvIndex, Rc> {
+    let (public, auth) = (reader.read()?, reader.read()?);
+    let (ek, progress) = (reader.read::<u8>()?, reader.read::<u8>()?);
+    let progress = match progress {
+        0 => CertificateProgress::Wanted,
+        1 => CertificateProgress::Declined,
+        2 => CertificateProgress::Present,
+        _ => return Err(Rc::VALUE),
+    };
+    let certificate = match ek {
+        0 => None,
+        1 => Some(Certificate { ek: Ek::EccP256, progress }),
+        2 => Some(Certificate { ek: Ek::EccP384, progress }),
+        3 => Some(Certificate { ek: Ek::Rsa2048, progress }),
+        _ => return Err(Rc::VALUE),
+    };
+    let index = NvIndex::new(public, auth).map_err(|_| Rc::MEMORY)?;
+    Ok(NvIndex { certificate, ..index })
 }

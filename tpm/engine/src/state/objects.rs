@@ -2,10 +2,12 @@
 //! Loaded objects, sequences and persistent objects (Part 1, "Objects").
 
 use super::{Auth, BankHashers, Hierarchy};
+use crate::commands::context::encoding;
 use crate::memory::{OutOfMemory, Slots};
 use crate::name::Name;
-use evtpm_crypto::{Hmac, StreamingHash};
-use evtpm_tpm_wire::{Handle, HandleType, Rc, TPM_GENERATED, TpmaObject, TpmtPublic, TpmtSensitive};
+use crate::snapshot::{Archive, Invalid};
+use evtpm_crypto::{Crypto, Hmac, StreamingHash};
+use evtpm_tpm_wire::{Handle, HandleType, Rc, Reader, TPM_GENERATED, TpmaObject, TpmtPublic, TpmtSensitive, Writer};
 
 /// An object with what the TPM knows about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +166,49 @@ impl<H: StreamingHash> Objects<H> {
     /// Reserves the slots.
     pub(crate) fn reserve(transient: usize, persistent: usize) -> Result<Self, OutOfMemory> {
         Ok(Self { transient: Slots::reserve(transient)?, persistent: Slots::reserve(persistent)? })
+    }
+
+    /// Passes the persistent objects.
+    pub(super) fn pass_persistent<A, C>(&mut self, archive: &mut A) -> Result<(), A::Error>
+    where
+        A: Archive,
+        C: Crypto,
+    {
+        let write = |kept: &Persistent, writer: &mut Writer<'_>| {
+            writer.write(&kept.handle)?;
+            encoding::encode_object(&kept.object, writer)
+        };
+        let read = |reader: &mut Reader<'_>| {
+            Ok(Persistent { handle: reader.read()?, object: encoding::decode_object::<C>(reader)? })
+        };
+        self.persistent.pass(archive, |archive, kept| archive.pass_with(kept.as_deref(), write, read))
+    }
+
+    /// Passes the transient objects and the sequences.
+    pub(super) fn pass_transient<A, C>(&mut self, archive: &mut A) -> Result<(), A::Error>
+    where
+        A: Archive,
+        C: Crypto<Hasher = H>,
+    {
+        let write = |loaded: &Loaded<H>, writer: &mut Writer<'_>| match loaded {
+            Loaded::Object(object) => writer.write(&0u8).and_then(|()| encoding::encode_object(object, writer)),
+            Loaded::Sequence(sequence) => writer.write(&1u8).and_then(|()| encoding::encode_sequence(sequence, writer)),
+        };
+        let read = |reader: &mut Reader<'_>| match reader.read::<u8>()? {
+            0 => encoding::decode_object::<C>(reader).map(Loaded::Object),
+            1 => encoding::decode_sequence(reader).map(Loaded::Sequence),
+            _ => Err(Rc::VALUE),
+        };
+        self.transient.pass(archive, |archive, loaded| archive.pass_with(loaded.as_deref(), write, read))
+    }
+
+    /// Checks that persistent objects have handles of their kind, and none twice.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        let handles = || self.persistent.iter().map(|(_, kept)| kept.handle);
+        let is_wrong = |handle: Handle| {
+            handle.kind() != Some(HandleType::Persistent) || handles().filter(|other| *other == handle).count() > 1
+        };
+        if handles().any(is_wrong) { Err(Invalid::Value) } else { Ok(()) }
     }
 
     /// Finds what a transient handle references.

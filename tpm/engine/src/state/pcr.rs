@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! PCR banks with the reset and extend rules of a PC (Part 1, "PCR Operations"; PC Client Platform TPM Profile, "PCR Attributes").
 
+use super::hierarchies::pass_policy;
 use super::{Auth, AuthPolicy};
 use crate::Locality;
+use crate::algorithm;
 use crate::memory::{OutOfMemory, Slots};
+use crate::snapshot::{self, Archive, Invalid};
 use evtpm_crypto::{Digest, HashAlg};
 use evtpm_tpm_wire::{PcrIndex, PcrSelect};
 
@@ -164,6 +167,35 @@ impl Pcrs {
             slots.insert(bank)?;
         }
         Ok(Self { banks: slots, auth: Auth::EMPTY, policy: None, update_counter: 0, planned: false })
+    }
+
+    /// Passes which PCRs there are.
+    pub(super) fn pass_allocation<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let mut count = u32::try_from(self.banks.used()).map_err(|_| Invalid::NoRoom)?;
+        archive.pass(&mut count)?;
+        if usize::try_from(count) != Ok(self.banks.used()) {
+            return Err(Invalid::Banks.into());
+        }
+        for Bank { alg, allocated, allocated_next, values: _ } in self.banks.values_mut() {
+            let mut kept = algorithm::wire_hash(*alg);
+            archive.pass(&mut kept)?;
+            if kept != algorithm::wire_hash(*alg) {
+                return Err(Invalid::Banks.into());
+            }
+            archive.pass(allocated)?;
+            archive.pass(allocated_next)?;
+        }
+        pass_policy(archive, &mut self.policy)
+    }
+
+    /// Passes the values.
+    pub(super) fn pass_values<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { banks, auth, policy: _, update_counter, planned } = self;
+        archive.pass(auth)?;
+        archive.pass(update_counter)?;
+        snapshot::flag(archive, planned)?;
+        let mut values = banks.values_mut().flat_map(|bank| &mut bank.values);
+        values.try_for_each(|value| archive.octets(value.as_mut_bytes()))
     }
 
     /// Walks over the implemented banks, allocated or not.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Authorization sessions (Part 1, "Sessions" and "Session Context Management"): loaded ones and the numbers of saved ones.
 
+use crate::commands::context::encoding;
 use crate::memory::{OutOfMemory, Slots};
+use crate::snapshot::{self, Archive, Invalid};
 use evtpm_crypto::Digest;
-use evtpm_tpm_wire::{Buf, Cc, HashAlg, Rc, Secret, TpmtSymDef};
+use evtpm_tpm_wire::{Buf, Cc, HashAlg, Overflow, Rc, Reader, Secret, TpmtSymDef, Writer};
 
 /// `TPM_HT_HMAC_SESSION` as the first octet of a handle.
 const HMAC_SESSION: u32 = 0x0200_0000;
@@ -211,6 +213,34 @@ impl Sessions {
         })
     }
 
+    /// Passes the numbers of the saved contexts.
+    pub(super) fn pass_saved<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { active, loaded: _, counter, gap_max: _, exclusive: _ } = self;
+        archive.pass(counter)?;
+        active.pass(archive, |archive, place| archive.pass_with(place.as_deref(), write_place, read_place))
+    }
+
+    /// Passes the sessions in memory.
+    pub(super) fn pass_loaded<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
+        let Self { active: _, loaded, counter: _, gap_max: _, exclusive } = self;
+        snapshot::option(archive, exclusive, 0, A::pass)?;
+        loaded.pass(archive, |archive, session| {
+            archive.pass_with(session.as_deref(), encoding::encode_session, encoding::decode_session)
+        })
+    }
+
+    /// Checks that each session in memory has its own number, and each number its session.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        let is_right = |place: &Place| match *place {
+            Place::Saved(context, kind) => context <= self.counter && matches!(kind, HMAC_SESSION | POLICY_SESSION),
+            Place::Loaded(slot) => self.loaded.at(slot).is_some(),
+        };
+        let places = |slot| self.active.iter().filter(|(_, place)| **place == Place::Loaded(slot)).count();
+        let is_held = |slot| places(slot) == 1;
+        let is_sound = self.active.iter().all(|(_, place)| is_right(place));
+        if is_sound && self.loaded.iter().all(|(slot, _)| is_held(slot)) { Ok(()) } else { Err(Invalid::Value) }
+    }
+
     /// Tells whether one more session may be created, with the reason why not.
     pub(crate) fn room(&self) -> Result<(), Rc> {
         if self.loaded.free_slot().is_none() {
@@ -365,6 +395,24 @@ impl Sessions {
 
     fn gap_is_full(&self) -> bool {
         self.oldest_saved().is_some_and(|oldest| self.counter.saturating_sub(oldest) >= self.gap_max)
+    }
+}
+
+fn write_place(place: &Place, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    let (context, last) = match *place {
+        Place::Loaded(slot) => (0, u32::try_from(slot).map_err(|_| Overflow)?),
+        Place::Saved(context, kind) => (context, kind),
+    };
+    writer.write(&context)?;
+    writer.write(&last)
+}
+
+/// The numbers of saved contexts begin with one.
+fn read_place(reader: &mut Reader<'_>) -> Result<Place, Rc> {
+    let (context, last) = (reader.read::<u64>()?, reader.read::<u32>()?);
+    match context {
+        0 => Ok(Place::Loaded(usize::try_from(last).map_err(|_| Rc::VALUE)?)),
+        _ => Ok(Place::Saved(context, last)),
     }
 }
 

@@ -2,7 +2,7 @@
 //! What `TPM_CAP_TPM_PROPERTIES` and `TPM_CAP_PCR_PROPERTIES` say (Part 2, "TPM_PT", "TPM_PT_PCR").
 
 use crate::commands::table;
-use crate::state::{Hierarchy, MAX_ORDERLY_COUNT, PcrRules, rules};
+use crate::state::{Hierarchy, MAX_ORDERLY_COUNT, PcrRules, UPDATE_INTERVAL, rules};
 use crate::{Locality, Platform, Tpm};
 use evtpm_tpm_wire::{
     MAX_CONTEXT, MAX_DIGEST, MAX_DIGEST_BUFFER, MAX_NV_BUFFER, PcrIndex, PcrSelect, TpmAlgId, TpmPt, TpmaMemory,
@@ -58,8 +58,7 @@ fn limits<P: Platform>(tpm: &Tpm<P>) -> [(TpmPt, u32); 33] {
         (TpmPt::NV_COUNTERS_MAX, 0),
         (TpmPt::NV_INDEX_MAX, u32::from(limits.nv_index_bytes)),
         (TpmPt::MEMORY, TpmaMemory::SHARED_NV.with(TpmaMemory::OBJECT_COPIED_TO_RAM).0),
-        // Milliseconds between updates of Clock in memory that outlives power; there is no such memory to wait for.
-        (TpmPt::CLOCK_UPDATE, 0),
+        (TpmPt::CLOCK_UPDATE, u32::try_from(UPDATE_INTERVAL).unwrap_or(u32::MAX)),
         (TpmPt::CONTEXT_HASH, u32::from(TpmAlgId::SHA512.0)),
         (TpmPt::CONTEXT_SYM, u32::from(TpmAlgId::AES.0)),
         (TpmPt::CONTEXT_SYM_SIZE, 256),

@@ -15,7 +15,7 @@ use evtpm_tpm_wire::{
     YesNo,
 };
 
-pub(super) fn encode_object(object: &Object, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+pub(crate) fn encode_object(object: &Object, writer: &mut Writer<'_>) -> Result<(), Overflow> {
     writer.write(&ticket::selector(object.hierarchy))?;
     for flag in [object.primary, object.external, object.st_clear] {
         writer.write(&YesNo::from(flag))?;
@@ -28,7 +28,7 @@ pub(super) fn encode_object(object: &Object, writer: &mut Writer<'_>) -> Result<
     }
 }
 
-pub(super) fn decode_object<C: Crypto>(reader: &mut Reader<'_>) -> Result<Object, Rc> {
+pub(crate) fn decode_object<C: Crypto>(reader: &mut Reader<'_>) -> Result<Object, Rc> {
     let hierarchy: Hierarchy = ticket::hierarchy(reader.read::<TpmiRhHierarchy>()?);
     let [primary, external, st_clear] =
         [reader.read::<YesNo>()?.is_yes(), reader.read::<YesNo>()?.is_yes(), reader.read::<YesNo>()?.is_yes()];
@@ -40,7 +40,7 @@ pub(super) fn decode_object<C: Crypto>(reader: &mut Reader<'_>) -> Result<Object
     Ok(Object { public, sensitive, name, qualified_name, hierarchy, primary, external, st_clear })
 }
 
-pub(super) fn encode_sequence<H: StreamingHash>(
+pub(crate) fn encode_sequence<H: StreamingHash>(
     sequence: &Sequence<H>,
     writer: &mut Writer<'_>,
 ) -> Result<(), Overflow> {
@@ -63,13 +63,12 @@ pub(super) fn encode_sequence<H: StreamingHash>(
         }
         SequenceKind::Event(hashers) => {
             writer.write(&2u8)?;
-            writer.write(&u8::try_from(hashers.iter().count()).map_err(|_| Overflow)?)?;
-            hashers.iter().try_for_each(|hasher| encode_hasher(hasher, writer))
+            encode_hashers(hashers, writer)
         }
     }
 }
 
-pub(super) fn decode_sequence<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<Sequence<H>, Rc> {
+pub(crate) fn decode_sequence<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<Sequence<H>, Rc> {
     let auth = reader.read()?;
     let kind = match reader.read::<u8>()? {
         0 => SequenceKind::Hash {
@@ -81,17 +80,27 @@ pub(super) fn decode_sequence<H: StreamingHash>(reader: &mut Reader<'_>) -> Resu
             },
         },
         1 => SequenceKind::Hmac(Hmac::from_parts(decode_hasher(reader)?, decode_hasher(reader)?)),
-        _ => {
-            let count = usize::from(reader.read::<u8>()?);
-            let mut hashers = Slots::reserve(count).map_err(|OutOfMemory| Rc::MEMORY)?;
-            for _ in 0..count {
-                hashers.insert(decode_hasher(reader)?).map_err(|OutOfMemory| Rc::MEMORY)?;
-            }
-            SequenceKind::Event(BankHashers::resume(hashers))
-        }
+        _ => SequenceKind::Event(decode_hashers(reader)?),
     };
     reader.finish()?;
     Ok(Sequence { auth, kind })
+}
+
+pub(crate) fn encode_hashers<H: StreamingHash>(
+    hashers: &BankHashers<H>,
+    writer: &mut Writer<'_>,
+) -> Result<(), Overflow> {
+    writer.write(&u8::try_from(hashers.iter().count()).map_err(|_| Overflow)?)?;
+    hashers.iter().try_for_each(|hasher| encode_hasher(hasher, writer))
+}
+
+pub(crate) fn decode_hashers<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<BankHashers<H>, Rc> {
+    let count = usize::from(reader.read::<u8>()?);
+    let mut hashers = Slots::reserve(count).map_err(|OutOfMemory| Rc::MEMORY)?;
+    for _ in 0..count {
+        hashers.insert(decode_hasher(reader)?).map_err(|OutOfMemory| Rc::MEMORY)?;
+    }
+    Ok(BankHashers::resume(hashers))
 }
 
 fn encode_hasher<H: StreamingHash>(hasher: &H, writer: &mut Writer<'_>) -> Result<(), Overflow> {
@@ -108,7 +117,7 @@ fn decode_hasher<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<H, Rc> {
     H::restore(alg, state.as_bytes()).ok_or(Rc::VALUE)
 }
 
-pub(super) fn encode_session(session: &Session, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+pub(crate) fn encode_session(session: &Session, writer: &mut Writer<'_>) -> Result<(), Overflow> {
     writer.write(&session.hash)?;
     writer.write(&session.key)?;
     writer.write(&session.nonce_tpm)?;
@@ -134,7 +143,7 @@ pub(super) fn encode_session(session: &Session, writer: &mut Writer<'_>) -> Resu
     }
 }
 
-pub(super) fn decode_session(reader: &mut Reader<'_>) -> Result<Session, Rc> {
+pub(crate) fn decode_session(reader: &mut Reader<'_>) -> Result<Session, Rc> {
     let session = Session {
         hash: reader.read()?,
         key: reader.read::<Secret<64>>()?,

@@ -3,7 +3,7 @@
 
 mod context_load;
 mod context_save;
-mod encoding;
+pub(crate) mod encoding;
 mod evict_control;
 mod flush_context;
 mod protection;
