@@ -13,6 +13,7 @@ const CRATES: &[&str] = &[
     "evtpm-crypto",
     "evtpm-protocol",
     "evtpm-engine",
+    "evtpm-image",
     "evtpm-svsm",
 ];
 

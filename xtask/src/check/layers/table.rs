@@ -34,6 +34,7 @@ const LOGS: &str = "evtpm-logs";
 const CRYPTO: &str = "evtpm-crypto";
 const PROTOCOL: &str = "evtpm-protocol";
 const ENGINE: &str = "evtpm-engine";
+const IMAGE: &str = "evtpm-image";
 const CLIENT: &str = "evtpm-client";
 const SVSM: &str = "evtpm-svsm";
 const SP_SIM: &str = "evtpm-sp-sim";
@@ -50,13 +51,13 @@ const AGENT: &str = "evtpm-agent";
 
 /// Everything that a service may use.
 const BELOW_SERVICES: &[&str] = &[
-    WIRE, SNP, SVSM_ABI, LOGS, CRYPTO, PROTOCOL, ENGINE, CLIENT, SVSM, SP_SIM, ROOTS, API, MEASURE, VERIFY, APPRAISE,
-    RESULT,
+    WIRE, SNP, SVSM_ABI, LOGS, CRYPTO, PROTOCOL, ENGINE, IMAGE, CLIENT, SVSM, SP_SIM, ROOTS, API, MEASURE, VERIFY,
+    APPRAISE, RESULT,
 ];
 /// The command line starts the services, so it may use them too.
 const BELOW_CLI: &[&str] = &[
-    WIRE, SNP, SVSM_ABI, LOGS, CRYPTO, PROTOCOL, ENGINE, CLIENT, SVSM, SP_SIM, ROOTS, API, MEASURE, VERIFY, APPRAISE,
-    RESULT, TPMD, SP_SIMD, VERIFIERD, AGENT,
+    WIRE, SNP, SVSM_ABI, LOGS, CRYPTO, PROTOCOL, ENGINE, IMAGE, CLIENT, SVSM, SP_SIM, ROOTS, API, MEASURE, VERIFY,
+    APPRAISE, RESULT, TPMD, SP_SIMD, VERIFIERD, AGENT,
 ];
 
 /// Memory that is wiped on drop, and comparisons that take equal time: they need what `forbid(unsafe_code)` takes from us.
@@ -187,6 +188,14 @@ pub(super) const HOUSE: &[Room] = &[
         below: &[WIRE, SNP, SVSM_ABI, LOGS, CRYPTO, PROTOCOL, ROOTS],
         external: External::Only(&[EVIDENCE, DER]),
         never: VERIFY_NEVER,
+    },
+    Room {
+        package: IMAGE,
+        layer: 2,
+        no_std: true,
+        below: &[ENGINE, CRYPTO, WIRE],
+        external: External::Only(&[SECRETS]),
+        never: NO_STD_NEVER,
     },
     Room {
         package: SVSM,
