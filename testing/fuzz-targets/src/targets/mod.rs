@@ -2,6 +2,7 @@
 //! The targets, one file for each crate that parses.
 
 mod attest;
+mod image;
 mod logs;
 mod policy;
 mod snp;
@@ -24,6 +25,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "tpm_response", run: wire::response, seeds: wire::response_seeds },
     Target { name: "tpm_structure", run: wire::structure, seeds: wire::structure_seeds },
     Target { name: "tpm_execute", run: tpm::execute, seeds: tpm::execute_seeds },
+    Target { name: "tpm_image", run: image::image, seeds: image::image_seeds },
     Target { name: "x509_certificate", run: attest::certificate, seeds: attest::certificate_seeds },
     Target { name: "x509_crl", run: attest::revocation_list, seeds: attest::revocation_list_seeds },
     Target { name: "elf_launch", run: attest::elf_launch, seeds: attest::elf_launch_seeds },

@@ -13,12 +13,18 @@ const STARTUP: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0];
 const COMMANDS: usize = 32;
 
 /// A machine whose noise is the same each time, so that a finding can be repeated.
-struct Machine {
+pub(super) struct Machine {
     noise: Noise,
     milliseconds: u64,
 }
 
-struct Noise(u64);
+pub(super) struct Noise(u64);
+
+impl Machine {
+    pub(super) const fn new(noise: u64) -> Self {
+        Self { noise: Noise(noise), milliseconds: 0 }
+    }
+}
 
 impl NoiseSource for Noise {
     fn sample(&mut self) -> Option<u64> {
@@ -50,7 +56,7 @@ impl Platform for Machine {
 
 /// Runs a sequence of commands on a new TPM; the input is locality, size and bytes of each.
 pub(super) fn execute(input: &[u8]) -> bool {
-    let machine = Machine { noise: Noise(1), milliseconds: 0 };
+    let machine = Machine::new(1);
     let Ok(mut tpm) = Tpm::manufacture(machine, Profile::pc_client()) else { return false };
     tpm.power_on();
     let mut response = [0; 4096];
