@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use evtpm_image::{Part, State};
+
 /// A TPM that can be powered, reset and given commands, whatever it is made of.
 ///
 /// One implementation is the bare engine, another puts the SVSM services in front of it.
@@ -42,6 +44,22 @@ pub trait Device: Send {
 
     /// Tells whether the authenticated countdown timer of this handle has signaled.
     fn countdown_signaled(&mut self, handle: u32) -> bool;
+
+    /// Takes a part of the device's state out, to be kept; nothing while the TPM is in failure mode.
+    ///
+    /// # Errors
+    /// When the device is one whose state never leaves it, as an e-vTPM's.
+    fn save(&mut self, part: Part) -> Result<Option<State>, DeviceError> {
+        Err(DeviceError(format!("the {part:?} state never leaves this device")))
+    }
+
+    /// Becomes the TPM whose state this is: after `_TPM_Init` with the permanent part alone, running with both.
+    ///
+    /// # Errors
+    /// When the state is no state of such a device; it is as it was then.
+    fn restore(&mut self, permanent: &State, volatile: Option<&State>) -> Result<(), DeviceError> {
+        Err(DeviceError(format!("this device takes no state: {permanent:?}, {volatile:?}")))
+    }
 
     /// Describes the device for people and for `CMD_GET_INFO`.
     fn description(&self) -> Description;

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod endpoint;
 pub mod fronts;
 pub mod machine;
+pub mod store;
 pub mod swtpm_program;
 #[cfg(test)]
 mod testing;

@@ -3,7 +3,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use evtpm_image::{Key, Part, State};
+
 use crate::device::{Device, DeviceError};
+use crate::store::{Store, protection};
 
 /// The whole answer of a TPM that cannot work: `TPM_RC_FAILURE`.
 pub(crate) const FAILURE: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01];
@@ -28,6 +31,16 @@ pub struct Machine {
     buffer_size: u32,
     established: bool,
     was_shut_down: bool,
+    kept: Option<Kept>,
+}
+
+/// What outlives the process, when that was asked for.
+struct Kept {
+    store: Store,
+    /// Protects state that goes to another host.
+    migration_key: Option<Key>,
+    /// The permanent state that the store has.
+    last: Option<State>,
 }
 
 impl std::fmt::Debug for Machine {
@@ -52,7 +65,14 @@ impl Machine {
             buffer_size: *BUFFER_SIZES.end(),
             established: false,
             was_shut_down: true,
+            kept: None,
         }
+    }
+
+    /// Takes a device that is not powered yet and keeps its state in a store; a migration key protects what leaves it.
+    #[must_use]
+    pub fn persistent(device: Box<dyn Device>, store: Store, migration_key: Option<Key>) -> Self {
+        Machine { kept: Some(Kept { store, migration_key, last: None }), ..Machine::new(device) }
     }
 
     /// Says whether commands are answered.
@@ -67,7 +87,10 @@ impl Machine {
     /// When the device cannot be made; it is then off.
     pub fn power_on(&mut self) -> Result<(), DeviceError> {
         self.powered = false;
-        self.device.power_on()?;
+        match &mut self.kept {
+            Some(kept) => kept.resume(&mut *self.device)?,
+            None => self.device.power_on()?,
+        }
         self.powered = true;
         self.locality = 0;
         self.established = false;
@@ -99,7 +122,79 @@ impl Machine {
         let response = self.device.execute(locality, command);
         self.was_shut_down =
             command.get(6..10) == Some(&SHUTDOWN_CODE) && response.get(6..10).is_some_and(|code| code == [0; 4]);
-        response
+        if self.keep().is_err() { FAILURE.to_vec() } else { response }
+    }
+
+    /// Keeps what changed, before anybody hears that it did. A TPM whose state cannot be kept is off.
+    fn keep(&mut self) -> Result<(), DeviceError> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        let result = kept.sync(&mut *self.device);
+        if let Err(error) = &result {
+            eprintln!("the TPM is off, because its state cannot be kept: {error}");
+            self.powered = false;
+        }
+        result
+    }
+
+    /// Says whether the TPM's state is kept beyond this process.
+    #[must_use]
+    pub fn keeps_state(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Says whether there is a key for files, and one for migration.
+    #[must_use]
+    pub fn has_keys(&self) -> (bool, bool) {
+        self.kept.as_ref().map_or((false, false), |kept| (kept.store.key().is_some(), kept.migration_key.is_some()))
+    }
+
+    /// Keeps the volatile state too, for the next power-on to go on from.
+    ///
+    /// # Errors
+    /// When nothing is kept, or the TPM is off.
+    pub fn store_volatile(&mut self) -> Result<(), DeviceError> {
+        self.on()?;
+        let Some(kept) = &self.kept else { return Err(nothing_kept()) };
+        match self.device.save(Part::Volatile)? {
+            Some(state) => kept.store.save(&state).map_err(trouble),
+            None => Err(DeviceError("the TPM is in failure mode".into())),
+        }
+    }
+
+    /// Gives a part of the state for another host, and says whether it is encrypted: with the migration key where there is
+    /// one, else, unless it is to be `decrypted`, with the key of the files.
+    ///
+    /// # Errors
+    /// When nothing is kept.
+    pub fn state_blob(&mut self, part: Part, decrypted: bool) -> Result<(Vec<u8>, bool), DeviceError> {
+        let Some(kept) = &self.kept else { return Err(nothing_kept()) };
+        let state = if self.powered { self.device.save(part)? } else { kept.store.load(part).map_err(trouble)? };
+        let Some(state) = state else { return Ok((Vec::new(), false)) };
+        let key = kept.migration_key.as_ref().or(if decrypted { None } else { kept.store.key() });
+        let image = protection(key).and_then(|protection| Ok(state.to_image(&protection)?)).map_err(trouble)?;
+        Ok((image, key.is_some()))
+    }
+
+    /// Takes a part of the state from another host, for the next power-on; no bytes remove the part.
+    ///
+    /// # Errors
+    /// When nothing is kept, when the TPM is on, and when the bytes are no such part under the right key.
+    pub fn set_state_blob(&mut self, part: Part, blob: &[u8], encrypted: bool) -> Result<(), DeviceError> {
+        let Some(kept) = &mut self.kept else { return Err(nothing_kept()) };
+        if self.powered {
+            return Err(DeviceError("the TPM is on".into()));
+        }
+        kept.last = None;
+        if blob.is_empty() {
+            return kept.store.forget(part).map_err(trouble);
+        }
+        // Whoever has a migration key takes nothing that others could have made.
+        let key = kept.migration_key.as_ref().or(if encrypted { kept.store.key() } else { None });
+        let state = State::from_image(blob, key).map_err(|error| DeviceError(error.to_string()))?;
+        if state.part() != part {
+            return Err(DeviceError(format!("this is {state:?}, not the {part:?} state")));
+        }
+        kept.store.save(&state).map_err(trouble)
     }
 
     /// Sets the locality of the commands that follow.
@@ -146,7 +241,7 @@ impl Machine {
     pub fn hash_start(&mut self) -> Result<(), DeviceError> {
         self.on()?.hash_start()?;
         self.established = true;
-        Ok(())
+        self.keep()
     }
 
     /// Adds to the host's event sequence.
@@ -162,7 +257,8 @@ impl Machine {
     /// # Errors
     /// As [`Device::hash_end`], and when the TPM is off.
     pub fn hash_end(&mut self) -> Result<(), DeviceError> {
-        self.on()?.hash_end()
+        self.on()?.hash_end()?;
+        self.keep()
     }
 
     /// The device itself.
@@ -173,6 +269,40 @@ impl Machine {
     fn on(&mut self) -> Result<&mut dyn Device, DeviceError> {
         if self.powered { Ok(&mut *self.device) } else { Err(DeviceError("the TPM is off".into())) }
     }
+}
+
+impl Kept {
+    /// Makes the device the TPM that the store has, or keeps a new one. A volatile state is gone on from once.
+    fn resume(&mut self, device: &mut dyn Device) -> Result<(), DeviceError> {
+        let load = |part| self.store.load(part).map_err(trouble);
+        match (load(Part::Permanent)?, load(Part::Volatile)?) {
+            (Some(permanent), volatile) => {
+                device.restore(&permanent, volatile.as_ref())?;
+                self.last = Some(permanent);
+            }
+            (None, None) => device.power_on()?,
+            (None, Some(_)) => return Err(DeviceError("there is a volatile state without a permanent one".into())),
+        }
+        self.store.forget(Part::Volatile).map_err(trouble)?;
+        self.sync(device)
+    }
+
+    fn sync(&mut self, device: &mut dyn Device) -> Result<(), DeviceError> {
+        let state = device.save(Part::Permanent)?;
+        if state.is_some() && state != self.last {
+            state.iter().try_for_each(|state| self.store.save(state)).map_err(trouble)?;
+            self.last = state;
+        }
+        Ok(())
+    }
+}
+
+fn trouble(error: anyhow::Error) -> DeviceError {
+    DeviceError(format!("{error:#}"))
+}
+
+fn nothing_kept() -> DeviceError {
+    DeviceError("nothing is kept of this TPM".into())
 }
 
 /// A machine that several connections share.

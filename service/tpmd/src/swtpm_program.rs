@@ -20,7 +20,7 @@ const BACKGROUND: &str = "EVTPM_SWTPM_BACKGROUND";
 /// What a background process says on its standard output once its sockets are there.
 const READY: &[u8] = b"ready\n";
 
-/// A software TPM 2.0 with the command line of swtpm. Nothing is ever written to storage.
+/// A software TPM 2.0 with the command line of swtpm. Nothing is written to storage unless --tpmstate names a folder.
 #[derive(Debug, Parser)]
 #[command(name = "swtpm", version, disable_help_subcommand = true)]
 struct Cli {
@@ -52,6 +52,10 @@ pub fn serve(args: &SocketArgs) -> Result<()> {
         println!("{}", capabilities());
         return Ok(());
     }
+    if args.print_states {
+        println!("{}", args.states()?);
+        return Ok(());
+    }
     let in_background = std::env::var_os(BACKGROUND).is_some();
     if args.daemon && !in_background {
         return go_to_background();
@@ -60,7 +64,10 @@ pub fn serve(args: &SocketArgs) -> Result<()> {
     let mut log = args.log_file()?;
     let config = args.open()?;
     let device = EngineDevice::new(Profile::pc_client())?;
-    let machine = Shared::new(Machine::new(Box::new(device)));
+    let machine = Shared::new(match args.state()? {
+        Some((store, migration_key)) => Machine::persistent(Box::new(device), store, migration_key),
+        None => Machine::new(Box::new(device)),
+    });
     if in_background {
         // The parent waits for this line; afterwards nobody reads our standard output.
         std::io::stdout().write_all(READY).context("telling the parent")?;

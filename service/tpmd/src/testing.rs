@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A device that records what it was asked, for tests of the fronts.
+//! A device that records what it was asked, for tests of the fronts; and folders that go away.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::device::{Description, Device, DeviceError};
@@ -10,6 +11,28 @@ pub(crate) type Commands = Arc<Mutex<Vec<(u8, Vec<u8>)>>>;
 
 /// The handle of the only timer that has signaled.
 pub(crate) const SIGNALED: u32 = 0x4000_0110;
+
+/// A folder for one test.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("evtpm-{name}-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
 
 #[derive(Default)]
 pub(crate) struct RecordingDevice {

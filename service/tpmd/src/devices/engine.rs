@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The engine by itself: an ordinary TPM whose NV memory lives as long as the process.
+//! The engine by itself: an ordinary TPM whose NV memory lives as long as the process, or as its images do.
 
-use evtpm_engine::{Execution, Locality, Pending, Profile, Tpm};
+use evtpm_engine::{Execution, Locality, Pending, Phase, Platform, Profile, Tpm};
+use evtpm_image::{Part, State};
 
 use super::platform::HostedPlatform;
 use crate::device::{Description, Device, DeviceError};
@@ -78,6 +79,26 @@ impl Device for EngineDevice {
 
     fn countdown_signaled(&mut self, handle: u32) -> bool {
         self.tpm.countdown_signaled(handle)
+    }
+
+    fn save(&mut self, part: Part) -> Result<Option<State>, DeviceError> {
+        if matches!(self.tpm.phase(), Phase::Failed(_)) {
+            return Ok(None);
+        }
+        let state = match part {
+            Part::Permanent => State::permanent(&mut self.tpm),
+            Part::Volatile => State::volatile(&mut self.tpm),
+        };
+        state.map(Some).map_err(|error| DeviceError(error.to_string()))
+    }
+
+    fn restore(&mut self, permanent: &State, volatile: Option<&State>) -> Result<(), DeviceError> {
+        let mut platform = HostedPlatform::new();
+        platform.set_physical_presence(self.tpm.platform().physical_presence());
+        self.tpm = evtpm_image::restore(platform, self.tpm.profile().clone(), permanent, volatile)
+            .map_err(|error| DeviceError(error.to_string()))?;
+        self.powered_before = true;
+        Ok(())
     }
 
     fn description(&self) -> Description {

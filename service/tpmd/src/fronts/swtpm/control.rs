@@ -7,18 +7,20 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use anyhow::Result;
+use evtpm_image::Part;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use super::{CurrentData, End, data, replace_data, spawn};
 use crate::device::DeviceError;
 use crate::endpoint::{Listener, Stream};
 use crate::machine::{BUFFER_SIZES, Machine, Shared};
+use crate::store::MAX_IMAGE;
 
 /// How long a client may take to send the rest of a request that it began.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The largest request: HASH_DATA with 4096 bytes.
-const MAX_REQUEST: usize = 4 + 4 + 4096;
+/// The most bytes that one HASH_DATA brings.
+const MAX_HASH_DATA: usize = 4096;
 
 /// How this front treats its control client.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +65,7 @@ const COMMANDS: [(Command, u32, usize, u32); 19] = [
     (Command::HashData, 0x07, 4, 0x10),
     (Command::HashEnd, 0x08, 0, 0x10),
     (Command::Cancel, 0x09, 0, 0x20),
-    // State never leaves an ephemeral TPM, so the four commands that store, fetch or lock it are not offered.
+    // State never leaves an ephemeral TPM: what stores or fetches it is offered where keeping it was asked for.
     (Command::StoreVolatile, 0x0a, 0, 0),
     (Command::ResetEstablished, 0x0b, 1, 0x80),
     (Command::GetStateBlob, 0x0c, 12, 0),
@@ -76,6 +78,13 @@ const COMMANDS: [(Command, u32, usize, u32); 19] = [
     (Command::LockStorage, 0x13, 4, 0),
 ];
 
+/// STORE_VOLATILE, GET_STATEBLOB and SET_STATEBLOB.
+const CAP_STATE: u32 = 0x40 | 0x100 | 0x200;
+
+/// Flags of GET_STATEBLOB and SET_STATEBLOB: the blob is wanted decrypted; it is encrypted.
+const STATE_DECRYPTED: u32 = 1;
+const STATE_ENCRYPTED: u32 = 2;
+
 /// The data channel takes the simulator's command prefix too.
 const CAP_SEND_COMMAND_HEADER: u32 = 0x8000;
 
@@ -85,6 +94,7 @@ mod result {
     pub(super) const BAD_PARAMETER: u32 = 3;
     pub(super) const FAIL: u32 = 9;
     pub(super) const BAD_ORDINAL: u32 = 0x0a;
+    pub(super) const SIZE: u32 = 0x17;
     pub(super) const BAD_LOCALITY: u32 = 0x3d;
 }
 
@@ -93,6 +103,7 @@ mod result {
 enum Then {
     Continue,
     TakeData(OwnedFd),
+    HangUp,
     End,
 }
 
@@ -128,6 +139,7 @@ fn converse(
         stream.write_all(&answer)?;
         match then {
             Then::Continue => {}
+            Then::HangUp => return Ok(End::ClientGone),
             Then::End => return Ok(End::Asked),
             Then::TakeData(descriptor) => {
                 let data = Stream::from(descriptor);
@@ -143,15 +155,14 @@ fn converse(
 
 /// Receives one request and the descriptor that came with it; `None` when the client closed.
 fn receive(stream: &Stream) -> io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
-    let mut request = vec![0; MAX_REQUEST];
-    let mut filled = 0;
+    let mut request = Vec::new();
+    let mut chunk = [0; MAX_HASH_DATA];
     let mut descriptor = None;
     set_timeout(stream, None)?;
     loop {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let unfilled = request.get_mut(filled..).unwrap_or_default();
-        let message = recvmsg(stream, &mut [IoSliceMut::new(unfilled)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+        let message = recvmsg(stream, &mut [IoSliceMut::new(&mut chunk)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(descriptors) = message {
                 // Surplus descriptors are closed as they are dropped.
@@ -159,11 +170,10 @@ fn receive(stream: &Stream) -> io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
             }
         }
         if message.bytes == 0 {
-            return if filled == 0 { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            return if request.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         }
-        filled += message.bytes;
-        if filled == MAX_REQUEST || is_complete(request.get(..filled).unwrap_or_default()) {
-            request.truncate(filled);
+        request.extend_from_slice(chunk.get(..message.bytes).unwrap_or_default());
+        if is_complete(&request) {
             return Ok(Some((request, descriptor)));
         }
         set_timeout(stream, Some(REQUEST_TIMEOUT))?;
@@ -177,7 +187,8 @@ fn set_timeout(stream: &Stream, timeout: Option<Duration>) -> io::Result<()> {
     }
 }
 
-/// Says whether a request needs no more bytes. One of an unknown command is complete: it is answered with an error.
+/// Says whether a request needs no more bytes. One of an unknown command is complete, and so is one that announces too
+/// much: both are answered with an error.
 fn is_complete(request: &[u8]) -> bool {
     let Some((code, body)) = word(request) else {
         return false;
@@ -186,9 +197,26 @@ fn is_complete(request: &[u8]) -> bool {
         return true;
     };
     match command {
-        Command::HashData => word(body).is_some_and(|(length, data)| data.len() >= length as usize),
+        Command::HashData => {
+            word(body).is_some_and(|(length, data)| is_too_long(command, length) || data.len() >= length as usize)
+        }
+        Command::SetStateBlob => state_blob(body)
+            .is_some_and(|(_, _, length, data)| is_too_long(command, length) || data.len() >= length as usize),
         _ => find(code).is_some_and(|(_, minimum)| body.len() >= minimum),
     }
+}
+
+/// Says whether a request announces more bytes than it may bring.
+fn is_too_long(command: Command, length: u32) -> bool {
+    length as usize > if command == Command::HashData { MAX_HASH_DATA } else { MAX_IMAGE }
+}
+
+/// Reads the flags, the type and the length of SET_STATEBLOB, and what follows.
+fn state_blob(body: &[u8]) -> Option<(u32, u32, u32, &[u8])> {
+    let (flags, rest) = word(body)?;
+    let (kind, rest) = word(rest)?;
+    let (length, data) = word(rest)?;
+    Some((flags, kind, length, data))
 }
 
 fn find(code: u32) -> Option<(Command, usize)> {
@@ -217,6 +245,13 @@ fn answer(machine: &mut Machine, request: &[u8], descriptor: Option<OwnedFd>, op
             None => (words(&[result::BAD_PARAMETER]), Then::Continue),
         },
         Command::Shutdown => (words(&[result::SUCCESS]), Then::End),
+        // What follows is not a request.
+        Command::HashData if word(body).is_some_and(|(length, _)| is_too_long(command, length)) => {
+            (words(&[result::SIZE]), Then::HangUp)
+        }
+        Command::SetStateBlob if state_blob(body).is_some_and(|blob| is_too_long(command, blob.2)) => {
+            (words(&[result::SIZE]), Then::HangUp)
+        }
         _ => (act(machine, command, body, options).unwrap_or_else(|code| words(&[code])), Then::Continue),
     }
 }
@@ -227,7 +262,8 @@ fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -
     match command {
         Command::GetCapability => {
             let bits = COMMANDS.iter().fold(CAP_SEND_COMMAND_HEADER, |bits, row| bits | row.3);
-            Ok(words(&[result::SUCCESS, bits]))
+            let state = if machine.keeps_state() { CAP_STATE } else { 0 };
+            Ok(words(&[result::SUCCESS, bits | state]))
         }
         Command::Init => {
             machine.power_off(options.orderly);
@@ -261,14 +297,65 @@ fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -
             running(machine)?;
             done
         }
-        Command::GetConfig => Ok(words(&[result::SUCCESS, 0])),
+        Command::GetConfig => {
+            let (file_key, migration_key) = machine.has_keys();
+            Ok(words(&[result::SUCCESS, u32::from(file_key) | u32::from(migration_key) << 1]))
+        }
         Command::SetBufferSize => set_buffer_size(machine, body),
         Command::GetInfo => info(machine, body),
-        Command::StoreVolatile | Command::GetStateBlob | Command::SetStateBlob | Command::LockStorage => {
+        Command::StoreVolatile | Command::GetStateBlob | Command::SetStateBlob if !machine.keeps_state() => {
             Err(result::BAD_ORDINAL)
         }
+        Command::StoreVolatile => {
+            running(machine)?;
+            machine.store_volatile().map_err(|_| result::FAIL)?;
+            done
+        }
+        Command::GetStateBlob => get_state_blob(machine, body),
+        Command::SetStateBlob => set_state_blob(machine, body),
+        Command::LockStorage => Err(result::BAD_ORDINAL),
         Command::SetDataFd | Command::Shutdown => Err(result::FAIL),
     }
+}
+
+/// The types of state blobs. A TPM 2.0 has no state of the third type: what TPM2_Shutdown saves is part of the permanent one.
+fn part(kind: u32) -> Result<Option<Part>, u32> {
+    match kind {
+        1 => Ok(Some(Part::Permanent)),
+        2 => Ok(Some(Part::Volatile)),
+        3 => Ok(None),
+        _ => Err(result::BAD_PARAMETER),
+    }
+}
+
+/// The answer has flags, the length of the blob, the length of what follows, and the blob from the offset on.
+fn get_state_blob(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
+    let (flags, kind, offset, _) = state_blob(body).ok_or(result::BAD_PARAMETER)?;
+    let decrypted = flags & STATE_DECRYPTED != 0;
+    let (blob, encrypted) = match part(kind)? {
+        Some(part) => machine.state_blob(part, decrypted).map_err(|_| result::FAIL)?,
+        None => (Vec::new(), false),
+    };
+    let rest = blob.get(offset as usize..).ok_or(result::BAD_PARAMETER)?;
+    let flags = if encrypted { STATE_ENCRYPTED } else { 0 };
+    let (total, length) = (u32::try_from(blob.len()), u32::try_from(rest.len()));
+    let (total, length) = (total.map_err(|_| result::FAIL)?, length.map_err(|_| result::FAIL)?);
+    Ok([&words(&[result::SUCCESS, flags, total, length]), rest].concat())
+}
+
+/// Takes one blob while the TPM is off; the next INIT makes the TPM of what was taken.
+fn set_state_blob(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
+    let (flags, kind, length, data) = state_blob(body).ok_or(result::BAD_PARAMETER)?;
+    let blob = data.get(..length as usize).ok_or(result::BAD_PARAMETER)?;
+    if machine.is_powered() {
+        return Err(result::BAD_ORDINAL);
+    }
+    match part(kind)? {
+        Some(part) => machine.set_state_blob(part, blob, flags & STATE_ENCRYPTED != 0).map_err(|_| result::FAIL)?,
+        None if blob.is_empty() => {}
+        None => return Err(result::BAD_PARAMETER),
+    }
+    Ok(words(&[result::SUCCESS]))
 }
 
 fn running(machine: &Machine) -> Result<(), u32> {
