@@ -46,6 +46,7 @@ mod provider;
 mod rng;
 pub mod rsa;
 mod rust_crypto;
+pub mod secp256k1;
 
 pub use cipher::{BLOCK_SIZE, CipherMode, Direction};
 pub use compare::constant_time_eq;

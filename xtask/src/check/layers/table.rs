@@ -83,6 +83,7 @@ const RUST_CRYPTO: &[&str] = &[
     "elliptic-curve",
     "ecdsa",
     "primeorder",
+    "k256",
     "p256",
     "p384",
     "p521",
