@@ -34,6 +34,7 @@ extern crate alloc;
 extern crate std;
 
 mod bytes;
+pub mod cel;
 mod digest;
 mod error;
 pub mod ima;

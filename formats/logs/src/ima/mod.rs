@@ -7,6 +7,7 @@
 mod aggregate;
 mod ascii;
 mod binary;
+mod device_mapper;
 mod entry;
 mod replay;
 mod signature;
@@ -18,6 +19,7 @@ mod tests;
 pub use aggregate::{AggregateRange, boot_aggregate};
 pub use ascii::{AsciiList, AsciiRecord};
 pub use binary::{BinaryList, MAX_TEMPLATE_DATA, Step, next_entry};
+pub use device_mapper::DeviceName;
 pub use entry::{DigestKind, Entry, FileDigest};
 pub use replay::{TemplateDigests, extend};
 pub use signature::ImaSignature;
