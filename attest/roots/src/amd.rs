@@ -51,7 +51,7 @@ impl fmt::Display for AmdProduct {
     }
 }
 
-/// A pinned root certificate and the intermediate that signs chip keys below it.
+/// A pinned root certificate and the intermediates below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AmdRoot {
     /// The product line that the root stands for.
@@ -62,6 +62,8 @@ pub struct AmdRoot {
     pub ark_sha256: [u8; 32],
     /// The ASK certificate, a hint for chains that lack it: it earns no trust by being here.
     pub ask_pem: &'static str,
+    /// The ASVK certificate, which signs providers' keys: a hint like the ASK.
+    pub asvk_pem: &'static str,
 }
 
 /// The pinned roots, in the order of [`AmdProduct::ALL`].
@@ -74,6 +76,7 @@ pub const AMD: [AmdRoot; 3] = [
             0x30, 0x82, 0x87, 0xd4, 0xc1, 0x74, 0x44, 0x5c, 0x95, 0x63, 0x9a, 0x54, 0x0b, 0xcd,
         ],
         ask_pem: include_str!("../amd/ask-milan.pem"),
+        asvk_pem: include_str!("../amd/asvk-milan.pem"),
     },
     AmdRoot {
         product: AmdProduct::Genoa,
@@ -83,6 +86,7 @@ pub const AMD: [AmdRoot; 3] = [
             0x1d, 0x8f, 0x80, 0x0c, 0xea, 0x2c, 0xf2, 0x70, 0xc1, 0x0d, 0x10, 0x3d, 0xb2, 0xf1,
         ],
         ask_pem: include_str!("../amd/ask-genoa.pem"),
+        asvk_pem: include_str!("../amd/asvk-genoa.pem"),
     },
     AmdRoot {
         product: AmdProduct::Turin,
@@ -92,6 +96,7 @@ pub const AMD: [AmdRoot; 3] = [
             0x5d, 0x05, 0xef, 0x41, 0x93, 0xb2, 0xde, 0xd9, 0xdd, 0x9c, 0x73, 0xdd, 0x3f, 0x6a,
         ],
         ask_pem: include_str!("../amd/ask-turin.pem"),
+        asvk_pem: include_str!("../amd/asvk-turin.pem"),
     },
 ];
 

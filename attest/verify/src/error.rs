@@ -160,6 +160,8 @@ pub enum Claim {
     ReportData,
     /// The endorsement key in a manifest.
     EndorsementKey,
+    /// A runtime measurement register of a TD.
+    RuntimeRegister,
 }
 
 impl fmt::Display for Claim {
@@ -174,6 +176,7 @@ impl fmt::Display for Claim {
             Self::Vmpl => "VMPL",
             Self::ReportData => "report data",
             Self::EndorsementKey => "endorsement key",
+            Self::RuntimeRegister => "runtime measurement register",
         })
     }
 }

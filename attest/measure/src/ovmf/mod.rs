@@ -8,7 +8,7 @@ mod kernel_hashes;
 mod tests;
 
 use evtpm_snp::{
-    PAGE_SIZE, PageType, U16, U32, U64,
+    LaunchDigest, PAGE_SIZE, PageType, U16, U32, U64,
     vmsa::{BSP_RESET_EIP, Vmsa},
 };
 
@@ -59,6 +59,11 @@ pub fn launch(firmware: &[u8], machine: &Machine<'_>) -> Result<Launch, Error> {
     let gpa = (1u64 << 32).checked_sub(length).ok_or(Error::TooLarge { pages: length, limit: 1 << 32 })?;
     launch.add_bytes(PageType::Normal, gpa, firmware)?;
     add_sections_and_states(launch, &parsed, machine)
+}
+
+/// Returns the pages of a launch whose firmware is known by its facts and by the digest after its own pages alone.
+pub fn launch_after(pages: LaunchDigest, firmware: &Firmware, machine: &Machine<'_>) -> Result<Launch, Error> {
+    add_sections_and_states(Launch::resume(pages), firmware, machine)
 }
 
 /// Adds what follows the firmware's own pages.

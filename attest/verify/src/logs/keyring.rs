@@ -4,7 +4,7 @@
 use der::Decode;
 use der::asn1::{ObjectIdentifier, UintRef};
 use evtpm_crypto::padding::pkcs1;
-use evtpm_crypto::{Crypto, EccCurve, EccPoint, EccSignature, HashAlg, RustCrypto};
+use evtpm_crypto::{Crypto, EccCurve, EccPoint, EccSignature, HashAlg, RustCrypto, secp256k1};
 use evtpm_logs::ima::{DigestKind, Entry, ImaSignature};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
@@ -44,8 +44,13 @@ pub struct Keyring {
 
 #[derive(Debug, Clone)]
 enum FileKey {
-    Rsa { modulus: Vec<u8>, exponent: u32 },
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: u32,
+    },
     Ecc(EccPoint),
+    /// A point of secp256k1, uncompressed: no TPM has the curve, but `evmctl` signs with whatever OpenSSL has.
+    Secp256k1(Vec<u8>),
 }
 
 /// `ECDSA-Sig-Value` (RFC 3279, 2.2.3).
@@ -82,6 +87,11 @@ impl Keyring {
                 value.checked_mul(256).and_then(|value| value.checked_add(u32::from(*byte)))
             });
             FileKey::Rsa { modulus: key.modulus.as_bytes().to_vec(), exponent: exponent.ok_or_else(unsupported)? }
+        } else if curve(&info) == Some(SECP256K1) {
+            if !secp256k1::is_point(bits) {
+                return Err(unsupported());
+            }
+            FileKey::Secp256k1(bits.to_vec())
         } else {
             FileKey::Ecc(point(&info, bits).ok_or_else(unsupported)?)
         };
@@ -135,6 +145,8 @@ impl FileKey {
                 .ok()
                 .and_then(|value| EccSignature::new(point.curve(), value.r.as_bytes(), value.s.as_bytes()).ok())
                 .is_some_and(|signature| RustCrypto::ecdsa_verify(point, digest, &signature).is_ok()),
+            FileKey::Secp256k1(point) => EcdsaValue::from_der(signature.signature)
+                .is_ok_and(|value| secp256k1::verify(point, digest, value.r.as_bytes(), value.s.as_bytes())),
         }
     }
 }
@@ -148,16 +160,18 @@ fn hash(name: &str) -> Option<HashAlg> {
     })
 }
 
+/// Returns the named curve of an elliptic curve key.
+fn curve(info: &SubjectPublicKeyInfoRef<'_>) -> Option<ObjectIdentifier> {
+    info.algorithm.parameters?.decode_as().ok().filter(|_| info.algorithm.oid == EC_PUBLIC_KEY)
+}
+
 fn point(info: &SubjectPublicKeyInfoRef<'_>, bits: &[u8]) -> Option<EccPoint> {
-    let curve = match info.algorithm.parameters?.decode_as::<ObjectIdentifier>().ok()? {
+    let curve = match curve(info)? {
         SECP256R1 => EccCurve::P256,
         SECP384R1 => EccCurve::P384,
         SECP521R1 => EccCurve::P521,
         _ => return None,
     };
-    if info.algorithm.oid != EC_PUBLIC_KEY {
-        return None;
-    }
     // SEC 1, 2.3.3: 04 ‖ X ‖ Y is the uncompressed point.
     let coordinates = bits.strip_prefix(&[4])?;
     let (x, y) = coordinates.split_at_checked(curve.coordinate_size())?;
@@ -168,5 +182,6 @@ fn point(info: &SubjectPublicKeyInfoRef<'_>, bits: &[u8]) -> Option<EccPoint> {
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const SECP256K1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10");
 const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const SECP521R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");

@@ -11,6 +11,7 @@ mod event;
 mod hashes;
 mod keyring;
 mod prefix;
+mod registers;
 mod runtime;
 
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub use error::Error;
 pub use event::VerifiedEvent;
 pub use hashes::CryptoHashes;
 pub use keyring::{Keyring, SignatureState};
+pub use registers::RuntimeRegisters;
 pub use runtime::{Aggregate, ImaFile, MeasuredRuntime, RuntimeRules};

@@ -43,7 +43,9 @@ impl Anchors {
             for certificate in Certificate::all_from(pinned.ark_pem.as_bytes())? {
                 anchors.roots.push(Anchor { certificate, root: Root::Amd(pinned.product) });
             }
-            anchors.intermediates.extend(Certificate::all_from(pinned.ask_pem.as_bytes())?);
+            for intermediate in [pinned.ask_pem, pinned.asvk_pem] {
+                anchors.intermediates.extend(Certificate::all_from(intermediate.as_bytes())?);
+            }
         }
         Ok(anchors)
     }
@@ -63,6 +65,11 @@ impl Anchors {
             self.roots.push(Anchor { certificate, root });
         }
         Ok(self)
+    }
+
+    /// Returns the certificates of the roots.
+    pub fn roots(&self) -> impl Iterator<Item = &Certificate> {
+        self.roots.iter().map(|anchor| &anchor.certificate)
     }
 
     /// Finds the roots that `certificate` names as its issuer.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The chain ARK → ASK or ASVK → VCEK or VLEK (AMD 57230, "Certificate Chain"), and what it proves about an endorsement key.
 
+use evtpm_crypto::{EccCurve, EccPoint};
 use evtpm_roots::AmdProduct;
+use evtpm_snp::{Generation, TcbVersion};
 
 use super::{
-    Anchors, Collateral, VekKind,
+    Anchors, Collateral, Signer, VekKind,
     anchors::Anchor,
     vek::{VekExtensions, VekSubject},
 };
@@ -17,8 +19,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndorsementKey {
     pub(super) extensions: VekExtensions,
-    pub(super) x: [u8; 48],
-    pub(super) y: [u8; 48],
+    pub(super) point: EccPoint,
+    validity: (UnixTime, UnixTime),
     pub(super) root: Root,
     pub(super) name: String,
     pub(super) valid_from: UnixTime,
@@ -35,8 +37,9 @@ impl EndorsementKey {
         at: UnixTime,
     ) -> Result<Self, Error> {
         let extensions = VekExtensions::read(certificate)?;
-        let PublicKey::P384 { x, y } = certificate.public_key()? else {
-            return Err(Error::UnsupportedKey { of: certificate.common_name().to_owned() });
+        let key = match certificate.public_key()? {
+            PublicKey::Ecc(point) if point.curve() == EccCurve::P384 => point,
+            _ => return Err(Error::UnsupportedKey { of: certificate.common_name().to_owned() }),
         };
         let chain = Chain::find(certificate, collateral, anchors)?;
         chain.check_names(extensions.generation.name(), extensions.subject.kind())?;
@@ -47,8 +50,8 @@ impl EndorsementKey {
         let revocation = chain.check_revocation(collateral, at)?;
         Ok(Self {
             extensions,
-            x,
-            y,
+            point: key,
+            validity: certificate.validity(),
             root: chain.anchor.root.clone(),
             name: certificate.common_name().to_owned(),
             valid_from: members.iter().map(|member| member.validity().0).max().unwrap_or(at),
@@ -60,6 +63,34 @@ impl EndorsementKey {
     /// Returns the kind of the key.
     pub fn kind(&self) -> VekKind {
         self.extensions.subject.kind()
+    }
+
+    /// Returns the generation that the certificate is for.
+    pub fn generation(&self) -> Generation {
+        self.extensions.generation
+    }
+
+    /// Returns the product name in the certificate.
+    pub fn product_name(&self) -> &str {
+        &self.extensions.product_name
+    }
+
+    /// Returns the TCB version that the key was derived from.
+    pub fn tcb(&self) -> TcbVersion {
+        self.extensions.tcb
+    }
+
+    /// Returns whose key it is.
+    pub fn signer(&self) -> Signer {
+        match &self.extensions.subject {
+            VekSubject::Chip(id) => Signer::Chip { id: *id },
+            VekSubject::Provider(csp_id) => Signer::Provider { csp_id: csp_id.clone() },
+        }
+    }
+
+    /// Returns the first and the last second of the certificate's own validity.
+    pub fn certificate_validity(&self) -> (UnixTime, UnixTime) {
+        self.validity
     }
 
     /// Returns the root that the chain ends in.

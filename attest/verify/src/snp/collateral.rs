@@ -5,7 +5,7 @@ use evtpm_snp::CertTable;
 
 use super::vek::VekKind;
 use crate::{
-    Error,
+    Error, UnixTime,
     x509::{Certificate, Crl, MAX_CERTIFICATES},
 };
 
@@ -81,6 +81,12 @@ impl Collateral {
     /// Returns the certificates that claim to be endorsement keys of `kind`.
     pub(super) fn endorsement_keys(&self, kind: VekKind) -> impl Iterator<Item = &Certificate> {
         self.certificates.iter().filter(move |certificate| VekKind::of_certificate(certificate) == Some(kind))
+    }
+
+    /// Returns when the last of the endorsement keys' certificates begins to be valid.
+    pub fn endorsement_keys_begin(&self) -> Option<UnixTime> {
+        let keys = self.certificates().filter(|certificate| VekKind::of_certificate(certificate).is_some());
+        keys.map(|certificate| certificate.validity().0).max()
     }
 
     /// Returns all certificates.

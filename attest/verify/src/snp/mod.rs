@@ -61,7 +61,7 @@ pub fn verify(
 
 impl VekKind {
     /// Reads from a report which kind of key signed it.
-    fn of_report(report: &Report) -> Result<Self, Error> {
+    pub fn of_report(report: &Report) -> Result<Self, Error> {
         match report.key_info().signing_key() {
             SigningKey::Vcek => Ok(Self::Vcek),
             SigningKey::Vlek => Ok(Self::Vlek),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The report itself: its signature's form, its agreement with the endorsement key, and the signature.
 
-use evtpm_crypto::{Crypto, EccCurve, EccPoint, EccSignature, HashAlg, RustCrypto};
+use evtpm_crypto::{Crypto, EccCurve, EccSignature, HashAlg, RustCrypto};
 use evtpm_snp::{Generation, Report, StatedGeneration, signature::ECDSA_P384_SHA384};
 
 use super::{EndorsementKey, Signer, SnpClaims, VekKind, vek::VekSubject};
@@ -94,8 +94,7 @@ fn agreed_signer(report: &Report, key: &EndorsementKey) -> Result<Signer, Error>
 
 fn check_signature(report: &Report, (r, s): ([u8; 48], [u8; 48]), key: &EndorsementKey) -> Result<(), Error> {
     let digest = RustCrypto::hash(HashAlg::Sha384, &[report.signed_bytes()]);
-    let genuine = EccPoint::new(EccCurve::P384, &key.x, &key.y)
-        .and_then(|point| Ok((point, EccSignature::new(EccCurve::P384, &r, &s)?)))
-        .and_then(|(point, signature)| RustCrypto::ecdsa_verify(&point, digest.as_bytes(), &signature));
+    let genuine = EccSignature::new(EccCurve::P384, &r, &s)
+        .and_then(|signature| RustCrypto::ecdsa_verify(&key.point, digest.as_bytes(), &signature));
     genuine.map_err(|_| Error::BadSignature { of: "attestation report".into(), by: key.name.clone() })
 }

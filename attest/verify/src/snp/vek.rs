@@ -41,7 +41,7 @@ impl VekKind {
     }
 
     /// Tells from the extensions which kind a certificate claims to be: a VCEK has a chip's id, a VLEK a provider's.
-    pub(super) fn of_certificate(certificate: &Certificate) -> Option<Self> {
+    pub fn of_certificate(certificate: &Certificate) -> Option<Self> {
         match (certificate.extension(HARDWARE_ID), certificate.extension(CSP_ID)) {
             (Some(_), None) => Some(Self::Vcek),
             (None, Some(_)) => Some(Self::Vlek),

@@ -3,17 +3,18 @@
 
 use core::fmt;
 
-use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use evtpm_crypto::{Crypto, EccPoint, HashAlg, RustCrypto};
 use evtpm_protocol::templates::EkTemplate;
 use evtpm_protocol::{ProtocolError, crypto_hash, ecc_point, object_name, wire_hash};
 use evtpm_tpm_wire::{
-    PublicBody, Rc, Supported, Tpm2bDigest, Tpm2bPublicKeyRsa, TpmaObject, TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint,
-    TpmsRsaParms, TpmtEccScheme, TpmtPublic, TpmtRsaScheme, from_bytes,
+    EccCurve, PublicBody, Rc, Supported, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmaObject, TpmiRsaKeyBits,
+    TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmtEccScheme, TpmtPublic, TpmtRsaScheme, from_bytes,
 };
 
 use crate::evtpm::BoundEk;
 use crate::tpm::Error;
 use crate::tpm::signature::{Scheme, VerificationKey};
+use crate::x509::PublicKey;
 
 /// restricted, sign, fixedTPM, fixedParent and sensitiveDataOrigin: what an attestation key must be.
 const AK_ATTRIBUTES: u32 = 0x0005_0032;
@@ -197,15 +198,65 @@ impl TrustedAk {
         let parms = TpmsRsaParms { symmetric: None, scheme: Some(scheme), key_bits, exponent: 0 };
         let unique = Tpm2bPublicKeyRsa::new(modulus).map_err(too_large)?;
         let scheme = rsa_signer(&parms, modulus).map_err(ak)?;
+        Self::without_area(PublicBody::Rsa { parms, unique }, scheme)
+    }
+
+    /// Takes a key without public area on the operator's word, with the scheme it signs by.
+    pub fn named_key(key: &PublicKey, scheme: Scheme) -> Result<Self, Error> {
+        match (key, scheme) {
+            (PublicKey::Rsa { modulus, exponent }, Scheme::RsaSsa(hash) | Scheme::RsaPss(hash)) => {
+                if exponent != &[1, 0, 1] {
+                    let exponent = exponent.iter().fold(0_u32, |all, byte| all.wrapping_shl(8) | u32::from(*byte));
+                    return Err(ak(KeyRule::RsaExponent { exponent }));
+                }
+                Self::named_rsa(modulus, matches!(scheme, Scheme::RsaPss(_)), hash)
+            }
+            (PublicKey::Ecc(point), Scheme::Ecdsa(hash)) => Self::named_ecc(point, hash),
+            _ => Err(ak(KeyRule::Scheme)),
+        }
+    }
+
+    fn named_ecc(point: &EccPoint, hash: HashAlg) -> Result<Self, Error> {
+        let curve_id = match point.curve() {
+            evtpm_crypto::EccCurve::P256 => EccCurve::NistP256,
+            evtpm_crypto::EccCurve::P384 => EccCurve::NistP384,
+            evtpm_crypto::EccCurve::P521 => EccCurve::NistP521,
+        };
+        let scheme = Some(TpmtEccScheme::Ecdsa(wire_hash(hash)));
+        let parms = TpmsEccParms { symmetric: None, scheme, curve_id, kdf: None };
+        let coordinate = |bytes| Tpm2bEccParameter::new(bytes).map_err(|_| ak(KeyRule::Point));
+        let unique = TpmsEccPoint { x: coordinate(point.x())?, y: coordinate(point.y())? };
+        let scheme = ecc_signer(&parms, &unique).map_err(ak)?;
+        Self::without_area(PublicBody::Ecc { parms, unique }, scheme)
+    }
+
+    fn without_area(body: PublicBody, scheme: Scheme) -> Result<Self, Error> {
         let public = TpmtPublic {
             name_alg: Some(evtpm_tpm_wire::HashAlg::Sha256),
             object_attributes: TpmaObject::NONE,
             auth_policy: Tpm2bDigest::EMPTY,
-            body: PublicBody::Rsa { parms, unique },
+            body,
         };
         let name = object_name::<RustCrypto>(&public).map_err(|_| ak(KeyRule::NameAlgorithm))?;
         let key = VerificationKey { public, scheme };
         Ok(TrustedAk { key, name: name.as_bytes().to_vec(), origin: AkOrigin::Named })
+    }
+
+    /// Tells whether both are one key with one scheme, whatever their public areas say besides.
+    #[must_use]
+    pub fn same_key(&self, other: &Self) -> bool {
+        let same_number = match (&self.key.public.body, &other.key.public.body) {
+            (PublicBody::Rsa { unique, .. }, PublicBody::Rsa { unique: other, .. }) => {
+                unique.as_bytes() == other.as_bytes()
+            }
+            (PublicBody::Ecc { parms, unique }, PublicBody::Ecc { parms: others, unique: other }) => {
+                parms.curve_id == others.curve_id
+                    && unique.x.as_bytes() == other.x.as_bytes()
+                    && unique.y.as_bytes() == other.y.as_bytes()
+            }
+            _ => false,
+        };
+        same_number && self.key.scheme == other.key.scheme
     }
 
     /// Returns why the key is believed.

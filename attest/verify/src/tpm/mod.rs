@@ -30,3 +30,4 @@ pub use key::{AkOrigin, AkPublic, EkPublic, KeyRule, TrustedAk};
 pub use nonce::{Freshness, Issued, Nonce, QualifyingData};
 pub use quote::{Quote, QuoteEvidence, QuotedBank};
 pub use selection::Selection;
+pub use signature::Scheme as SignatureScheme;

@@ -11,13 +11,22 @@ use crate::tpm::Error;
 
 /// How a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
+pub enum Scheme {
+    /// `TPM_ALG_RSASSA`.
     RsaSsa(HashAlg),
+    /// `TPM_ALG_RSAPSS`.
     RsaPss(HashAlg),
+    /// `TPM_ALG_ECDSA`.
     Ecdsa(HashAlg),
 }
 
 impl Scheme {
+    /// Reads which scheme a `TPMT_SIGNATURE` claims; `None` if it is not well formed or not of the allow-list.
+    #[must_use]
+    pub fn of(signature: &[u8]) -> Option<Self> {
+        from_bytes::<TpmtSignature>(signature, &Supported::ALL).ok().as_ref().and_then(scheme)
+    }
+
     pub(crate) const fn hash(self) -> HashAlg {
         match self {
             Scheme::RsaSsa(hash) | Scheme::RsaPss(hash) | Scheme::Ecdsa(hash) => hash,

@@ -5,16 +5,23 @@ use der::{
     Decode, Reader, SliceReader,
     asn1::{ObjectIdentifier, UintRef},
 };
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
+use evtpm_crypto::{EccCurve, EccPoint};
+use x509_cert::{
+    ext::pkix::{BasicConstraints, KeyUsage},
+    spki::SubjectPublicKeyInfoRef,
+};
 
 use super::{MAX_CERTIFICATES, MAX_DER_BYTES, pem, signature};
 use crate::{Error, UnixTime};
 
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const SECP521R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
 /// A certificate that was parsed, and nothing more: whether it is believed is for a chain to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,19 +42,55 @@ pub enum PublicKey {
         /// The public exponent.
         exponent: Vec<u8>,
     },
-    /// A point of NIST P-384, affine coordinates big-endian; whether it is on the curve is checked when it is used.
-    P384 {
-        /// The x coordinate.
-        x: [u8; 48],
-        /// The y coordinate.
-        y: [u8; 48],
-    },
+    /// A point of a NIST curve; whether it is on the curve is checked when it is used.
+    Ecc(EccPoint),
 }
+
+/// The extensions that may be critical. Another name of the subject restricts nothing; EK certificates, whose subject
+/// is empty, have it critical (RFC 5280, 4.2.1.6).
+const UNDERSTOOD: [ObjectIdentifier; 3] = [BASIC_CONSTRAINTS, KEY_USAGE, SUBJECT_ALT_NAME];
 
 #[derive(der::Sequence)]
 struct RsaPublicKey<'a> {
     modulus: UintRef<'a>,
     exponent: UintRef<'a>,
+}
+
+impl PublicKey {
+    /// Parses a DER `SubjectPublicKeyInfo`, or a PEM block "PUBLIC KEY" of one.
+    pub fn from_spki(bytes: &[u8]) -> Result<Self, Error> {
+        let unsupported = || Error::UnsupportedKey { of: "a public key".to_owned() };
+        let decoded =
+            if pem::is_pem(bytes) { pem::blocks(bytes, "PUBLIC KEY", 1)?.pop() } else { Some(bytes.to_vec()) };
+        let der = decoded.ok_or_else(unsupported)?;
+        let info = SubjectPublicKeyInfoRef::from_der(&der)
+            .map_err(|error| Error::Malformed { what: "public key", detail: error.to_string() })?;
+        let parameters = info.algorithm.parameters.and_then(|parameters| parameters.decode_as().ok());
+        info.subject_public_key
+            .as_bytes()
+            .and_then(|bits| Self::read(info.algorithm.oid, parameters, bits))
+            .ok_or_else(unsupported)
+    }
+
+    /// Reads the bits of a key of one of the kinds that are looked at.
+    fn read(algorithm: ObjectIdentifier, parameters: Option<ObjectIdentifier>, bits: &[u8]) -> Option<Self> {
+        if algorithm == RSA_ENCRYPTION {
+            let key = RsaPublicKey::from_der(bits).ok()?;
+            return Some(Self::Rsa {
+                modulus: key.modulus.as_bytes().to_vec(),
+                exponent: key.exponent.as_bytes().to_vec(),
+            });
+        }
+        let curve = match parameters.filter(|_| algorithm == EC_PUBLIC_KEY)? {
+            SECP256R1 => EccCurve::P256,
+            SECP384R1 => EccCurve::P384,
+            SECP521R1 => EccCurve::P521,
+            _ => return None,
+        };
+        // SEC 1, 2.3.3: 04 ‖ X ‖ Y is the uncompressed point.
+        let (x, y) = bits.strip_prefix(&[4])?.split_at_checked(curve.coordinate_size())?;
+        EccPoint::new(curve, x, y).ok().filter(|_| x.len() == y.len()).map(Self::Ecc)
+    }
 }
 
 impl Certificate {
@@ -114,27 +157,12 @@ impl Certificate {
 
     /// Decodes the subject's public key.
     pub fn public_key(&self) -> Result<PublicKey, Error> {
-        let unsupported = || Error::UnsupportedKey { of: self.common_name.clone() };
         let info = self.parsed.tbs_certificate().subject_public_key_info();
-        let bits = info.subject_public_key.as_bytes().ok_or_else(unsupported)?;
-        if info.algorithm.oid == RSA_ENCRYPTION {
-            let key = RsaPublicKey::from_der(bits).map_err(|_| unsupported())?;
-            return Ok(PublicKey::Rsa {
-                modulus: key.modulus.as_bytes().to_vec(),
-                exponent: key.exponent.as_bytes().to_vec(),
-            });
-        }
-        let curve =
-            info.algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as::<ObjectIdentifier>().ok());
-        if info.algorithm.oid != EC_PUBLIC_KEY || curve != Some(SECP384R1) {
-            return Err(unsupported());
-        }
-        // SEC 1, 2.3.3: 04 ‖ X ‖ Y is the uncompressed point.
-        let Some((4, point)) = bits.split_first() else {
-            return Err(unsupported());
-        };
-        let (x, y) = point.split_at_checked(48).ok_or_else(unsupported)?;
-        Ok(PublicKey::P384 { x: x.try_into().map_err(|_| unsupported())?, y: y.try_into().map_err(|_| unsupported())? })
+        let parameters = info.algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as().ok());
+        info.subject_public_key
+            .as_bytes()
+            .and_then(|bits| PublicKey::read(info.algorithm.oid, parameters, bits))
+            .ok_or_else(|| Error::UnsupportedKey { of: self.common_name.clone() })
     }
 
     /// Returns the content of the extension `oid`.
@@ -249,10 +277,7 @@ impl Certificate {
 
     /// RFC 5280, 4.2: "MUST reject the certificate if it encounters a critical extension it does not recognize".
     fn refuse_unknown_critical_extensions(&self) -> Result<(), Error> {
-        match self
-            .extensions()
-            .find(|extension| extension.critical && ![BASIC_CONSTRAINTS, KEY_USAGE].contains(&extension.extn_id))
-        {
+        match self.extensions().find(|extension| extension.critical && !UNDERSTOOD.contains(&extension.extn_id)) {
             Some(extension) => Err(Error::UnknownCriticalExtension {
                 of: self.common_name.clone(),
                 oid: extension.extn_id.to_string(),

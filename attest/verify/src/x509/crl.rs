@@ -70,10 +70,23 @@ impl Crl {
         &self.parsed.tbs_cert_list.issuer == authority.subject()
     }
 
-    /// Checks the list's signature and that it does not revoke `certificate`, which `authority` issued.
-    ///
-    /// A list that is past its next update, or that was made after the moment `at`, still revokes what it names.
-    pub fn check(&self, authority: &Certificate, certificate: &Certificate, at: UnixTime) -> Result<Revocation, Error> {
+    /// Returns when the list was made.
+    pub fn this_update(&self) -> UnixTime {
+        UnixTime(self.parsed.tbs_cert_list.this_update.to_unix_duration().as_secs())
+    }
+
+    /// Returns when the list will be replaced, if it says so.
+    pub fn next_update(&self) -> Option<UnixTime> {
+        self.parsed.tbs_cert_list.next_update.map(|time| UnixTime(time.to_unix_duration().as_secs()))
+    }
+
+    /// Returns the content octets of the revoked serial numbers, in the list's order.
+    pub fn revoked_serials(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries().map(|entry| entry.serial_number.as_bytes())
+    }
+
+    /// Checks that `authority` signed the received bytes of the list, and may do so.
+    pub fn check_signature(&self, authority: &Certificate) -> Result<(), Error> {
         let list = &self.parsed.tbs_cert_list;
         let name = format!("revocation list of {}", authority.common_name());
         authority.check_may_sign_crl()?;
@@ -81,14 +94,21 @@ impl Crl {
         if self.parsed.signature_algorithm != list.signature {
             return Err(Error::UnsupportedSignature { of: name, detail: "inner and outer algorithm differ".into() });
         }
-        signature::check(&name, &self.parsed.signature_algorithm, &self.signed, &self.parsed.signature, authority)?;
+        signature::check(&name, &self.parsed.signature_algorithm, &self.signed, &self.parsed.signature, authority)
+    }
+
+    /// Checks the list's signature and that it does not revoke `certificate`, which `authority` issued.
+    ///
+    /// A list that is past its next update, or that was made after the moment `at`, still revokes what it names.
+    pub fn check(&self, authority: &Certificate, certificate: &Certificate, at: UnixTime) -> Result<Revocation, Error> {
+        self.check_signature(authority)?;
         if self.revokes(certificate) {
             return Err(Error::Revoked {
                 of: certificate.common_name().to_owned(),
                 serial: certificate.serial().to_vec(),
             });
         }
-        let next_update = list.next_update.map(|time| UnixTime(time.to_unix_duration().as_secs()));
+        let next_update = self.next_update();
         Ok(match next_update {
             Some(next_update) if at > next_update => Revocation::Stale { next_update },
             _ => Revocation::Checked { next_update },

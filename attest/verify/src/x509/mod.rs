@@ -7,11 +7,13 @@
 
 mod certificate;
 mod crl;
+mod path;
 mod pem;
 mod signature;
 
 pub use certificate::{Certificate, PublicKey};
 pub use crl::{Crl, Revocation};
+pub use path::Path;
 
 /// The longest certificate or revocation list that is looked at.
 pub const MAX_DER_BYTES: usize = 64 * 1024;
