@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod evidence;
 mod launch;
 mod measure;
 mod output;
@@ -45,6 +46,9 @@ enum Command {
     Verifier(evtpm_verifierd::program::VerifierArgs),
     /// Verify evidence in files, offline: an SEV-SNP report, and what a TPM quoted and logged.
     Verify(Box<verify::Verify>),
+    /// Check a folder of evidence against an index of what each item has to come to.
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
     /// Learn and check policies: documents that say what a machine has to be.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         },
         Command::Verifier(args) => evtpm_verifierd::program::run(&args).map(|()| Outcome::Good),
         Command::Verify(command) => verify::run(&command),
+        Command::Evidence(command) => evidence::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Report(command) => report::run(&command),
     };

@@ -5,7 +5,7 @@ pub(crate) mod args;
 pub(crate) mod chain;
 mod facts;
 mod moment;
-mod pcrs;
+pub(crate) mod pcrs;
 mod record;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `ima`: measurement lists, their template hashes and replay, and Keylime's policies about them.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use evtpm_logs::ima::{AsciiList, AsciiRecord, Entry, TemplateDigests, extend};
+use evtpm_logs::{HashId, PcrBank, PcrIndex};
+use evtpm_verify::logs::CryptoHashes;
+use serde::Deserialize;
+
+use crate::evidence::findings::Findings;
+use crate::evidence::index::{Item, Store};
+use crate::output::hex;
+
+mod keylime;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expect {
+    #[serde(rename = "notes")]
+    _notes: Option<String>,
+}
+
+/// `expected.json` beside a whole list.
+#[derive(Debug, Deserialize)]
+struct Expected {
+    entries: Option<usize>,
+    template: Option<String>,
+    log_hash: Option<String>,
+    pcr: Option<u32>,
+    #[serde(flatten)]
+    registers: BTreeMap<String, String>,
+}
+
+pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
+    let _: Expect = item.expect()?;
+    for (name, bytes) in store.files().filter(|(name, _)| is_list(name)) {
+        check_list(name, bytes, store, findings)?;
+    }
+    if store.find("vectors.json").is_some() {
+        keylime::check(store, findings)?;
+    }
+    keylime::check_allow_lists(store, findings)
+}
+
+fn is_list(name: &str) -> bool {
+    name.contains("runtime_measurements") || name.starts_with("ima-log")
+}
+
+/// Reads a list and recomputes every template hash; an all-zero one is a violation or a placeholder.
+fn check_list(name: &str, bytes: &[u8], store: &Store, findings: &mut Findings) -> Result<()> {
+    let records: Result<Vec<AsciiRecord>, _> = AsciiList::new(bytes).collect();
+    let Some(records) = findings.accepted(name, records) else { return Ok(()) };
+    let entries: Result<Vec<Entry<'_>>, _> = records.iter().map(AsciiRecord::entry).collect();
+    let Some(entries) = findings.accepted(&format!("entries of {name}"), entries) else { return Ok(()) };
+    let wrong = entries.iter().find(|entry| entry.check_template_hash(&CryptoHashes).is_err());
+    match wrong {
+        Some(entry) => findings.fail(name, format!("the template hash of entry {} is wrong", entry.at.record)),
+        None => findings.pass(&format!("template hashes of {name}")),
+    }
+    if store.find("expected.json").is_some() {
+        compare(&entries, &store.json("expected.json")?, findings)?;
+    }
+    Ok(())
+}
+
+fn compare(entries: &[Entry<'_>], expected: &Expected, findings: &mut Findings) -> Result<()> {
+    findings.equal_if("number of entries", expected.entries.as_ref(), &entries.len());
+    if let Some(template) = &expected.template {
+        findings.holds("template", entries.iter().all(|entry| entry.template_name == template.as_bytes()));
+    }
+    if let Some(algorithm) = &expected.log_hash {
+        let uses = |entry: &Entry<'_>| entry.digest().is_none_or(|digest| digest.algorithm == algorithm.as_str());
+        findings.holds("digest algorithm", entries.iter().all(uses));
+    }
+    if let Some(pcr) = expected.pcr {
+        findings.holds("register", entries.iter().all(|entry| u32::from(entry.pcr.value()) == pcr));
+    }
+    for (name, value) in &expected.registers {
+        let (register, bank) = name
+            .strip_prefix("pcr")
+            .and_then(|rest| rest.split_once('_'))
+            .with_context(|| format!("{name} is not checked"))?;
+        let pcr = register.parse().ok().and_then(PcrIndex::new).with_context(|| format!("register {register}"))?;
+        let bank =
+            HashId::from_name(&super::tcg_eventlog::bank_name(bank)).with_context(|| format!("unknown bank {bank}"))?;
+        findings.equal(name, &value.to_ascii_lowercase(), &replay(entries, bank, pcr)?);
+    }
+    Ok(())
+}
+
+fn replay(entries: &[Entry<'_>], bank: HashId, pcr: PcrIndex) -> Result<String> {
+    let mut bank = PcrBank::at_startup(bank)?;
+    for entry in entries {
+        extend(&mut bank, entry, TemplateDigests::OfBank, &CryptoHashes)?;
+    }
+    Ok(hex(bank.value(pcr).as_bytes()))
+}

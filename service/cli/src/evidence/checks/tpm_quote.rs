@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `tpm-quote`: quotes in the forms in which other projects store them, with their keys, registers and logs.
+
+mod forms;
+
+use anyhow::{Context, Result};
+use evtpm_logs::{EventLog, HashId, PcrIndex};
+use evtpm_verify::UnixTime;
+use evtpm_verify::logs::CryptoHashes;
+use evtpm_verify::tpm::{Issued, Quote, QuoteEvidence, Selection, TrustedAk};
+use evtpm_verify::x509::{Certificate, Path};
+use serde::Deserialize;
+
+use super::DAY;
+use crate::evidence::findings::Findings;
+use crate::evidence::index::{Item, Store};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expect {
+    signature: Option<String>,
+    signatures: Option<String>,
+    signature_with_ak_pem: Option<String>,
+    signature_with_akcert: Option<String>,
+    akcert_chain: Option<String>,
+    qualifying_data: Option<String>,
+    pcr_digest_matches: Option<bool>,
+    pcr10_not_in_log: Option<String>,
+    #[serde(rename = "notes")]
+    _notes: Option<String>,
+}
+
+/// One quote as it lies in an item.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) message: Vec<u8>,
+    /// `TPMT_SIGNATURE`.
+    pub(super) signature: Vec<u8>,
+    pub(super) selection: Selection,
+    pub(super) values: Vec<Vec<u8>>,
+    pub(super) nonce: Vec<u8>,
+}
+
+impl Recorded {
+    pub(super) fn verify(&self, key: &TrustedAk) -> Result<Quote, evtpm_verify::tpm::Error> {
+        let values: Vec<&[u8]> = self.values.iter().map(Vec::as_slice).collect();
+        let evidence = QuoteEvidence { message: &self.message, signature: &self.signature, values: &values };
+        key.verify(evidence, Issued::recorded(&self.nonce), &self.selection, UnixTime(0))
+    }
+
+    /// A quote with another nonce, another value or another message is not believed.
+    pub(super) fn check_tampered(&self, what: &str, key: &TrustedAk, findings: &mut Findings) {
+        let other = |change: &dyn Fn(&mut Self)| {
+            let mut other = self.copy();
+            change(&mut other);
+            other.verify(key)
+        };
+        findings.holds(&format!("{what}: another nonce is refused"), other(&|quote| quote.nonce.push(0)).is_err());
+        let value = other(&|quote| quote.values.iter_mut().take(1).flatten().take(1).for_each(|byte| *byte ^= 1));
+        findings.holds(&format!("{what}: another value is refused"), value.is_err());
+        let all = (0..self.message.len()).all(|at| {
+            other(&|quote| quote.message.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 0x20)).is_err()
+        });
+        findings.holds(&format!("{what}: each changed byte is refused"), all);
+    }
+
+    fn copy(&self) -> Self {
+        Self {
+            message: self.message.clone(),
+            signature: self.signature.clone(),
+            selection: self.selection.clone(),
+            values: self.values.clone(),
+            nonce: self.nonce.clone(),
+        }
+    }
+}
+
+pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
+    let expect: Expect = item.expect()?;
+    let forms::Form { key, quotes, named_nonce } = forms::read(store)?;
+    let expected = [&expect.signature, &expect.signatures, &expect.signature_with_ak_pem];
+    let expected = expected.into_iter().flatten().next().map_or("valid", String::as_str);
+    let mut verified = Vec::new();
+    for (n, recorded) in quotes.iter().enumerate() {
+        let what = format!("quote {}", n + 1);
+        let verdict = findings.verdict(&what, expected, recorded.verify(&key));
+        if verdict.is_some() {
+            recorded.check_tampered(&what, &key, findings);
+        }
+        verified.extend(verdict);
+        if let Some(nonce) = &expect.qualifying_data {
+            let wanted = named_nonce.as_ref().filter(|(name, _)| name == nonce).map(|(_, nonce)| Ok(nonce.clone()));
+            let wanted = wanted.unwrap_or_else(|| ::hex::decode(nonce)).context("qualifying data")?;
+            findings.equal(&format!("{what}: qualifying data"), &wanted, &recorded.nonce);
+        }
+    }
+    // A quote is only verified if its digest is that of the values.
+    findings.equal_if("pcr digest", expect.pcr_digest_matches.as_ref(), &(verified.len() == quotes.len()));
+    check_certificate(&expect, &key, &quotes, store, findings)?;
+    check_log(&expect, &verified, store, findings)
+}
+
+/// Replays the log beside the quotes to the quoted registers.
+fn check_log(expect: &Expect, quotes: &[Quote], store: &Store, findings: &mut Findings) -> Result<()> {
+    let Some(log) = store.find("eventlog.bin") else { return Ok(()) };
+    let log = EventLog::parse(log)?;
+    for bank in quotes.iter().flat_map(Quote::banks) {
+        let replayed = log.replay(&[bank.algorithm()], &CryptoHashes)?;
+        let Some(replayed) = replayed.first() else { continue };
+        let differing = bank.iter().filter(|(pcr, value)| replayed.value(*pcr) != *value).map(|(pcr, _)| pcr.value());
+        let differing: Vec<u8> = differing.filter(|pcr| *pcr != 10).collect();
+        findings.equal(&format!("{} replay", bank.algorithm()), &Vec::<u8>::new(), &differing);
+        if expect.pcr10_not_in_log.is_some() {
+            let not_logged = PcrIndex::new(10).is_some_and(|pcr| {
+                let quoted = bank.value(pcr).is_some_and(|value| value.as_bytes().iter().any(|byte| *byte != 0));
+                quoted && !replayed.extended().contains(pcr)
+            });
+            findings.holds(&format!("{} PCR 10 is quoted and not in the log", bank.algorithm()), not_logged);
+        }
+    }
+    Ok(())
+}
+
+/// Checks the AK certificate beside the quotes: its chain, and whether it is for the key that signed them.
+fn check_certificate(
+    expect: &Expect,
+    key: &TrustedAk,
+    quotes: &[Recorded],
+    store: &Store,
+    findings: &mut Findings,
+) -> Result<()> {
+    let Some((_, der)) = store.files().find(|(name, _)| name.contains("cert") && name.ends_with(".der")) else {
+        return Ok(());
+    };
+    let certificate = Certificate::from_der(der)?;
+    let certified = TrustedAk::named_key(&certificate.public_key()?, forms::scheme(quotes)?)?;
+    match &expect.signature_with_akcert {
+        Some(expected) => {
+            for recorded in quotes {
+                findings.verdict("quote by the certified key", expected, recorded.verify(&certified));
+            }
+        }
+        None => findings.holds("certificate is for the key", certified.same_key(key)),
+    }
+    let Some(expected) = &expect.akcert_chain else {
+        findings.not_checkable("the AK certificate's issuer is not in the item");
+        return Ok(());
+    };
+    let mut pool = Vec::new();
+    for (_, bytes) in store.files().filter(|(name, _)| name.ends_with(".pem") && !name.starts_with("ak.")) {
+        pool.extend(Certificate::all_from(bytes)?);
+    }
+    let (roots, pool): (Vec<_>, Vec<_>) = pool.into_iter().partition(Certificate::is_self_issued);
+    let path = Path::find(&certificate, &pool, &roots);
+    let Some(path) = findings.accepted("certificate chain", path) else { return Ok(()) };
+    findings.accepted("certificate chain in time", path.check_validity(UnixTime(certificate.validity().0.0 + DAY)));
+    // "AK cert < Global Virtual TPM CA - 03 (expires …) < Azure Virtual TPM Root CA 2023": the words are the index's own.
+    findings.equal("certificates of the chain", &expected.split('<').count(), &path.certificates().count());
+    Ok(())
+}
+
+/// All 24 registers of one bank.
+pub(super) fn every_register(bank: HashId) -> Result<Selection> {
+    Selection::new().with(bank, PcrIndex::all().collect()).context("an empty selection")
+}

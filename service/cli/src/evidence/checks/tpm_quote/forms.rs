@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The forms in which quotes are stored: Google's several banks, trustee's evidence, tpm2-tools' files, Keylime's vector.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use evtpm_logs::{HashId, PcrIndex, PcrSet};
+use evtpm_tpm_wire::{Supported, TpmsAttest, from_bytes};
+use evtpm_verify::tpm::{AkPublic, Selection, SignatureScheme, TrustedAk};
+use evtpm_verify::x509::PublicKey;
+use serde::Deserialize;
+
+use super::{Recorded, every_register};
+use crate::evidence::checks::tcg_eventlog::bank_name;
+use crate::evidence::index::Store;
+use crate::verify::pcrs::PcrValues;
+
+/// What an item has to say.
+pub(super) struct Form {
+    pub(super) key: TrustedAk,
+    pub(super) quotes: Vec<Recorded>,
+    /// A file with the nonce, where the index refers to it by its name.
+    pub(super) named_nonce: Option<(String, Vec<u8>)>,
+}
+
+pub(super) fn read(store: &Store) -> Result<Form> {
+    if store.find("quotes.json").is_some() {
+        return banks(store);
+    }
+    if store.find("evidence.json").is_some() {
+        return trustee(store);
+    }
+    if store.find("vector.json").is_some() {
+        return keylime(store);
+    }
+    if store.find("quote.msg").is_some() {
+        return files(store);
+    }
+    bail!("the quote is stored in a form that is not known")
+}
+
+/// Returns the scheme that the quotes' signatures name; a key without public area has none of its own.
+pub(super) fn scheme(quotes: &[Recorded]) -> Result<SignatureScheme> {
+    let first = quotes.first().context("no quote")?;
+    SignatureScheme::of(&first.signature).context("the signature's scheme is not known")
+}
+
+/// Wraps a bare RSA signature as a `TPMT_SIGNATURE` by RSASSA with SHA-256.
+fn rsassa_sha256(signature: &[u8]) -> Result<Vec<u8>> {
+    let size = u16::try_from(signature.len()).context("the signature is too long")?;
+    Ok([&[0, 0x14, 0, 0x0b], size.to_be_bytes().as_slice(), signature].concat())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Banks {
+    ak_tpmt_public: String,
+    quotes: Vec<BankQuote>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BankQuote {
+    bank: String,
+    attest: String,
+    tpmt_signature: String,
+    pcrs: BTreeMap<u32, String>,
+    qualifying_data: String,
+}
+
+fn banks(store: &Store) -> Result<Form> {
+    let form: Banks = store.json("quotes.json")?;
+    let quotes = form.quotes.iter().map(|quote| {
+        let bank =
+            HashId::from_name(&bank_name(&quote.bank)).with_context(|| format!("unknown bank {}", quote.bank))?;
+        let pcrs: Option<PcrSet> = quote.pcrs.keys().map(|pcr| PcrIndex::new(*pcr)).collect();
+        let selection = Selection::new().with(bank, pcrs.context("a register")?).context("no register")?;
+        Ok(Recorded {
+            message: hex::decode(&quote.attest)?,
+            signature: hex::decode(&quote.tpmt_signature)?,
+            selection,
+            values: quote.pcrs.values().map(hex::decode).collect::<Result<_, _>>()?,
+            nonce: hex::decode(&quote.qualifying_data)?,
+        })
+    });
+    let key = TrustedAk::named(AkPublic::from_tpmt(&hex::decode(&form.ak_tpmt_public)?)?);
+    Ok(Form { key, quotes: quotes.collect::<Result<_>>()?, named_nonce: None })
+}
+
+#[derive(Deserialize)]
+struct Trustee {
+    ak_public: String,
+    tpm_quote: TrusteeQuote,
+}
+
+#[derive(Deserialize)]
+struct TrusteeQuote {
+    message: String,
+    signature: String,
+    pcrs: Vec<String>,
+}
+
+fn trustee(store: &Store) -> Result<Form> {
+    let Trustee { ak_public, tpm_quote } = store.json("evidence.json")?;
+    let message = STANDARD.decode(tpm_quote.message)?;
+    let quotes = vec![Recorded {
+        nonce: own_nonce(&message)?,
+        message,
+        signature: STANDARD.decode(tpm_quote.signature)?,
+        selection: every_register(HashId::SHA256)?,
+        values: tpm_quote.pcrs.iter().map(hex::decode).collect::<Result<_, _>>()?,
+    }];
+    let key = TrustedAk::named_key(&PublicKey::from_spki(&STANDARD.decode(ak_public)?)?, scheme(&quotes)?)?;
+    Ok(Form { key, quotes, named_nonce: None })
+}
+
+#[derive(Deserialize)]
+struct Keylime {
+    ak_pem: String,
+    nonce_ascii: String,
+    quote: String,
+    tpmt_signature: String,
+    pcr_blob_tpm2_tools: String,
+}
+
+fn keylime(store: &Store) -> Result<Form> {
+    let vector: Keylime = store.json("vector.json")?;
+    let PcrValues { selection, values } = PcrValues::parse(&hex::decode(&vector.pcr_blob_tpm2_tools)?)?;
+    let quotes = vec![Recorded {
+        message: hex::decode(&vector.quote)?,
+        signature: hex::decode(&vector.tpmt_signature)?,
+        selection,
+        values,
+        nonce: vector.nonce_ascii.into_bytes(),
+    }];
+    let key = TrustedAk::named_key(&PublicKey::from_spki(vector.ak_pem.as_bytes())?, scheme(&quotes)?)?;
+    Ok(Form { key, quotes, named_nonce: None })
+}
+
+fn files(store: &Store) -> Result<Form> {
+    let PcrValues { selection, values } = PcrValues::parse(store.file("pcrs.bin")?)?;
+    let signature = store.file("quote.sig")?;
+    // tpm2-tools writes a TPMT_SIGNATURE, or the bare number with `--format plain`.
+    let signature =
+        if SignatureScheme::of(signature).is_some() { signature.to_vec() } else { rsassa_sha256(signature)? };
+    let text = str::from_utf8(store.file("nonce.hex")?)?.trim();
+    let nonce = hex::decode(text).context("nonce.hex")?;
+    let quotes = vec![Recorded {
+        message: store.file("quote.msg")?.to_vec(),
+        signature,
+        selection,
+        values,
+        nonce: nonce.clone(),
+    }];
+    let key = TrustedAk::named_key(&PublicKey::from_spki(store.file("ak.pem")?)?, scheme(&quotes)?)?;
+    Ok(Form { key, quotes, named_nonce: Some(("nonce.hex".to_owned(), nonce)) })
+}
+
+/// Takes the nonce from the message itself, where the item records none.
+fn own_nonce(message: &[u8]) -> Result<Vec<u8>> {
+    let attest: TpmsAttest<'_> =
+        from_bytes(message, &Supported::ALL).map_err(|code| anyhow::anyhow!("TPMS_ATTEST: {code:?}"))?;
+    Ok(attest.extra_data.as_bytes().to_vec())
+}

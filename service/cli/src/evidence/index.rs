@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The index and the files that it names, each of which has to have the stated size and SHA-256.
+
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::output::hex;
+
+/// The largest index that is read.
+const MAX_INDEX: u64 = 64 << 20;
+/// The largest file of an item that is read.
+const MAX_FILE: u64 = 64 << 20;
+
+/// One item of the index.
+#[derive(Debug, Deserialize)]
+pub(super) struct Item {
+    pub(super) kind: String,
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) files: Vec<File>,
+    #[serde(default)]
+    expect: Option<Box<RawValue>>,
+}
+
+/// One file of an item.
+#[derive(Debug, Deserialize)]
+pub(super) struct File {
+    pub(super) name: String,
+    #[serde(default)]
+    size: Option<u64>,
+    #[serde(default)]
+    sha256: Option<String>,
+}
+
+/// Reads an index.
+pub(super) fn load(path: &Path) -> Result<Vec<Item>> {
+    let bytes = read(path, MAX_INDEX)?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is not an index", path.display()))
+}
+
+impl Item {
+    /// Decodes what the index expects; a member that the kind's checks do not know is an error.
+    pub(super) fn expect<T: DeserializeOwned>(&self) -> Result<T> {
+        let text = self.expect.as_ref().map_or("{}", |raw| raw.get());
+        serde_json::from_str(text).context("the index expects something that is not checked")
+    }
+}
+
+/// The files of one item, read and compared with the index.
+#[derive(Debug)]
+pub(super) struct Store {
+    files: Vec<(String, Vec<u8>)>,
+    folder: PathBuf,
+}
+
+impl Store {
+    /// Reads every file that the index names.
+    pub(super) fn open(item: &Item, folder: &Path) -> Result<Self> {
+        let parts = [item.kind.as_str(), item.id.as_str()];
+        let own =
+            parts.iter().try_fold(folder.to_owned(), |path, part| Ok::<_, anyhow::Error>(path.join(plain(part)?)))?;
+        let mut files = Vec::new();
+        for file in &item.files {
+            let bytes = read(&own.join(plain(&file.name)?), MAX_FILE)?;
+            if let Some(size) = file.size {
+                ensure!(bytes.len() as u64 == size, "{} has {} bytes instead of {size}", file.name, bytes.len());
+            }
+            if let Some(expected) = &file.sha256 {
+                let actual = hex(RustCrypto::hash(HashAlg::Sha256, &[&bytes]).as_bytes());
+                ensure!(actual == expected.to_ascii_lowercase(), "{} has SHA-256 {actual}", file.name);
+            }
+            files.push((file.name.clone(), bytes));
+        }
+        Ok(Self { files, folder: folder.to_owned() })
+    }
+
+    /// Returns a file that has to be there.
+    pub(super) fn file(&self, name: &str) -> Result<&[u8]> {
+        self.find(name).with_context(|| format!("the item has no file {name}"))
+    }
+
+    /// Returns a file by its name.
+    pub(super) fn find(&self, name: &str) -> Option<&[u8]> {
+        self.files().find_map(|(other, bytes)| (other == name).then_some(bytes))
+    }
+
+    /// Decodes a JSON file that has to be there.
+    pub(super) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        serde_json::from_slice(self.file(name)?).with_context(|| name.to_owned())
+    }
+
+    /// Returns all files with their names.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+    }
+
+    /// Returns the first file whose name ends so.
+    pub(super) fn ending(&self, end: &str) -> Option<&[u8]> {
+        self.files().find_map(|(name, bytes)| name.ends_with(end).then_some(bytes))
+    }
+
+    /// Reads a file of another item, as collateral that earns no trust; `None` if it is not there.
+    pub(super) fn neighbour(&self, kind: &str, id: &str, name: &str) -> Option<Vec<u8>> {
+        read(&self.folder.join(kind).join(id).join(name), MAX_FILE).ok()
+    }
+}
+
+/// Tells by a file's name that its content has to be refused.
+pub(super) fn is_bad(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["bad", "invalid", "incorrect", "mismatch", "wrong", "tampered", "corrupt"].iter().any(|word| name.contains(word))
+}
+
+/// Refuses a name that would lead out of its folder.
+fn plain(name: &str) -> Result<&Path> {
+    let path = Path::new(name);
+    let mut parts = path.components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(_)), None) => Ok(path),
+        _ => bail!("{name:?} is not a plain name"),
+    }
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    file.take(limit + 1).read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
+    ensure!(bytes.len() as u64 <= limit, "{} is larger than {limit} bytes", path.display());
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_leaves_its_folder_is_refused() {
+        for name in ["../x", "/etc/passwd", "a/b", "", ".", ".."] {
+            assert!(plain(name).is_err(), "{name}");
+        }
+        assert!(plain("report.bin").is_ok());
+    }
+
+    #[test]
+    fn an_unknown_expectation_is_an_error() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Known {
+            #[serde(rename = "signature")]
+            _signature: String,
+        }
+        let item: Item =
+            serde_json::from_str(r#"{"kind":"k","id":"i","expect":{"signature":"valid","colour":"red"}}"#).unwrap();
+        let error = item.expect::<Known>().unwrap_err();
+        assert!(format!("{error:#}").contains("colour"), "{error:#}");
+    }
+
+    #[test]
+    fn names_of_bad_files_are_known() {
+        assert!(is_bad("vcek-invalid-new.der") && is_bad("certs_bad.pem") && is_bad("driver_incorrect_chain.xml"));
+        assert!(!is_bad("vcek-earlier-issue.pem"));
+    }
+}
