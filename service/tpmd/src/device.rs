@@ -74,6 +74,8 @@ pub struct Description {
     pub model: String,
     /// Revision of the TPM library specification, times 100.
     pub revision: u32,
+    /// The sizes of RSA keys, in bits.
+    pub rsa_key_bits: Vec<u16>,
 }
 
 /// Why a device could not do what the host asked.

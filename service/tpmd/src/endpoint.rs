@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -47,13 +47,22 @@ impl std::str::FromStr for Endpoint {
     }
 }
 
+/// What a descriptor listens on; it does not say so itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// TCP.
+    Tcp,
+    /// A unix socket.
+    Unix,
+}
+
 /// A bound endpoint.
 #[derive(Debug)]
 pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
-    /// A unix socket; the file is removed when the listener is dropped.
-    Unix(UnixListener, PathBuf),
+    /// A unix socket; the file is removed when the listener is dropped, if we made it.
+    Unix(UnixListener, Option<PathBuf>),
 }
 
 impl Listener {
@@ -70,10 +79,31 @@ impl Listener {
                     anyhow::ensure!(metadata.file_type().is_socket(), "{} exists and is not a socket", path.display());
                     std::fs::remove_file(path).with_context(|| format!("removing the stale {}", path.display()))?;
                 }
-                UnixListener::bind(path).map(|listener| Listener::Unix(listener, path.clone()))
+                UnixListener::bind(path).map(|listener| Listener::Unix(listener, Some(path.clone())))
             }
         }
         .with_context(|| format!("listening on {endpoint}"))
+    }
+
+    /// Takes over descriptor `number` of this process, which must be a listening socket of this kind.
+    ///
+    /// # Errors
+    /// When there is no such descriptor.
+    pub fn inherited(number: i32, kind: Kind) -> Result<Self> {
+        let descriptor = inherited_descriptor(number)?;
+        Ok(match kind {
+            Kind::Tcp => Listener::Tcp(descriptor.into()),
+            Kind::Unix => Listener::Unix(descriptor.into(), None),
+        })
+    }
+
+    /// Returns the file that ends with this listener.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Listener::Tcp(_) => None,
+            Listener::Unix(_, path) => path.as_deref(),
+        }
     }
 
     /// Returns the address that was really bound (the port, where 0 was asked for).
@@ -83,7 +113,10 @@ impl Listener {
     pub fn endpoint(&self) -> io::Result<Endpoint> {
         match self {
             Listener::Tcp(listener) => listener.local_addr().map(Endpoint::Tcp),
-            Listener::Unix(_, path) => Ok(Endpoint::Unix(path.clone())),
+            Listener::Unix(listener, _) => {
+                let address = listener.local_addr()?;
+                Ok(Endpoint::Unix(address.as_pathname().unwrap_or(Path::new("")).to_owned()))
+            }
         }
     }
 
@@ -106,7 +139,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Listener::Unix(_, path) = self {
+        if let Some(path) = self.path() {
             // Nothing can be done about a failure here, and the next start replaces a stale socket.
             drop(std::fs::remove_file(path));
         }

@@ -111,10 +111,10 @@ impl Store {
     }
 }
 
-/// Says whether a folder has a file of this part, without looking into it.
+/// Says how long the file of a part is, if a folder has one, without looking into it.
 #[must_use]
-pub fn is_kept(folder: &Path, part: Part) -> bool {
-    folder.join(name(part)).symlink_metadata().is_ok()
+pub fn kept_size(folder: &Path, part: Part) -> Option<u64> {
+    folder.join(name(part)).symlink_metadata().ok().map(|metadata| metadata.len())
 }
 
 /// Says how an image is to be protected: with a fresh salt where there is a key.

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use anyhow::{Context, Result, bail};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use evtpm_engine::Profile;
 
 use crate::devices::engine::EngineDevice;
@@ -22,8 +22,11 @@ const READY: &[u8] = b"ready\n";
 
 /// A software TPM 2.0 with the command line of swtpm. Nothing is written to storage unless --tpmstate names a folder.
 #[derive(Debug, Parser)]
-#[command(name = "swtpm", version, disable_help_subcommand = true)]
+#[command(name = "swtpm", version, disable_help_subcommand = true, disable_version_flag = true)]
 struct Cli {
+    /// Print version.
+    #[arg(short, long, action = ArgAction::Version)]
+    _version: (),
     #[command(subcommand)]
     interface: Interface,
 }
@@ -32,6 +35,17 @@ struct Cli {
 enum Interface {
     /// Serve over sockets.
     Socket(Box<SocketArgs>),
+    /// Not offered: serve over a character device.
+    Chardev(Ignored),
+    /// Not offered: serve as a character device in user space.
+    Cuse(Ignored),
+}
+
+/// What stands after the name of an interface that is not offered.
+#[derive(Debug, Args)]
+struct Ignored {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _arguments: Vec<String>,
 }
 
 /// Runs the program with the process's arguments.
@@ -39,8 +53,11 @@ enum Interface {
 /// # Errors
 /// Names the option or the system call that failed.
 pub fn run() -> Result<()> {
-    let Interface::Socket(args) = Cli::parse().interface;
-    serve(&args)
+    match Cli::parse().interface {
+        Interface::Socket(args) => serve(&args),
+        Interface::Chardev(_) => bail!("the interface chardev is not offered: use `swtpm socket`"),
+        Interface::Cuse(_) => bail!("the interface cuse is not offered: use `swtpm socket`"),
+    }
 }
 
 /// Serves one TPM as `swtpm socket` does.
@@ -63,6 +80,7 @@ pub fn serve(args: &SocketArgs) -> Result<()> {
 
     let mut log = args.log_file()?;
     let config = args.open()?;
+    let _pid_file = args.pid_file()?;
     let device = EngineDevice::new(Profile::pc_client())?;
     let machine = Shared::new(match args.state()? {
         Some((store, migration_key)) => Machine::persistent(Box::new(device), store, migration_key),

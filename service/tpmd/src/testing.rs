@@ -72,6 +72,6 @@ impl Device for RecordingDevice {
     }
 
     fn description(&self) -> Description {
-        Description { manufacturer: "TEST".into(), model: "recorder".into(), revision: 184 }
+        Description { manufacturer: "TEST".into(), model: "recorder".into(), revision: 184, rsa_key_bits: vec![2048] }
     }
 }

@@ -108,7 +108,7 @@ impl Device for EngineDevice {
 
 /// Puts a profile into words.
 pub(super) fn describe(profile: &Profile) -> Description {
-    let identity = &profile.identity;
+    let (identity, rsa) = (&profile.identity, profile.supported.rsa_key_bits);
     let text = |words: &[[u8; 4]]| -> String {
         let bytes: Vec<u8> = words.concat().into_iter().filter(|byte| *byte != 0).collect();
         String::from_utf8_lossy(&bytes).trim_end().to_owned()
@@ -117,5 +117,6 @@ pub(super) fn describe(profile: &Profile) -> Description {
         manufacturer: text(&[identity.manufacturer]),
         model: text(&identity.vendor_strings),
         revision: identity.revision,
+        rsa_key_bits: [1024, 2048, 3072, 4096].into_iter().filter(|bits| rsa.contains(*bits)).collect(),
     }
 }

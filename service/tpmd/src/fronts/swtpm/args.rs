@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The command line of `swtpm socket` (`swtpm(8)`), as far as its callers use it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use evtpm_crypto::{HashAlg, RustCrypto, kdfa};
 use evtpm_image::{Key, Part};
-use zeroize::Zeroizing;
 
+use super::spec::{Spec, number};
 use super::{Config, Startup};
-use crate::endpoint::{Endpoint, Listener, Stream, inherited_descriptor};
-use crate::store::{Store, is_kept};
+use crate::endpoint::{Endpoint, Listener, Stream};
+use crate::store::{Store, kept_size};
 
 /// The options of `swtpm socket`.
 #[derive(Debug, Args)]
@@ -26,10 +24,12 @@ pub struct SocketArgs {
     /// Serve TPM commands on this TCP port of 127.0.0.1.
     #[arg(short, long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// Serve TPM commands: `type=tcp,port=PORT[,bindaddr=IP][,disconnect]`, `type=unixio,path=PATH` or `fd=FD`.
+    /// Serve TPM commands: `[type=tcp,]port=PORT[,bindaddr=IP][,disconnect]`, `type=unixio,path=PATH[,mode=OCTAL][,uid=UID][,gid=GID]`
+    /// or `fd=FD`, a connected socket.
     #[arg(long, value_name = "SPEC")]
     pub server: Option<String>,
-    /// Serve control requests: `type=tcp,port=PORT[,bindaddr=IP]` or `type=unixio,path=PATH`; with `,terminate` end when the client goes.
+    /// Serve control requests: as --server, where `fd=FD` is a listening socket and `clientfd=FD` a connected one; with
+    /// `,terminate` end when the client goes.
     #[arg(long, value_name = "SPEC")]
     pub ctrl: Option<String>,
     /// Use this connected socket for TPM commands.
@@ -41,16 +41,16 @@ pub struct SocketArgs {
     /// Comma-separated: not-need-init, startup-clear, startup-state, startup-none, disable-auto-shutdown.
     #[arg(long, value_name = "FLAGS")]
     pub flags: Option<String>,
-    /// reject-locality-4 or allow-set-locality (which is always allowed).
+    /// Comma-separated: reject-locality-4, allow-set-locality (which is always allowed).
     #[arg(long, value_name = "OPTION")]
     pub locality: Option<String>,
     /// Keep the TPM's state in a folder: `dir=PATH[,mode=OCTAL]` or `backend-uri=dir://PATH`. Without it nothing is kept.
     #[arg(long, value_name = "SPEC")]
     pub tpmstate: Option<String>,
-    /// Write messages to file=PATH or fd=FD (level= is accepted).
+    /// Write messages to `file=PATH[,truncate]` or `fd=FD` (level= and prefix= are accepted), or to nobody: `file=-`.
     #[arg(long, value_name = "SPEC")]
     pub log: Option<String>,
-    /// Write the process number to file=PATH or fd=FD.
+    /// Write the process number to file=PATH, which goes with the process, or to fd=FD.
     #[arg(long, value_name = "SPEC")]
     pub pid: Option<String>,
     /// Go to the background once the sockets are there.
@@ -62,6 +62,9 @@ pub struct SocketArgs {
     /// Print which parts of a TPM's state the folder of --tpmstate has, as JSON.
     #[arg(long)]
     pub print_states: bool,
+    /// Not offered: start this program as the user it shall be.
+    #[arg(short, long, value_name = "USER")]
+    pub runas: Option<String>,
     /// Accepted and not used: there is no seccomp profile.
     #[arg(long, value_name = "SPEC")]
     pub seccomp: Option<String>,
@@ -86,7 +89,7 @@ pub fn capabilities() -> String {
     serde_json::json!({
         "type": "swtpm",
         "features": ["tpm-2.0", "tpm-send-command-header", "flags-opt-startup", "flags-opt-disable-auto-shutdown",
-                     "cmdarg-key-fd", "cmdarg-print-states", "tpmstate-opt-mode", "rsa-keysize-2048", "rsa-keysize-3072", "rsa-keysize-4096"],
+                     "cmdarg-seccomp", "cmdarg-key-fd", "cmdarg-print-states", "tpmstate-opt-mode", "rsa-keysize-2048", "rsa-keysize-3072", "rsa-keysize-4096"],
         "version": env!("CARGO_PKG_VERSION"),
     })
     .to_string()
@@ -98,13 +101,45 @@ impl SocketArgs {
     /// # Errors
     /// Names the option that is wrong or cannot be opened.
     pub fn open(&self) -> Result<Config> {
-        let mut config = Config { allow_set_locality: true, end_with_data: self.terminate, ..Config::default() };
+        anyhow::ensure!(self.tpm2, "this TPM is a TPM 2.0 and no other: give --tpm2");
+        anyhow::ensure!(self.runas.is_none(), "--runas is not offered: start this program as that user");
+        let mut config = Config {
+            allow_set_locality: true,
+            end_with_data: self.terminate,
+            end_with_signal: true,
+            ..Config::default()
+        };
+        self.open_data(&mut config)?;
+        if let Some(spec) = &self.ctrl {
+            let spec = Spec::parse("--ctrl", spec)?;
+            config.end_with_control = spec.has("terminate");
+            match (spec.value("fd"), spec.value("clientfd")) {
+                (Some(_), Some(_)) => bail!("--ctrl: fd= and clientfd= exclude each other"),
+                (Some(fd), None) => config.control = Some(Listener::inherited(number("--ctrl fd", fd)?, spec.kind()?)?),
+                (None, Some(fd)) => {
+                    config.inherited_control = Some(Stream::inherited(number("--ctrl clientfd", fd)?)?);
+                }
+                (None, None) => config.control = Some(spec.listen()?),
+            }
+        }
+        for option in self.locality.iter().flat_map(|options| options.split(',')) {
+            match option {
+                "reject-locality-4" => config.reject_locality_4 = true,
+                "allow-set-locality" => {}
+                other => bail!("--locality: `{other}` is not known"),
+            }
+        }
+        self.apply_flags(&mut config)?;
+        Ok(config)
+    }
+
+    fn open_data(&self, config: &mut Config) -> Result<()> {
         if let Some(spec) = &self.server {
             let spec = Spec::parse("--server", spec)?;
             config.disconnect = spec.has("disconnect");
             match spec.value("fd") {
                 Some(fd) => config.inherited = Some(Stream::inherited(number("--server fd", fd)?)?),
-                None => config.data = Some(Listener::bind(&spec.endpoint()?)?),
+                None => config.data = Some(spec.listen()?),
             }
         } else if let Some(port) = self.port {
             config.data = Some(Listener::bind(&Endpoint::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port))))?);
@@ -112,16 +147,18 @@ impl SocketArgs {
         if let Some(fd) = self.fd {
             config.inherited = Some(Stream::inherited(fd)?);
         }
-        if let Some(spec) = &self.ctrl {
-            let spec = Spec::parse("--ctrl", spec)?;
-            config.end_with_control = spec.has("terminate");
-            config.control = Some(Listener::bind(&spec.endpoint()?)?);
-        }
-        self.apply_flags(&mut config)?;
-        if let Some(spec) = &self.pid {
-            writeln!(Spec::parse("--pid", spec)?.file()?, "{}", std::process::id()).context("--pid: writing")?;
-        }
-        Ok(config)
+        Ok(())
+    }
+
+    /// Writes the process number where `--pid` says.
+    ///
+    /// # Errors
+    /// When that cannot be opened or written.
+    pub fn pid_file(&self) -> Result<Option<PidFile>> {
+        let Some(spec) = &self.pid else { return Ok(None) };
+        let spec = Spec::parse("--pid", spec)?;
+        writeln!(spec.file()?, "{}", std::process::id()).context("--pid: writing")?;
+        Ok(spec.value("file").map(|path| PidFile(path.into())))
     }
 
     /// Opens the file of `--log`, if there is one.
@@ -129,7 +166,9 @@ impl SocketArgs {
     /// # Errors
     /// When it cannot be opened.
     pub fn log_file(&self) -> Result<Option<File>> {
-        self.log.as_deref().map(|spec| Spec::parse("--log", spec)?.file()).transpose()
+        let spec = self.log.as_deref().map(|spec| Spec::parse("--log", spec)).transpose()?;
+        // "provide '-' for path to avoid logging" (swtpm(8))
+        spec.filter(|spec| spec.value("file") != Some("-")).map(|spec| spec.file()).transpose()
     }
 
     /// Opens the folder that keeps the state, if there is one, and reads the key for migration.
@@ -155,8 +194,9 @@ impl SocketArgs {
     pub fn states(&self) -> Result<String> {
         let spec = Spec::parse("--tpmstate", self.tpmstate.as_deref().context("--print-states: needs --tpmstate")?)?;
         let folder = Path::new(spec.folder()?);
-        let parts = [(Part::Permanent, "permanent"), (Part::Volatile, "volatile")];
-        let kept: Vec<_> = parts.into_iter().filter(|(part, _)| is_kept(folder, *part)).map(|(_, name)| name).collect();
+        let parts = [(Part::Permanent, "permall"), (Part::Volatile, "volatile")];
+        let kept = parts.into_iter().filter_map(|(part, name)| Some((name, kept_size(folder, part)?)));
+        let kept: Vec<_> = kept.map(|(name, size)| serde_json::json!({ "name": name, "size": size })).collect();
         Ok(serde_json::json!({ "type": "swtpm", "states": kept }).to_string())
     }
 
@@ -174,144 +214,26 @@ impl SocketArgs {
             }
         }
         // Without a control channel nobody could send CMD_INIT.
-        config.power_on |= config.control.is_none();
+        config.power_on |= config.control.is_none() && config.inherited_control.is_none();
         Ok(())
     }
 }
 
-/// `key=value,key=value,word`, as swtpm's options are written.
-struct Spec<'a> {
-    option: &'static str,
-    parts: Vec<(&'a str, Option<&'a str>)>,
-}
+/// The file with our process number; it is removed with this value.
+#[derive(Debug)]
+pub struct PidFile(PathBuf);
 
-impl<'a> Spec<'a> {
-    fn parse(option: &'static str, text: &'a str) -> Result<Self> {
-        let parts = text
-            .split(',')
-            .map(|part| part.split_once('=').map_or((part, None), |(key, value)| (key, Some(value))))
-            .collect::<Vec<_>>();
-        anyhow::ensure!(!text.is_empty(), "{option}: is empty");
-        Ok(Spec { option, parts })
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it already.
+        drop(std::fs::remove_file(&self.0));
     }
-
-    fn value(&self, key: &str) -> Option<&'a str> {
-        self.parts.iter().find(|part| part.0 == key).and_then(|part| part.1)
-    }
-
-    fn has(&self, word: &str) -> bool {
-        self.parts.iter().any(|part| part.0 == word)
-    }
-
-    fn endpoint(&self) -> Result<Endpoint> {
-        let option = self.option;
-        match (self.value("type"), self.value("path"), self.value("port")) {
-            (Some("unixio"), Some(path), _) => Ok(Endpoint::Unix(path.into())),
-            (Some("unixio"), None, _) => bail!("{option}: type=unixio needs path="),
-            (Some("tcp") | None, _, Some(port)) => {
-                let port = port.parse().with_context(|| format!("{option}: port={port}"))?;
-                let address: IpAddr = match self.value("bindaddr") {
-                    Some(text) => text.parse().with_context(|| format!("{option}: bindaddr={text}"))?,
-                    None => Ipv4Addr::LOCALHOST.into(),
-                };
-                Ok(Endpoint::Tcp(SocketAddr::new(address, port)))
-            }
-            (Some("tcp") | None, _, None) => bail!("{option}: needs port="),
-            (Some(other), ..) => bail!("{option}: type={other} is not known"),
-        }
-    }
-
-    fn folder(&self) -> Result<&'a str> {
-        if let Some(folder) = self.value("dir") {
-            return Ok(folder);
-        }
-        let uri = self.value("backend-uri").with_context(|| format!("{}: needs dir=", self.option))?;
-        uri.strip_prefix("dir://").with_context(|| format!("{}: backend-uri={uri} is not dir://", self.option))
-    }
-
-    /// Reads a key of 128 or 256 bits, and removes its file if that was asked for.
-    fn key(&self) -> Result<Key> {
-        let option = self.option;
-        anyhow::ensure!(
-            self.value("pwdfile").is_none() && self.value("pwdfd").is_none(),
-            "{option}: a passphrase is not taken; give a key with file= or fd="
-        );
-        let size = match self.value("mode").unwrap_or("aes-cbc") {
-            "aes-cbc" | "aes-128-cbc" => 16,
-            "aes-256-cbc" => 32,
-            other => bail!("{option}: mode={other} is not known"),
-        };
-        let mut bytes = Zeroizing::new(Vec::new());
-        // A longer file is wrong, however long it is.
-        self.open_key()?.take(1024).read_to_end(&mut bytes).with_context(|| format!("{option}: reading the key"))?;
-        let key = match self.value("format").unwrap_or("hex") {
-            "binary" => bytes,
-            "hex" => hexadecimal(&bytes).with_context(|| format!("{option}: the key is not hexadecimal"))?,
-            other => bail!("{option}: format={other} is not known"),
-        };
-        anyhow::ensure!(key.len() == size, "{option}: the key has {} bytes instead of {size}", key.len());
-        if self.has("remove")
-            && self.value("remove").is_none_or(|remove| remove == "true" || remove == "1")
-            && let Some(path) = self.value("file")
-        {
-            std::fs::remove_file(path).with_context(|| format!("{option}: removing {path}"))?;
-        }
-        let mut state_key = [0; 32];
-        kdfa::<RustCrypto>(HashAlg::Sha256, &key, b"EVTPM STATE KEY", &[], &[], 256, &mut state_key)?;
-        Ok(Key::new(state_key))
-    }
-
-    fn open_key(&self) -> Result<File> {
-        if let Some(fd) = self.value("fd") {
-            return Ok(File::from(inherited_descriptor(number(self.option, fd)?)?));
-        }
-        let path = self.value("file").with_context(|| format!("{}: needs file= or fd=", self.option))?;
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(NOFOLLOW)
-            .open(path)
-            .with_context(|| format!("{}: opening {path}", self.option))
-    }
-
-    fn file(&self) -> Result<File> {
-        if let Some(fd) = self.value("fd") {
-            return Ok(File::from(inherited_descriptor(number(self.option, fd)?)?));
-        }
-        let path: PathBuf = self.value("file").with_context(|| format!("{}: needs file= or fd=", self.option))?.into();
-        // Never through a link that somebody planted (CVE-2020-28407).
-        OpenOptions::new()
-            .create(true)
-            .append(!self.has("truncate") && self.option == "--log")
-            .write(true)
-            .truncate(self.option != "--log" || self.has("truncate"))
-            .mode(0o640)
-            .custom_flags(NOFOLLOW)
-            .open(&path)
-            .with_context(|| format!("{}: opening {}", self.option, path.display()))
-    }
-}
-
-const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-
-/// Reads pairs of hexadecimal digits, after an optional `0x` and before an optional end of line.
-fn hexadecimal(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let digits = text.trim_ascii();
-    let digits = digits.strip_prefix(b"0x").unwrap_or(digits);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
-    for pair in digits.chunks(2) {
-        let [high, low] = pair else { return None };
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        bytes.push(digit(*high)? << 4 | digit(*low)?);
-    }
-    Some(bytes)
-}
-
-fn number(option: &str, text: &str) -> Result<i32> {
-    text.parse().with_context(|| format!("{option}: `{text}` is not a descriptor"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use clap::Parser;
 
     use super::*;
@@ -356,10 +278,39 @@ mod tests {
 
     #[test]
     fn a_wrong_option_names_itself() {
-        let error = open(&["--server", "type=pipe"]).unwrap_err().to_string();
-        assert!(error.contains("--server: type=pipe"), "{error}");
-        let error = open(&["-p", "0", "--flags", "fast"]).unwrap_err().to_string();
-        assert!(error.contains("`fast`"), "{error}");
+        for (arguments, complaint) in [
+            (&["--server", "type=pipe"][..], "--server: type=pipe"),
+            (&["--server", "port=0,colour=red"], "--server: `colour`"),
+            (&["--ctrl", "type=unixio,fd=1,clientfd=2"], "exclude each other"),
+            (&["-p", "0", "--flags", "fast"], "`fast`"),
+            (&["-p", "0", "--locality", "5"], "`5`"),
+            (&["-p", "0", "--runas", "tss"], "--runas"),
+        ] {
+            let error = open(&[&["--tpm2"], arguments].concat()).unwrap_err().to_string();
+            assert!(error.contains(complaint), "{error}");
+        }
+        assert!(open(&["-p", "0"]).unwrap_err().to_string().contains("--tpm2"));
+    }
+
+    #[test]
+    fn a_unix_socket_has_the_mode_that_was_asked_for() {
+        let path = std::env::temp_dir().join(format!("evtpm-mode-{}", std::process::id()));
+        let spec = format!("type=unixio,path={},mode=0600", path.display());
+        let config = open(&["--tpm2", "--server", &spec]).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(config);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_process_number_goes_with_the_process() {
+        let path = std::env::temp_dir().join(format!("evtpm-pid-{}", std::process::id()));
+        let option = format!("file={}", path.display());
+        let program = Program::try_parse_from(["swtpm", "--pid", &option]).unwrap();
+        let file = program.socket.pid_file().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+        drop(file);
+        assert!(!path.exists());
     }
 
     #[test]

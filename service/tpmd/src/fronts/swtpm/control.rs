@@ -27,6 +27,7 @@ const MAX_HASH_DATA: usize = 4096;
 pub(super) struct Options {
     pub(super) orderly: bool,
     pub(super) allow_set_locality: bool,
+    pub(super) reject_locality_4: bool,
     pub(super) end_with_client: bool,
 }
 
@@ -120,11 +121,27 @@ pub(super) fn serve(
         // A client that breaks off has hurt only itself.
         let end = converse(machine, stream, options, current, data_options).unwrap_or(End::ClientGone);
         if end == End::Asked || options.end_with_client {
-            replace_data(current, None);
-            machine.lock().power_off(options.orderly);
+            end_service(machine, options, current);
             return Ok(());
         }
     }
+}
+
+/// Serves the only client there will be, whose connection we were born with.
+pub(super) fn serve_one(
+    machine: &Shared,
+    stream: Stream,
+    options: Options,
+    current: &CurrentData,
+    data_options: data::Options,
+) {
+    drop(converse(machine, stream, options, current, data_options));
+    end_service(machine, options, current);
+}
+
+fn end_service(machine: &Shared, options: Options, current: &CurrentData) {
+    replace_data(current, None);
+    machine.lock().power_off(options.orderly);
 }
 
 fn converse(
@@ -274,10 +291,17 @@ fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -
             machine.power_off(options.orderly);
             done
         }
-        Command::GetEstablished => Ok(words(&[result::SUCCESS, u32::from(machine.is_established()) << 24])),
+        Command::GetEstablished => {
+            running(machine)?;
+            Ok(words(&[result::SUCCESS, u32::from(machine.is_established()) << 24]))
+        }
         Command::SetLocality => {
             let locality = *body.first().ok_or(result::BAD_PARAMETER)?;
-            let may = options.allow_set_locality || locality == 0;
+            let may = match locality {
+                0 => true,
+                4 => options.allow_set_locality && !options.reject_locality_4,
+                _ => options.allow_set_locality,
+            };
             if may && machine.set_locality(locality) { done } else { Err(result::BAD_LOCALITY) }
         }
         Command::ResetEstablished => {
@@ -396,6 +420,9 @@ fn info(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
             "manufacturer": format!("id:{id}"), "version": "id:00000001", "model": about.model });
         document.insert("TPMAttributes".into(), attributes);
     }
+    if high == 0 && flags & 4 != 0 {
+        document.insert("TPMFeatures".into(), serde_json::json!({ "RSAKeySizes": about.rsa_key_bits }));
+    }
     let text = serde_json::Value::Object(document).to_string();
     let part = text.as_bytes().get(offset as usize..).ok_or(result::BAD_PARAMETER)?;
     let total = u32::try_from(text.len()).map_err(|_| result::FAIL)?;
@@ -408,7 +435,8 @@ mod tests {
     use super::*;
     use crate::testing::RecordingDevice;
 
-    const OPTIONS: Options = Options { orderly: true, allow_set_locality: true, end_with_client: false };
+    const OPTIONS: Options =
+        Options { orderly: true, allow_set_locality: true, reject_locality_4: false, end_with_client: false };
 
     fn ask(machine: &mut Machine, request: &str) -> String {
         let request: Vec<u8> =
@@ -483,5 +511,29 @@ mod tests {
         let (answer, _) = answer(&mut machine, &request, None, OPTIONS);
         let text = std::str::from_utf8(&answer[12..]).unwrap();
         assert!(text.contains(r#""manufacturer":"id:54455354""#), "{text}");
+    }
+
+    #[test]
+    fn features_are_the_sizes_of_rsa_keys() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        let request = [0, 0, 0, 0x12, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0];
+        let (answer, _) = answer(&mut machine, &request, None, OPTIONS);
+        assert_eq!(&answer[12..], br#"{"TPMFeatures":{"RSAKeySizes":[2048]}}"#);
+    }
+
+    #[test]
+    fn locality_4_can_be_kept_from_the_host() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        let options = Options { reject_locality_4: true, ..OPTIONS };
+        let (refused, _) = answer(&mut machine, &[0, 0, 0, 5, 4], None, options);
+        assert_eq!(refused, words(&[result::BAD_LOCALITY]));
+        let (taken, _) = answer(&mut machine, &[0, 0, 0, 5, 3], None, options);
+        assert_eq!(taken, words(&[result::SUCCESS]));
+    }
+
+    #[test]
+    fn a_stopped_tpm_has_nothing_established() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        assert_eq!(ask(&mut machine, "00000004"), "0000000a");
     }
 }

@@ -4,11 +4,15 @@
 pub mod args;
 pub mod control;
 mod data;
+mod spec;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::endpoint::{Listener, Stream};
 use crate::machine::Shared;
@@ -18,6 +22,8 @@ use crate::machine::Shared;
 pub struct Config {
     /// Listens for control requests.
     pub control: Option<Listener>,
+    /// A control connection that exists already (`--ctrl clientfd=`).
+    pub inherited_control: Option<Stream>,
     /// Listens for TPM commands; without one the host passes a descriptor with `CMD_SET_DATAFD`.
     pub data: Option<Listener>,
     /// A data connection that exists already (`--fd`).
@@ -30,12 +36,16 @@ pub struct Config {
     pub no_auto_shutdown: bool,
     /// Let the host choose the locality.
     pub allow_set_locality: bool,
+    /// But not locality 4, which is the processor's own.
+    pub reject_locality_4: bool,
     /// End when the control client goes.
     pub end_with_control: bool,
     /// End when the data client goes.
     pub end_with_data: bool,
     /// Close the data connection after each command.
     pub disconnect: bool,
+    /// End in good order when the process is told to end (SIGTERM, SIGINT).
+    pub end_with_signal: bool,
 }
 
 /// The two forms of `TPM2_Startup`.
@@ -72,7 +82,10 @@ pub(crate) enum End {
 /// When the device cannot be powered on, or there is nothing to listen on.
 pub fn serve(machine: &Shared, config: Config) -> Result<()> {
     anyhow::ensure!(
-        config.control.is_some() || config.data.is_some() || config.inherited.is_some(),
+        config.control.is_some()
+            || config.inherited_control.is_some()
+            || config.data.is_some()
+            || config.inherited.is_some(),
         "neither a control channel nor a data channel to serve on"
     );
     if config.power_on {
@@ -85,40 +98,61 @@ pub fn serve(machine: &Shared, config: Config) -> Result<()> {
     }
 
     let (ended, end) = std::sync::mpsc::channel();
-    let (control, data, inherited) = (config.control, config.data, config.inherited);
     let options = control::Options {
         orderly: !config.no_auto_shutdown,
         allow_set_locality: config.allow_set_locality,
+        reject_locality_4: config.reject_locality_4,
         end_with_client: config.end_with_control,
     };
     let data_options = data::Options { end_with_client: config.end_with_data, disconnect: config.disconnect };
     let current: CurrentData = Arc::default();
+    let files = socket_files(&config);
 
-    if let Some(listener) = control {
+    if config.end_with_signal {
+        let (machine, ended) = (machine.clone(), ended.clone());
+        let mut signals = Signals::new([SIGINT, SIGTERM]).context("watching for signals")?;
+        spawn("swtpm-signals", move || {
+            signals.forever().next();
+            machine.lock().power_off(options.orderly);
+            drop(ended.send(Ok(())));
+        })?;
+    }
+    if let Some(listener) = config.control {
         let (machine, ended, current) = (machine.clone(), ended.clone(), current.clone());
         spawn("swtpm-control", move || {
-            let served = control::serve(&machine, &listener, options, &current, data_options);
-            // Whoever hears of the end may end the process: the socket's file must be gone by then.
-            drop(listener);
-            drop(ended.send(served));
+            drop(ended.send(control::serve(&machine, &listener, options, &current, data_options)));
         })?;
     }
-    if let Some(listener) = data {
+    if let Some(stream) = config.inherited_control {
         let (machine, ended) = (machine.clone(), ended.clone());
-        spawn("swtpm-data", move || {
-            let served = data::listen(&machine, &listener, data_options);
-            drop(listener);
-            drop(ended.send(served));
+        spawn("swtpm-control", move || {
+            control::serve_one(&machine, stream, options, &current, data_options);
+            drop(ended.send(Ok(())));
         })?;
     }
-    if let Some(stream) = inherited {
+    if let Some(listener) = config.data {
+        let (machine, ended) = (machine.clone(), ended.clone());
+        spawn("swtpm-data", move || drop(ended.send(data::listen(&machine, &listener, data_options))))?;
+    }
+    if let Some(stream) = config.inherited {
         let machine = machine.clone();
         spawn("swtpm-inherited", move || {
             drop(data::converse(&machine, stream, data_options));
             drop(ended.send(Ok(())));
         })?;
     }
-    end.recv().context("every channel is closed")?
+    let served = end.recv().context("every channel is closed")?;
+    // Threads that still wait for clients hold their listeners, and the process may end before they drop them.
+    for file in files {
+        drop(std::fs::remove_file(file));
+    }
+    served
+}
+
+/// The files of the sockets that we made.
+fn socket_files(config: &Config) -> Vec<PathBuf> {
+    let listeners = [&config.control, &config.data];
+    listeners.into_iter().flatten().filter_map(Listener::path).map(Path::to_owned).collect()
 }
 
 /// The data connection that the control client passed last; a new one ends the one before.
