@@ -8,8 +8,8 @@ use evtpm_crypto::{BLOCK_SIZE, Crypto, CryptoError, Rng};
 use evtpm_protocol::ProtocolError;
 use evtpm_protocol::wrap::Wrapper;
 use evtpm_tpm_wire::{
-    Bytes, Marshal, Overflow, Rc, Reader, Secret, Supported, Tpm2b, Tpm2bDigest, Tpm2bIv, Tpm2bPrivate, TpmtSensitive,
-    Writer,
+    Bytes, Marshal, Overflow, Rc, Reader, Secret, Supported, Tpm2b, Tpm2bAuth, Tpm2bDigest, Tpm2bIv, Tpm2bPrivate,
+    TpmtSensitive, Writer,
 };
 
 /// The size of the greatest sensitive area behind its size.
@@ -38,7 +38,7 @@ pub(crate) fn wrap<C: Crypto>(
     let sized_iv = Tpm2bIv::new(&iv)?.to_bytes(&mut sized_iv)?;
     let mut content = Secret::<MAX_SENSITIVE>::zeros(MAX_SENSITIVE)?;
     let mut writer = Writer::new(content.as_mut_bytes());
-    writer.sized(sensitive)?;
+    writer.sized(&padded(sensitive, name)?)?;
     let size = writer.written();
     content.truncate(size);
     let integrity = wrapper(parent, name)?.seal::<C>(sized_iv, content.as_mut_bytes());
@@ -74,5 +74,13 @@ pub(crate) fn unwrap<C: Crypto>(
     let mut reader = Reader::new(content.as_bytes(), supported);
     let Tpm2b(sensitive) = reader.read::<Tpm2b<TpmtSensitive>>()?;
     reader.finish()?;
-    Ok(sensitive)
+    Ok(TpmtSensitive { auth_value: sensitive.auth_value.without_trailing_zeros(), ..sensitive })
+}
+
+/// "When the TPM returns a TPM2B_PRIVATE structure, the TPM pads the TPM2B_AUTH to its maximum size. This prevents the TPM
+/// from leaking the size of the authorization value" (Part 1, "authValue"): to that of the digest in the Name.
+pub(crate) fn padded(sensitive: &TpmtSensitive, name: &Name) -> Result<TpmtSensitive, Overflow> {
+    let mut auth_value = Tpm2bAuth::zeros(name.as_bytes().len().saturating_sub(2))?;
+    auth_value.as_mut_bytes().iter_mut().zip(sensitive.auth_value.as_bytes()).for_each(|(to, from)| *to = *from);
+    Ok(TpmtSensitive { auth_value, ..sensitive.clone() })
 }

@@ -2,7 +2,7 @@
 //! `TPM2_Duplicate` (Part 3, "TPM2_Duplicate").
 
 use crate::commands::Execute;
-use crate::object::private::MAX_SENSITIVE;
+use crate::object::private::{MAX_SENSITIVE, padded};
 use crate::{Platform, Tpm};
 use evtpm_protocol::ProtocolError;
 use evtpm_protocol::duplication::InnerWrapper;
@@ -35,10 +35,10 @@ impl Execute for Duplicate {
         let mut plain = Secret::<MAX_SENSITIVE>::zeros(MAX_SENSITIVE).map_err(|Overflow| Rc::FAILURE)?;
         let mut writer = Writer::new(plain.as_mut_bytes());
         let sensitive = object.sensitive.as_ref().ok_or(Rc::AUTH_UNAVAILABLE)?;
-        writer.sized(sensitive).map_err(|Overflow| Rc::FAILURE)?;
+        let name = object.name;
+        padded(sensitive, &name).and_then(|sensitive| writer.sized(&sensitive)).map_err(|Overflow| Rc::FAILURE)?;
         let size = writer.written();
         plain.truncate(size);
-        let name = object.name;
         let mut encryption_key_out = Tpm2bData::EMPTY;
         let mut duplicate = match self.symmetric_alg {
             None => Tpm2bPrivate::new(plain.as_bytes()).map_err(|Overflow| Rc::FAILURE)?,

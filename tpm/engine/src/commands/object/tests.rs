@@ -125,6 +125,15 @@ fn a_changed_private_or_public_area_is_an_integrity_error() {
 }
 
 #[test]
+fn a_private_area_does_not_tell_how_long_its_password_is() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let mut size = |password| tpm.create(parent, sealed(), password, b"data").unwrap().out_private.len();
+    assert_eq!(size(b""), size(b"password"));
+    assert_eq!(size(b""), size(&[7; 32]));
+}
+
+#[test]
 fn an_object_loads_under_its_own_parent_alone() {
     let mut tpm = started();
     let (parent, other) = (tpm.storage_root(), tpm.primary(TpmiRhHierarchy::Null, storage_root_key()).object_handle);
