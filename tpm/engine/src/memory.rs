@@ -68,9 +68,23 @@ impl<T> Slots<T> {
         self.slots.get_mut(number)?.as_mut()
     }
 
-    /// Empties slot `number` and gives what it held.
-    pub(crate) fn take(&mut self, number: usize) -> Option<T> {
+    /// Empties slot `number` and gives what it held; only for values without a secret, see [`Self::clear`].
+    pub(crate) fn take(&mut self, number: usize) -> Option<T>
+    where
+        T: Copy,
+    {
         self.slots.get_mut(number)?.take()
+    }
+
+    /// Empties slot `number` and tells whether it held something.
+    ///
+    /// The value is dropped where it lies. Moved out of the slot first, it would be wiped where it was moved to, and its
+    /// secrets would stay behind.
+    pub(crate) fn clear(&mut self, number: usize) -> Option<()> {
+        let slot = self.slots.get_mut(number)?;
+        slot.as_ref()?;
+        *slot = None;
+        Some(())
     }
 
     /// Empties every slot whose value does not satisfy `keep`.
@@ -203,6 +217,7 @@ fn push_within<T>(vector: &mut Vec<T>, value: T) -> Result<(), OutOfMemory> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::cell::Cell;
 
     #[test]
     fn a_full_table_refuses_another_value() {
@@ -220,6 +235,30 @@ mod tests {
         assert_eq!(slots.take(0), Some('a'));
         assert_eq!(slots.at(1), Some(&'b'));
         assert_eq!(slots.insert('c'), Ok(0));
+    }
+
+    /// Tells where it was dropped.
+    struct Witness<'a>(&'a Cell<usize>);
+
+    impl Drop for Witness<'_> {
+        fn drop(&mut self) {
+            self.0.set(core::ptr::from_ref(self).addr());
+        }
+    }
+
+    /// CVE-2026-6726: an object was flushed and its key stayed in the slot.
+    #[test]
+    fn cve_2026_6726_an_emptied_slot_is_dropped_where_it_lies() {
+        type Emptied = fn(&mut Slots<Witness<'_>>);
+        let ways: [Emptied; 2] = [|slots| slots.clear(0).unwrap(), |slots| slots.retain(|_| false)];
+        for empty in ways {
+            let dropped_at = Cell::new(0);
+            let mut slots = Slots::reserve(1).unwrap();
+            assert_eq!(slots.insert(Witness(&dropped_at)), Ok(0));
+            let lay_at = core::ptr::from_ref(slots.at(0).unwrap()).addr();
+            empty(&mut slots);
+            assert_eq!((slots.used(), dropped_at.get()), (0, lay_at));
+        }
     }
 
     #[test]

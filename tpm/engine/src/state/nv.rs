@@ -177,14 +177,11 @@ impl NvStore {
 
     /// Deletes an index, and remembers how far a counter had counted.
     pub(crate) fn undefine(&mut self, handle: Handle) {
-        let Some(number) = self.indices.iter().find(|(_, index)| index.handle() == handle).map(|(number, _)| number)
-        else {
-            return;
-        };
-        let Some(index) = self.indices.take(number) else { return };
+        let Some((number, index)) = self.indices.iter().find(|(_, index)| index.handle() == handle) else { return };
         if index.kind() == Some(NvType::Counter) {
             self.max_count = self.max_count.max(index.word().unwrap_or(0));
         }
+        self.indices.clear(number);
     }
 
     /// Deletes every index whose PLATFORMCREATE is clear, as `TPM2_Clear` does.

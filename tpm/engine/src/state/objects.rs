@@ -256,7 +256,7 @@ impl<H: StreamingHash> Objects<H> {
 
     /// Removes what a transient handle references.
     pub(crate) fn flush(&mut self, handle: Handle) -> Option<()> {
-        self.transient.take(slot(handle)?).map(|_| ())
+        self.transient.clear(slot(handle)?)
     }
 
     /// Removes everything transient.

@@ -283,10 +283,11 @@ impl Sessions {
     /// Turns a loaded session into a saved one, whose context has the number [`Self::next_context`].
     pub(crate) fn save(&mut self, handle: u32) {
         let Some(Place::Loaded(slot)) = self.place(handle) else { return };
-        let Some(session) = self.loaded.take(slot) else { return };
+        let Some(handle_type) = self.loaded.at(slot).map(Session::handle_type) else { return };
+        self.loaded.clear(slot);
         self.counter = self.counter.saturating_add(1);
         if let Some(place) = self.active.at_mut(number(handle)) {
-            *place = Place::Saved(self.counter, session.handle_type());
+            *place = Place::Saved(self.counter, handle_type);
         }
     }
 
@@ -312,7 +313,7 @@ impl Sessions {
     /// Ends a session, loaded or saved; the type in the handle is ignored.
     pub(crate) fn flush(&mut self, handle: u32) -> Option<()> {
         if let Place::Loaded(slot) = self.active.take(number(handle))? {
-            self.loaded.take(slot);
+            self.loaded.clear(slot);
         }
         if self.exclusive.is_some_and(|exclusive| number(exclusive) == number(handle)) {
             self.exclusive = None;
