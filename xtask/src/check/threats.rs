@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Each row of docs/THREATS.md names code that exists and a test that exists, or says that it is for later and why.
+//! Each row of docs/THREATS.md and docs/VULNERABILITIES.md names code that exists and a test that exists, or says that it
+//! is for later and why.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +10,7 @@ use anyhow::{Context as _, bail};
 use super::{Outcome, Repository, none_or_all};
 use crate::source::FunctionKind;
 
-const FILE: &str = "docs/THREATS.md";
+const FILES: &[&str] = &["docs/THREATS.md", "docs/VULNERABILITIES.md"];
 
 /// One row of a table that has the columns `Code` and `Test`.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,11 +21,6 @@ struct Row<'a> {
 }
 
 pub(super) fn check(repository: &Repository) -> Outcome {
-    let text = std::fs::read_to_string(repository.workspace.path(FILE)).context(FILE)?;
-    let rows = rows(&text)?;
-    if rows.is_empty() {
-        bail!("{FILE} has no row");
-    }
     let tests: BTreeSet<&str> = repository
         .sources
         .iter()
@@ -33,10 +29,20 @@ pub(super) fn check(repository: &Repository) -> Outcome {
         .map(|function| function.name.as_str())
         .collect();
     let exists = |path: &str| repository.workspace.root().join(path).exists();
-    let findings: Vec<String> =
-        rows.iter().filter_map(|row| Some(format!("{FILE}:{}: {}", row.line, fault(row, &exists, &tests)?))).collect();
-    let later = rows.iter().filter(|row| is_for_later(row.test)).count();
-    none_or_all(&findings, format!("{} rows, of which {later} are for later", rows.len()))
+    let (mut findings, mut count, mut later) = (Vec::new(), 0, 0);
+    for file in FILES {
+        let text = std::fs::read_to_string(repository.workspace.path(file)).context(*file)?;
+        let rows = rows(&text).context(*file)?;
+        if rows.is_empty() {
+            bail!("{file} has no row");
+        }
+        findings.extend(
+            rows.iter().filter_map(|row| Some(format!("{file}:{}: {}", row.line, fault(row, &exists, &tests)?))),
+        );
+        later += rows.iter().filter(|row| is_for_later(row.test)).count();
+        count += rows.len();
+    }
+    none_or_all(&findings, format!("{count} rows, of which {later} are for later"))
 }
 
 /// The rows of every table whose header has the columns `Code` and `Test`.
@@ -57,8 +63,7 @@ fn rows(text: &str) -> anyhow::Result<Vec<Row<'_>>> {
         }
         let is_ruler = cells.iter().all(|cell| cell.chars().all(|c| matches!(c, '-' | ':')));
         if let (Some((code, test)), false) = (columns, is_ruler) {
-            let cell =
-                |column: usize| cells.get(column).with_context(|| format!("{FILE}:{}: too few cells", index + 1));
+            let cell = |column: usize| cells.get(column).with_context(|| format!("line {}: too few cells", index + 1));
             rows.push(Row { line: index + 1, code: cell(code)?, test: cell(test)? });
         }
     }

@@ -313,12 +313,17 @@ mod tests {
         assert!(!path.exists());
     }
 
+    /// CVE-2020-28407: swtpm followed a link that somebody had planted where its files were to be.
     #[test]
-    fn a_log_is_not_written_through_a_link() {
+    fn cve_2020_28407_neither_log_nor_pid_file_is_written_through_a_link() {
         let link = std::env::temp_dir().join(format!("evtpm-link-{}", std::process::id()));
-        std::os::unix::fs::symlink("/tmp/evtpm-target-that-must-not-appear", &link).unwrap();
-        let spec = format!("file={}", link.display());
-        assert!(Spec::parse("--log", &spec).unwrap().file().is_err());
+        let target = link.with_extension("target");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        for option in ["--log", "--pid"] {
+            let spec = format!("file={}", link.display());
+            assert!(Spec::parse(option, &spec).unwrap().file().is_err(), "{option}");
+            assert!(!target.exists(), "{option}");
+        }
         std::fs::remove_file(&link).unwrap();
     }
 
