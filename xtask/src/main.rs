@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `foreign`, `vm`, `deny`.
+//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `foreign`, `coverage`, `vm`, `deny`.
 
 mod arguments;
 mod check;
+mod coverage;
 mod deny;
 mod foreign;
 mod fuzz;
@@ -43,6 +44,11 @@ const CHORES: &[Chore] = &[
         name: "foreign",
         about: "other people's test suites against our server  SUITE [--help]",
         run: foreign::run,
+    },
+    Chore {
+        name: "coverage",
+        about: "writes docs/COVERAGE.md: the commands that the TPM has, and has not  [--print]",
+        run: coverage::run,
     },
     Chore { name: "vm", about: "boots a real machine in QEMU and looks at what it measured  [--help]", run: vm::run },
     Chore { name: "deny", about: "licences, sources and banned crates, with cargo-deny  [--install]", run: deny::run },

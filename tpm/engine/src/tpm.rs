@@ -8,7 +8,7 @@ use crate::{Locality, Platform, Profile};
 use core::fmt;
 use evtpm_crypto::drbg::RandomGenerator;
 use evtpm_crypto::{Crypto, EntropyError, Rng};
-use evtpm_tpm_wire::{Handle, PcrIndex, Rc, TpmsClockInfo, TpmsTimeInfo, YesNo};
+use evtpm_tpm_wire::{Handle, PcrIndex, Rc, Spec, TpmsClockInfo, TpmsTimeInfo, YesNo};
 
 /// Mixed into the generator's seed.
 const PERSONALIZATION: &[u8] = b"evtpm ephemeral TPM";
@@ -95,6 +95,14 @@ impl<P: Platform> Tpm<P> {
             // A measurement that cannot be taken must not look as if none was asked for.
             Err(OutOfMemory) => drop(self.fail(Failure::OutOfMemory)),
         }
+    }
+
+    /// Lends what Part 3 says about each command that this TPM can have, in ascending order of the codes.
+    pub fn commands<'t>() -> impl Iterator<Item = Spec> + use<'t, P>
+    where
+        P: 't,
+    {
+        crate::commands::table::<'t, P>().iter().map(|row| row.spec)
     }
 
     /// Does `_TPM_Hash_Data`; without a sequence it is ignored.

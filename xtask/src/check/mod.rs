@@ -2,6 +2,7 @@
 //! `cargo xtask check`: what must hold before a change is handed over, one file per check.
 
 mod bare_metal;
+mod coverage;
 mod docs;
 mod format;
 mod headers;
@@ -41,7 +42,12 @@ const CHECKS: &[Check] = &[
         about: "crates depend on what ARCHITECTURE allows, and name nothing it forbids",
         run: layers::check,
     },
-    Check { name: "threats", about: "each row of docs/THREATS.md names code and test", run: threats::check },
+    Check {
+        name: "threats",
+        about: "each row of docs/THREATS.md and docs/VULNERABILITIES.md names code and test",
+        run: threats::check,
+    },
+    Check { name: "coverage", about: "docs/COVERAGE.md is what the engine's table says", run: coverage::check },
     Check { name: "lint", about: "clippy with the workspace's table finds nothing", run: lint::check },
     Check {
         name: "bare-metal",
