@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Vulnerabilities of other servers, tried on ours over their protocols (docs/VULNERABILITIES.md).
-#![expect(clippy::unwrap_used, reason = "a harness that cannot do its work fails the test that uses it")]
 
 use evtpm_engine::Profile;
 use evtpm_testing_foreign::host::Host;
