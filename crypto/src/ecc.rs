@@ -15,7 +15,7 @@ pub use curves::CurveParameters;
 /// Size of the longest coordinate or scalar, P-521's.
 pub const MAX_ECC_BYTES: usize = 66;
 
-/// A prime curve of SP 800-186.
+/// A prime curve, of SP 800-186 or BN-P256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EccCurve {
     /// NIST P-256.
@@ -24,17 +24,19 @@ pub enum EccCurve {
     P384,
     /// NIST P-521.
     P521,
+    /// The Barreto-Naehrig curve BN-P256 (TCG Algorithm Registry, ISO/IEC 15946-5), for anonymous attestation.
+    BnP256,
 }
 
 impl EccCurve {
     /// Every curve.
-    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+    pub const ALL: [Self; 4] = [Self::P256, Self::P384, Self::P521, Self::BnP256];
 
     /// Returns the size in bytes of a coordinate, and of a scalar: on these curves they agree.
     #[must_use]
     pub const fn coordinate_size(self) -> usize {
         match self {
-            Self::P256 => 32,
+            Self::P256 | Self::BnP256 => 32,
             Self::P384 => 48,
             Self::P521 => 66,
         }
@@ -44,7 +46,7 @@ impl EccCurve {
     #[must_use]
     pub const fn order_bits(self) -> usize {
         match self {
-            Self::P256 => 256,
+            Self::P256 | Self::BnP256 => 256,
             Self::P384 => 384,
             Self::P521 => 521,
         }
@@ -57,6 +59,7 @@ impl EccCurve {
             Self::P256 => &curves::P256,
             Self::P384 => &curves::P384,
             Self::P521 => &curves::P521,
+            Self::BnP256 => &curves::BN_P256,
         }
     }
 }
@@ -100,6 +103,16 @@ impl EccPoint {
             return Err(wrong_length(curve, x.len().max(y.len())));
         };
         Ok(Self { curve, x: x_number, y: y_number })
+    }
+
+    /// Makes the point that a number of any length, modulo the field prime, and a big-endian y coordinate claim.
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`] when the y coordinate is longer than the curve's.
+    pub fn with_reduced_x(curve: EccCurve, x: &[u8], y: &[u8]) -> Result<Self, CryptoError> {
+        let mut point = Self::new(curve, &[], y)?;
+        generate::coordinate(curve, x, &mut point.x);
+        Ok(point)
     }
 
     /// Returns the curve.

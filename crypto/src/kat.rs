@@ -5,8 +5,8 @@ mod answers;
 
 use crate::drbg::HmacDrbg;
 use crate::{
-    CipherMode, Crypto, CryptoError, Direction, EccCurve, EccPoint, EccPrivate, EccSignature, EntropyError, HashAlg,
-    Rng, kdfa, kdfe,
+    CipherMode, Cmac, Crypto, CryptoError, Direction, EccCurve, EccPoint, EccPrivate, EccSignature, EntropyError,
+    HashAlg, Rng, kdf2_xor, kdfa, kdfe, schnorr,
 };
 use answers::Ecdsa;
 
@@ -17,14 +17,20 @@ pub enum KnownAnswer {
     Hash(HashAlg),
     /// HMAC with SHA-256 and SHA-384.
     Hmac,
-    /// KDFa and KDFe.
+    /// KDFa, KDFe and KDF2.
     Kdf,
     /// AES in one mode, both directions, and the IV that it leaves.
     Aes(CipherMode),
+    /// CMAC with AES.
+    Cmac,
     /// Point multiplication on one curve, as key agreement does it.
     Ecdh(EccCurve),
     /// ECDSA signing and verification on one curve.
     Ecdsa(EccCurve),
+    /// EC Schnorr signing and verification.
+    Schnorr,
+    /// ECDAA signing.
+    Ecdaa,
     /// The raw RSA operations with a key of 2048 bits.
     Rsa,
     /// HMAC_DRBG.
@@ -33,7 +39,7 @@ pub enum KnownAnswer {
 
 impl KnownAnswer {
     /// Every test, the base of the others first.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::Hash(HashAlg::Sha1),
         Self::Hash(HashAlg::Sha256),
         Self::Hash(HashAlg::Sha384),
@@ -49,12 +55,17 @@ impl KnownAnswer {
         Self::Aes(CipherMode::Ofb),
         Self::Aes(CipherMode::Cbc),
         Self::Aes(CipherMode::Ecb),
+        Self::Cmac,
         Self::Ecdh(EccCurve::P256),
         Self::Ecdh(EccCurve::P384),
         Self::Ecdh(EccCurve::P521),
+        Self::Ecdh(EccCurve::BnP256),
         Self::Ecdsa(EccCurve::P256),
         Self::Ecdsa(EccCurve::P384),
         Self::Ecdsa(EccCurve::P521),
+        Self::Ecdsa(EccCurve::BnP256),
+        Self::Schnorr,
+        Self::Ecdaa,
         Self::Rsa,
     ];
 }
@@ -69,8 +80,11 @@ pub fn run<C: Crypto>(test: KnownAnswer) -> Result<(), CryptoError> {
         KnownAnswer::Hmac => hmac::<C>(),
         KnownAnswer::Kdf => kdf::<C>(),
         KnownAnswer::Aes(mode) => aes::<C>(mode),
+        KnownAnswer::Cmac => cmac::<C>(),
         KnownAnswer::Ecdh(curve) => ecdh::<C>(curve),
         KnownAnswer::Ecdsa(curve) => ecdsa::<C>(curve),
+        KnownAnswer::Schnorr => schnorr::<C>(),
+        KnownAnswer::Ecdaa => ecdaa::<C>(),
         KnownAnswer::Rsa => rsa::<C>(),
         KnownAnswer::Drbg => drbg::<C>(),
     }
@@ -106,7 +120,12 @@ fn kdf<C: Crypto>() -> Result<(), CryptoError> {
 
     let mut out = [0; 32];
     kdfe::<C>(HashAlg::Sha256, &answers::KDFA_KEY, b"IDENTITY", &[0x11; 32], &[0x22; 32], 256, &mut out)?;
-    expect(&out, &answers::KDFE_SHA256)
+    expect(&out, &answers::KDFE_SHA256)?;
+
+    let mut out = [0; 40];
+    let (front, back) = answers::KDFA_KEY.split_at_checked(9).unwrap_or_default();
+    kdf2_xor::<C>(HashAlg::Sha256, &[front, back], &mut out);
+    expect(&out, &answers::KDF2_SHA256)
 }
 
 fn aes<C: Crypto>(mode: CipherMode) -> Result<(), CryptoError> {
@@ -136,11 +155,20 @@ fn aes_with<C: Crypto>(mode: CipherMode, key: &[u8], iv: &[u8; 16], known: &[u8;
     Ok(())
 }
 
+fn cmac<C: Crypto>() -> Result<(), CryptoError> {
+    let mut mac = Cmac::new(&answers::AES_256_KEY)?;
+    let (front, back) = answers::CMAC_MESSAGE.split_at_checked(17).unwrap_or_default();
+    mac.update::<C>(front)?;
+    mac.update::<C>(back)?;
+    expect(&mac.finish::<C>()?, &answers::CMAC_AES_256)
+}
+
 fn ecdsa_answer(curve: EccCurve) -> &'static Ecdsa {
     match curve {
         EccCurve::P256 => &answers::ECDSA_P256,
         EccCurve::P384 => &answers::ECDSA_P384,
         EccCurve::P521 => &answers::ECDSA_P521,
+        EccCurve::BnP256 => &answers::ECDSA_BN_P256,
     }
 }
 
@@ -160,6 +188,25 @@ fn ecdsa<C: Crypto>(curve: EccCurve) -> Result<(), CryptoError> {
         return Err(CryptoError::SelfTest);
     }
     C::ecdsa_verify(&EccPoint::new(curve, answer.x, answer.y)?, answer.digest, &known)
+}
+
+fn schnorr<C: Crypto>() -> Result<(), CryptoError> {
+    let (curve, answer) = (EccCurve::P256, &answers::ECDSA_P256);
+    let private = EccPrivate::new(curve, answer.private)?;
+    let known = EccSignature::new(curve, &answers::SCHNORR_R, &answers::SCHNORR_S)?;
+    if schnorr::sign::<C>(&private, HashAlg::Sha256, answer.digest, &mut Constant)? != known {
+        return Err(CryptoError::SelfTest);
+    }
+    schnorr::verify::<C>(&EccPoint::new(curve, answer.x, answer.y)?, HashAlg::Sha256, answer.digest, &known)
+}
+
+fn ecdaa<C: Crypto>() -> Result<(), CryptoError> {
+    let (curve, answer) = (EccCurve::BnP256, &answers::ECDSA_BN_P256);
+    let private = EccPrivate::new(curve, answer.private)?;
+    let committed = EccPrivate::new(curve, answers::ECDSA_P256.private)?;
+    let known = EccSignature::new(curve, &answers::ECDAA_K, &answers::ECDAA_S)?;
+    let signed = schnorr::sign_committed::<C>(&private, &committed, HashAlg::Sha256, answer.digest, &mut Constant)?;
+    if signed == known { Ok(()) } else { Err(CryptoError::SelfTest) }
 }
 
 fn rsa<C: Crypto>() -> Result<(), CryptoError> {

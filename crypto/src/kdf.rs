@@ -73,6 +73,18 @@ pub fn xor_obfuscate<C: Crypto>(
     Ok(())
 }
 
+/// Combines the data by exclusive or with the mask that KDF2 makes of a secret in parts: "H(secret || counter)", counted
+/// from one (ISO/IEC 18033-2, "KDF2"); doing it twice undoes it.
+pub fn kdf2_xor<C: Crypto>(alg: HashAlg, secret: &[&[u8]], data: &mut [u8]) {
+    let mut seeded = C::Hasher::new(alg);
+    secret.iter().for_each(|part| seeded.update(part));
+    for (counter, chunk) in (1u32..).zip(data.chunks_mut(alg.digest_size().max(1))) {
+        let mut hasher = seeded.clone();
+        hasher.update(&counter.to_be_bytes());
+        mix(chunk, hasher.finish(), |to, from| *to ^= from);
+    }
+}
+
 #[expect(clippy::too_many_arguments, reason = "KDFa has six in the specification; output and its use make eight")]
 fn kdfa_blocks<C: Crypto>(
     alg: HashAlg,

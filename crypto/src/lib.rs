@@ -18,8 +18,8 @@
 //! # }
 //! ```
 //!
-//! Documents: FIPS 180-4, FIPS 202, FIPS 198-1, FIPS 197, FIPS 186-5, SP 800-38A, SP 800-38D, SP 800-56A r3,
-//! SP 800-90A r1, SP 800-90B, SP 800-108 r1, RFC 6979, and TPM 2.0 Library Part 1 v1.85 for KDFa, KDFe and XOR.
+//! Documents: FIPS 180-4, FIPS 202, FIPS 198-1, FIPS 197, FIPS 186-5, SP 800-38A, SP 800-38B, SP 800-38D,
+//! SP 800-56A r3, SP 800-90A r1, SP 800-90B, SP 800-108 r1, RFC 6979, and TPM 2.0 Library Part 1 v1.85 for KDFa, KDFe and XOR.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -32,9 +32,11 @@ extern crate std;
 
 pub mod aead;
 mod cipher;
+mod cmac;
 mod compare;
 pub mod drbg;
 mod ecc;
+pub mod ecc_encryption;
 pub mod entropy;
 mod error;
 mod hash;
@@ -46,15 +48,17 @@ mod provider;
 mod rng;
 pub mod rsa;
 mod rust_crypto;
+pub mod schnorr;
 pub mod secp256k1;
 
 pub use cipher::{BLOCK_SIZE, CipherMode, Direction};
+pub use cmac::{CMAC_SIZE, CMAC_STATE_SIZE, Cmac};
 pub use compare::constant_time_eq;
 pub use ecc::{CurveParameters, EccCurve, EccPoint, EccPrivate, EccSignature, MAX_ECC_BYTES};
 pub use error::{CryptoError, EntropyError};
 pub use hash::{Digest, HashAlg, MAX_DIGEST_SIZE, MAX_HASH_BLOCK_SIZE, MAX_HASH_STATE_SIZE, StreamingHash};
 pub use hmac::Hmac;
-pub use kdf::{kdfa, kdfe, xor_obfuscate};
+pub use kdf::{kdf2_xor, kdfa, kdfe, xor_obfuscate};
 pub use provider::Crypto;
 pub use rng::Rng;
 pub use rust_crypto::{RustCrypto, RustHasher};

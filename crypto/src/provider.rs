@@ -77,6 +77,21 @@ pub trait Crypto {
     /// [`CryptoError::PointNotOnCurve`], [`CryptoError::CurveMismatch`], [`CryptoError::SignatureInvalid`].
     fn ecdsa_verify(public: &EccPoint, digest: &[u8], signature: &EccSignature) -> Result<(), CryptoError>;
 
+    /// Computes `addend + factor * private` modulo the order of the curve, the sum in a Schnorr signature; the factor is a
+    /// big-endian number of any length, and public.
+    ///
+    /// # Errors
+    /// [`CryptoError::CurveMismatch`]; [`CryptoError::PrivateOutOfRange`] when the factor or the sum is a multiple of the
+    /// order.
+    fn ecc_multiply_add(private: &EccPrivate, factor: &[u8], addend: &EccPrivate) -> Result<EccPrivate, CryptoError>;
+
+    /// Computes `[s]G - [r]Q`, the commitment that a Schnorr signature claims; nothing in it is secret.
+    ///
+    /// # Errors
+    /// [`CryptoError::PointNotOnCurve`], [`CryptoError::CurveMismatch`], [`CryptoError::SignatureInvalid`] when s is not
+    /// between 1 and n - 1 or the result is the point at infinity.
+    fn ecc_schnorr_commitment(public: &EccPoint, signature: &EccSignature) -> Result<EccPoint, CryptoError>;
+
     /// Raises the big-endian number in `block` to the public exponent, in place; `block` is as long as `modulus`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! The portable implementation of [`Crypto`]: RustCrypto crates, and our own RSA.
 
 mod aes_modes;
+mod bn_p256;
 mod elliptic;
 mod hasher;
 
@@ -45,6 +46,14 @@ impl Crypto for RustCrypto {
 
     fn ecdsa_verify(public: &EccPoint, digest: &[u8], signature: &EccSignature) -> Result<(), CryptoError> {
         elliptic::verify(public, digest, signature)
+    }
+
+    fn ecc_multiply_add(private: &EccPrivate, factor: &[u8], addend: &EccPrivate) -> Result<EccPrivate, CryptoError> {
+        elliptic::multiply_add(private, factor, addend)
+    }
+
+    fn ecc_schnorr_commitment(public: &EccPoint, signature: &EccSignature) -> Result<EccPoint, CryptoError> {
+        elliptic::schnorr_commitment(public, signature)
     }
 
     fn rsa_public(modulus: &[u8], exponent: u32, block: &mut [u8]) -> Result<(), CryptoError> {

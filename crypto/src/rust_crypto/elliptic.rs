@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Points and ECDSA over p256, p384 and p521; nothing that touches a private scalar varies in time with it.
+//! Points and signatures over p256, p384, p521 and BN-P256; nothing that touches a private scalar varies in time with it.
 
+use ecdsa::elliptic_curve::ff::{Field as _, PrimeField as _};
 use ecdsa::elliptic_curve::group::Group as _;
 use ecdsa::elliptic_curve::point::AffineCoordinates;
-use ecdsa::elliptic_curve::{AffinePoint, CurveArithmetic, CurveGroup, FieldBytes, NonZeroScalar, ProjectivePoint};
+use ecdsa::elliptic_curve::{
+    AffinePoint, CurveArithmetic, CurveGroup, FieldBytes, NonZeroScalar, ProjectivePoint, Scalar,
+};
 use ecdsa::{EcdsaCurve, Signature, hazmat};
 use p256::NistP256;
 use p384::NistP384;
@@ -11,6 +14,7 @@ use p521::NistP521;
 use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
+use super::bn_p256::BnP256;
 use crate::{CryptoError, EccCurve, EccPoint, EccPrivate, EccSignature, Rng};
 
 // Bytes of fresh randomness in a nonce: the strength of the strongest curve.
@@ -21,6 +25,7 @@ pub(super) fn public(private: &EccPrivate) -> Result<EccPoint, CryptoError> {
         EccCurve::P256 => public_on::<NistP256>(private),
         EccCurve::P384 => public_on::<NistP384>(private),
         EccCurve::P521 => public_on::<NistP521>(private),
+        EccCurve::BnP256 => public_on::<BnP256>(private),
     }
 }
 
@@ -38,6 +43,7 @@ pub(super) fn on_curve(point: &EccPoint) -> bool {
         EccCurve::P256 => affine::<NistP256>(point).is_ok(),
         EccCurve::P384 => affine::<NistP384>(point).is_ok(),
         EccCurve::P521 => affine::<NistP521>(point).is_ok(),
+        EccCurve::BnP256 => affine::<BnP256>(point).is_ok(),
     }
 }
 
@@ -46,6 +52,7 @@ pub(super) fn multiply(private: &EccPrivate, point: &EccPoint) -> Result<EccPoin
         EccCurve::P256 => multiply_on::<NistP256>(private, point),
         EccCurve::P384 => multiply_on::<NistP384>(private, point),
         EccCurve::P521 => multiply_on::<NistP521>(private, point),
+        EccCurve::BnP256 => multiply_on::<BnP256>(private, point),
     }
 }
 
@@ -84,6 +91,10 @@ fn sign_salted(private: &EccPrivate, digest: &[u8], salt: &[u8]) -> Result<EccSi
             let scalar = scalar::<NistP521>(private)?;
             to_signature(curve, &hazmat::sign_prehashed_rfc6979::<_, Sha512>(&scalar, digest, salt).0)
         }
+        EccCurve::BnP256 => {
+            let scalar = scalar::<BnP256>(private)?;
+            to_signature(curve, &hazmat::sign_prehashed_rfc6979::<_, Sha256>(&scalar, digest, salt).0)
+        }
     }
 }
 
@@ -92,6 +103,7 @@ pub(super) fn verify(public: &EccPoint, digest: &[u8], signature: &EccSignature)
         EccCurve::P256 => verify_on::<NistP256>(public, digest, signature),
         EccCurve::P384 => verify_on::<NistP384>(public, digest, signature),
         EccCurve::P521 => verify_on::<NistP521>(public, digest, signature),
+        EccCurve::BnP256 => verify_on::<BnP256>(public, digest, signature),
     }
 }
 
@@ -105,6 +117,65 @@ where
     // Refuses r and s outside 1..n-1.
     let signature = Signature::<C>::from_scalars(r, s).map_err(|_| CryptoError::SignatureInvalid)?;
     hazmat::verify_prehashed(&public, digest, &signature).map_err(|_| CryptoError::SignatureInvalid)
+}
+
+pub(super) fn multiply_add(
+    private: &EccPrivate,
+    factor: &[u8],
+    addend: &EccPrivate,
+) -> Result<EccPrivate, CryptoError> {
+    match same_curve(private.curve(), addend.curve())? {
+        EccCurve::P256 => multiply_add_on::<NistP256>(private, factor, addend),
+        EccCurve::P384 => multiply_add_on::<NistP384>(private, factor, addend),
+        EccCurve::P521 => multiply_add_on::<NistP521>(private, factor, addend),
+        EccCurve::BnP256 => multiply_add_on::<BnP256>(private, factor, addend),
+    }
+}
+
+#[expect(clippy::arithmetic_side_effects, reason = "arithmetic modulo the order has none")]
+fn multiply_add_on<C: CurveArithmetic>(
+    private: &EccPrivate,
+    factor: &[u8],
+    addend: &EccPrivate,
+) -> Result<EccPrivate, CryptoError> {
+    let (private_scalar, addend) = (scalar::<C>(private)?, scalar::<C>(addend)?);
+    let factor = reduced::<C>(factor);
+    if bool::from(factor.is_zero()) {
+        return Err(CryptoError::PrivateOutOfRange);
+    }
+    let sum = Zeroizing::new(**addend + factor * **private_scalar);
+    let bytes = Zeroizing::new(sum.to_repr());
+    // Refuses zero.
+    EccPrivate::new(private.curve(), &bytes)
+}
+
+// Reads a number of any length modulo the order, byte by byte.
+#[expect(clippy::arithmetic_side_effects, reason = "arithmetic modulo the order has none")]
+fn reduced<C: CurveArithmetic>(number: &[u8]) -> Scalar<C> {
+    let base = Scalar::<C>::from(256u64);
+    number.iter().fold(Scalar::<C>::ZERO, |sum, byte| sum * base + Scalar::<C>::from(u64::from(*byte)))
+}
+
+pub(super) fn schnorr_commitment(public: &EccPoint, signature: &EccSignature) -> Result<EccPoint, CryptoError> {
+    match same_curve(public.curve(), signature.curve())? {
+        EccCurve::P256 => schnorr_commitment_on::<NistP256>(public, signature),
+        EccCurve::P384 => schnorr_commitment_on::<NistP384>(public, signature),
+        EccCurve::P521 => schnorr_commitment_on::<NistP521>(public, signature),
+        EccCurve::BnP256 => schnorr_commitment_on::<BnP256>(public, signature),
+    }
+}
+
+#[expect(clippy::arithmetic_side_effects, reason = "arithmetic on points and modulo the order has none")]
+fn schnorr_commitment_on<C>(public: &EccPoint, signature: &EccSignature) -> Result<EccPoint, CryptoError>
+where
+    C: CurveArithmetic,
+    AffinePoint<C>: AffineCoordinates<FieldRepr = FieldBytes<C>>,
+{
+    let key = ProjectivePoint::<C>::from(affine::<C>(public)?);
+    let s = NonZeroScalar::<C>::from_repr(field_bytes::<C>(signature.s())?).into_option();
+    let s = s.ok_or(CryptoError::SignatureInvalid)?;
+    let commitment = ProjectivePoint::<C>::mul_by_generator(&s) - key * reduced::<C>(signature.r());
+    to_point::<C>(public.curve(), commitment).map_err(|_| CryptoError::SignatureInvalid)
 }
 
 fn same_curve(one: EccCurve, other: EccCurve) -> Result<EccCurve, CryptoError> {

@@ -95,6 +95,15 @@ impl Crypto for Anything {
         maybe(())
     }
 
+    fn ecc_multiply_add(private: &EccPrivate, factor: &[u8], _: &EccPrivate) -> Result<EccPrivate, CryptoError> {
+        black_box(factor);
+        if black_box(true) { Ok(private.clone()) } else { Err(black_box(CryptoError::PrivateOutOfRange)) }
+    }
+
+    fn ecc_schnorr_commitment(public: &EccPoint, _: &EccSignature) -> Result<EccPoint, CryptoError> {
+        maybe(*public)
+    }
+
     fn rsa_public(modulus: &[u8], _: u32, block: &mut [u8]) -> Result<(), CryptoError> {
         black_box((modulus, block));
         maybe(())

@@ -7,17 +7,17 @@ use crate::snapshot::Archive;
 use crate::state::State;
 use crate::{Platform, Tpm};
 use evtpm_crypto::kat::{self, KnownAnswer};
-use evtpm_crypto::{CipherMode, EccCurve, StreamingHash};
+use evtpm_crypto::{CipherMode, StreamingHash};
 use evtpm_tpm_wire::{Rc, TpmAlgId};
 
 /// Which known-answer tests have passed, a bit for each in the order of [`KnownAnswer::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Tested(u32);
+pub(crate) struct Tested(u64);
 
 impl Tested {
-    fn bit(test: KnownAnswer) -> u32 {
+    fn bit(test: KnownAnswer) -> u64 {
         KnownAnswer::ALL.iter().position(|known| *known == test).map_or(0, |position| {
-            u32::try_from(position).ok().and_then(|position| 1u32.checked_shl(position)).unwrap_or(0)
+            u32::try_from(position).ok().and_then(|position| 1u64.checked_shl(position)).unwrap_or(0)
         })
     }
 
@@ -69,15 +69,21 @@ pub(crate) fn covers(test: KnownAnswer, alg: TpmAlgId) -> bool {
         KnownAnswer::Hash(hash) => algorithm::wire_hash(hash).id() == alg,
         KnownAnswer::Hmac => matches!(alg, TpmAlgId::HMAC | TpmAlgId::KEYEDHASH),
         KnownAnswer::Kdf => {
-            matches!(alg, TpmAlgId::KDF1_SP800_108 | TpmAlgId::KDF1_SP800_56A | TpmAlgId::XOR | TpmAlgId::MGF1)
+            matches!(
+                alg,
+                TpmAlgId::KDF1_SP800_108 | TpmAlgId::KDF1_SP800_56A | TpmAlgId::KDF2 | TpmAlgId::XOR | TpmAlgId::MGF1
+            )
         }
         KnownAnswer::Aes(mode) => matches!(alg, TpmAlgId::AES | TpmAlgId::SYMCIPHER) || mode_id(mode) == alg,
-        KnownAnswer::Ecdh(EccCurve::P256 | EccCurve::P384 | EccCurve::P521) => {
+        KnownAnswer::Cmac => alg == TpmAlgId::CMAC,
+        KnownAnswer::Ecdh(_) => {
             matches!(alg, TpmAlgId::ECC | TpmAlgId::ECDH)
         }
-        KnownAnswer::Ecdsa(EccCurve::P256 | EccCurve::P384 | EccCurve::P521) => {
+        KnownAnswer::Ecdsa(_) => {
             matches!(alg, TpmAlgId::ECC | TpmAlgId::ECDSA)
         }
+        KnownAnswer::Schnorr => alg == TpmAlgId::ECSCHNORR,
+        KnownAnswer::Ecdaa => alg == TpmAlgId::ECDAA,
         KnownAnswer::Rsa => {
             matches!(alg, TpmAlgId::RSA | TpmAlgId::RSASSA | TpmAlgId::RSAPSS | TpmAlgId::RSAES | TpmAlgId::OAEP)
         }

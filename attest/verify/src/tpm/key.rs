@@ -221,6 +221,7 @@ impl TrustedAk {
             evtpm_crypto::EccCurve::P256 => EccCurve::NistP256,
             evtpm_crypto::EccCurve::P384 => EccCurve::NistP384,
             evtpm_crypto::EccCurve::P521 => EccCurve::NistP521,
+            evtpm_crypto::EccCurve::BnP256 => EccCurve::BnP256,
         };
         let scheme = Some(TpmtEccScheme::Ecdsa(wire_hash(hash)));
         let parms = TpmsEccParms { symmetric: None, scheme, curve_id, kdf: None };

@@ -39,6 +39,7 @@ impl SoftAk {
             EccCurve::P256 => 3,
             EccCurve::P384 => 4,
             EccCurve::P521 => 5,
+            EccCurve::BnP256 => 0x10,
         };
         // TPMT_PUBLIC: type ECC, nameAlg SHA-256, attributes, no policy, no cipher, ECDSA, curve, no KDF, point
         let mut area = vec![0x00, 0x23, 0x00, 0x0B];

@@ -5,8 +5,8 @@ use core::hint::black_box;
 
 use evtpm_crypto::drbg::{HmacDrbg, RandomGenerator};
 use evtpm_crypto::padding::{mgf1_xor, oaep, pkcs1, pss, raw};
-use evtpm_crypto::{Digest, EccCurve, EccPoint, EccPrivate, EccSignature, HashAlg, Hmac, Rng as _};
-use evtpm_crypto::{constant_time_eq, kdfa, kdfe, xor_obfuscate};
+use evtpm_crypto::{Cmac, Digest, EccCurve, EccPoint, EccPrivate, EccSignature, HashAlg, Hmac, Rng as _};
+use evtpm_crypto::{constant_time_eq, ecc_encryption, kdfa, kdfe, schnorr, xor_obfuscate};
 
 use crate::stub::{Anything, Hasher};
 
@@ -17,6 +17,8 @@ pub(super) fn all(left: &mut [u8], right: &mut [u8]) {
     paddings(alg, left, right);
     generator(left, right);
     points(left, right);
+    block_mac(left, right);
+    signatures(left, right);
 }
 
 fn keyed_hash(alg: HashAlg, key: &[u8], data: &[u8]) {
@@ -57,6 +59,28 @@ fn generator(seed: &[u8], out: &mut [u8]) {
         let _ = black_box(generator.reseed(&mut Anything, seed));
         let _ = black_box(generator.fill(out));
     }
+}
+
+fn block_mac(left: &[u8], right: &[u8]) {
+    let _ = black_box(Cmac::restore(left));
+    let Ok(mut mac) = Cmac::new(left) else { return };
+    let _ = black_box(mac.update::<Anything>(right));
+    black_box(mac.save());
+    let _ = black_box(mac.finish::<Anything>());
+}
+
+fn signatures(left: &mut [u8], right: &[u8]) {
+    let (curve, alg) = (black_box(EccCurve::BnP256), black_box(HashAlg::Sha512));
+    let (Ok(private), Ok(point)) = (EccPrivate::new(curve, left), EccPoint::with_reduced_x(curve, left, right)) else {
+        return;
+    };
+    if let Ok(signature) = EccSignature::new(curve, left, right) {
+        let _ = black_box(schnorr::verify::<Anything>(&point, alg, right, &signature));
+    }
+    let _ = black_box(schnorr::sign::<Anything>(&private, alg, right, &mut Anything));
+    let _ = black_box(schnorr::sign_committed::<Anything>(&private, &private, alg, right, &mut Anything));
+    let _ = black_box(ecc_encryption::encrypt::<Anything>(&point, alg, left, &mut Anything));
+    let _ = black_box(ecc_encryption::decrypt::<Anything>(&private, alg, &point, left, right));
 }
 
 fn points(left: &[u8], right: &[u8]) {

@@ -82,6 +82,7 @@ const RUST_CRYPTO: &[&str] = &[
     "cipher",
     "elliptic-curve",
     "ecdsa",
+    "primefield",
     "primeorder",
     "k256",
     "p256",
