@@ -41,6 +41,7 @@ pub const fn crypto_curve(curve: EccCurve) -> Result<evtpm_crypto::EccCurve, Pro
         EccCurve::NistP256 => Available::P256,
         EccCurve::NistP384 => Available::P384,
         EccCurve::NistP521 => Available::P521,
+        EccCurve::BnP256 => Available::BnP256,
         _ => return Err(ProtocolError::Curve(curve)),
     })
 }
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn curves_have_the_same_coordinates_on_both_sides() {
-        for curve in [EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521] {
+        for curve in [EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521, EccCurve::BnP256] {
             assert_eq!(crypto_curve(curve).unwrap().coordinate_size(), curve.coordinate_size());
         }
     }

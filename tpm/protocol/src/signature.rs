@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Verifying a signature with a public area (Part 3, "TPM2_VerifySignature").
 use evtpm_crypto::padding::{pkcs1, pss};
-use evtpm_crypto::{Crypto, CryptoError, EccSignature};
-use evtpm_tpm_wire::{MAX_RSA_KEY, PublicBody, TpmsRsaParms, TpmsSignatureRsa, TpmtPublic, TpmtSignature};
+use evtpm_crypto::{Crypto, CryptoError, EccSignature, schnorr};
+use evtpm_tpm_wire::{
+    MAX_RSA_KEY, PublicBody, TpmsEccParms, TpmsRsaParms, TpmsSignatureEcc, TpmsSignatureRsa, TpmtPublic, TpmtSignature,
+};
 
 use crate::{ProtocolError, crypto_curve, crypto_hash, ecc_point, rsa_exponent};
 
-/// Verifies `signature` over `digest` with the key of `public`: RSASSA, RSAPSS or ECDSA.
+/// Verifies `signature` over `digest` with the key of `public`: RSASSA, RSAPSS, ECDSA or EC Schnorr.
 ///
 /// The salt of RSAPSS may have any length: "the salt size is always the largest salt value that will fit" before
 /// revision 1.63, the digest's size since.
@@ -28,13 +30,31 @@ pub fn verify_signature<C: Crypto>(
             Ok(pss::verify::<C::Hasher>(crypto_hash(rsa.hash)?, digest, pss::Salt::Any, bits, opened)?)
         }
         (PublicBody::Ecc { parms, unique }, TpmtSignature::Ecdsa(ecc)) => {
-            let curve = crypto_curve(parms.curve_id)?;
-            let signature = EccSignature::new(curve, ecc.signature_r.as_bytes(), ecc.signature_s.as_bytes())
-                .map_err(|_| CryptoError::SignatureInvalid)?;
+            let signature = ecc_signature(parms, ecc)?;
             Ok(C::ecdsa_verify(&ecc_point(parms.curve_id, unique)?, digest, &signature)?)
         }
+        (PublicBody::Ecc { parms, unique }, TpmtSignature::Ecschnorr(ecc)) => {
+            let signature = ecc_signature(parms, ecc)?;
+            let public = ecc_point(parms.curve_id, unique)?;
+            Ok(schnorr::verify::<C>(&public, crypto_hash(ecc.hash)?, digest, &signature)?)
+        }
+        // "The TPM may not be used to verify an ECDAA signature": nobody can, with the public key alone.
         _ => Err(ProtocolError::SignatureKind),
     }
+}
+
+fn ecc_signature(parms: &TpmsEccParms, ecc: &TpmsSignatureEcc) -> Result<EccSignature, ProtocolError> {
+    let curve = crypto_curve(parms.curve_id)?;
+    let signature = EccSignature::new(curve, ecc.signature_r.as_bytes(), ecc.signature_s.as_bytes());
+    Ok(signature.map_err(|_| CryptoError::SignatureInvalid)?)
+}
+
+/// The size of the salt that a TPM's RSAPSS signatures have: "the largest size allowed by FIPS 186", the digest's, or what
+/// a short key leaves.
+pub fn pss_salt_size(signer: &TpmtPublic, alg: evtpm_crypto::HashAlg) -> usize {
+    let PublicBody::Rsa { parms, .. } = &signer.body else { return 0 };
+    let bits = usize::from(parms.key_bits.0);
+    pss::longest_salt(alg, bits).unwrap_or(0).min(alg.digest_size())
 }
 
 /// Raises a signature to the public exponent.
@@ -59,7 +79,7 @@ fn open<'b, C: Crypto>(
 #[cfg(test)]
 mod tests {
     use evtpm_crypto::{HashAlg as Hash, RustCrypto};
-    use evtpm_tpm_wire::{HashAlg, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmsSignatureEcc};
+    use evtpm_tpm_wire::{HashAlg, Tpm2bEccParameter, Tpm2bPublicKeyRsa};
 
     use super::*;
     use crate::testing::{CountingRng, ecc_key, rsa_key};
