@@ -4,6 +4,7 @@
 //! Each test plays an attack of docs/THREATS.md with real bytes from end to end, and says what catches it.
 #![cfg(test)]
 
+mod certificates;
 mod chains;
 mod identity;
 mod launches;

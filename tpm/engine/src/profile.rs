@@ -79,16 +79,26 @@ const ALGORITHMS: AlgSet = AlgSet::of(&[
     TpmAlgId::OAEP,
     TpmAlgId::ECDSA,
     TpmAlgId::ECDH,
+    TpmAlgId::ECSCHNORR,
     TpmAlgId::KDF1_SP800_56A,
+    TpmAlgId::KDF2,
     TpmAlgId::KDF1_SP800_108,
     TpmAlgId::ECC,
     TpmAlgId::SYMCIPHER,
+    TpmAlgId::CMAC,
     TpmAlgId::CTR,
     TpmAlgId::OFB,
     TpmAlgId::CBC,
     TpmAlgId::CFB,
     TpmAlgId::ECB,
 ]);
+
+/// What a TPM for all suites has besides: SHA-3, and anonymous signatures with their curve.
+const MORE_ALGORITHMS: AlgSet =
+    ALGORITHMS.with(TpmAlgId::SHA3_256).with(TpmAlgId::SHA3_384).with(TpmAlgId::SHA3_512).with(TpmAlgId::ECDAA);
+
+const CURVES: &[EccCurve] = &[EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521];
+const MORE_CURVES: &[EccCurve] = &[EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521, EccCurve::BnP256];
 
 /// What a PC offers to many clients at once.
 const ROOMY: Limits = Limits {
@@ -121,7 +131,7 @@ impl Profile {
     /// A TPM for a confidential VM behind an SVSM, whose calls pass one page.
     pub const fn svsm() -> Self {
         Self {
-            supported: supported(&TIGHT),
+            supported: supported(ALGORITHMS, CURVES, &TIGHT),
             limits: TIGHT,
             identity: Identity { vendor_strings: [*b"SVSM", *b"\0\0\0\0", *b"\0\0\0\0", *b"\0\0\0\0"], ..IDENTITY },
             banks: &[
@@ -137,7 +147,7 @@ impl Profile {
     /// A TPM for any PC-like host, with every bank and the name that the world's test scripts know.
     pub const fn pc_client() -> Self {
         Self {
-            supported: supported(&ROOMY),
+            supported: supported(MORE_ALGORITHMS, MORE_CURVES, &ROOMY),
             limits: ROOMY,
             identity: IDENTITY,
             banks: &[(HashAlg::Sha1, true), (HashAlg::Sha256, true), (HashAlg::Sha384, true), (HashAlg::Sha512, true)],
@@ -146,10 +156,10 @@ impl Profile {
     }
 }
 
-const fn supported(limits: &Limits) -> Supported {
+const fn supported(algorithms: AlgSet, curves: &[EccCurve], limits: &Limits) -> Supported {
     Supported {
-        algorithms: ALGORITHMS,
-        curves: CurveSet::of(&[EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521]),
+        algorithms,
+        curves: CurveSet::of(curves),
         aes_key_bits: KeyBits::of(&[128, 192, 256]),
         sm4_key_bits: KeyBits::EMPTY,
         camellia_key_bits: KeyBits::EMPTY,

@@ -56,7 +56,7 @@ pub use testing::*;
 /// Calls `$macro!` with each declared command, in ascending order of the codes.
 ///
 /// `TPM2_MAC` and `TPM2_MAC_Start` share code, roles and layout with `TPM2_HMAC` and `TPM2_HMAC_Start`, which stand for
-/// them.
+/// them here; the engine implements the former.
 #[macro_export]
 macro_rules! for_each_command {
     ($macro:ident) => {

@@ -11,6 +11,7 @@ pub(crate) mod context;
 mod dictionary_attack;
 mod duplication;
 mod ea;
+mod ephemeral;
 mod hierarchy;
 mod management;
 mod nv;
@@ -129,12 +130,12 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         Rewrap
         Create
         EcdhZGen
-        Hmac
+        Mac
         Import
         Load
         Quote
         RsaDecrypt
-        HmacStart
+        MacStart
         SequenceUpdate
         Sign
         Unseal
@@ -178,13 +179,19 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         PolicyDuplicationSelect
         PolicyGetDigest
         TestParms
+        Commit
         PolicyPassword
+        ZGen2Phase
+        EcEphemeral
         PolicyNvWritten
         PolicyTemplate
         CreateLoaded
         PolicyAuthorizeNv
         EncryptDecrypt2
+        CertifyX509
         ActSetTimeout
+        EccEncrypt
+        EccDecrypt
         PolicyCapability
         PolicyParameters
         ReadOnlyControl

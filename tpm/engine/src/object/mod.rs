@@ -2,6 +2,7 @@
 //! What the object commands share: checks of a public area, making of keys, protection, creation data, secret exchange.
 
 pub(crate) mod attributes;
+pub(crate) mod commitment;
 pub(crate) mod create;
 pub(crate) mod creation_data;
 pub(crate) mod derivation;

@@ -6,7 +6,8 @@ use crate::algorithm;
 use crate::state::Object;
 use crate::{Platform, Tpm};
 use evtpm_crypto::padding::{pkcs1, pss};
-use evtpm_crypto::{Crypto, CryptoError, EccPrivate, HashAlg, Rng};
+use evtpm_crypto::{Crypto, CryptoError, EccSignature, HashAlg, Rng, schnorr};
+use evtpm_protocol::pss_salt_size;
 use evtpm_tpm_wire::{
     Handle, Overflow, PublicBody, Rc, SensitiveBody, Subject, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmaObject,
     TpmsSignatureEcc, TpmsSignatureRsa, TpmtEccScheme, TpmtHa, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme,
@@ -18,6 +19,13 @@ use evtpm_tpm_wire::{
 /// A scheme of another family than the key's is `TPM_RC_SCHEME` here, before anything is computed with it.
 pub(crate) fn select_scheme(key: &TpmtPublic, requested: Option<TpmtSigScheme>) -> Result<TpmtSigScheme, Rc> {
     match (own_scheme(&key.body)?, requested) {
+        // The counter of a commit is nothing that a key could know.
+        (Some(TpmtSigScheme::Ecdaa(_)), None) => Err(Rc::SCHEME),
+        (Some(TpmtSigScheme::Ecdaa(own)), Some(TpmtSigScheme::Ecdaa(requested)))
+            if own.hash_alg == requested.hash_alg =>
+        {
+            Ok(TpmtSigScheme::Ecdaa(requested))
+        }
         (Some(own), None) => Ok(own),
         (Some(own), Some(requested)) if own == requested => Ok(own),
         (None, Some(requested)) if is_of_family(&key.body, requested) => Ok(requested),
@@ -36,6 +44,8 @@ fn own_scheme(key: &PublicBody) -> Result<Option<TpmtSigScheme>, Rc> {
         PublicBody::Ecc { parms, .. } => match parms.scheme {
             None => None,
             Some(TpmtEccScheme::Ecdsa(hash)) => Some(TpmtSigScheme::Ecdsa(hash)),
+            Some(TpmtEccScheme::Ecdaa(ecdaa)) => Some(TpmtSigScheme::Ecdaa(ecdaa)),
+            Some(TpmtEccScheme::Ecschnorr(hash)) => Some(TpmtSigScheme::Ecschnorr(hash)),
             Some(_) => return Err(Rc::SCHEME),
         },
         PublicBody::KeyedHash { scheme, .. } => match scheme {
@@ -51,7 +61,7 @@ const fn is_of_family(key: &PublicBody, scheme: TpmtSigScheme) -> bool {
     matches!(
         (key, scheme),
         (PublicBody::Rsa { .. }, TpmtSigScheme::Rsassa(_) | TpmtSigScheme::Rsapss(_))
-            | (PublicBody::Ecc { .. }, TpmtSigScheme::Ecdsa(_))
+            | (PublicBody::Ecc { .. }, TpmtSigScheme::Ecdsa(_) | TpmtSigScheme::Ecdaa(_) | TpmtSigScheme::Ecschnorr(_))
             | (PublicBody::KeyedHash { .. }, TpmtSigScheme::Hmac(_))
     )
 }
@@ -62,6 +72,12 @@ impl<P: Platform> Tpm<P> {
         self.object(handle)
             .filter(|key| key.has(TpmaObject::SIGN) && !matches!(key.public.body, PublicBody::SymCipher { .. }))
             .ok_or(Rc::KEY.at(Subject::Handle(number)))
+    }
+
+    /// Looks whether the commit that an anonymous scheme names can be completed; the others name none.
+    pub(crate) fn check_commit(&self, scheme: TpmtSigScheme) -> Result<(), Rc> {
+        let TpmtSigScheme::Ecdaa(ecdaa) = scheme else { return Ok(()) };
+        self.state.commits.find(ecdaa.count).map(|_| ())
     }
 
     /// Signs a digest of the scheme's size with a scheme of the key's family.
@@ -85,7 +101,23 @@ impl<P: Platform> Tpm<P> {
                     .map(|sig| TpmtSignature::Rsapss(TpmsSignatureRsa { hash, sig }))
             }
             (Private::Ecc(private), TpmtSigScheme::Ecdsa(_)) => {
-                sign_ecdsa::<P::Crypto>(private, hash, digest, &mut self.rng())
+                let signature = P::Crypto::ecdsa_sign(private, digest, &mut self.rng());
+                signature.and_then(|signature| wire_signature(hash, &signature)).map(TpmtSignature::Ecdsa)
+            }
+            (Private::Ecc(private), TpmtSigScheme::Ecschnorr(_)) => {
+                let signature = schnorr::sign::<P::Crypto>(private, alg, digest, &mut self.rng());
+                signature.and_then(|signature| wire_signature(hash, &signature)).map(TpmtSignature::Ecschnorr)
+            }
+            (Private::Ecc(private), TpmtSigScheme::Ecdaa(ecdaa)) => {
+                let count = self.state.commits.find(ecdaa.count)?;
+                let signature = self.committed(private.curve(), Some(key), count).and_then(|committed| {
+                    schnorr::sign_committed::<P::Crypto>(private, &committed, alg, digest, &mut self.rng())
+                });
+                let signature = signature.and_then(|signature| wire_signature(hash, &signature));
+                if signature.is_ok() {
+                    self.state.commits.end(ecdaa.count);
+                }
+                signature.map(TpmtSignature::Ecdaa)
             }
             _ => return Err(Rc::SCHEME),
         };
@@ -114,8 +146,7 @@ fn sign_rsapss<C: Crypto>(
     rng: &mut dyn Rng,
 ) -> Result<Tpm2bPublicKeyRsa, CryptoError> {
     let (bits, mut block) = empty_block(key)?;
-    // "the random salt length is the largest size allowed by FIPS 186": the digest's, or what a short key leaves
-    let salt = pss::longest_salt(alg, bits).unwrap_or(0).min(alg.digest_size());
+    let salt = pss_salt_size(key, alg);
     pss::encode::<C::Hasher>(alg, digest, salt, bits, rng, block.as_mut_bytes())?;
     C::rsa_private(private, block.as_mut_bytes(), rng)?;
     Ok(block)
@@ -128,16 +159,9 @@ fn empty_block(key: &TpmtPublic) -> Result<(usize, Tpm2bPublicKeyRsa), CryptoErr
     Ok((usize::from(parms.key_bits.0), block))
 }
 
-fn sign_ecdsa<C: Crypto>(
-    private: &EccPrivate,
-    hash: evtpm_tpm_wire::HashAlg,
-    digest: &[u8],
-    rng: &mut dyn Rng,
-) -> Result<TpmtSignature, CryptoError> {
-    let signature = C::ecdsa_sign(private, digest, rng)?;
+fn wire_signature(hash: evtpm_tpm_wire::HashAlg, signature: &EccSignature) -> Result<TpmsSignatureEcc, CryptoError> {
     let number = |bytes: &[u8]| Tpm2bEccParameter::new(bytes).map_err(|Overflow| too_long(bytes.len()));
-    let (signature_r, signature_s) = (number(signature.r())?, number(signature.s())?);
-    Ok(TpmtSignature::Ecdsa(TpmsSignatureEcc { hash, signature_r, signature_s }))
+    Ok(TpmsSignatureEcc { hash, signature_r: number(signature.r())?, signature_s: number(signature.s())? })
 }
 
 const fn too_long(actual: usize) -> CryptoError {

@@ -8,6 +8,7 @@
 mod clock;
 mod command_audit;
 mod command_set;
+mod commits;
 mod countdown;
 mod dictionary_attack;
 mod hierarchies;
@@ -20,6 +21,7 @@ mod sessions;
 pub(crate) use clock::{Clock, TooFar, UPDATE_INTERVAL};
 pub(crate) use command_audit::CommandAudit;
 pub(crate) use command_set::CommandSet;
+pub(crate) use commits::Commits;
 pub(crate) use countdown::{Countdown, Countdowns};
 pub(crate) use dictionary_attack::DaCounters;
 pub use dictionary_attack::DaParameters;
@@ -88,6 +90,8 @@ pub(crate) struct State<H: StreamingHash> {
     pub time_epoch: u32,
     /// The number of the latest object context.
     pub object_context: u64,
+    /// The ephemeral keys that wait for the command that uses them up.
+    pub commits: Commits,
     /// The known-answer tests that have passed since `_TPM_Init`.
     pub tested: Tested,
 }
@@ -118,6 +122,7 @@ impl<H: StreamingHash> State<H> {
             clear_count: 0,
             time_epoch: 0,
             object_context: 0,
+            commits: Commits::default(),
             tested: Tested::default(),
         })
     }
@@ -143,6 +148,8 @@ impl<H: StreamingHash> State<H> {
         self.sessions.reset();
         self.command_audit.end();
         self.object_context = 0;
+        // "On each TPM Reset, the TPM will ... reset commitCount to zero."
+        self.commits = Commits::default();
         self.restart_count = 0;
         self.reset_count = self.reset_count.wrapping_add(1);
         self.startup_clear(start, true);
@@ -194,6 +201,7 @@ impl<H: StreamingHash> State<H> {
             hcrtm: _,
             restart_count: _,
             object_context: _,
+            commits: _,
             tested: _,
         } = self;
         hierarchies.pass(archive)?;
@@ -233,12 +241,13 @@ impl<H: StreamingHash> State<H> {
 
     /// Passes what outlives power only after Shutdown(STATE).
     fn pass_retained<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
-        let Self { pcrs, sessions, command_audit, countdowns, read_only, start, .. } = self;
+        let Self { pcrs, sessions, command_audit, countdowns, read_only, start, commits, .. } = self;
         pcrs.pass_values(archive)?;
         command_audit.pass_retained(archive)?;
         countdowns.pass(archive)?;
         snapshot::flag(archive, read_only)?;
         sessions.pass_saved(archive)?;
+        commits.pass(archive)?;
         snapshot::choice(archive, start, &START)?;
         archive.pass(&mut self.restart_count)?;
         archive.pass(&mut self.object_context)
@@ -289,7 +298,7 @@ impl<H: StreamingHash> PartialEq for State<H> {
         let Self { hierarchies, pcrs, nv, objects, sessions, da_parameters, orderly, .. } = self;
         let Self { pp_commands, command_audit, countdowns, read_only, algorithm_set, .. } = self;
         let Self { started_orderly, start, hcrtm, hcrtm_ran, .. } = self;
-        let Self { reset_count, restart_count, clear_count, time_epoch, object_context, tested, .. } = self;
+        let Self { reset_count, restart_count, clear_count, time_epoch, object_context, commits, tested, .. } = self;
         *hierarchies == other.hierarchies
             && *pcrs == other.pcrs
             && *nv == other.nv
@@ -311,6 +320,7 @@ impl<H: StreamingHash> PartialEq for State<H> {
             && *clear_count == other.clear_count
             && *time_epoch == other.time_epoch
             && *object_context == other.object_context
+            && *commits == other.commits
             && *tested == other.tested
     }
 }

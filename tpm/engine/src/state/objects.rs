@@ -6,7 +6,7 @@ use crate::commands::context::encoding;
 use crate::memory::{OutOfMemory, Slots};
 use crate::name::Name;
 use crate::snapshot::{Archive, Invalid};
-use evtpm_crypto::{Crypto, Hmac, StreamingHash};
+use evtpm_crypto::{Cmac, Crypto, Hmac, StreamingHash, constant_time_eq};
 use evtpm_tpm_wire::{Handle, HandleType, Rc, Reader, TPM_GENERATED, TpmaObject, TpmtPublic, TpmtSensitive, Writer};
 
 /// An object with what the TPM knows about it.
@@ -45,7 +45,7 @@ impl Object {
     }
 }
 
-/// A hash, HMAC or event sequence.
+/// A hash, MAC or event sequence.
 #[derive(Debug, Clone)]
 pub(crate) struct Sequence<H: StreamingHash> {
     /// The authValue.
@@ -66,6 +66,8 @@ pub(crate) enum SequenceKind<H: StreamingHash> {
     },
     /// An HMAC.
     Hmac(Hmac<H>),
+    /// A CMAC.
+    Cmac(Cmac),
     /// A digest for each PCR bank.
     Event(BankHashers<H>),
 }
@@ -115,6 +117,7 @@ impl<H: StreamingHash> PartialEq for Sequence<H> {
                 hasher.0.clone().finish() == other.0.clone().finish() && safety == other_safety
             }
             (SequenceKind::Hmac(mac), SequenceKind::Hmac(other)) => mac.clone().finish() == other.clone().finish(),
+            (SequenceKind::Cmac(mac), SequenceKind::Cmac(other)) => constant_time_eq(&*mac.save(), &*other.save()),
             (SequenceKind::Event(hashers), SequenceKind::Event(other)) => hashers == other,
             _ => false,
         };

@@ -33,7 +33,7 @@ fn agree<C: Crypto>(
 }
 
 /// Writes a point with coordinates of the curve's full size.
-pub(super) fn wire_point(point: &EccPoint) -> Result<Tpm2bEccPoint, Rc> {
+pub(in crate::commands) fn wire_point(point: &EccPoint) -> Result<Tpm2bEccPoint, Rc> {
     let coordinate = |bytes| Tpm2bEccParameter::new(bytes).map_err(|Overflow| Rc::FAILURE);
     Ok(Tpm2b(TpmsEccPoint { x: coordinate(point.x())?, y: coordinate(point.y())? }))
 }

@@ -5,8 +5,8 @@ use crate::testing::objects::{OWN, ecc, object, rsa};
 use crate::testing::{TestTpm, started};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Bytes, EccCurve, Handle, HashAlg, Rc, Subject, Tpm2b, Tpm2bData, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmaObject,
-    TpmsEccPoint, TpmtEccScheme, TpmtRsaDecrypt, TpmtRsaScheme,
+    Bytes, EccCurve, Handle, HashAlg, Rc, Subject, Tpm2b, Tpm2bData, Tpm2bEccParameter, Tpm2bMaxBuffer,
+    Tpm2bPublicKeyRsa, TpmaObject, TpmsEccPoint, TpmtEccScheme, TpmtKdfScheme, TpmtRsaDecrypt, TpmtRsaScheme,
 };
 
 const DECRYPT: TpmaObject = OWN.with(TpmaObject::DECRYPT);
@@ -171,10 +171,86 @@ fn each_key_that_cannot_agree_has_its_own_code() {
 fn a_curve_tells_its_parameters() {
     let mut tpm = started();
     let parameters = |tpm: &mut TestTpm, curve_id| tpm.send(&EccParameters { curve_id }, ()).unwrap().parameters;
-    for (curve, bits) in [(EccCurve::NistP256, 256), (EccCurve::NistP384, 384), (EccCurve::NistP521, 521)] {
+    for (curve, bits) in
+        [(EccCurve::NistP256, 256), (EccCurve::NistP384, 384), (EccCurve::NistP521, 521), (EccCurve::BnP256, 256)]
+    {
         let detail = parameters(&mut tpm, curve);
         assert_eq!((detail.key_size, detail.p.len(), detail.h.as_bytes()), (bits, curve.coordinate_size(), &[1][..]));
     }
-    let refused = tpm.send(&EccParameters { curve_id: EccCurve::BnP256 }, ());
+    let refused = tpm.send(&EccParameters { curve_id: EccCurve::BnP638 }, ());
     assert_eq!(refused.unwrap_err(), Rc::CURVE.at(Subject::Parameter(1)));
+}
+
+const KDF2: Option<TpmtKdfScheme> = Some(TpmtKdfScheme::Kdf2(HashAlg::Sha256));
+
+fn ecc_encrypt(
+    tpm: &mut TestTpm,
+    key: Handle,
+    message: &[u8],
+    in_scheme: Option<TpmtKdfScheme>,
+) -> Result<EccEncryptResponse, Rc> {
+    let plain_text = Tpm2bMaxBuffer::new(message).unwrap();
+    tpm.send(&EccEncrypt { plain_text, in_scheme }, EccEncryptHandles { key_handle: object(key) })
+}
+
+fn ecc_decrypt(
+    tpm: &mut TestTpm,
+    key: Handle,
+    sealed: &EccEncryptResponse,
+    in_scheme: Option<TpmtKdfScheme>,
+) -> Result<std::vec::Vec<u8>, Rc> {
+    let c2 = Tpm2bMaxBuffer::new(sealed.c2.as_bytes()).unwrap();
+    let command = EccDecrypt { c1: sealed.c1, c2, c3: sealed.c3, in_scheme };
+    let opened = tpm.send(&command, EccDecryptHandles { key_handle: object(key) })?;
+    Ok(opened.plain_text.as_bytes().to_vec())
+}
+
+#[test]
+fn what_was_encrypted_to_an_ecc_key_it_decrypts_on_every_curve() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    for curve in [EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521, EccCurve::BnP256] {
+        let key = tpm.child(parent, ecc(DECRYPT, curve, None), &[]);
+        for message in [&b""[..], b"short", &[0x5a; 1024]] {
+            let sealed = ecc_encrypt(&mut tpm, key, message, KDF2).unwrap();
+            assert_eq!((sealed.c2.len(), sealed.c3.len()), (message.len(), 32));
+            assert_eq!(ecc_decrypt(&mut tpm, key, &sealed, KDF2).unwrap(), message);
+        }
+    }
+}
+
+#[test]
+fn each_wrong_input_of_ecc_encryption_has_its_own_code() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let key = tpm.child(parent, ecc(DECRYPT, EccCurve::NistP256, None), &[]);
+    let signs = tpm.child(parent, ecc(OWN | TpmaObject::SIGN, EccCurve::NistP256, None), &[]);
+    let rsa_key = tpm.child(parent, rsa(DECRYPT, None), &[]);
+    let at = |rc: Rc, number| rc.at(Subject::Parameter(number));
+    let mgf1 = Some(TpmtKdfScheme::Mgf1(HashAlg::Sha256));
+    for scheme in [None, mgf1] {
+        assert_eq!(ecc_encrypt(&mut tpm, key, b"x", scheme), Err(at(Rc::SCHEME, 2)));
+    }
+    assert_eq!(ecc_encrypt(&mut tpm, rsa_key, b"x", KDF2), Err(Rc::KEY.at(Subject::Handle(1))));
+    // "The TPM does not verify the objectAttributes of key."
+    let sealed = ecc_encrypt(&mut tpm, signs, b"x", KDF2).unwrap();
+    assert_eq!(ecc_decrypt(&mut tpm, signs, &sealed, KDF2), Err(Rc::ATTRIBUTES.at(Subject::Handle(1))));
+    assert_eq!(ecc_decrypt(&mut tpm, rsa_key, &sealed, KDF2), Err(Rc::KEY.at(Subject::Handle(1))));
+    assert_eq!(ecc_decrypt(&mut tpm, key, &sealed, None), Err(at(Rc::SCHEME, 4)));
+    assert_eq!(ecc_decrypt(&mut tpm, key, &sealed, KDF2), Err(at(Rc::VALUE, 3)));
+    let off_curve = EccEncryptResponse { c1: Tpm2b(TpmsEccPoint::default()), ..sealed };
+    assert_eq!(ecc_decrypt(&mut tpm, key, &off_curve, KDF2), Err(at(Rc::ECC_POINT, 1)));
+}
+
+#[test]
+fn agreement_works_on_every_curve() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    for curve in [EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521, EccCurve::BnP256] {
+        let key = tpm.child(parent, ecc(DECRYPT, curve, None), &[]);
+        let made = tpm.send(&EcdhKeyGen {}, EcdhKeyGenHandles { key_handle: object(key) }).unwrap();
+        let handles = EcdhZGenHandles { key_handle: object(key) };
+        let recovered = tpm.send(&EcdhZGen { in_point: made.pub_point }, handles).unwrap();
+        assert_eq!(recovered.out_point, made.z_point, "{curve:?}");
+    }
 }

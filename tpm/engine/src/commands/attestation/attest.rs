@@ -34,6 +34,7 @@ impl Signer {
         let key = tpm.signing_key(handle.handle(), handle_number)?;
         let scheme = select_scheme(&key.public, requested);
         let scheme = scheme.map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
+        tpm.check_commit(scheme).map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
         Ok(Self::Key(key.clone(), scheme))
     }
 
@@ -45,9 +46,15 @@ impl Signer {
         }
     }
 
-    /// "The QN for TPM_RH_NULL is TPM_RH_NULL."
+    /// Tells whether the signature shall not tell whose it is.
+    const fn is_anonymous(&self) -> bool {
+        matches!(self, Self::Key(_, TpmtSigScheme::Ecdaa(_)))
+    }
+
+    /// "The QN for TPM_RH_NULL is TPM_RH_NULL." That of an anonymous signer is the Empty Buffer.
     fn qualified_name(&self) -> Name {
         match self {
+            Self::Key(..) if self.is_anonymous() => Name::EMPTY,
             Self::Key(key, _) => key.qualified_name,
             Self::Nobody(_) => name::of_handle(Handle::NULL),
         }
@@ -59,20 +66,27 @@ impl<P: Platform> Tpm<P> {
     pub(super) fn attest(
         &mut self,
         signer: &Signer,
-        extra_data: Tpm2bData,
+        qualifying_data: Tpm2bData,
         attested: TpmuAttest<'_>,
     ) -> Result<(Tpm2bAttest, Option<TpmtSignature>), Rc> {
         let mut clock_info = self.time_info().clock_info;
         let mut firmware_version = self.firmware_version();
         self.obfuscate(signer, &mut clock_info, &mut firmware_version)?;
         let qualified_signer = signer.qualified_name();
+        // "For an attestation command using the ECDAA scheme, both the qualifiedSigner and extraData fields in the
+        // attestation block (a TPMS_ATTEST) are set to be the Empty Buffer before the data is hashed."
+        let extra_data = if signer.is_anonymous() { Tpm2bData::EMPTY } else { qualifying_data };
         let attest = TpmsAttest { qualified_signer, extra_data, clock_info, firmware_version, attested };
         let mut bytes = Tpm2bAttest::zeros(Tpm2bAttest::CAPACITY).map_err(|Overflow| Rc::FAILURE)?;
         let size = attest.to_bytes(bytes.as_mut_bytes()).map_err(|Overflow| Rc::FAILURE)?.len();
         bytes.truncate(size);
         let Signer::Key(key, scheme) = signer else { return Ok((bytes, None)) };
         let alg = algorithm::hash(scheme.hash_alg()).ok_or(Rc::SCHEME)?;
-        let digest = P::Crypto::hash(alg, &[bytes.as_bytes()]);
+        let mut digest = P::Crypto::hash(alg, &[bytes.as_bytes()]);
+        if signer.is_anonymous() {
+            // "P := HschemeHash(qualifyingData || HschemeHash(TPMS_ATTEST))"
+            digest = P::Crypto::hash(alg, &[qualifying_data.as_bytes(), digest.as_bytes()]);
+        }
         let signature = self.sign(key, *scheme, digest.as_bytes())?;
         Ok((bytes, Some(signature)))
     }

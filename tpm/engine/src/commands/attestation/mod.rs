@@ -4,6 +4,7 @@
 mod attest;
 mod certify;
 mod certify_creation;
+mod certify_x509;
 mod get_command_audit_digest;
 mod get_session_audit_digest;
 mod get_time;
@@ -11,3 +12,5 @@ mod nv_certify;
 mod quote;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod x509_tests;

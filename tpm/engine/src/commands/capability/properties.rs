@@ -2,7 +2,7 @@
 //! What `TPM_CAP_TPM_PROPERTIES` and `TPM_CAP_PCR_PROPERTIES` say (Part 2, "TPM_PT", "TPM_PT_PCR").
 
 use crate::commands::table;
-use crate::state::{Hierarchy, MAX_ORDERLY_COUNT, PcrRules, UPDATE_INTERVAL, rules};
+use crate::state::{Commits, Hierarchy, MAX_ORDERLY_COUNT, PcrRules, UPDATE_INTERVAL, rules};
 use crate::{Locality, Platform, Tpm};
 use evtpm_tpm_wire::{
     MAX_CONTEXT, MAX_DIGEST, MAX_DIGEST_BUFFER, MAX_NV_BUFFER, PcrIndex, PcrSelect, TpmAlgId, TpmPt, TpmaMemory,
@@ -73,7 +73,7 @@ fn limits<P: Platform>(tpm: &Tpm<P>) -> [(TpmPt, u32); 33] {
         (TpmPt::PS_REVISION, revision),
         (TpmPt::PS_DAY_OF_YEAR, day),
         (TpmPt::PS_YEAR, year),
-        (TpmPt::SPLIT_MAX, 0),
+        (TpmPt::SPLIT_MAX, Commits::MAX),
         (TpmPt::TOTAL_COMMANDS, commands),
         (TpmPt::LIBRARY_COMMANDS, commands),
         (TpmPt::VENDOR_COMMANDS, 0),

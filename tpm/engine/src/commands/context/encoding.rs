@@ -9,7 +9,7 @@ use crate::state::{
     Safety, Sequence, SequenceKind, Session, SessionKind,
 };
 use crate::ticket;
-use evtpm_crypto::{Crypto, Digest, Hmac, MAX_HASH_STATE_SIZE, StreamingHash};
+use evtpm_crypto::{CMAC_STATE_SIZE, Cmac, Crypto, Digest, Hmac, MAX_HASH_STATE_SIZE, StreamingHash};
 use evtpm_tpm_wire::{
     Cc, Overflow, Rc, Reader, Secret, Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmiRhHierarchy, TpmtPublicPlus, Writer,
     YesNo,
@@ -61,6 +61,10 @@ pub(crate) fn encode_sequence<H: StreamingHash>(
             encode_hasher(inner, writer)?;
             encode_hasher(outer, writer)
         }
+        SequenceKind::Cmac(mac) => {
+            writer.write(&3u8)?;
+            writer.write(&Secret::<CMAC_STATE_SIZE>::new(&*mac.save())?)
+        }
         SequenceKind::Event(hashers) => {
             writer.write(&2u8)?;
             encode_hashers(hashers, writer)
@@ -80,6 +84,10 @@ pub(crate) fn decode_sequence<H: StreamingHash>(reader: &mut Reader<'_>) -> Resu
             },
         },
         1 => SequenceKind::Hmac(Hmac::from_parts(decode_hasher(reader)?, decode_hasher(reader)?)),
+        3 => {
+            let state: Secret<CMAC_STATE_SIZE> = reader.read()?;
+            SequenceKind::Cmac(Cmac::restore(state.as_bytes()).ok_or(Rc::VALUE)?)
+        }
         _ => SequenceKind::Event(decode_hashers(reader)?),
     };
     reader.finish()?;

@@ -3,7 +3,7 @@
 
 mod event_sequence_complete;
 mod hash_sequence_start;
-mod hmac_start;
+mod mac_start;
 mod sequence_complete;
 mod sequence_update;
 #[cfg(test)]

@@ -20,9 +20,15 @@ impl Execute for SequenceComplete<'_> {
             SequenceKind::Hash { hasher, safety } => {
                 let mut hasher = hasher.0.clone();
                 hasher.update(data);
-                (hasher.finish(), Some(safety.after(data)))
+                (take(hasher.finish().as_bytes())?, Some(safety.after(data)))
             }
-            SequenceKind::Hmac(mac) => (mac.clone().chain(data).finish(), None),
+            SequenceKind::Hmac(mac) => (take(mac.clone().chain(data).finish().as_bytes())?, None),
+            SequenceKind::Cmac(mac) => {
+                let mut mac = mac.clone();
+                // The key was looked at when the sequence began.
+                let finished = mac.update::<P::Crypto>(data).and_then(|()| mac.finish::<P::Crypto>());
+                (take(&finished.map_err(|_| Rc::FAILURE)?)?, None)
+            }
             // "If sequenceHandle references an Event Sequence, then the TPM shall return TPM_RC_MODE."
             SequenceKind::Event(_) => return Err(no_sequence),
         };
@@ -31,10 +37,14 @@ impl Execute for SequenceComplete<'_> {
             Some(safety) => tpm.digest_ticket(self.hierarchy, result.as_bytes(), safety),
             None => TpmtTkHashcheck::NULL,
         };
-        let result = Tpm2bDigest::new(result.as_bytes()).map_err(|Overflow| Rc::FAILURE)?;
 
         // "If this command completes successfully, the sequenceHandle object will be flushed."
         tpm.state.objects.flush(handle).ok_or(no_sequence)?;
         Ok(SequenceCompleteResponse { result, validation })
     }
+}
+
+/// Every digest fits.
+fn take(digest: &[u8]) -> Result<Tpm2bDigest, Rc> {
+    Tpm2bDigest::new(digest).map_err(|Overflow| Rc::FAILURE)
 }

@@ -20,6 +20,8 @@ impl Execute for SequenceUpdate<'_> {
                 hasher.0.update(data);
             }
             SequenceKind::Hmac(mac) => mac.update(data),
+            // The key was looked at when the sequence began.
+            SequenceKind::Cmac(mac) => mac.update::<P::Crypto>(data).map_err(|_| Rc::FAILURE)?,
             SequenceKind::Event(hashers) => hashers.update(data),
         }
         Ok(())

@@ -2,11 +2,12 @@
 //! Tests of sequences against the commands that do the same at once.
 
 use crate::Locality;
-use crate::testing::objects::{OWN, keyed_hash, object};
+use crate::testing::objects::{OWN, keyed_hash, object, public};
 use crate::testing::{TestTpm, started};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Handle, HashAlg, PcrIndex, Rc, Subject, Tpm2bAuth, Tpm2bMaxBuffer, TpmaObject, TpmiRhHierarchy, TpmtTkHashcheck,
+    Handle, HashAlg, MacAlg, PcrIndex, PublicBody, Rc, Subject, SymMode, Tpm2bAuth, Tpm2bDigest, Tpm2bMaxBuffer,
+    TpmaObject, TpmiRhHierarchy, TpmtSymDefObject, TpmtTkHashcheck,
 };
 
 fn start(tpm: &mut TestTpm, auth: &[u8], hash_alg: Option<HashAlg>) -> Handle {
@@ -85,6 +86,24 @@ fn an_hmac_sequence_gives_the_hmac_of_the_whole() {
     let whole = Hmac { buffer, hash_alg: Some(HashAlg::Sha384) };
     let whole = tpm.send(&whole, HmacHandles { handle: object(key) }).unwrap();
     assert_eq!((result.result, result.validation), (whole.out_hmac, TpmtTkHashcheck::NULL));
+}
+
+#[test]
+fn a_cmac_sequence_gives_the_cmac_of_the_whole() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let parms = TpmtSymDefObject { mode: Some(SymMode::Cmac), ..TpmtSymDefObject::AES_256_CFB };
+    let body = PublicBody::SymCipher { parms, unique: Tpm2bDigest::EMPTY };
+    let key = tpm.child(parent, public(OWN | TpmaObject::SIGN, body), &[]);
+    let handles = MacStartHandles { handle: object(key) };
+    let started = tpm.send(&MacStart { auth: Tpm2bAuth::EMPTY, in_scheme: None }, handles).unwrap();
+    update(&mut tpm, started.sequence_handle, &[], b"twelve bytes").unwrap();
+    update(&mut tpm, started.sequence_handle, &[], b"and twenty bytes more").unwrap();
+    let result = complete(&mut tpm, started.sequence_handle, b"and an end").unwrap();
+    let buffer = Tpm2bMaxBuffer::new(b"twelve bytesand twenty bytes moreand an end").unwrap();
+    let whole = Mac { buffer, in_scheme: Some(MacAlg::Cmac) };
+    let whole = tpm.send(&whole, MacHandles { handle: object(key) }).unwrap();
+    assert_eq!((result.result, result.validation), (whole.out_mac, TpmtTkHashcheck::NULL));
 }
 
 #[test]

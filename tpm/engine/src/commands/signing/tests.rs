@@ -7,8 +7,8 @@ use evtpm_protocol::templates::{attestation_key, storage_root_key};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     EccCurve, Handle, HashAlg, PublicBody, Rc, Subject, Tpm2b, Tpm2bDigest, Tpm2bMaxBuffer, Tpm2bSensitive, TpmaObject,
-    TpmiRhHierarchy, TpmtKeyedhashScheme, TpmtPublicPlus, TpmtRsaScheme, TpmtSigScheme, TpmtSignature, TpmtTkHashcheck,
-    TpmtTkVerified,
+    TpmiRhHierarchy, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublicPlus, TpmtRsaScheme, TpmtSigScheme, TpmtSignature,
+    TpmtTkHashcheck, TpmtTkVerified,
 };
 
 const SIGN: TpmaObject = OWN.with(TpmaObject::SIGN);
@@ -45,6 +45,10 @@ fn what_a_key_signed_it_verifies() {
     let keys = [
         (ecc(SIGN, EccCurve::NistP256, None), ECDSA),
         (ecc(SIGN, EccCurve::NistP521, None), ECDSA),
+        (ecc(SIGN, EccCurve::BnP256, None), ECDSA),
+        (ecc(SIGN, EccCurve::NistP256, None), Some(TpmtSigScheme::Ecschnorr(HashAlg::Sha256))),
+        (ecc(SIGN, EccCurve::NistP384, Some(TpmtEccScheme::Ecschnorr(HashAlg::Sha3_256))), None),
+        (ecc(SIGN, EccCurve::BnP256, Some(TpmtEccScheme::Ecschnorr(HashAlg::Sha256))), None),
         (rsa(SIGN, None), rsassa),
         (rsa(SIGN, Some(TpmtRsaScheme::Rsapss(HashAlg::Sha256))), None),
         (rsa(SIGN | TpmaObject::DECRYPT, None), rsapss),

@@ -3,4 +3,4 @@
 
 mod encrypt_decrypt;
 mod hash;
-pub(crate) mod hmac;
+pub(super) mod mac;
