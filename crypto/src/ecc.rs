@@ -7,7 +7,7 @@ mod generate;
 use core::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{CryptoError, Rng};
 pub use curves::CurveParameters;
@@ -131,6 +131,14 @@ impl EccPoint {
     #[must_use]
     pub fn y(&self) -> &[u8] {
         tail(&self.y, self.curve.coordinate_size())
+    }
+}
+
+/// A point that two parties share is a secret; who holds one puts it into a `Zeroizing`.
+impl Zeroize for EccPoint {
+    fn zeroize(&mut self) {
+        self.x.zeroize();
+        self.y.zeroize();
     }
 }
 

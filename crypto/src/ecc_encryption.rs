@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Encryption to an ECC key with a mask from KDF2 (TPM 2.0 Library Part 1, clause "SM2 Encryption and Decryption").
 
+use zeroize::Zeroizing;
+
 use crate::{Crypto, CryptoError, Digest, EccPoint, EccPrivate, HashAlg, Rng, constant_time_eq, kdf2_xor};
 
 /// Encrypts the data in place, and returns what the recipient needs besides: the ephemeral point C1 and the check C3.
@@ -14,7 +16,7 @@ pub fn encrypt<C: Crypto>(
     rng: &mut dyn Rng,
 ) -> Result<(EccPoint, Digest), CryptoError> {
     let ephemeral = EccPrivate::generate(recipient.curve(), rng)?;
-    let shared = C::ecc_multiply(&ephemeral, recipient)?;
+    let shared = Zeroizing::new(C::ecc_multiply(&ephemeral, recipient)?);
     let c1 = C::ecc_public(&ephemeral)?;
 
     let c3 = check::<C>(alg, &shared, data);
@@ -33,7 +35,7 @@ pub fn decrypt<C: Crypto>(
     data: &mut [u8],
     c3: &[u8],
 ) -> Result<(), CryptoError> {
-    let shared = C::ecc_multiply(private, c1)?;
+    let shared = Zeroizing::new(C::ecc_multiply(private, c1)?);
 
     kdf2_xor::<C>(alg, &[shared.x(), shared.y()], data);
     if constant_time_eq(check::<C>(alg, &shared, data).as_bytes(), c3) {

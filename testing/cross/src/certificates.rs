@@ -160,7 +160,7 @@ fn openssl_accepts_a_root_and_what_it_certified() {
     let mut tpm = Client::new(Direct(tpm), Noise::Good(1));
     tpm.startup(TpmSu::Clear).unwrap();
     let parent = tpm.create_primary(TpmiRhHierarchy::Owner, &[], &storage_root_key()).unwrap();
-    let mut key = |template: &TpmtPublic| {
+    let key = |template: &TpmtPublic| {
         let (private, public) = tpm.create(&parent, &[], template).unwrap();
         tpm.load(&parent, &[], &private, &public).unwrap()
     };

@@ -57,7 +57,7 @@ pub fn share<C: Crypto>(
             let ephemeral = EccPrivate::generate(crypto_curve(parms.curve_id)?, rng)?;
             let public = C::ecc_public(&ephemeral)?;
             let recipient = ecc_point(parms.curve_id, unique)?;
-            let shared = C::ecc_multiply(&ephemeral, &recipient)?;
+            let shared = Zeroizing::new(C::ecc_multiply(&ephemeral, &recipient)?);
             let bits = bits_of(seed.len());
             kdfe::<C>(hash, shared.x(), label.bytes(), public.x(), recipient.x(), bits, seed.as_mut_bytes())?;
             let point = TpmsEccPoint { x: Tpm2bEccParameter::new(public.x())?, y: Tpm2bEccParameter::new(public.y())? };
@@ -103,7 +103,7 @@ pub fn recover<C: Crypto>(
         (PublicBody::Ecc { parms, unique }, PrivateKey::Ecc(key)) => {
             let point: TpmsEccPoint = from_bytes(encrypted, &Supported::ALL).map_err(ProtocolError::Malformed)?;
             let ephemeral = ecc_point(parms.curve_id, &point)?;
-            let shared = C::ecc_multiply(key, &ephemeral)?;
+            let shared = Zeroizing::new(C::ecc_multiply(key, &ephemeral)?);
             let recipient = ecc_point(parms.curve_id, unique)?;
             let mut seed = Seed::zeros(hash.digest_size())?;
             let bits = bits_of(seed.len());

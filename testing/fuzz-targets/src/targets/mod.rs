@@ -5,6 +5,7 @@ mod attest;
 mod image;
 mod logs;
 mod policy;
+mod protocol;
 mod snp;
 mod svsm;
 mod tpm;
@@ -26,6 +27,11 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "tpm_structure", run: wire::structure, seeds: wire::structure_seeds },
     Target { name: "tpm_execute", run: tpm::execute, seeds: tpm::execute_seeds },
     Target { name: "tpm_image", run: image::image, seeds: image::image_seeds },
+    Target {
+        name: "partial_certificate",
+        run: protocol::partial_certificate,
+        seeds: protocol::partial_certificate_seeds,
+    },
     Target { name: "x509_certificate", run: attest::certificate, seeds: attest::certificate_seeds },
     Target { name: "x509_crl", run: attest::revocation_list, seeds: attest::revocation_list_seeds },
     Target { name: "elf_launch", run: attest::elf_launch, seeds: attest::elf_launch_seeds },

@@ -437,3 +437,22 @@ fn a_derivation_parent_has_no_children_to_load() {
     let derivation = tpm.child(parent, keyed_hash(attributes, Some(scheme)), &[]);
     assert_eq!(tpm.create(derivation, sealed(), &[], b"x").unwrap_err(), Rc::TYPE.at(Subject::Handle(1)));
 }
+
+#[test]
+fn a_storage_key_on_every_curve_protects_keys_of_every_curve() {
+    let mut tpm = started();
+    let curves = [EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521, EccCurve::BnP256];
+    for curve in curves {
+        let mut template = storage_root_key();
+        let PublicBody::Ecc { parms, .. } = &mut template.body else { panic!() };
+        parms.curve_id = curve;
+        let parent = tpm.primary(TpmiRhHierarchy::Owner, template).object_handle;
+        for child in curves {
+            let key = tpm.child(parent, ecc(OWN | TpmaObject::SIGN, child, None), &[]);
+            let PublicBody::Ecc { unique, .. } = &tpm.object(key).unwrap().public.body else { panic!() };
+            assert_eq!(unique.x.len(), child.coordinate_size());
+            tpm.state.objects.flush(key).unwrap();
+        }
+        tpm.state.objects.flush(parent).unwrap();
+    }
+}
