@@ -52,7 +52,7 @@ fn the_digest_is_that_of_the_certificate_which_the_caller_puts_together() {
     let made = certify(&mut tpm, (key, key), ECDSA, &partial(&[EMPTY; 3], SIGNS)).unwrap();
 
     // SEQUENCE { [0] version, serial number, algorithm, key }, as sizes of the elements
-    let added = &made.added_to_certificate.as_bytes()[2..];
+    let added = &made.added_to_certificate.as_bytes()[3..];
     let (head, rest) = added.split_at(5 + 2 + 20);
     let (algorithm, key_info) = rest.split_at(12);
     assert_eq!((head[..5].to_vec(), key_info.len()), (std::vec![0xA0, 3, 2, 1, 2], 91));
