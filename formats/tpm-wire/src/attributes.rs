@@ -269,6 +269,31 @@ attributes! {
     }
 }
 
+attributes! {
+    /// Attributes of an NV index of any kind (`TPMA_NV_EXP`): the low 32 bits are those of [`TpmaNv`].
+    pub struct TpmaNvExp(u64) reserved 0xFFFF_FFF8_01F0_0300 {
+        /// `TPMA_EXTERNAL_NV_ENCRYPTION`: the contents are encrypted.
+        EXTERNAL_ENCRYPTION = 1 << 32;
+        /// `TPMA_EXTERNAL_NV_INTEGRITY`: the contents are integrity-protected.
+        EXTERNAL_INTEGRITY = 1 << 33;
+        /// `TPMA_EXTERNAL_NV_ANTIROLLBACK`: the contents are rollback-protected.
+        EXTERNAL_ANTIROLLBACK = 1 << 34;
+    }
+}
+
+impl TpmaNvExp {
+    /// Returns the attributes as an index with 32 bits has them, if no others are set.
+    pub fn legacy(self) -> Option<TpmaNv> {
+        u32::try_from(self.0).ok().map(TpmaNv)
+    }
+}
+
+impl From<TpmaNv> for TpmaNvExp {
+    fn from(attributes: TpmaNv) -> Self {
+        Self(u64::from(attributes.0))
+    }
+}
+
 const COMMAND_HANDLES_SHIFT: u32 = 25;
 
 impl TpmaCc {
@@ -349,6 +374,15 @@ mod tests {
         assert_eq!(from_bytes::<TpmaObject>(&[0, 0, 0, 1], &Supported::ALL), Err(Rc::RESERVED_BITS));
         assert_eq!(from_bytes::<TpmaSession>(&[0x10], &Supported::ALL), Err(Rc::RESERVED_BITS));
         assert_eq!(from_bytes::<TpmaNv>(&[0, 0, 1, 0], &Supported::ALL), Err(Rc::RESERVED_BITS));
+    }
+
+    #[test]
+    fn expanded_attributes_are_legacy_ones_while_the_high_bits_are_clear() {
+        let low = TpmaNv::OWNERREAD | TpmaNv::NO_DA;
+        assert_eq!(TpmaNvExp::from(low).legacy(), Some(low));
+        assert_eq!(TpmaNvExp::from(low).with(TpmaNvExp::EXTERNAL_INTEGRITY).legacy(), None);
+        let reserved = [0, 0, 0, 8, 0, 0, 0, 0];
+        assert_eq!(from_bytes::<TpmaNvExp>(&reserved, &Supported::ALL), Err(Rc::RESERVED_BITS));
     }
 
     #[test]

@@ -152,6 +152,14 @@ constants! {
         VendorProperty = 0x0000_0100,
     }
 
+    /// The kind of an NV index that can be defined (`TPM_HT`, as the selector of `TPMT_NV_PUBLIC_2`).
+    pub enum NvHandleType(u8) or SELECTOR {
+        /// `TPM_HT_NV_INDEX`.
+        NvIndex = 0x01,
+        /// `TPM_HT_EXTERNAL_NV`.
+        ExternalNv = 0x11,
+    }
+
     /// A yes or a no (`TPMI_YES_NO`).
     pub enum YesNo(u8) or VALUE {
         /// NO.

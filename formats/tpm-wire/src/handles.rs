@@ -240,6 +240,18 @@ ranges! {
     pub struct TpmiRhAct: |handle, supported| (Handle::ACT_0..=Handle::ACT_F).contains(&handle);
 }
 
+impl From<TpmiRhNvLegacyIndex> for TpmiRhNvDefinedIndex {
+    fn from(index: TpmiRhNvLegacyIndex) -> Self {
+        Self(index.handle())
+    }
+}
+
+impl From<TpmiRhNvExpIndex> for TpmiRhNvDefinedIndex {
+    fn from(index: TpmiRhNvExpIndex) -> Self {
+        Self(index.handle())
+    }
+}
+
 /// Declares an interface type over a few permanent handles.
 macro_rules! selections {
     ($($(#[$meta:meta])* pub enum $name:ident { $($variant:ident = $handle:ident,)* })*) => { $(

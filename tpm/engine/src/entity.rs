@@ -51,7 +51,7 @@ impl<P: Platform> Tpm<P> {
                     absent()
                 }
             }
-            Some(HandleType::NvIndex) => {
+            Some(HandleType::NvIndex | HandleType::ExternalNv) => {
                 if self.nv_index(handle).is_some() {
                     Ok(())
                 } else {
@@ -69,7 +69,7 @@ impl<P: Platform> Tpm<P> {
                 _ => Ok(()),
             },
             Some(HandleType::Transient | HandleType::Pcr) => Ok(()),
-            Some(HandleType::ExternalNv | HandleType::PermanentNv | HandleType::AttachedComponent) | None => absent(),
+            Some(HandleType::PermanentNv | HandleType::AttachedComponent) | None => absent(),
         }
     }
 
@@ -90,7 +90,7 @@ impl<P: Platform> Tpm<P> {
             Some(HandleType::Transient | HandleType::Persistent) => {
                 self.object(handle).map_or(Name::EMPTY, |object| object.name)
             }
-            Some(HandleType::NvIndex) => {
+            Some(HandleType::NvIndex | HandleType::ExternalNv) => {
                 self.state.nv.index(handle).map_or(Name::EMPTY, |index| name::of_nv_index::<P::Crypto>(&index.public))
             }
             _ => name::of_handle(handle),
@@ -107,7 +107,7 @@ impl<P: Platform> Tpm<P> {
                 let object = self.object(handle)?;
                 Some(object.sensitive.as_ref().map_or(&NO_AUTH, |sensitive| &sensitive.auth_value))
             }
-            Some(HandleType::NvIndex) => self.state.nv.index(handle).map(|index| &index.auth),
+            Some(HandleType::NvIndex | HandleType::ExternalNv) => self.state.nv.index(handle).map(|index| &index.auth),
             Some(HandleType::Pcr) => Some(if is_grouped(handle) { &self.state.pcrs.auth } else { &NO_AUTH }),
             _ if handle == Handle::LOCKOUT => Some(&self.state.hierarchies.lockout_auth),
             // "The authValue is the same as the current platformAuth"
@@ -123,7 +123,7 @@ impl<P: Platform> Tpm<P> {
                 let object = self.object(handle)?;
                 Some((object.public.name_alg?, Digest::from_slice(object.public.auth_policy.as_bytes())?))
             }
-            Some(HandleType::NvIndex) => {
+            Some(HandleType::NvIndex | HandleType::ExternalNv) => {
                 let public = &self.state.nv.index(handle)?.public;
                 Some((public.name_alg, Digest::from_slice(public.auth_policy.as_bytes())?))
             }
@@ -140,7 +140,9 @@ impl<P: Platform> Tpm<P> {
             Some(HandleType::Transient | HandleType::Persistent) => {
                 self.object(handle).is_some_and(|object| !object.has(TpmaObject::NO_DA))
             }
-            Some(HandleType::NvIndex) => self.state.nv.index(handle).is_some_and(|index| !index.has(TpmaNv::NO_DA)),
+            Some(HandleType::NvIndex | HandleType::ExternalNv) => {
+                self.state.nv.index(handle).is_some_and(|index| !index.has(TpmaNv::NO_DA))
+            }
             _ if handle == Handle::LOCKOUT => return DaBound::Lockout,
             _ => false,
         };

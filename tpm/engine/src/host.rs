@@ -169,7 +169,7 @@ impl<P: Platform> Host<'_, P> {
                 .map_err(|_| HostError::NoSpace)?,
             data_size,
         };
-        let mut index = NvIndex::new(public, Auth::EMPTY).map_err(|_| HostError::NoSpace)?;
+        let mut index = NvIndex::new(public.into(), Auth::EMPTY).map_err(|_| HostError::NoSpace)?;
         index.certificate = Some(Certificate { ek, progress: CertificateProgress::Wanted });
         self.tpm.state.nv.define(index).map_err(|_| HostError::NoSpace)
     }

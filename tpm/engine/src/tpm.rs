@@ -58,6 +58,9 @@ impl<P: Platform> Tpm<P> {
             return;
         }
         self.phase = Phase::Initialized;
+        // What has passed since the last command is of the old Time, and not of the one that begins here.
+        let now = self.platform.now_ms();
+        self.clock.advance(now);
         self.clock.power_on();
         self.da.power_on();
         self.state.power_on();

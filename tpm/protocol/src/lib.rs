@@ -33,6 +33,6 @@ pub mod x509;
 pub use algorithms::{crypto_curve, crypto_hash, ecc_point, rsa_exponent, wire_hash};
 pub use digests::{cp_hash, hash_of, name_hash, pcr_digest, rp_hash};
 pub use error::ProtocolError;
-pub use name::{handle_name, nv_name, object_name, qualified_name};
+pub use name::{handle_name, nv_name, nv_name_2, object_name, qualified_name};
 pub use policy::PolicyDigest;
 pub use signature::{pss_salt_size, verify_signature};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Names of entities (Part 1, "Names", "Qualified Names").
 use evtpm_crypto::{Crypto, Digest};
-use evtpm_tpm_wire::{Handle, HashAlg, MAX_PUBLIC, Overflow, Tpm2bName, TpmsNvPublic, TpmtPublic};
+use evtpm_tpm_wire::{Handle, HashAlg, MAX_PUBLIC, Overflow, Tpm2bName, TpmsNvPublic, TpmtNvPublic2, TpmtPublic};
 
 use crate::{ProtocolError, crypto_hash, hash_of};
 
 /// The size of the greatest public area of an NV index.
-const MAX_NV_PUBLIC: usize = 80;
+const MAX_NV_PUBLIC: usize = 84;
 
 /// Computes the Name of an object: "nameAlg || H_nameAlg (publicArea)"; an object without a nameAlg has an empty Name.
 pub fn object_name<C: Crypto>(public: &TpmtPublic) -> Result<Tpm2bName, ProtocolError> {
@@ -19,6 +19,16 @@ pub fn object_name<C: Crypto>(public: &TpmtPublic) -> Result<Tpm2bName, Protocol
 /// Computes the Name of an NV index: "nameAlg || H_nameAlg (nvPublicArea)".
 pub fn nv_name<C: Crypto>(public: &TpmsNvPublic) -> Result<Tpm2bName, ProtocolError> {
     Ok(name(public.name_alg, &hash_of::<C, MAX_NV_PUBLIC>(public.name_alg, public)?)?)
+}
+
+/// Computes the Name of an NV index of either kind: "The bare TPMU_NV_PUBLIC_2 contents are used".
+pub fn nv_name_2<C: Crypto>(public: &TpmtNvPublic2) -> Result<Tpm2bName, ProtocolError> {
+    match public {
+        TpmtNvPublic2::NvIndex(public) => nv_name::<C>(public),
+        TpmtNvPublic2::ExternalNv(public) => {
+            Ok(name(public.name_alg, &hash_of::<C, MAX_NV_PUBLIC>(public.name_alg, public)?)?)
+        }
+    }
 }
 
 /// Returns the Name of an entity that is known by its handle alone: a PCR, a session or a permanent entity.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The commands of Part 3, one file per chapter.
 //!
-//! Not declared: attached components, field upgrade, `TPM2_SetCapability`, the NV commands for 64-bit attributes, and the
-//! commands that version 185 added.
+//! Not declared: attached components, field upgrade, `TPM2_SetCapability`, and the commands that version
+//! 185 added.
 use crate::{Command, Spec};
 
 mod act;
@@ -176,6 +176,8 @@ macro_rules! for_each_command {
             EccDecrypt
             PolicyCapability
             PolicyParameters
+            NvDefineSpace2
+            NvReadPublic2
             ReadOnlyControl
             PolicyTransportSpdm
         }

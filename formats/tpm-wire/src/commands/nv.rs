@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Part 3, "Non-volatile Storage".
 use crate::{
-    Buf, MAX_NV_BUFFER, Tpm2bAttest, Tpm2bAuth, Tpm2bData, Tpm2bMaxNvBuffer, Tpm2bName, Tpm2bNvPublic, TpmiDhObject,
-    TpmiRhNvAuth, TpmiRhNvDefinedIndex, TpmiRhNvIndex, TpmiRhPlatform, TpmiRhProvision, TpmtSigScheme, TpmtSignature,
-    command,
+    Buf, MAX_NV_BUFFER, Tpm2bAttest, Tpm2bAuth, Tpm2bData, Tpm2bMaxNvBuffer, Tpm2bName, Tpm2bNvPublic, Tpm2bNvPublic2,
+    TpmiDhObject, TpmiRhNvAuth, TpmiRhNvDefinedIndex, TpmiRhNvIndex, TpmiRhPlatform, TpmiRhProvision, TpmtSigScheme,
+    TpmtSignature, command,
 };
 
 command! {
@@ -151,6 +151,31 @@ command! {
     /// Changes the authorization value of an NV index (`TPM2_NV_ChangeAuth`).
     command NvChangeAuth {
         new_auth: Tpm2bAuth,
+    }
+}
+
+command! {
+    NV_DEFINE_SPACE2 [NV, PP, READ_ONLY];
+    handles NvDefineSpace2Handles {
+        @user auth_handle: TpmiRhProvision,
+    }
+    /// Defines an NV index of either kind (`TPM2_NV_DefineSpace2`).
+    command NvDefineSpace2 {
+        auth: Tpm2bAuth,
+        public_info: Tpm2bNvPublic2,
+    }
+}
+
+command! {
+    NV_READ_PUBLIC2 [];
+    handles NvReadPublic2Handles {
+        nv_index: TpmiRhNvIndex,
+    }
+    /// Returns public area and Name of an NV index of either kind (`TPM2_NV_ReadPublic2`).
+    command NvReadPublic2 {}
+    response NvReadPublic2Response {
+        nv_public: Tpm2bNvPublic2,
+        nv_name: Tpm2bName,
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! NV storage structures (Part 2, "NV Storage Structures").
 use crate::{
-    HashAlg, Marshal, Overflow, Rc, Reader, Tpm2b, Tpm2bDigest, TpmaNv, TpmiRhNvLegacyIndex, Unmarshal, Writer,
-    structure,
+    HashAlg, Marshal, NvHandleType, Overflow, Rc, Reader, Tpm2b, Tpm2bDigest, TpmaNv, TpmaNvExp, TpmiRhNvExpIndex,
+    TpmiRhNvLegacyIndex, Unmarshal, Writer, structure, union,
 };
 
 /// The public area of an NV index (`TPMS_NV_PUBLIC`).
@@ -44,6 +44,57 @@ impl Marshal for TpmsNvPublic {
     }
 }
 
+/// The public area of an NV index with expanded attributes (`TPMS_NV_PUBLIC_EXP_ATTR`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TpmsNvPublicExpAttr {
+    /// The index.
+    pub nv_index: TpmiRhNvExpIndex,
+    /// The hash of the Name, of the policy and of an extend.
+    pub name_alg: HashAlg,
+    /// The attributes.
+    pub attributes: TpmaNvExp,
+    /// The policy, or nothing.
+    pub auth_policy: Tpm2bDigest,
+    /// The size of the data.
+    pub data_size: u16,
+}
+
+impl<'a> Unmarshal<'a> for TpmsNvPublicExpAttr {
+    fn unmarshal(reader: &mut Reader<'a>) -> Result<Self, Rc> {
+        let public = Self {
+            nv_index: reader.read()?,
+            name_alg: reader.read()?,
+            attributes: reader.read()?,
+            auth_policy: reader.read()?,
+            data_size: reader.read()?,
+        };
+        if public.data_size > reader.supported().nv_index_size { Err(Rc::SIZE) } else { Ok(public) }
+    }
+}
+
+impl Marshal for TpmsNvPublicExpAttr {
+    fn marshal(&self, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+        writer.write(&self.nv_index)?;
+        writer.write(&self.name_alg)?;
+        writer.write(&self.attributes)?;
+        writer.write(&self.auth_policy)?;
+        writer.write(&self.data_size)
+    }
+}
+
+union! {
+    /// The public area of an NV index of either kind (`TPMT_NV_PUBLIC_2`; no permanent NV index is defined).
+    pub enum TpmtNvPublic2 by NvHandleType {
+        /// With 32-bit attributes.
+        NvIndex(TpmsNvPublic),
+        /// An external index, with expanded attributes.
+        ExternalNv(TpmsNvPublicExpAttr),
+    }
+}
+
+/// The public area of an NV index of either kind behind its size (`TPM2B_NV_PUBLIC_2`).
+pub type Tpm2bNvPublic2 = Tpm2b<TpmtNvPublic2>;
+
 /// The public area of an NV index behind its size (`TPM2B_NV_PUBLIC`).
 pub type Tpm2bNvPublic = Tpm2b<TpmsNvPublic>;
 
@@ -70,6 +121,19 @@ mod tests {
         assert!(from_bytes::<Tpm2bNvPublic>(&INDEX, &Supported { nv_index_size: 2048, ..Supported::ALL }).is_ok());
         let supported = Supported { nv_index_size: 2047, ..Supported::ALL };
         assert_eq!(from_bytes::<Tpm2bNvPublic>(&INDEX, &supported), Err(Rc::SIZE));
+    }
+
+    #[test]
+    fn the_kind_of_an_index_is_said_twice_and_must_agree() {
+        let legacy = [&[0, 15, 1][..], &INDEX[2..]].concat();
+        assert!(from_bytes::<Tpm2bNvPublic2>(&legacy, &Supported::ALL).is_ok());
+        let external = [&[0, 19, 0x11, 0x11][..], &INDEX[3..8], &[0; 4], &INDEX[8..]].concat();
+        assert!(from_bytes::<Tpm2bNvPublic2>(&external, &Supported::ALL).is_ok());
+        for (position, value, rc) in [(2, 0x11, Rc::VALUE), (2, 0x12, Rc::SELECTOR), (3, 0x11, Rc::VALUE)] {
+            let mut bytes = legacy.clone();
+            bytes[position] = value;
+            assert_eq!(from_bytes::<Tpm2bNvPublic2>(&bytes, &Supported::ALL), Err(rc), "{position}");
+        }
     }
 
     #[test]

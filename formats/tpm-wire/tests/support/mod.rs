@@ -76,6 +76,7 @@ const HANDLES: &[u32] = &[
     0x8000_0002,
     0x8100_0001,
     0x01C0_0002,
+    0x1100_0001,
     0x0200_0000,
     0x0300_0001,
     0xFF54_4347,
@@ -125,12 +126,13 @@ fn repair(numbers: &mut Numbers, bytes: &[u8], stopped: usize) -> Vec<u8> {
             candidate[start..end].copy_from_slice(value);
         }
     };
-    match numbers.below(6) {
+    match numbers.below(7) {
         0 => patch(&[numbers.choose(&[0, 1, 3])], stopped),
         1 => patch(&u16::try_from(numbers.below(0x48)).unwrap().to_be_bytes(), stopped),
         2 => patch(&numbers.choose(TAGS).to_be_bytes(), stopped),
         3 => patch(&numbers.choose(HANDLES).to_be_bytes(), stopped),
-        4 => patch(&u32::try_from(numbers.below(24)).unwrap().to_be_bytes(), stopped),
+        4 => patch(&u64::try_from(numbers.below(24)).unwrap().to_be_bytes(), stopped),
+        5 => patch(&u32::try_from(numbers.below(24)).unwrap().to_be_bytes(), stopped),
         _ => {
             let end = numbers.below(stopped.max(1)) + 1;
             patch(&u16::try_from(stopped.saturating_sub(end)).unwrap().to_be_bytes(), end);

@@ -194,6 +194,8 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         EccDecrypt
         PolicyCapability
         PolicyParameters
+        NvDefineSpace2
+        NvReadPublic2
         ReadOnlyControl
         PolicyTransportSpdm
     };

@@ -182,7 +182,7 @@ impl<P: Platform> Tpm<P> {
         match role {
             Role::Dup => true,
             Role::Admin => match handle.kind() {
-                Some(HandleType::NvIndex) => true,
+                Some(HandleType::NvIndex | HandleType::ExternalNv) => true,
                 Some(HandleType::Transient | HandleType::Persistent) => self
                     .object(handle)
                     .is_some_and(|object| object.public.object_attributes.contains(TpmaObject::ADMIN_WITH_POLICY)),
@@ -202,7 +202,7 @@ impl<P: Platform> Tpm<P> {
                     || role == Role::Admin && !attributes.contains(TpmaObject::ADMIN_WITH_POLICY);
                 object.sensitive.is_some() && with_auth
             }
-            Some(HandleType::NvIndex) => self.state.nv.index(handle).is_some_and(|index| {
+            Some(HandleType::NvIndex | HandleType::ExternalNv) => self.state.nv.index(handle).is_some_and(|index| {
                 let attributes = index.public.attributes;
                 match nv_access(spec.code) {
                     Some(NvAccess::Write) => attributes.contains(TpmaNv::AUTHWRITE),
@@ -223,7 +223,7 @@ impl<P: Platform> Tpm<P> {
             Some(HandleType::Transient | HandleType::Persistent) => {
                 self.object(handle).is_some_and(|object| object.sensitive.is_some())
             }
-            Some(HandleType::NvIndex) => self.state.nv.index(handle).is_some_and(|index| {
+            Some(HandleType::NvIndex | HandleType::ExternalNv) => self.state.nv.index(handle).is_some_and(|index| {
                 let attributes = index.public.attributes;
                 match nv_access(spec.code) {
                     Some(NvAccess::Write) => attributes.contains(TpmaNv::POLICYWRITE),

@@ -5,7 +5,10 @@ use super::{Auth, Certificate, CertificateProgress};
 use crate::host::Ek;
 use crate::memory::{Blob, OutOfMemory, Slots};
 use crate::snapshot::{Archive, Invalid};
-use evtpm_tpm_wire::{Handle, NvType, Overflow, Rc, Reader, TpmaNv, TpmsNvPinCounterParameters, TpmsNvPublic, Writer};
+use evtpm_tpm_wire::{
+    Handle, HashAlg, NvType, Overflow, Rc, Reader, Supported, Tpm2bDigest, TpmaNv, TpmiRhNvDefinedIndex, TpmiRhNvExpIndex,
+    TpmiRhNvLegacyIndex, TpmsNvPinCounterParameters, TpmsNvPublic, TpmsNvPublicExpAttr, TpmtNvPublic2, Writer,
+};
 
 /// `MAX_ORDERLY_COUNT`, which `TPM_PT_ORDERLY_COUNT` tells.
 pub(crate) const MAX_ORDERLY_COUNT: u32 = 0xFF;
@@ -16,7 +19,7 @@ const ERASED: u8 = 0xFF;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NvIndex {
     /// The public area.
-    pub public: TpmsNvPublic,
+    pub public: NvPublic,
     /// The authValue.
     pub auth: Auth,
     /// The data, as long as the public area says.
@@ -27,7 +30,7 @@ pub(crate) struct NvIndex {
 
 impl NvIndex {
     /// Makes an index that was never written.
-    pub(crate) fn new(public: TpmsNvPublic, auth: Auth) -> Result<Self, OutOfMemory> {
+    pub(crate) fn new(public: NvPublic, auth: Auth) -> Result<Self, OutOfMemory> {
         let data = Blob::filled(usize::from(public.data_size), ERASED)?;
         Ok(Self { public, auth, data, certificate: None })
     }
@@ -79,6 +82,61 @@ impl NvIndex {
             self.assign(TpmaNv::WRITTEN, true);
         }
         Ok(())
+    }
+}
+
+/// The public area of an index of either kind; an external one has none of the attributes that only it could have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NvPublic {
+    /// The index.
+    pub nv_index: TpmiRhNvDefinedIndex,
+    /// The hash of the Name, of the policy and of an extend.
+    pub name_alg: HashAlg,
+    /// The attributes.
+    pub attributes: TpmaNv,
+    /// The policy, or nothing.
+    pub auth_policy: Tpm2bDigest,
+    /// The size of the data.
+    pub data_size: u16,
+}
+
+impl NvPublic {
+    /// Tells the public area of an index that is not external.
+    pub(crate) fn legacy(&self) -> Option<TpmsNvPublic> {
+        let &Self { nv_index, name_alg, attributes, auth_policy, data_size } = self;
+        let nv_index = TpmiRhNvLegacyIndex::new(nv_index.handle(), &Supported::ALL)?;
+        Some(TpmsNvPublic { nv_index, name_alg, attributes, auth_policy, data_size })
+    }
+
+    /// Accepts the public area of an index of either kind, unless it has an attribute that only external indices have: there
+    /// is one memory for all, in which none can be protected in another way than the others.
+    pub(crate) fn from_wire(public: TpmtNvPublic2) -> Option<Self> {
+        match public {
+            TpmtNvPublic2::NvIndex(public) => Some(public.into()),
+            TpmtNvPublic2::ExternalNv(public) => {
+                let TpmsNvPublicExpAttr { nv_index, name_alg, attributes, auth_policy, data_size } = public;
+                let attributes = attributes.legacy()?;
+                Some(Self { nv_index: nv_index.into(), name_alg, attributes, auth_policy, data_size })
+            }
+        }
+    }
+
+    /// Tells the public area of an index of either kind.
+    pub(crate) fn to_wire(&self) -> Option<TpmtNvPublic2> {
+        if let Some(legacy) = self.legacy() {
+            return Some(TpmtNvPublic2::NvIndex(legacy));
+        }
+        let &Self { nv_index, name_alg, attributes, auth_policy, data_size } = self;
+        let nv_index = TpmiRhNvExpIndex::new(nv_index.handle(), &Supported::ALL)?;
+        let attributes = attributes.into();
+        Some(TpmtNvPublic2::ExternalNv(TpmsNvPublicExpAttr { nv_index, name_alg, attributes, auth_policy, data_size }))
+    }
+}
+
+impl From<TpmsNvPublic> for NvPublic {
+    fn from(public: TpmsNvPublic) -> Self {
+        let TpmsNvPublic { nv_index, name_alg, attributes, auth_policy, data_size } = public;
+        Self { nv_index: nv_index.into(), name_alg, attributes, auth_policy, data_size }
     }
 }
 
@@ -243,7 +301,7 @@ impl NvStore {
 
 fn write_head(index: &NvIndex, writer: &mut Writer<'_>) -> Result<(), Overflow> {
     let NvIndex { public, auth, data: _, certificate } = index;
-    writer.write(public)?;
+    writer.write(&public.to_wire().ok_or(Overflow)?)?;
     writer.write(auth)?;
     let (ek, progress) = certificate.map_or((0u8, 0u8), |Certificate { ek, progress }| {
         let ek = match ek {
@@ -263,7 +321,8 @@ fn write_head(index: &NvIndex, writer: &mut Writer<'_>) -> Result<(), Overflow> 
 }
 
 fn read_head(reader: &mut Reader<'_>) -> Result<NvIndex, Rc> {
-    let (public, auth) = (reader.read()?, reader.read()?);
+    let public = NvPublic::from_wire(reader.read()?).ok_or(Rc::ATTRIBUTES)?;
+    let auth = reader.read()?;
     let (ek, progress) = (reader.read::<u8>()?, reader.read::<u8>()?);
     let progress = match progress {
         0 => CertificateProgress::Wanted,

@@ -83,6 +83,7 @@ fn handles<P: Platform>(tpm: &Tpm<P>, from: Handle) -> Result<impl Iterator<Item
         kind,
         HandleType::Pcr
             | HandleType::NvIndex
+            | HandleType::ExternalNv
             | HandleType::HmacSession
             | HandleType::PolicySession
             | HandleType::Permanent
@@ -94,7 +95,7 @@ fn handles<P: Platform>(tpm: &Tpm<P>, from: Handle) -> Result<impl Iterator<Item
     }
     let of = move |wanted: HandleType| wanted == kind;
     let pcrs = PcrIndex::ALL.into_iter().map(Handle::from).filter(move |_| of(HandleType::Pcr));
-    let indices = ascending(from, |next| tpm.state.nv.next_handle(next)).filter(move |_| of(HandleType::NvIndex));
+    let indices = ascending(from, |next| tpm.state.nv.next_handle(next)).filter(move |next| next.kind() == Some(kind));
     // "TPM_HT_LOADED_SESSION" and "TPM_HT_SAVED_SESSION" are the numbers of HMAC and policy sessions.
     let loaded = tpm.state.sessions.loaded_handles().map(Handle).filter(move |_| of(HandleType::HmacSession));
     let loaded = loaded.filter(move |handle| handle.index() >= from.index());

@@ -3,3 +3,6 @@
 
 mod dictionary_attack_lock_reset;
 mod dictionary_attack_parameters;
+
+#[cfg(test)]
+mod tests;

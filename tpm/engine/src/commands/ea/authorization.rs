@@ -132,7 +132,7 @@ impl<P: Platform> Tpm<P> {
             Some(HandleType::Transient | HandleType::Persistent) => {
                 self.object(entity).map_or(Hierarchy::Null, |object| object.hierarchy)
             }
-            Some(HandleType::NvIndex) => {
+            Some(HandleType::NvIndex | HandleType::ExternalNv) => {
                 let platform = |index: &NvIndex| index.has(TpmaNv::PLATFORMCREATE);
                 if self.nv_index(entity).is_some_and(platform) { Hierarchy::Platform } else { Hierarchy::Owner }
             }

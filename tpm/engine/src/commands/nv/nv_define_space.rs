@@ -2,10 +2,10 @@
 //! `TPM2_NV_DefineSpace` (Part 3, "TPM2_NV_DefineSpace").
 
 use crate::commands::Execute;
-use crate::state::NvIndex;
+use crate::state::{NvIndex, NvPublic};
 use crate::{Platform, Tpm};
 use evtpm_tpm_wire::commands::{NvDefineSpace, NvDefineSpaceHandles};
-use evtpm_tpm_wire::{Handle, MAX_NV_BUFFER, NvType, Rc, Subject, Tpm2b, TpmaNv, TpmiRhProvision, TpmsNvPublic};
+use evtpm_tpm_wire::{Handle, MAX_NV_BUFFER, NvType, Rc, Subject, Tpm2b, Tpm2bAuth, TpmaNv, TpmiRhProvision};
 
 /// The size of a counter, a bit field and a PIN index.
 const WORD_SIZE: usize = 8;
@@ -13,15 +13,27 @@ const WORD_SIZE: usize = 8;
 impl Execute for NvDefineSpace {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: NvDefineSpaceHandles) -> Result<(), Rc> {
         let Tpm2b(public) = self.public_info;
-        let auth = self.auth.without_trailing_zeros();
+        tpm.define_nv(handles.auth_handle, self.auth, public.into())
+    }
+}
+
+impl<P: Platform> Tpm<P> {
+    /// Defines an index of either kind.
+    pub(super) fn define_nv(
+        &mut self,
+        auth_handle: TpmiRhProvision,
+        auth: Tpm2bAuth,
+        public: NvPublic,
+    ) -> Result<(), Rc> {
+        let auth = auth.without_trailing_zeros();
         let at_public = |rc: Rc| rc.at(Subject::Parameter(2));
         // "The size of auth is limited to be no larger than the size of the digest produced by the NV Index's nameAlg"
         if auth.len() > public.name_alg.digest_size() {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));
         }
-        let by_platform = handles.auth_handle == TpmiRhProvision::Platform;
+        let by_platform = auth_handle == TpmiRhProvision::Platform;
         // "Platform Authorization may not be used if phEnable or phEnableNV is CLEAR": phEnable was checked with the handle
-        if by_platform && !tpm.state.hierarchies.platform_nv_enabled {
+        if by_platform && !self.state.hierarchies.platform_nv_enabled {
             return Err(Rc::HIERARCHY.at(Subject::Handle(1)));
         }
         check_sizes(&public).map_err(at_public)?;
@@ -34,20 +46,20 @@ impl Execute for NvDefineSpace {
         if public.attributes.contains(TpmaNv::POLICY_DELETE) && !by_platform {
             return Err(at_public(Rc::ATTRIBUTES));
         }
-        if tpm.state.nv.index(Handle::from(public.nv_index)).is_some() {
+        if self.state.nv.index(Handle::from(public.nv_index)).is_some() {
             return Err(Rc::NV_DEFINED);
         }
-        if tpm.state.nv.free_places() == 0 || usize::from(public.data_size) > tpm.state.nv.free_bytes() {
+        if self.state.nv.free_places() == 0 || usize::from(public.data_size) > self.state.nv.free_bytes() {
             return Err(Rc::NV_SPACE);
         }
 
         let index = NvIndex::new(public, auth).map_err(|_| Rc::NV_SPACE)?;
 
-        tpm.state.nv.define(index).map_err(|_| Rc::NV_SPACE)
+        self.state.nv.define(index).map_err(|_| Rc::NV_SPACE)
     }
 }
 
-fn check_sizes(public: &TpmsNvPublic) -> Result<(), Rc> {
+fn check_sizes(public: &NvPublic) -> Result<(), Rc> {
     let (size, digest_size) = (usize::from(public.data_size), public.name_alg.digest_size());
     if !public.auth_policy.is_empty() && public.auth_policy.len() != digest_size {
         return Err(Rc::SIZE);
@@ -209,9 +221,9 @@ mod tests {
     fn a_policy_has_the_size_of_its_algorithm() {
         let mut public = public(OWNER, 8);
         public.auth_policy = Tpm2bDigest::new(&[7; 32]).unwrap();
-        assert_eq!(check_sizes(&public), Ok(()));
+        assert_eq!(check_sizes(&public.clone().into()), Ok(()));
         public.name_alg = HashAlg::Sha384;
-        assert_eq!(check_sizes(&public), Err(Rc::SIZE));
+        assert_eq!(check_sizes(&public.into()), Err(Rc::SIZE));
     }
 
     #[test]

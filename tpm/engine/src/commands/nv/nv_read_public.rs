@@ -10,8 +10,11 @@ impl Execute for NvReadPublic {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: NvReadPublicHandles) -> Result<NvReadPublicResponse, Rc> {
         let index = tpm.nv_index(handles.nv_index.handle()).ok_or(Rc::HANDLE.at(Subject::Handle(1)))?;
 
+        // An external index has a public area that this response cannot hold.
+        let public = index.public.legacy().ok_or(Rc::HANDLE.at(Subject::Handle(1)))?;
+
         let nv_name = name::of_nv_index::<P::Crypto>(&index.public);
-        Ok(NvReadPublicResponse { nv_public: Tpm2b(index.public.clone()), nv_name })
+        Ok(NvReadPublicResponse { nv_public: Tpm2b(public), nv_name })
     }
 }
 

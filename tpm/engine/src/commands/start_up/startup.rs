@@ -10,12 +10,12 @@ use evtpm_tpm_wire::{Rc, TpmSu};
 
 impl Execute for Startup {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, (): ()) -> Result<(), Rc> {
-        let start = match (tpm.state.hcrtm_ran, tpm.locality) {
-            (true, _) => StartupLocality::Hcrtm,
-            (false, Locality::THREE) => StartupLocality::Three,
-            (false, Locality::ZERO) => StartupLocality::Zero,
+        let start = match (tpm.locality, tpm.state.hcrtm_ran) {
+            (Locality::ZERO | Locality::THREE, true) => StartupLocality::Hcrtm,
+            (Locality::THREE, false) => StartupLocality::Three,
+            (Locality::ZERO, false) => StartupLocality::Zero,
             // PC Client: "TPM2_Startup() shall only be accepted at locality 0 or 3"
-            (false, _) => return Err(Rc::LOCALITY),
+            (_, _) => return Err(Rc::LOCALITY),
         };
         let after_state = tpm.state.orderly == Some(TpmSu::State);
         if self.startup_type == TpmSu::State {
