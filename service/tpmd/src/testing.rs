@@ -4,7 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use evtpm_engine::Profile;
+
 use crate::device::{Description, Device, DeviceError};
+use crate::devices::engine::EngineDevice;
+use crate::machine::Machine;
 
 /// What was executed, at which locality.
 pub(crate) type Commands = Arc<Mutex<Vec<(u8, Vec<u8>)>>>;
@@ -74,4 +79,28 @@ impl Device for RecordingDevice {
     fn description(&self) -> Description {
         Description { manufacturer: "TEST".into(), model: "recorder".into(), revision: 184, rsa_key_bits: vec![2048] }
     }
+}
+
+/// `TPM2_Startup(CLEAR)`.
+pub(crate) const STARTUP: [u8; 12] = [0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0];
+
+/// A machine around the engine, without power.
+pub(crate) fn engine_machine() -> Machine {
+    Machine::new(Box::new(EngineDevice::new(Profile::pc_client()).unwrap()))
+}
+
+/// Reads a PCR of the SHA-256 bank.
+pub(crate) fn pcr(machine: &mut Machine, number: u8) -> Vec<u8> {
+    let mut read = vec![0x80, 0x01, 0, 0, 0, 20, 0, 0, 0x01, 0x7E, 0, 0, 0, 1, 0, 0x0B, 3, 0, 0, 0];
+    read[17 + usize::from(number / 8)] = 1 << (number % 8);
+    let response = machine.execute(0, &read);
+    response[response.len() - 32..].to_vec()
+}
+
+/// Computes what a measurement of `data` makes of a PCR whose last byte is `start` and whose others are zeros.
+pub(crate) fn measured(start: u8, data: &[u8]) -> Vec<u8> {
+    let mut initial = [0; 32];
+    initial[31] = start;
+    let digest = RustCrypto::hash(HashAlg::Sha256, &[data]);
+    RustCrypto::hash(HashAlg::Sha256, &[&initial, digest.as_bytes()]).as_bytes().to_vec()
 }

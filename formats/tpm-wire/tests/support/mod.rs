@@ -106,8 +106,8 @@ pub(crate) fn generate(numbers: &mut Numbers, attempt: impl Fn(&[u8]) -> Attempt
                 5 => bytes.extend([0; 4]),
                 _ => bytes.push(numbers.byte()),
             },
-            Err(_) => {
-                let candidate = repair(numbers, &bytes, consumed);
+            Err(rc) => {
+                let candidate = repair(numbers, &bytes, consumed, rc);
                 let next = attempt(&candidate);
                 if next.result.is_ok() || next.result == Err(Rc::INSUFFICIENT) || next.consumed > consumed {
                     bytes = candidate;
@@ -119,20 +119,23 @@ pub(crate) fn generate(numbers: &mut Numbers, attempt: impl Fn(&[u8]) -> Attempt
 }
 
 /// Changes the bytes before the place where a reader stopped, or a size that counts up to that place.
-fn repair(numbers: &mut Numbers, bytes: &[u8], stopped: usize) -> Vec<u8> {
+fn repair(numbers: &mut Numbers, bytes: &[u8], stopped: usize, rc: Rc) -> Vec<u8> {
     let mut candidate = bytes.to_vec();
     let mut patch = |value: &[u8], end: usize| {
         if let Some(start) = end.checked_sub(value.len()) {
             candidate[start..end].copy_from_slice(value);
         }
     };
-    match numbers.below(7) {
+    if rc == Rc::RESERVED_BITS {
+        patch(numbers.choose(&[&[0; 1][..], &[0; 2], &[0; 4], &[0; 8]]), stopped);
+        return candidate;
+    }
+    match numbers.below(6) {
         0 => patch(&[numbers.choose(&[0, 1, 3])], stopped),
         1 => patch(&u16::try_from(numbers.below(0x48)).unwrap().to_be_bytes(), stopped),
         2 => patch(&numbers.choose(TAGS).to_be_bytes(), stopped),
         3 => patch(&numbers.choose(HANDLES).to_be_bytes(), stopped),
-        4 => patch(&u64::try_from(numbers.below(24)).unwrap().to_be_bytes(), stopped),
-        5 => patch(&u32::try_from(numbers.below(24)).unwrap().to_be_bytes(), stopped),
+        4 => patch(&u32::try_from(numbers.below(24)).unwrap().to_be_bytes(), stopped),
         _ => {
             let end = numbers.below(stopped.max(1)) + 1;
             patch(&u16::try_from(stopped.saturating_sub(end)).unwrap().to_be_bytes(), end);

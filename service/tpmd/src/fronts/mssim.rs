@@ -258,7 +258,7 @@ fn read_bounded(stream: &mut impl Read) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::machine::Machine;
-    use crate::testing::{RecordingDevice, SIGNALED};
+    use crate::testing::{RecordingDevice, SIGNALED, STARTUP, engine_machine, measured, pcr};
 
     fn command(machine: &Shared, request: &[u8]) -> (Vec<u8>, After) {
         let (mut code, sizes) = (request, Mutex::default());
@@ -307,6 +307,27 @@ mod tests {
             let request = platform_request(&machine, &Mutex::default(), &mut stream, platform::ACT_GET_SIGNALED);
             assert_eq!(request.unwrap().0, [0, 0, 0, signaled, 0, 0, 0, 0]);
         }
+    }
+
+    #[test]
+    fn an_h_crtm_over_the_command_port_is_measured_into_pcr_0_and_a_later_one_into_pcr_17() {
+        let machine = Shared::new(engine_machine());
+        platform(&machine, platform::POWER_ON);
+        let measure = || {
+            for request in [&[0, 0, 0, 5][..], &[0, 0, 0, 6, 0, 0, 0, 2, b'h', b'i'], &[0, 0, 0, 7]] {
+                assert_eq!(command(&machine, request), (ACK.to_vec(), After::NextRequest));
+            }
+        };
+        measure();
+        // "TPM2_Startup() shall only be accepted at locality 0 or 3": SEND_COMMAND carries the locality
+        for (locality, refused) in [(4, true), (3, false)] {
+            let request = [&[0, 0, 0, 8, locality, 0, 0, 0, 12][..], &STARTUP].concat();
+            let (answer, _) = command(&machine, &request);
+            assert_eq!(answer[10..14] != [0; 4], refused, "{locality}");
+        }
+        assert_eq!(pcr(&mut machine.lock(), 0), measured(4, b"hi"));
+        measure();
+        assert_eq!(pcr(&mut machine.lock(), 17), measured(0, b"hi"));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use crate::host::Ek;
 use crate::memory::{Blob, OutOfMemory, Slots};
 use crate::snapshot::{Archive, Invalid};
 use evtpm_tpm_wire::{
-    Handle, HashAlg, NvType, Overflow, Rc, Reader, Supported, Tpm2bDigest, TpmaNv, TpmiRhNvDefinedIndex, TpmiRhNvExpIndex,
-    TpmiRhNvLegacyIndex, TpmsNvPinCounterParameters, TpmsNvPublic, TpmsNvPublicExpAttr, TpmtNvPublic2, Writer,
+    Handle, HashAlg, NvType, Overflow, Rc, Reader, Supported, Tpm2bDigest, TpmaNv, TpmiRhNvDefinedIndex,
+    TpmiRhNvExpIndex, TpmiRhNvLegacyIndex, TpmsNvPinCounterParameters, TpmsNvPublic, TpmsNvPublicExpAttr,
+    TpmtNvPublic2, Writer,
 };
 
 /// `MAX_ORDERLY_COUNT`, which `TPM_PT_ORDERLY_COUNT` tells.

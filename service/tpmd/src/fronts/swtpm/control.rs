@@ -433,7 +433,7 @@ fn info(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::RecordingDevice;
+    use crate::testing::{RecordingDevice, STARTUP, engine_machine, measured, pcr};
 
     const OPTIONS: Options =
         Options { orderly: true, allow_set_locality: true, reject_locality_4: false, end_with_client: false };
@@ -478,6 +478,27 @@ mod tests {
         let mut machine = Machine::new(Box::new(RecordingDevice::default()));
         assert_eq!(ask(&mut machine, "0000000c000000010000000100000000"), "0000000a");
         assert_eq!(ask(&mut machine, "0000000a"), "0000000a");
+    }
+
+    #[test]
+    fn an_h_crtm_over_the_control_channel_is_measured_into_pcr_0_and_a_later_one_into_pcr_17() {
+        let mut machine = engine_machine();
+        assert_eq!(ask(&mut machine, "00000006"), "0000000a", "the TPM is off");
+        ask(&mut machine, "0000000200000000");
+        let measure = |machine: &mut Machine| {
+            for request in ["00000006", "00000007000000026869", "00000008"] {
+                assert_eq!(ask(machine, request), "00000000");
+            }
+        };
+        measure(&mut machine);
+        ask(&mut machine, "0000000504");
+        assert_ne!(machine.execute_at_set_locality(&STARTUP)[6..], [0; 4], "locality 4 starts no TPM");
+        ask(&mut machine, "0000000500");
+        assert_eq!(machine.execute_at_set_locality(&STARTUP)[6..], [0; 4]);
+        assert_eq!(pcr(&mut machine, 0), measured(4, b"hi"));
+        measure(&mut machine);
+        assert_eq!(pcr(&mut machine, 17), measured(0, b"hi"));
+        assert_eq!(ask(&mut machine, "00000004"), "0000000001000000", "the establishment bit is set");
     }
 
     #[test]
