@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use evtpm_crypto::{Rng, RustCrypto};
-use evtpm_protocol::{handle_name, nv_name, object_name};
+use evtpm_protocol::{handle_name, nv_name, nv_name_2, object_name};
 use evtpm_tpm_wire::commands::{
-    GetRandom, NvReadPublic, NvReadPublicHandles, ReadPublic, ReadPublicHandles, Shutdown, Startup,
+    GetRandom, NvReadPublic, NvReadPublic2, NvReadPublic2Handles, NvReadPublicHandles, ReadPublic, ReadPublicHandles,
+    Shutdown, Startup,
 };
 use evtpm_tpm_wire::{
     Command, Handle, HandleArea, HandleType, Rc, Reader, Response, ResponseHeader, Supported, Tpm2bName, Tpm2bNvPublic,
@@ -104,6 +105,13 @@ impl<T: Transport, R: Rng> Client<T, R> {
 
     /// Returns the Name of an entity, computed from the public area that the TPM returns.
     pub fn name(&mut self, handle: Handle) -> Result<Tpm2bName, ClientError> {
+        if let Some(nv_index) = TpmiRhNvIndex::new(handle, &Supported::ALL)
+            && handle.kind() == Some(HandleType::ExternalNv)
+        {
+            let read = self.run(NvReadPublic2Handles { nv_index }, &NvReadPublic2 {}, &mut [])?;
+            let name = nv_name_2::<RustCrypto>(&read.nv_public.0)?;
+            return if name == read.nv_name { Ok(name) } else { Err(ClientError::Name { handle }) };
+        }
         if let Some(nv_index) = TpmiRhNvIndex::new(handle, &Supported::ALL) {
             let read = self.run(NvReadPublicHandles { nv_index }, &NvReadPublic {}, &mut [])?;
             let name = nv_name::<RustCrypto>(&read.nv_public.0)?;

@@ -35,6 +35,21 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        code: Cc::NV_DEFINE_SPACE2,
+        play: |stage| {
+            external_index(stage);
+        },
+    },
+    Case {
+        code: Cc::NV_READ_PUBLIC2,
+        play: |stage| {
+            let legacy = stage.index(NvType::Bits, TpmaNv::READ_STCLEAR, 8);
+            for nv_index in [legacy, external_index(stage)] {
+                stage.run(NvReadPublic2Handles { nv_index }, &NvReadPublic2 {});
+            }
+        },
+    },
+    Case {
         code: Cc::NV_WRITE,
         play: |stage| {
             let nv_index = stage.index(NvType::Ordinary, TpmaNv::NONE, 1500);
@@ -107,6 +122,21 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case { code: Cc::NV_CHANGE_AUTH, play: change_auth },
 ];
+
+/// Defines an external index.
+fn external_index(stage: &mut Stage) -> TpmiRhNvIndex {
+    let handle = Handle(0x1150_0000 + stage.dice.below(0x1_0000) as u32);
+    let public = TpmsNvPublicExpAttr {
+        nv_index: TpmiRhNvExpIndex::new(handle, &Supported::ALL).unwrap(),
+        name_alg: HashAlg::Sha256,
+        attributes: READ_AND_WRITE.into(),
+        auth_policy: Tpm2bDigest::EMPTY,
+        data_size: 100,
+    };
+    let command = NvDefineSpace2 { auth: Tpm2bAuth::EMPTY, public_info: Tpm2b(TpmtNvPublic2::ExternalNv(public)) };
+    stage.run(NvDefineSpace2Handles { auth_handle: TpmiRhProvision::Owner }, &command);
+    TpmiRhNvIndex::new(handle, &Supported::ALL).unwrap()
+}
 
 /// Undefines an index that only its policy deletes.
 fn undefine_by_policy(stage: &mut Stage) {
