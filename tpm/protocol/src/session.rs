@@ -98,8 +98,10 @@ fn transform<C: Crypto>(
 ) -> Result<(), ProtocolError> {
     let hash = crypto_hash(hash)?;
     match algorithm {
-        TpmtSymDef::Xor(mask) => {
-            xor_obfuscate::<C>(crypto_hash(mask)?, value.as_bytes(), nonces.newer, nonces.older, data)?;
+        // "XOR(parameter, hashAlg, sessionValue, nonceNewer, nonceOlder)", where "hashAlg is the hash algorithm associated with
+        // the session": the one that the symmetric definition names has no part in it.
+        TpmtSymDef::Xor(_) => {
+            xor_obfuscate::<C>(hash, value.as_bytes(), nonces.newer, nonces.older, data)?;
         }
         // "KDFa (hashAlg, sessionValue, "CFB", nonceNewer, nonceOlder, bits)": the key, then the IV.
         TpmtSymDef::Cipher(TpmtSymDefObject { algorithm: SymObjectAlg::Aes, key_bits, mode: Some(SymMode::Cfb) }) => {
@@ -146,6 +148,20 @@ mod tests {
         round_trip(TpmtSymDef::Cipher(TpmtSymDefObject::AES_128_CFB));
         round_trip(TpmtSymDef::Cipher(TpmtSymDefObject::AES_256_CFB));
         round_trip(TpmtSymDef::Xor(HashAlg::Sha256));
+    }
+
+    #[test]
+    fn the_hash_of_the_session_alone_makes_the_mask() {
+        let value = value(b"key", b"auth").unwrap();
+        let masked = |mask| {
+            let mut data = [0; 8];
+            let algorithm = TpmtSymDef::Xor(mask);
+            encrypt_parameter::<RustCrypto>(HashAlg::Sha256, algorithm, &value, NONCES, &mut data).unwrap();
+            data
+        };
+        let mut expected = [0; 8];
+        xor_obfuscate::<RustCrypto>(Hash::Sha256, b"keyauth", b"newer", b"older", &mut expected).unwrap();
+        assert_eq!([masked(HashAlg::Sha1), masked(HashAlg::Sha256)], [expected; 2]);
     }
 
     #[test]
