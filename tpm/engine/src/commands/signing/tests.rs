@@ -105,7 +105,7 @@ fn a_restricted_key_signs_only_what_the_tpm_hashed() {
 #[test]
 fn a_restricted_key_signs_no_forged_attestation() {
     let mut tpm = started();
-    for data in [&b"\xFFTCG and what follows"[..], b"\xFFTCG", b"abc", b""] {
+    for data in [&b"\xFFTCG and what follows"[..], b"\xFFTCG"] {
         assert_eq!(hash(&mut tpm, data, TpmiRhHierarchy::Owner).validation, TpmtTkHashcheck::NULL, "{data:?}");
     }
     assert_ne!(hash(&mut tpm, b"\xFFTCH", TpmiRhHierarchy::Owner).validation, TpmtTkHashcheck::NULL);
