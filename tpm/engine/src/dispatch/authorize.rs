@@ -108,13 +108,17 @@ impl<P: Platform> Tpm<P> {
             if self.is_locked_out(self.entity_da(handle)) {
                 return Err(Rc::LOCKOUT);
             }
-            self.check_nv_auth_value(request, handle)?;
         }
         let session = self.state.sessions.loaded(used.handle.0);
+        let is_policy = session.is_some_and(|session| session.policy().is_some());
+        // "the associated authorization session is a policy session (TPM_RC_AUTH_TYPE)" stands before what is said of NV
+        if !is_policy && self.requires_policy(handle, role) {
+            return Err(Rc::AUTH_TYPE);
+        }
+        if includes_auth {
+            self.check_nv_auth_value(request, handle)?;
+        }
         let Some((session, policy)) = session.and_then(|session| Some((session, session.policy()?))) else {
-            if self.requires_policy(handle, role) {
-                return Err(Rc::AUTH_TYPE);
-            }
             return if self.auth_value_is_available(request.spec, handle, role) {
                 Ok(())
             } else {

@@ -5,7 +5,9 @@ use super::testing::{AUTH, INDEX, OWNER, read, with_index, write};
 use crate::Locality;
 use crate::commands::ea::testing::{policy, start};
 use crate::testing::TestTpm;
-use evtpm_tpm_wire::commands::{PolicySecret, PolicySecretHandles, StartAuthSession, StartAuthSessionHandles};
+use evtpm_tpm_wire::commands::{
+    NvChangeAuth, NvChangeAuthHandles, PolicySecret, PolicySecretHandles, StartAuthSession, StartAuthSessionHandles,
+};
 use evtpm_tpm_wire::*;
 
 const WRONG: Result<(), Rc> = Err(Rc::BAD_AUTH.at(Subject::Session(1)));
@@ -72,6 +74,15 @@ fn an_unwritten_pin_opens_nothing() {
         let session = start(&mut tpm, TpmSe::Policy, HashAlg::Sha256).session_handle;
         assert_eq!(enter(&mut tpm, session, b"pin").unwrap_err(), Rc::AUTH_UNAVAILABLE, "{kind:?}");
     }
+}
+
+#[test]
+fn no_pin_stands_in_for_the_policy_that_an_administrator_needs() {
+    let (mut tpm, _) = pin(NvType::PinPass);
+    write(&mut tpm, Handle::OWNER, b"", &[0, 0, 0, 2, 0, 0, 0, 2], 0).unwrap();
+    let handles = NvChangeAuthHandles { nv_index: TpmiRhNvIndex::new(INDEX, &Supported::ALL).unwrap() };
+    let changed = tpm.send_at(Locality::ZERO, &NvChangeAuth { new_auth: Tpm2bAuth::EMPTY }, handles, &[b"pin"]);
+    assert_eq!(changed, Err(Rc::AUTH_TYPE));
 }
 
 #[test]
