@@ -45,7 +45,7 @@ fn check<P: Platform>(tpm: &Tpm<P>, command: &PolicyCounterTimer) -> Result<(), 
     let rest = time_info.get(usize::from(command.offset)..).ok_or(Rc::VALUE.at(Subject::Parameter(2)))?;
     let operand = command.operand_b.as_bytes();
     // "If the number of octets to be compared overflows the TPMS_TIME_INFO structure, the TPM returns TPM_RC_RANGE."
-    let compared = rest.get(..operand.len()).ok_or(Rc::RANGE.at(Subject::Parameter(1)))?;
+    let compared = rest.get(..operand.len()).ok_or(Rc::RANGE)?;
     if holds(command.operation, compared, operand) { Ok(()) } else { Err(Rc::POLICY) }
 }
 

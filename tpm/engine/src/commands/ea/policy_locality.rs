@@ -14,9 +14,10 @@ const FIRST_EXTENDED: u8 = 32;
 impl Execute for PolicyLocality {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyLocalityHandles) -> Result<(), Rc> {
         let mut evaluation = tpm.evaluation(handles.policy_session)?;
+        let combined = combine(evaluation.policy.locality, self.locality.0);
+        let combined = combined.ok_or(Rc::RANGE.at(Subject::Parameter(1)))?;
         if !evaluation.is_trial() {
-            let combined = combine(evaluation.policy.locality, self.locality.0);
-            evaluation.policy.locality = combined.ok_or(Rc::RANGE.at(Subject::Parameter(1)))?;
+            evaluation.policy.locality = combined;
         }
 
         evaluation.extend(|digest| digest.locality::<P::Crypto>(self.locality))?;

@@ -10,9 +10,9 @@ use evtpm_tpm_wire::{Rc, Subject};
 impl Execute for PolicyTemplate {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyTemplateHandles) -> Result<(), Rc> {
         let mut evaluation = tpm.evaluation(handles.policy_session)?;
+        let template = evaluation.digest_of_policy_size(&self.template_hash);
+        let template = template.map_err(|rc| rc.at(Subject::Parameter(1)))?;
         if !evaluation.is_trial() {
-            let template = evaluation.digest_of_policy_size(&self.template_hash);
-            let template = template.map_err(|rc| rc.at(Subject::Parameter(1)))?;
             match evaluation.policy.limit {
                 PolicyLimit::Template(known) if known == template => {}
                 // "isTemplateSet is SET and policySession→cpHash is not equal to templateHash, ... TPM_RC_VALUE"
