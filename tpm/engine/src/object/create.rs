@@ -8,8 +8,8 @@ use evtpm_crypto::{Crypto, CryptoError, EccPrivate, HashAlg, Rng};
 use evtpm_protocol::rsa_exponent;
 use evtpm_tpm_wire::{
     MAX_PUBLIC, Marshal, Overflow, PublicBody, Rc, Secret, SensitiveBody, Tpm2bDigest, Tpm2bEccParameter,
-    Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey, TpmaObject, TpmsEccPoint, TpmtPublic,
-    TpmtSensitive,
+    Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey, TpmaObject, TpmsEccPoint,
+    TpmtKeyedhashScheme, TpmtPublic, TpmtSensitive,
 };
 
 /// Separates what is derived from a primary seed for objects from everything else.
@@ -88,7 +88,11 @@ pub(crate) fn create<C: Crypto>(
             SensitiveBody::Ecc(Secret::new(private.as_bytes())?)
         }
         PublicBody::SymCipher { parms, .. } => SensitiveBody::SymCipher(symmetric_key(data, parms.key_size(), rng)?),
-        PublicBody::KeyedHash { .. } => SensitiveBody::KeyedHash(keyed_hash_data(data, alg, rng)?),
+        PublicBody::KeyedHash { scheme, .. } => {
+            let is_key = attributes.intersects(TpmaObject::SIGN | TpmaObject::DECRYPT);
+            let alg = scheme.map_or(Some(alg), |scheme| algorithm::hash(scheme_hash(scheme))).ok_or(Rc::HASH)?;
+            SensitiveBody::KeyedHash(keyed_hash_data(data, is_key, alg, rng)?)
+        }
     };
     // "The seedValue is required for asymmetric storage keys, and for symmetric objects as obfuscation"
     let is_asymmetric = matches!(body, SensitiveBody::Rsa(_) | SensitiveBody::Ecc(_));
@@ -119,13 +123,25 @@ fn symmetric_key(data: &Tpm2bSensitiveData, size: usize, rng: &mut dyn Rng) -> R
     if data.len() == size { Ok(Tpm2bSymKey::new(data.as_bytes())?) } else { Err(Rc::KEY_SIZE.into()) }
 }
 
+const fn scheme_hash(scheme: TpmtKeyedhashScheme) -> evtpm_tpm_wire::HashAlg {
+    match scheme {
+        TpmtKeyedhashScheme::Hmac(hash) => hash,
+        TpmtKeyedhashScheme::Xor(xor) => xor.hash_alg,
+    }
+}
+
+/// `alg` is the hash of the key's scheme, or the nameAlg where that is left open.
 fn keyed_hash_data(
     data: &Tpm2bSensitiveData,
+    is_key: bool,
     alg: HashAlg,
     rng: &mut dyn Rng,
 ) -> Result<Tpm2bSensitiveData, CreateError> {
     if !data.is_empty() {
-        return Ok(data.clone());
+        // "A user provided HMAC key is not allowed to be larger than the smaller of the block size of the hash algorithm or
+        // 128 octets."
+        let too_long = is_key && data.len() > alg.block_size();
+        return if too_long { Err(Rc::SIZE.into()) } else { Ok(data.clone()) };
     }
     let mut key = Tpm2bSensitiveData::zeros(alg.digest_size())?;
     fill(rng, key.as_mut_bytes())?;

@@ -84,8 +84,9 @@ impl<P: Platform> Tpm<P> {
         check_sizes(public, sensitive).map_err(|rc| rc.at(blame.sensitive))?;
         match is_bound::<P::Crypto>(public, sensitive) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Rc::BINDING.at(blame.public)),
-            Err(error) => Err(self.refuse(error, Rc::BINDING.at(blame.public))),
+            // It is neither parameter alone that is wrong; every TPM in the field names none.
+            Ok(false) => Err(Rc::BINDING),
+            Err(error) => Err(self.refuse(error, Rc::BINDING)),
         }
     }
 }

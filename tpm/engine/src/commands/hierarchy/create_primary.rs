@@ -47,7 +47,8 @@ impl<P: Platform> Tpm<P> {
     pub(crate) fn refuse_creation(&mut self, error: CreateError) -> Rc {
         match error {
             CreateError::Refused(Rc::SIZE) => Rc::SIZE.at(Subject::Parameter(1)),
-            CreateError::Refused(Rc::KEY_SIZE) => Rc::KEY_SIZE.at(Subject::Parameter(1)),
+            // The size of the key is in one parameter and the key in another.
+            CreateError::Refused(Rc::KEY_SIZE) => Rc::KEY_SIZE,
             CreateError::Refused(rc) => rc.at(Subject::Parameter(2)),
             // "TPM_RC_RANGE: the exponent is not supported"
             CreateError::Crypto(evtpm_crypto::CryptoError::RsaExponent { .. }) => Rc::RANGE.at(Subject::Parameter(2)),

@@ -4,7 +4,7 @@
 use crate::commands::Execute;
 use crate::{Platform, Tpm};
 use evtpm_tpm_wire::commands::{NvWrite, NvWriteHandles};
-use evtpm_tpm_wire::{NvType, Rc, Subject, TpmaNv};
+use evtpm_tpm_wire::{NvType, Rc, TpmaNv};
 
 impl Execute for NvWrite<'_> {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: NvWriteHandles) -> Result<(), Rc> {
@@ -12,7 +12,7 @@ impl Execute for NvWrite<'_> {
         let index = tpm.nv_writable(handles.auth_handle, handles.nv_index)?;
         // "If nvIndexType is TPM_NT_COUNTER, TPM_NT_BITS or TPM_NT_EXTEND, then the TPM shall return TPM_RC_ATTRIBUTES."
         if matches!(index.kind(), Some(NvType::Counter | NvType::Bits | NvType::Extend)) {
-            return Err(Rc::ATTRIBUTES.at(Subject::Handle(2)));
+            return Err(Rc::ATTRIBUTES);
         }
         // "offset and the size field of data add to a value that is greater than the dataSize field of the NV Index"
         if offset.saturating_add(data.len()) > index.data.len() {
@@ -33,7 +33,7 @@ mod tests {
     use crate::commands::nv::testing::{AUTH, INDEX, OWNER, attributes, define, public, read, with_index, write};
     use crate::host::Ek;
     use crate::testing::started;
-    use evtpm_tpm_wire::{Handle, TpmSu, commands};
+    use evtpm_tpm_wire::{Handle, Subject, TpmSu, commands};
 
     #[test]
     fn the_first_write_fills_the_rest_with_ones() {
@@ -74,7 +74,7 @@ mod tests {
         for kind in [NvType::Counter, NvType::Bits, NvType::Extend] {
             let mut tpm = with_index(OWNER, kind, b"");
             let result = write(&mut tpm, Handle::OWNER, b"", &[0; 8], 0);
-            assert_eq!(result, Err(Rc::ATTRIBUTES.at(Subject::Handle(2))), "{kind:?}");
+            assert_eq!(result, Err(Rc::ATTRIBUTES), "{kind:?}");
         }
     }
 

@@ -9,8 +9,8 @@ use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     EccCurve, Handle, HashAlg, PublicBody, Rc, SensitiveBody, Subject, SymMode, Tpm2b, Tpm2bAuth, Tpm2bDigest,
     Tpm2bEccPrivate, Tpm2bEncryptedSecretIn, Tpm2bName, Tpm2bPrivate, Tpm2bPrivateIn, Tpm2bPrivateKeyRsa,
-    Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSymKey, TpmaObject, TpmiRhHierarchy, TpmtEccScheme, TpmtPublic,
-    TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, TpmtSymDefObject,
+    Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSymKey, TpmaObject, TpmiRhHierarchy, TpmtEccScheme, TpmtKeyedhashScheme,
+    TpmtPublic, TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, TpmtSymDefObject,
 };
 
 fn unseal(tpm: &mut TestTpm, item: Handle, password: &[u8]) -> Result<UnsealResponse, Rc> {
@@ -29,6 +29,29 @@ fn sealed_data_comes_back_to_whoever_knows_its_password() {
     let item = tpm.load(parent, &made.out_private, &made.out_public.0).unwrap().object_handle;
     assert_eq!(unseal(&mut tpm, item, b"window"), Err(Rc::BAD_AUTH.at(Subject::Session(1))));
     assert_eq!(unseal(&mut tpm, item, b"door\0").unwrap().out_data.as_bytes(), b"treasure");
+}
+
+#[test]
+fn the_size_of_a_private_area_does_not_tell_that_of_its_password() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let sizes = [&b""[..], b"door", b"door\0\0", &[7; 32]].map(|password| {
+        let made = tpm.create(parent, sealed(), password, b"treasure").unwrap();
+        let item = tpm.load(parent, &made.out_private, &made.out_public.0).unwrap().object_handle;
+        unseal(&mut tpm, item, password).unwrap();
+        made.out_private.len()
+    });
+    assert_eq!(sizes, [sizes[0]; 4]);
+}
+
+#[test]
+fn an_hmac_key_is_no_longer_than_a_block_of_its_hash() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let own_key = OWN.without(TpmaObject::SENSITIVE_DATA_ORIGIN) | TpmaObject::SIGN;
+    let template = keyed_hash(own_key, Some(TpmtKeyedhashScheme::Hmac(HashAlg::Sha1)));
+    tpm.create(parent, template.clone(), &[], &[7; 64]).unwrap();
+    assert_eq!(tpm.create(parent, template, &[], &[7; 65]), Err(Rc::SIZE.at(Subject::Parameter(1))));
 }
 
 #[test]
@@ -213,7 +236,7 @@ fn the_halves_of_an_external_key_must_belong_together() {
     let mut load = |private, key| load_external(&mut tpm, Some(private), key, TpmiRhHierarchy::Null);
     let ecc_private = |bytes: &[u8]| SensitiveBody::Ecc(Tpm2bEccPrivate::new(bytes).unwrap());
     let (blame_private, blame_public) = (Subject::Parameter(1), Subject::Parameter(2));
-    assert_eq!(load(ecc_private(&[0x12; 32]), key.clone()), Err(Rc::BINDING.at(blame_public)));
+    assert_eq!(load(ecc_private(&[0x12; 32]), key.clone()), Err(Rc::BINDING));
     assert_eq!(load(ecc_private(&[0x11; 31]), key.clone()), Err(Rc::KEY_SIZE.at(blame_private)));
     assert_eq!(load(ecc_private(&[0xFF; 32]), key.clone()), Err(Rc::KEY_SIZE.at(blame_private)));
     let symmetric = SensitiveBody::SymCipher(Tpm2bSymKey::new(&[1; 16]).unwrap());
@@ -243,7 +266,7 @@ fn an_rsa_key_needs_its_own_prime_and_a_modulus_of_its_size() {
     let prime = |bytes: &[u8]| Some(SensitiveBody::Rsa(Tpm2bPrivateKeyRsa::new(bytes).unwrap()));
     let mut load = |private, public| load_external(&mut tpm, private, public, TpmiRhHierarchy::Null);
     let modulus = unique.as_bytes();
-    assert_eq!(load(prime(&[0xFF; 64]), external(modulus)), Err(Rc::BINDING.at(Subject::Parameter(2))));
+    assert_eq!(load(prime(&[0xFF; 64]), external(modulus)), Err(Rc::BINDING));
     assert_eq!(load(prime(&[0xFF; 63]), external(modulus)), Err(Rc::KEY_SIZE.at(Subject::Parameter(1))));
     assert_eq!(load(prime(&[0x7F; 64]), external(modulus)), Err(Rc::KEY_SIZE.at(Subject::Parameter(1))));
     assert_eq!(load(None, external(&modulus[1..])), Err(Rc::KEY.at(Subject::Parameter(2))));
@@ -263,7 +286,7 @@ fn a_symmetric_object_is_bound_by_its_unique_field() {
     let body = |size| Some(SensitiveBody::SymCipher(Tpm2bSymKey::zeros(size).unwrap()));
     let mut load = |private, public| load_external(&mut tpm, private, public, TpmiRhHierarchy::Null);
     let sha256 = Some(HashAlg::Sha256);
-    assert_eq!(load(body(16), key(sha256, &[7; 32])), Err(Rc::BINDING.at(Subject::Parameter(2))));
+    assert_eq!(load(body(16), key(sha256, &[7; 32])), Err(Rc::BINDING));
     assert_eq!(load(body(16), key(sha256, &[7; 31])), Err(Rc::KEY.at(Subject::Parameter(2))));
     assert_eq!(load(body(32), key(sha256, &[7; 32])), Err(Rc::KEY_SIZE.at(Subject::Parameter(1))));
     // "If nameAlg is TPM_ALG_NULL, then the Name is the Empty Buffer."
