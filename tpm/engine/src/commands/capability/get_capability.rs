@@ -12,6 +12,9 @@ use evtpm_tpm_wire::{
     TpmsCapabilityData, TpmsPcrSelection, TpmsTaggedPolicy, TpmtHa, YesNo,
 };
 
+/// `PT_GROUP`: "the number of properties in each group".
+const GROUP: u32 = 0x100;
+
 impl Execute for GetCapability {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, (): ()) -> Result<GetCapabilityResponse, Rc> {
         let (from, count) = (self.property, usize::try_from(self.property_count).unwrap_or(usize::MAX));
@@ -36,7 +39,11 @@ impl Execute for GetCapability {
             }
             TpmCap::Pcrs if from == 0 => (false, TpmsCapabilityData::Pcrs(banks(tpm)?)),
             TpmCap::TpmProperties => {
-                let items = tpm_properties(tpm).filter(|item| item.property.0 >= from);
+                // "The TPM will only return values in the same group as the property parameter in the command."; below the
+                // first group there is none.
+                let from = from.max(GROUP);
+                let items = tpm_properties(tpm);
+                let items = items.filter(|item| item.property.0 >= from && item.property.0 / GROUP == from / GROUP);
                 page(count, items, TpmsCapabilityData::TpmProperties)
             }
             TpmCap::PcrProperties => {

@@ -41,11 +41,27 @@ fn the_number_of_commands_is_the_length_of_the_list() {
 #[test]
 fn properties_are_in_ascending_order_and_each_is_found_by_its_tag() {
     let mut tpm = started();
-    let (_, TpmsCapabilityData::TpmProperties(list)) = ask(&mut tpm, TpmCap::TpmProperties, 0, 1000) else { panic!() };
-    let tags: Vec<u32> = list.iter().map(|item| item.property.0).collect();
+    let mut tags: Vec<u32> = Vec::new();
+    for group in [0x100, 0x200] {
+        let (more, data) = ask(&mut tpm, TpmCap::TpmProperties, group, 1000);
+        let TpmsCapabilityData::TpmProperties(list) = data else { panic!() };
+        assert!(!more);
+        tags.extend(list.iter().map(|item| item.property.0));
+        for item in &list {
+            assert_eq!(property(&mut tpm, item.property), item.value);
+        }
+    }
     assert!(tags.is_sorted() && tags.len() > 60);
-    for item in &list {
-        assert_eq!(property(&mut tpm, item.property), item.value);
+}
+
+#[test]
+fn a_list_of_properties_ends_with_its_group() {
+    let mut tpm = started();
+    for (first, group) in [(0, 1), (0x100, 1), (0x1FF, 1), (0x200, 2), (0x300, 3)] {
+        let (_, data) = ask(&mut tpm, TpmCap::TpmProperties, first, 1000);
+        let TpmsCapabilityData::TpmProperties(list) = data else { panic!() };
+        assert!(list.iter().all(|item| item.property.0 >> 8 == group), "{first:#x}");
+        assert_eq!(list.is_empty(), matches!(first, 0x1FF | 0x300), "{first:#x}");
     }
 }
 
