@@ -5,6 +5,7 @@ mod arguments;
 mod check;
 mod coverage;
 mod deny;
+mod differential;
 mod foreign;
 mod fuzz;
 mod shell;
@@ -49,6 +50,11 @@ const CHORES: &[Chore] = &[
         name: "coverage",
         about: "writes docs/COVERAGE.md: the commands that the TPM has, and has not  [--print]",
         run: coverage::run,
+    },
+    Chore {
+        name: "differential",
+        about: "the same commands to our TPM and to libtpms  [--commands N] [--seed S] [--steps N,…] [--survey] [--release]",
+        run: differential::run,
     },
     Chore { name: "vm", about: "boots a real machine in QEMU and looks at what it measured  [--help]", run: vm::run },
     Chore { name: "deny", about: "licences, sources and banned crates, with cargo-deny  [--install]", run: deny::run },

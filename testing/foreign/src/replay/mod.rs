@@ -4,7 +4,7 @@
 //! Handles, nonces, keys, contexts and credentials differ, and with them Names and HMACs. Each recorded HMAC is
 //! recomputed first from the recording alone, so that what stands in its place is known to be made the same way.
 
-mod compare;
+pub mod compare;
 mod session;
 
 pub use compare::{ALGORITHMS, COMMANDS, PROPERTIES};

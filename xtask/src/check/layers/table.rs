@@ -261,6 +261,14 @@ pub(super) const HOUSE: &[Room] = &[
         never: &[],
     },
     Room {
+        package: "evtpm-testing-differential",
+        layer: TOP,
+        no_std: false,
+        below: &[],
+        external: External::Anything,
+        never: &[],
+    },
+    Room {
         package: "evtpm-fuzz-targets",
         layer: TOP,
         no_std: false,

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the model learns from a command that both sides did.
+
+use evtpm_crypto::RustCrypto;
+use evtpm_protocol::session::session_key;
+use evtpm_testing_foreign::packet::{Answer, Request, marshal};
+use evtpm_tpm_wire::commands::*;
+use evtpm_tpm_wire::{Cc, Handle, Reader, Response, Supported, TpmSe, TpmaObject, TpmtPublic, from_bytes};
+
+use crate::both::Both;
+use crate::generate::Note;
+use crate::model::{Assertion, Created, Credential, Kept, Model, Object, Saved, Session, Ticket, is_object, remember};
+
+const PERMISSIVE: Supported = Supported::ALL;
+
+fn read<R: Response>(answer: &Answer<'_>) -> Option<R> {
+    let handle = answer.handle.map_or_else(Vec::new, |handle| handle.0.to_be_bytes().to_vec());
+    R::unmarshal(&mut Reader::permissive(&handle), &mut Reader::permissive(answer.parameters)).ok()
+}
+
+fn each<R: Response>(answers: &Both<Answer<'_>>) -> Option<Both<R>> {
+    Some(Both { theirs: read(&answers.theirs)?, ours: read(&answers.ours)? })
+}
+
+fn parameters<'a, T: evtpm_tpm_wire::Unmarshal<'a>>(request: &Request<'a>) -> Option<T> {
+    from_bytes(request.parameters, &PERMISSIVE).ok()
+}
+
+/// Both sides keep what the caller gave, not what they drew.
+fn given(public: &TpmtPublic) -> bool {
+    use evtpm_tpm_wire::PublicAlg::{KeyedHash, SymCipher};
+    matches!(public.kind(), KeyedHash | SymCipher)
+        && !public.object_attributes.contains(TpmaObject::SENSITIVE_DATA_ORIGIN)
+}
+
+impl Model {
+    #[expect(clippy::too_many_lines, reason = "a table: what each command leaves behind")]
+    /// Learns from a command that both sides did; `note` is empty for one that was changed.
+    pub fn observe(&mut self, requests: &Both<Request<'_>>, answers: &Both<Answer<'_>>, note: &Note) -> Option<()> {
+        let request = &requests.ours;
+        let handle = answers.ours.handle.map(|handle| handle.0);
+        let first = request.handles.first().map(|handle| handle.0);
+        match (request.code(), handle) {
+            (Cc::START_AUTH_SESSION, Some(handle)) => self.session_started(requests, answers, handle, note)?,
+            (Cc::CREATE_PRIMARY, Some(handle)) => {
+                let made: Both<CreatePrimaryResponse> = each(answers)?;
+                let public = made.map(|made| made.out_public.0.clone());
+                let same = given(&public.ours);
+                self.put_object(Object::of_public(handle, public, &note.auth, same));
+            }
+            (Cc::CREATE_LOADED, Some(handle)) => {
+                let made: Both<CreateLoadedResponse> = each(answers)?;
+                let public = made.map(|made| made.out_public.0.clone());
+                let same = given(&public.ours);
+                self.put_object(Object::of_public(handle, public, &note.auth, same));
+            }
+            (Cc::LOAD_EXTERNAL, Some(handle)) => {
+                let loaded: LoadExternal = parameters(request)?;
+                self.put_object(Object::of_public(handle, Both::same(loaded.in_public.0.0), &note.auth, true));
+            }
+            (Cc::LOAD, Some(handle)) => {
+                let public = Both {
+                    theirs: parameters::<Load<'_>>(&requests.theirs)?.in_public.0,
+                    ours: parameters::<Load<'_>>(request)?.in_public.0,
+                };
+                let known = self.created.iter().find(|created| created.public == public);
+                let same = known.is_some_and(|created| created.same_secret);
+                self.put_object(Object::of_public(handle, public, &note.auth, same));
+            }
+            (Cc::CREATE, _) => {
+                let made: Both<CreateResponse> = each(answers)?;
+                let public = made.map(|made| made.out_public.0.clone());
+                let created = Created {
+                    parent: self.name(first?).ours,
+                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
+                    same_secret: given(&public.ours),
+                    public,
+                    auth: note.auth.clone(),
+                    creation: Some((
+                        made.map(|made| made.creation_hash.as_bytes().to_vec()),
+                        made.map(|made| marshal(&made.creation_ticket)),
+                    )),
+                };
+                remember(&mut self.created, created);
+            }
+            (Cc::IMPORT, _) => {
+                let made: Both<ImportResponse> = each(answers)?;
+                let public = parameters::<Import<'_>>(request)?.object_public.0;
+                let created = Created {
+                    parent: self.name(first?).ours,
+                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
+                    public: Both::same(public),
+                    auth: note.auth.clone(),
+                    same_secret: true,
+                    creation: None,
+                };
+                remember(&mut self.created, created);
+            }
+            (Cc::OBJECT_CHANGE_AUTH, _) => {
+                let made: Both<ObjectChangeAuthResponse> = each(answers)?;
+                let object = self.object(first?)?.clone();
+                let created = Created {
+                    parent: self.name(request.handles.get(1)?.0).ours,
+                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
+                    public: object.public?,
+                    auth: note.auth.clone(),
+                    same_secret: object.same_secret,
+                    creation: None,
+                };
+                remember(&mut self.created, created);
+            }
+            (Cc::HASH_SEQUENCE_START | Cc::HMAC_START, Some(handle)) => {
+                self.put_object(Object::sequence(handle, &note.auth));
+            }
+            (Cc::MAKE_CREDENTIAL, _) => {
+                let parameters =
+                    Both { theirs: answers.theirs.parameters.to_vec(), ours: answers.ours.parameters.to_vec() };
+                remember(&mut self.credentials, Credential { parameters });
+            }
+            (Cc::CONTEXT_SAVE, _) => {
+                let context =
+                    Both { theirs: answers.theirs.parameters.to_vec(), ours: answers.ours.parameters.to_vec() };
+                let kept = match self.object(first?) {
+                    Some(object) => Kept::Object(Box::new(object.clone())),
+                    None => Kept::Session(Box::new(self.session(first?)?.clone())),
+                };
+                remember(&mut self.saved, Saved { context, kept });
+            }
+            (Cc::CONTEXT_LOAD, Some(handle)) => {
+                let saved = self.saved.iter().find(|saved| saved.context.ours == request.parameters)?.kept.clone();
+                match saved {
+                    Kept::Object(object) => self.put_object(Object { handle, ..*object }),
+                    Kept::Session(session) => self.put_session(Session { handle, ..*session }),
+                }
+            }
+            (Cc::EVICT_CONTROL, _) => {
+                let persistent: Handle = parameters(request)?;
+                let object = self.object(request.handles.get(1)?.0)?.clone();
+                if object.handle != persistent.0 && is_object(persistent.0) {
+                    self.put_object(Object { handle: persistent.0, ..object });
+                }
+            }
+            (Cc::NV_DEFINE_SPACE, _) => {
+                let public = parameters::<NvDefineSpace>(request)?.public_info.0;
+                let handle = public.nv_index.handle().0;
+                self.nv.retain(|nv| nv.handle != handle);
+                self.nv.push(crate::model::Nv { handle, public, name: Vec::new(), auth: note.auth.clone() });
+            }
+            (Cc::NV_CHANGE_AUTH, _) => {
+                let nv = self.nv.iter_mut().find(|nv| Some(nv.handle) == first)?;
+                nv.auth.clone_from(&note.auth);
+            }
+            (Cc::HIERARCHY_CHANGE_AUTH, _) => {
+                let hierarchy = first?;
+                self.hierarchy_auth.retain(|(other, _)| *other != hierarchy);
+                self.hierarchy_auth.push((hierarchy, note.auth.clone()));
+            }
+            // "set ownerAuth, endorsementAuth, and lockoutAuth to the Empty Buffer"
+            (Cc::CLEAR, _) => self.hierarchy_auth.retain(|(hierarchy, _)| *hierarchy == Handle::PLATFORM.0),
+            (Cc::CHANGE_EPS, _) => self.hierarchy_auth.retain(|(hierarchy, _)| *hierarchy != Handle::ENDORSEMENT.0),
+            (Cc::STARTUP, _) => self.hierarchy_auth.retain(|(hierarchy, _)| *hierarchy != Handle::PLATFORM.0),
+            (Cc::HASH, _) => {
+                let hashed: Both<HashResponse> = each(answers)?;
+                let ticket = hashed.map(|hashed| marshal(&hashed.validation));
+                self.ticket(Cc::HASH, hashed.ours.out_hash.as_bytes(), ticket);
+            }
+            (Cc::SEQUENCE_COMPLETE, _) => {
+                let hashed: Both<SequenceCompleteResponse> = each(answers)?;
+                let ticket = hashed.map(|hashed| marshal(&hashed.validation));
+                self.ticket(Cc::SEQUENCE_COMPLETE, hashed.ours.result.as_bytes(), ticket);
+            }
+            (Cc::VERIFY_SIGNATURE, _) => {
+                let verified: VerifySignature = parameters(request)?;
+                let ticket =
+                    Both { theirs: answers.theirs.parameters.to_vec(), ours: answers.ours.parameters.to_vec() };
+                self.ticket(Cc::VERIFY_SIGNATURE, verified.digest.as_bytes(), ticket);
+            }
+            (code @ (Cc::POLICY_SIGNED | Cc::POLICY_SECRET), _) => {
+                let ticket =
+                    Both { theirs: answers.theirs.parameters.to_vec(), ours: answers.ours.parameters.to_vec() };
+                if ticket.ours.first_chunk() == Some(&[0, 8]) {
+                    self.ticket(code, &[], ticket);
+                }
+                let random = first.is_some_and(|handle| !self.name(handle).equal());
+                self.asserted(requests, note, random);
+            }
+            _ => self.asserted(requests, note, false),
+        }
+        Some(())
+    }
+
+    fn ticket(&mut self, code: Cc, digest: &[u8], ticket: Both<Vec<u8>>) {
+        remember(&mut self.tickets, Ticket { code, digest: digest.to_vec(), ticket });
+    }
+
+    /// Follows the policy of a session.
+    fn asserted(&mut self, requests: &Both<Request<'_>>, note: &Note, random: bool) {
+        let handle = match requests.ours.code() {
+            Cc::POLICY_SIGNED | Cc::POLICY_SECRET => requests.ours.handles.get(1),
+            Cc::POLICY_NV | Cc::POLICY_AUTHORIZE_NV => requests.ours.handles.get(2),
+            _ => requests.ours.handles.first(),
+        };
+        let Some(session) =
+            handle.and_then(|handle| self.sessions.iter_mut().find(|session| session.handle == handle.0))
+        else {
+            return;
+        };
+        session.random_digest |= random || requests.ours.parameters != requests.theirs.parameters;
+        if requests.ours.code() == Cc::POLICY_RESTART {
+            session.recipe.clear();
+            session.random_digest = false;
+        } else if crate::seal::is_policy(requests.ours.code()) {
+            session.recipe.push(note.assertion.unwrap_or(Assertion::Other));
+        }
+    }
+
+    fn session_started(
+        &mut self,
+        requests: &Both<Request<'_>>,
+        answers: &Both<Answer<'_>>,
+        handle: u32,
+        note: &Note,
+    ) -> Option<()> {
+        let request = &requests.ours;
+        let started: StartAuthSession<'_> = parameters(request)?;
+        let [salt_key, bind] = [0, 1].map(|number: usize| request.handles.get(number).map(|handle| handle.0));
+        let bind = bind.filter(|bind| *bind != Handle::NULL.0);
+        let salted = salt_key != Some(Handle::NULL.0);
+        let nonce = each::<StartAuthSessionResponse>(answers)?.map(|started| started.nonce_tpm.as_bytes().to_vec());
+        let bind_auth = bind.map(|bind| self.auth(bind)).unwrap_or_default();
+        let key = if salted || bind.is_some() {
+            nonce.map(|nonce| {
+                session_key::<RustCrypto>(
+                    started.auth_hash,
+                    &bind_auth,
+                    &note.salt,
+                    nonce,
+                    started.nonce_caller.as_bytes(),
+                )
+                .map_or_else(|_| Vec::new(), |key| key.as_bytes().to_vec())
+            })
+        } else {
+            Both::default()
+        };
+        let kind = match started.session_type {
+            TpmSe::Hmac => 0,
+            TpmSe::Policy => 1,
+            TpmSe::Trial => 3,
+        };
+        self.put_session(Session {
+            handle,
+            hash: started.auth_hash,
+            symmetric: started.symmetric,
+            key,
+            nonce,
+            bind,
+            kind,
+            known: !salted || !note.salt.is_empty(),
+            recipe: Vec::new(),
+            random_digest: false,
+        });
+        Some(())
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `cargo xtask differential`: the same commands to our TPM and to libtpms (testing/differential).
+
+use crate::arguments::Arguments;
+use crate::shell::{Workspace, run as run_command};
+
+/// Builds the program and hands it what it was given.
+pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {
+    let release = arguments.flag("--release");
+    let survey = arguments.flag("--survey");
+    let commands: Option<u64> = arguments.value("--commands")?;
+    let seed: Option<u64> = arguments.value("--seed")?;
+    let steps: Option<String> = arguments.value("--steps")?;
+    arguments.finish()?;
+
+    let mut differential = workspace.cargo();
+    differential.args(["run", "--quiet", "--package", "evtpm-testing-differential", "--bin", "differential"]);
+    differential.args(release.then_some("--release")).arg("--").args(survey.then_some("--survey"));
+    let numbers = [("--commands", commands.map(|number| number.to_string())), ("--seed", seed.map(|n| n.to_string()))];
+    for (name, value) in numbers.into_iter().chain([("--steps", steps)]) {
+        differential.args(value.map(|value| [name.to_owned(), value]).into_iter().flatten());
+    }
+    run_command(&mut differential)
+}
