@@ -58,7 +58,25 @@ fn capability(response: &[u8]) -> Option<u32> {
 }
 
 /// Commands that the other crate does not know, with the reason.
-const UNKNOWN: &[(Cc, &str)] = &[];
+const UNKNOWN: &[(Cc, &str)] = &[
+    (Cc::CERTIFY_X509, "left out there; deprecated since version 1.84"),
+    (Cc::VERIFY_SEQUENCE_COMPLETE, VERSION_185),
+    (Cc::SIGN_SEQUENCE_COMPLETE, VERSION_185),
+    (Cc::VERIFY_DIGEST_SIGNATURE, VERSION_185),
+    (Cc::SIGN_DIGEST, VERSION_185),
+    (Cc::ENCAPSULATE, VERSION_185),
+    (Cc::DECAPSULATE, VERSION_185),
+    (Cc::VERIFY_SEQUENCE_START, VERSION_185),
+    (Cc::SIGN_SEQUENCE_START, VERSION_185),
+];
+
+const VERSION_185: &str = "new in version 1.85";
+
+/// Says whether the other crate has no opinion on a command, as the list of those says.
+#[must_use]
+pub fn is_unknown(code: Cc) -> bool {
+    UNKNOWN.iter().any(|(unknown, _)| *unknown == code)
+}
 
 /// Returns the opinion on a response if it is not the same as ours and nothing excuses that.
 #[must_use]
@@ -68,7 +86,7 @@ pub fn objection(code: Cc, response: &[u8]) -> Option<Opinion> {
     };
     match opinion(code, response) {
         Opinion::Same => None,
-        Opinion::Unknown if UNKNOWN.iter().any(|(unknown, _)| *unknown == code) => None,
+        Opinion::Unknown if is_unknown(code) => None,
         Opinion::Unreadable(complaint) if is_known(&complaint) => None,
         opinion => Some(opinion),
     }

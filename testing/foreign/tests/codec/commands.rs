@@ -18,6 +18,8 @@ const LEFT_TO_THE_TPM: &[(Rc, &str)] = &[
     (Rc::HASH, "any algorithm passes for a hash"),
     (Rc::CURVE, "curves that nobody defined"),
     (Rc::MODE, "any algorithm passes for a mode"),
+    (Rc::KDF, "any algorithm passes for a key derivation"),
+    (Rc::SCHEME, "any algorithm passes for a scheme"),
     (Rc::RESERVED_BITS, "bits that Part 2 wants to be zero"),
     (Rc::TAG, "a ticket of another kind"),
 ];

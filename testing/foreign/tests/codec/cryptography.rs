@@ -41,6 +41,62 @@ pub(crate) const CASES: &[Case] = &[
             }
         },
     },
+    Case { code: Cc::ECC_ENCRYPT, play: |stage| _ = ecc_encrypt(stage) },
+    Case {
+        code: Cc::ECC_DECRYPT,
+        play: |stage| {
+            let (key_handle, made) = ecc_encrypt(stage);
+            let c2 = Tpm2bMaxBuffer::new(made.c2.as_bytes()).unwrap();
+            let command = EccDecrypt { c1: made.c1, c2, c3: made.c3, in_scheme: KDF2 };
+            stage.run(EccDecryptHandles { key_handle }, &command);
+        },
+    },
+    Case {
+        code: Cc::EC_EPHEMERAL,
+        play: |stage| {
+            for curve_id in [EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521] {
+                stage.run((), &EcEphemeral { curve_id });
+            }
+        },
+    },
+    Case {
+        code: Cc::ZGEN_2PHASE,
+        play: |stage| {
+            let key_a = exchange_key(stage);
+            let curve_id = curve_of(stage, key_a);
+            // Whoever is at the other end sends two points of this curve.
+            let [in_qs_b, in_qe_b] =
+                [(); 2].map(|()| stage.run(EcdhKeyGenHandles { key_handle: key_a }, &EcdhKeyGen {}).pub_point);
+            let counter = stage.run((), &EcEphemeral { curve_id }).counter;
+            let command = ZGen2Phase { in_qs_b, in_qe_b, in_scheme: KeyExchangeAlg::Ecdh, counter };
+            stage.run(ZGen2PhaseHandles { key_a }, &command);
+        },
+    },
+    Case {
+        code: Cc::COMMIT,
+        play: |stage| {
+            let curve = stage.dice.pick(&[EccCurve::NistP256, EccCurve::NistP384]);
+            let scheme = TpmsSchemeEcdaa { hash_alg: HashAlg::Sha256, count: 0 };
+            let key = stage.primary(&ecc(SIGNER, curve, Some(TpmtEccScheme::Ecdaa(scheme))));
+            let command = Commit {
+                p1: Tpm2b(TpmsEccPoint::default()),
+                s2: Tpm2bSensitiveData::EMPTY,
+                y2: Tpm2bEccParameter::EMPTY,
+            };
+            stage.run(CommitHandles { sign_handle: object(key.handle) }, &command);
+        },
+    },
+    Case {
+        code: Cc::MAC,
+        play: |stage| {
+            let data = stage.some::<1024>(1024);
+            let template = TpmtPublic { object_attributes: SIGNER, ..cipher(128, Some(SymMode::Cmac)) };
+            let key = stage.primary(&template);
+            let in_scheme = stage.dice.pick(&[None, Some(MacAlg::Cmac)]);
+            let command = Mac { buffer: Bytes::new(data.as_bytes()).unwrap(), in_scheme };
+            stage.run(MacHandles { handle: object(key.handle) }, &command);
+        },
+    },
     Case {
         code: Cc::ENCRYPT_DECRYPT,
         play: |stage| {
@@ -138,6 +194,23 @@ fn rsa_encrypt(stage: &mut Stage) -> (TpmiDhObject, Tpm2bPublicKeyRsa, Option<Tp
 fn exchange_key(stage: &mut Stage) -> TpmiDhObject {
     let curve = stage.dice.pick(&[EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521]);
     object(stage.primary(&ecc(DECRYPTER, curve, Some(TpmtEccScheme::Ecdh(HashAlg::Sha256)))).handle)
+}
+
+const KDF2: Option<TpmtKdfScheme> = Some(TpmtKdfScheme::Kdf2(HashAlg::Sha256));
+
+fn ecc_encrypt(stage: &mut Stage) -> (TpmiDhObject, EccEncryptResponse) {
+    let curve = stage.dice.pick(&[EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521]);
+    let key_handle = object(stage.primary(&ecc(DECRYPTER, curve, None)).handle);
+    let message = stage.some::<1024>(1024);
+    let command = EccEncrypt { plain_text: Tpm2bMaxBuffer::new(message.as_bytes()).unwrap(), in_scheme: KDF2 };
+    (key_handle, stage.run(EccEncryptHandles { key_handle }, &command))
+}
+
+fn curve_of(stage: &mut Stage, key: TpmiDhObject) -> EccCurve {
+    match stage.tpm.object(key.handle()).unwrap().public.body {
+        PublicBody::Ecc { parms, .. } => parms.curve_id,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn block_cipher(stage: &mut Stage) -> (TpmiDhObject, Option<CipherMode>, Tpm2bIv, Vec<u8>) {

@@ -121,6 +121,16 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case { code: Cc::NV_CHANGE_AUTH, play: change_auth },
+    Case { code: Cc::NV_DEFINE_SPACE2, play: |stage| _ = define_external(stage) },
+    Case {
+        code: Cc::NV_READ_PUBLIC2,
+        play: |stage| {
+            let ordinary = stage.index(NvType::Ordinary, TpmaNv::NONE, 10);
+            for nv_index in [ordinary, define_external(stage)] {
+                stage.run(NvReadPublic2Handles { nv_index }, &NvReadPublic2 {});
+            }
+        },
+    },
 ];
 
 /// Defines an external index.
@@ -165,4 +175,19 @@ fn change_auth(stage: &mut Stage) {
 /// The policy that one command satisfies.
 fn only(code: Cc) -> Tpm2bDigest {
     PolicyDigest::new(HashAlg::Sha256).unwrap().command_code::<RustCrypto>(code).to_wire()
+}
+
+/// Defines an index in external memory, whose attributes have 64 bits.
+fn define_external(stage: &mut Stage) -> TpmiRhNvIndex {
+    let handle = Handle(0x1100_0000 + stage.dice.below(0x1_0000) as u32);
+    let public = TpmsNvPublicExpAttr {
+        nv_index: TpmiRhNvExpIndex::new(handle, &Supported::ALL).unwrap(),
+        name_alg: HashAlg::Sha256,
+        attributes: READ_AND_WRITE.into(),
+        auth_policy: Tpm2bDigest::EMPTY,
+        data_size: 8,
+    };
+    let command = NvDefineSpace2 { auth: Tpm2bAuth::EMPTY, public_info: Tpm2b(TpmtNvPublic2::ExternalNv(public)) };
+    stage.run(NvDefineSpace2Handles { auth_handle: TpmiRhProvision::Owner }, &command);
+    TpmiRhNvIndex::new(handle, &Supported::ALL).unwrap()
 }
