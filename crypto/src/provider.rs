@@ -15,6 +15,8 @@ pub trait Crypto {
 
     /// A private RSA key made ready for use; wipes itself on drop.
     type RsaPrivate: Clone;
+    /// A search for the primes of an RSA key that is done in steps.
+    type RsaSearch;
 
     /// Hashes the concatenation of the parts.
     #[must_use]
@@ -120,5 +122,26 @@ pub trait Crypto {
     /// # Errors
     /// [`CryptoError::RsaKeySize`], [`CryptoError::RsaExponent`], [`CryptoError::Length`],
     /// [`CryptoError::RsaNoPrime`], [`CryptoError::Entropy`].
-    fn rsa_generate(exponent: u32, rng: &mut dyn Rng, modulus: &mut [u8], prime: &mut [u8]) -> Result<(), CryptoError>;
+    fn rsa_generate(exponent: u32, rng: &mut dyn Rng, modulus: &mut [u8], prime: &mut [u8]) -> Result<(), CryptoError> {
+        let mut search = Self::rsa_search(modulus.len().saturating_mul(8), exponent)?;
+        while !Self::rsa_search_step(&mut search, rng, modulus, prime)? {}
+        Ok(())
+    }
+
+    /// Prepares the generation of a key in steps.
+    ///
+    /// # Errors
+    /// [`CryptoError::RsaKeySize`], [`CryptoError::RsaExponent`].
+    fn rsa_search(bits: usize, exponent: u32) -> Result<Self::RsaSearch, CryptoError>;
+
+    /// Does one step, at most one modular power, and says whether it was the last one: then modulus and prime are written.
+    ///
+    /// # Errors
+    /// Those of [`Crypto::rsa_generate`].
+    fn rsa_search_step(
+        search: &mut Self::RsaSearch,
+        rng: &mut dyn Rng,
+        modulus: &mut [u8],
+        prime: &mut [u8],
+    ) -> Result<bool, CryptoError>;
 }

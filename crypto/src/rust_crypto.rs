@@ -6,7 +6,7 @@ mod bn_p256;
 mod elliptic;
 mod hasher;
 
-use crate::rsa::{RsaPrivate, RsaPublic};
+use crate::rsa::{KeyGenerator, RsaPrivate, RsaPublic};
 use crate::{CipherMode, Crypto, CryptoError, Direction, EccPoint, EccPrivate, EccSignature, Rng};
 pub use hasher::RustHasher;
 
@@ -17,6 +17,7 @@ pub struct RustCrypto;
 impl Crypto for RustCrypto {
     type Hasher = RustHasher;
     type RsaPrivate = RsaPrivate;
+    type RsaSearch = KeyGenerator;
 
     fn cipher(
         key: &[u8],
@@ -68,14 +69,24 @@ impl Crypto for RustCrypto {
         key.raise(block, rng)
     }
 
-    fn rsa_generate(exponent: u32, rng: &mut dyn Rng, modulus: &mut [u8], prime: &mut [u8]) -> Result<(), CryptoError> {
+    fn rsa_search(bits: usize, exponent: u32) -> Result<KeyGenerator, CryptoError> {
+        KeyGenerator::new(bits, exponent)
+    }
+
+    fn rsa_search_step(
+        search: &mut KeyGenerator,
+        rng: &mut dyn Rng,
+        modulus: &mut [u8],
+        prime: &mut [u8],
+    ) -> Result<bool, CryptoError> {
         let half = modulus.len().div_ceil(2);
         if prime.len() != half {
             return Err(CryptoError::Length { expected: half, actual: prime.len() });
         }
-        let key = RsaPrivate::generate(modulus.len().saturating_mul(8), exponent, rng)?;
+        let Some(key) = search.step(rng)? else { return Ok(false) };
         key.write_modulus(modulus)?;
-        key.write_prime(prime)
+        key.write_prime(prime)?;
+        Ok(true)
     }
 }
 

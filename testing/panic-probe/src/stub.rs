@@ -67,6 +67,7 @@ impl NoiseSource for Anything {
 impl Crypto for Anything {
     type Hasher = Hasher;
     type RsaPrivate = Key;
+    type RsaSearch = Key;
 
     fn cipher(key: &[u8], _: CipherMode, _: Direction, iv: &mut [u8; 16], data: &mut [u8]) -> Result<(), CryptoError> {
         black_box((key, iv, data));
@@ -119,7 +120,17 @@ impl Crypto for Anything {
         maybe(())
     }
 
-    fn rsa_generate(_: u32, rng: &mut dyn Rng, modulus: &mut [u8], prime: &mut [u8]) -> Result<(), CryptoError> {
-        rng.fill(modulus).and_then(|()| rng.fill(prime)).map_err(CryptoError::Entropy)
+    fn rsa_search(_: usize, _: u32) -> Result<Key, CryptoError> {
+        maybe(Key)
+    }
+
+    fn rsa_search_step(
+        _: &mut Key,
+        rng: &mut dyn Rng,
+        modulus: &mut [u8],
+        prime: &mut [u8],
+    ) -> Result<bool, CryptoError> {
+        rng.fill(modulus).and_then(|()| rng.fill(prime)).map_err(CryptoError::Entropy)?;
+        Ok(black_box(true))
     }
 }

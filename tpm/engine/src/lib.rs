@@ -37,6 +37,7 @@ mod state;
 mod testing;
 mod ticket;
 mod tpm;
+mod work;
 
 pub use dispatch::Execution;
 pub use failure::{Failure, Phase};
@@ -46,3 +47,4 @@ pub use platform::{Locality, Platform};
 pub use profile::{Identity, Limits, Profile};
 pub use state::DaParameters;
 pub use tpm::Tpm;
+pub use work::Step;

@@ -162,6 +162,13 @@ impl Blob {
         Ok(Self { bytes })
     }
 
+    /// Allocates a copy.
+    pub(crate) fn copy_of(bytes: &[u8]) -> Result<Self, OutOfMemory> {
+        let mut copy = Self::filled(bytes.len(), 0)?;
+        copy.write(0, bytes)?;
+        Ok(copy)
+    }
+
     /// Borrows all bytes.
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes

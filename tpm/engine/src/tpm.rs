@@ -4,6 +4,7 @@
 use crate::failure::{Failure, Phase};
 use crate::memory::OutOfMemory;
 use crate::state::{BankHashers, Clock, DaCounters, HcrtmSequence, StartupLocality, State};
+use crate::work::Work;
 use crate::{Locality, Platform, Profile};
 use core::fmt;
 use evtpm_crypto::drbg::RandomGenerator;
@@ -26,6 +27,8 @@ pub struct Tpm<P: Platform> {
     pub(crate) da: DaCounters,
     /// The locality of the command that is being executed.
     pub(crate) locality: Locality,
+    /// A search for primes that has not ended.
+    pub(crate) work: Work<P::Crypto>,
 }
 
 impl<P: Platform> Tpm<P> {
@@ -41,6 +44,7 @@ impl<P: Platform> Tpm<P> {
             clock: Clock::new(),
             da: DaCounters::new(),
             locality: Locality::ZERO,
+            work: Work::new(),
         };
         let made = RandomGenerator::start(tpm.platform.noise(), PERSONALIZATION).and_then(|generator| {
             let generator = tpm.generator.insert(generator);
@@ -58,6 +62,7 @@ impl<P: Platform> Tpm<P> {
             return;
         }
         self.phase = Phase::Initialized;
+        self.work.forget();
         // What has passed since the last command is of the old Time, and not of the one that begins here.
         let now = self.platform.now_ms();
         self.clock.advance(now);
@@ -155,6 +160,11 @@ impl<P: Platform> Tpm<P> {
     /// Lends the generator, reseeded when it is time.
     pub(crate) fn rng(&mut self) -> Generator<'_, P> {
         Generator { platform: &mut self.platform, generator: self.generator.as_mut() }
+    }
+
+    /// Lends the generator together with the work that it feeds.
+    pub(crate) fn rng_and_work(&mut self) -> (Generator<'_, P>, &mut Work<P::Crypto>) {
+        (Generator { platform: &mut self.platform, generator: self.generator.as_mut() }, &mut self.work)
     }
 
     /// Fills a buffer with random bytes, or fails the TPM.

@@ -48,6 +48,12 @@ impl<P: Platform> Tpm<P> {
     /// `command` is decrypted in place. After [`Execution::Pending`] nothing has changed, neither in the TPM nor in
     /// `command`. `response` should hold [`crate::Limits::response_size`] bytes; in less than ten nothing is written.
     pub fn execute(&mut self, locality: Locality, command: &mut [u8], response: &mut [u8]) -> Execution {
+        self.work.forget();
+        self.dispatch(locality, command, response)
+    }
+
+    /// Executes one command, and goes on with the work that it began.
+    pub(crate) fn dispatch(&mut self, locality: Locality, command: &mut [u8], response: &mut [u8]) -> Execution {
         let now = self.platform.now_ms();
         self.clock.advance(now);
         self.da.heal(&self.state.da_parameters, self.clock.time());
@@ -198,7 +204,7 @@ fn read_header(command: &[u8]) -> Result<(CommandTag, Cc), Rc> {
 /// "When a command fails ... the tag parameter in the response shall be TPM_ST_NO_SESSIONS". If the command's tag is
 /// unknown: "If the TPM does not have compatibility with TPM 1.2, the TPM shall return TPM_ST_NO_SESSION and a response
 /// code of TPM_RC_TAG"; firmware probes with a command of version 1.2, and takes TPM_TAG_RSP_COMMAND for a TPM of it.
-fn write_error(rc: Rc, response: &mut [u8]) -> usize {
+pub(crate) fn write_error(rc: Rc, response: &mut [u8]) -> usize {
     let rc = if rc == Rc::BAD_TAG { Rc::TAG } else { rc };
     write_header(CommandTag::NoSessions.number(), rc, HEADER_SIZE, response);
     HEADER_SIZE.min(response.len())

@@ -3,6 +3,7 @@
 
 use crate::algorithm;
 use crate::state::Auth;
+use crate::work::Work;
 use evtpm_crypto::drbg::HmacDrbg;
 use evtpm_crypto::{Crypto, CryptoError, EccPrivate, HashAlg, Rng};
 use evtpm_protocol::rsa_exponent;
@@ -60,6 +61,7 @@ pub(crate) fn create<C: Crypto>(
     auth: Auth,
     data: &Tpm2bSensitiveData,
     rng: &mut dyn Rng,
+    work: &mut Work<C>,
 ) -> Result<TpmtSensitive, CreateError> {
     let name_alg = public.name_alg.ok_or(Rc::HASH)?;
     let alg = algorithm::hash(name_alg).ok_or(Rc::HASH)?;
@@ -76,7 +78,7 @@ pub(crate) fn create<C: Crypto>(
             let exponent = rsa_exponent(parms.exponent);
             let mut modulus = Tpm2bPublicKeyRsa::zeros(size)?;
             let mut prime = Tpm2bPrivateKeyRsa::zeros(size.div_ceil(2))?;
-            C::rsa_generate(exponent, rng, modulus.as_mut_bytes(), prime.as_mut_bytes())?;
+            work.generate(exponent, rng, modulus.as_mut_bytes(), prime.as_mut_bytes())?;
             *unique = modulus;
             SensitiveBody::Rsa(prime)
         }

@@ -20,8 +20,9 @@ impl Execute for CreatePrimary {
 
         let name_alg = public.name_alg.ok_or(Rc::HASH.at(Subject::Parameter(2)))?;
         let seed = tpm.state.hierarchies.of(hierarchy).seed.as_bytes();
+        let work = &mut tpm.work;
         let made = primary_generator::<P::Crypto>(seed, &public, sensitive.data.as_bytes())
-            .and_then(|mut rng| create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut rng));
+            .and_then(|mut rng| create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut rng, work));
         let sensitive = made.map_err(|error| tpm.refuse_creation(error))?;
         let name = name::of_object::<P::Crypto>(&public);
         let handle = handles.primary_handle.handle();
@@ -46,6 +47,7 @@ impl<P: Platform> Tpm<P> {
     /// Translates why no key was made, for the commands whose template is the second parameter.
     pub(crate) fn refuse_creation(&mut self, error: CreateError) -> Rc {
         match error {
+            CreateError::Refused(Rc::YIELDED) => Rc::YIELDED,
             CreateError::Refused(Rc::SIZE) => Rc::SIZE.at(Subject::Parameter(1)),
             // The size of the key is in one parameter and the key in another.
             CreateError::Refused(Rc::KEY_SIZE) => Rc::KEY_SIZE,

@@ -20,7 +20,8 @@ impl Execute for Create {
             .map_err(|rc| rc.at(Subject::Parameter(2)))?;
         let name_alg = public.name_alg.ok_or(Rc::HASH.at(Subject::Parameter(2)))?;
 
-        let made = create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut tpm.rng());
+        let (mut rng, work) = tpm.rng_and_work();
+        let made = create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut rng, work);
         let sensitive = made.map_err(|error| tpm.refuse_creation(error))?;
         let name = name::of_object::<P::Crypto>(&public);
         let (creation_data, creation_hash) =

@@ -54,8 +54,9 @@ impl<P: Platform> Tpm<P> {
         let mut public: TpmtPublic = from_bytes(template, &self.profile.supported).map_err(|rc| rc.at(TEMPLATE))?;
         check_template(Parent::Seed, &public, sensitive.data.len()).map_err(|rc| rc.at(TEMPLATE))?;
         let seed = self.state.hierarchies.of(hierarchy).seed.as_bytes();
+        let work = &mut self.work;
         let made = primary_generator::<P::Crypto>(seed, &public, sensitive.data.as_bytes())
-            .and_then(|mut rng| create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut rng));
+            .and_then(|mut rng| create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut rng, work));
         let sensitive = made.map_err(|error| self.refuse_creation(error))?;
         Ok(Object::primary_of::<P::Crypto>(hierarchy, public, sensitive))
     }
@@ -68,7 +69,8 @@ impl<P: Platform> Tpm<P> {
     ) -> Result<(Object, Tpm2bPrivate), Rc> {
         let mut public: TpmtPublic = from_bytes(template, &self.profile.supported).map_err(|rc| rc.at(TEMPLATE))?;
         check_template(Parent::Key(parent), &public, sensitive.data.len()).map_err(|rc| rc.at(TEMPLATE))?;
-        let made = create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut self.rng());
+        let (mut rng, work) = self.rng_and_work();
+        let made = create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut rng, work);
         let sensitive = made.map_err(|error| self.refuse_creation(error))?;
         let object = Object::child_of::<P::Crypto>(parent, public, sensitive.clone());
         let private = wrap::<P::Crypto>(parent, &object.name, &sensitive, &mut self.rng());
@@ -83,7 +85,8 @@ impl<P: Platform> Tpm<P> {
         check_derived(parent, &public).map_err(|rc| rc.at(TEMPLATE))?;
         let mut rng = Derivation::start::<P::Crypto>(parent, &derive).map_err(|rc| rc.at(Subject::Handle(1)))?;
         // "the caller provides values that influence the derivation process, but ... does not explicitly set the sensitive"
-        let made = create::<P::Crypto>(&mut public, sensitive.user_auth, &Tpm2bSensitiveData::EMPTY, &mut rng);
+        let made =
+            create::<P::Crypto>(&mut public, sensitive.user_auth, &Tpm2bSensitiveData::EMPTY, &mut rng, &mut self.work);
         let sensitive = made.map_err(|error| self.refuse_creation(error))?;
         Ok(Object::child_of::<P::Crypto>(parent, public, sensitive))
     }
