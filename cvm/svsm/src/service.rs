@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use evtpm_engine::{Ek, Execution, Locality, OutOfMemory, Pending, Platform, Profile, Tpm};
+use evtpm_engine::{Ek, Execution, Locality, OutOfMemory, Pending, Platform, Profile, Step, Tpm};
 use evtpm_snp::Report;
 use evtpm_svsm_abi::attest::MAX_CERTIFICATES;
 use evtpm_svsm_abi::{Call, PAGE_SIZE, Protocol, Registers, ResultCode, core_protocol};
@@ -32,6 +32,7 @@ const FAILURE: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01];
 /// An e-vTPM inside an SVSM.
 pub struct Svsm<P: Platform, S: SecureProcessor> {
     tpm: Tpm<P>,
+    patience: u32,
     pub(crate) channel: GuestChannel,
     pub(crate) processor: S,
     pub(crate) certificates: [u8; MAX_CERTIFICATES],
@@ -62,6 +63,7 @@ impl<P: Platform, S: SecureProcessor> Svsm<P, S> {
         let tpm = Tpm::manufacture(platform, profile)?;
         let mut svsm = Svsm {
             tpm,
+            patience: u32::MAX,
             channel,
             processor,
             certificates: [0; MAX_CERTIFICATES],
@@ -80,6 +82,13 @@ impl<P: Platform, S: SecureProcessor> Svsm<P, S> {
     pub fn reset(self) -> Result<Self, OutOfMemory> {
         let profile = self.tpm.profile().clone();
         Self::manufacture(self.tpm.into_platform(), profile, self.processor, self.channel)
+    }
+
+    /// Returns to the guest in the middle of a search for RSA primes, after so many steps of at most one modular power each:
+    /// the command answers `TPM_RC_YIELDED`, "forward progress was made and the command may be retried", and goes on when the
+    /// guest sends it again. By default it is searched to the end, since not every driver sends again.
+    pub fn set_patience(&mut self, steps: u32) {
+        self.patience = steps;
     }
 
     /// Borrows the TPM.
@@ -134,12 +143,17 @@ impl<P: Platform, S: SecureProcessor> Svsm<P, S> {
         // Each index can be pending once a command, and a command touches one: the bound is never reached.
         for _ in 0..=EK_CERTIFICATES.len() {
             let command = self.command.get_mut(..length).unwrap_or_default();
-            match self.tpm.execute(locality, command, &mut self.response) {
-                Execution::Response(length) => {
+            match self.tpm.step(locality, command, &mut self.response, self.patience) {
+                // The response says TPM_RC_YIELDED.
+                Step::Working => {
+                    answered = Some(FAILURE.len());
+                    break;
+                }
+                Step::Done(Execution::Response(length)) => {
                     answered = Some(length);
                     break;
                 }
-                Execution::Pending(Pending::EkCertificate { index }) => self.resolve(index),
+                Step::Done(Execution::Pending(Pending::EkCertificate { index })) => self.resolve(index),
             }
         }
         // Passwords were in it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The vTPM protocol, protocol queries and everything that is no call at all.
 
+use evtpm_engine::Locality;
 use evtpm_snp::PAGE_SIZE;
 use evtpm_svsm_abi::vtpm::{self, SendCommand};
 use evtpm_svsm_abi::{Call, Protocol, Registers, ResultCode, core_protocol};
@@ -208,4 +209,36 @@ proptest! {
         let answer = machine.tpm_command(evtpm_engine::Locality::ZERO, &command);
         prop_assert_eq!(answer.is_empty(), command.len() > PAGE_SIZE);
     }
+}
+
+#[test]
+fn a_guest_gets_its_processor_back_in_the_middle_of_a_search_for_primes() {
+    // An RSA-2048 storage key in the owner's hierarchy, whose template is no endorsement key's.
+    let mut command = vec![0x80, 2, 0, 0, 0, 0, 0, 0, 0x01, 0x31, 0x40, 0, 0, 1];
+    command.extend([0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]);
+    command
+        .extend([0, 26, 0, 1, 0, 0x0b, 0, 3, 0x04, 0x72, 0, 0, 0, 6, 0, 128, 0, 0x43, 0, 0x10, 8, 0, 0, 0, 0, 0, 0, 0]);
+    command.extend([0, 0, 0, 0, 0, 0]);
+    let size = u32::try_from(command.len()).unwrap().to_be_bytes();
+    command[2..6].copy_from_slice(&size);
+    let run = |patience: Option<u32>| {
+        let mut machine = boot(chip(Product::Milan));
+        machine.tpm_command(Locality::ZERO, &[0x80, 1, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0]);
+        if let Some(steps) = patience {
+            machine.set_patience(steps);
+        }
+        for calls in 1.. {
+            let response = machine.tpm_command(Locality::ZERO, &command).to_vec();
+            // TPM_RC_YIELDED
+            if response[6..10] != [0, 0, 0x09, 0x08] {
+                return (response, calls);
+            }
+        }
+        unreachable!()
+    };
+    let (at_once, one) = run(None);
+    let (in_pieces, many) = run(Some(5));
+    assert_eq!(at_once[6..10], [0; 4]);
+    assert_eq!(in_pieces, at_once);
+    assert!(one == 1 && many > 3, "{many}");
 }
