@@ -2,6 +2,8 @@
 //! What every front asks of the TPM behind it.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use evtpm_image::{Part, State};
 
@@ -61,8 +63,43 @@ pub trait Device: Send {
         Err(DeviceError(format!("this device takes no state: {permanent:?}, {volatile:?}")))
     }
 
+    /// Gives the device the wish that it looks at while a command takes long.
+    fn set_cancellation(&mut self, _: Cancellation) {}
+
     /// Describes the device for people and for `CMD_GET_INFO`.
     fn description(&self) -> Description;
+}
+
+/// The wish that a command be cancelled, which can be made while the command is executed.
+#[derive(Debug, Clone, Default)]
+pub struct Cancellation(Arc<AtomicU8>);
+
+const NO: u8 = 0;
+const ONCE: u8 = 1;
+const HELD: u8 = 2;
+
+impl Cancellation {
+    /// Wishes that the command that is being executed be cancelled.
+    pub fn once(&self) {
+        // A line that is held stays so.
+        let _ = self.0.compare_exchange(NO, ONCE, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// Holds or releases the simulator's line that cancels every long command.
+    pub fn hold(&self, held: bool) {
+        self.0.store(if held { HELD } else { NO }, Ordering::SeqCst);
+    }
+
+    /// Begins a command, which no earlier wish was for.
+    pub fn begin(&self) {
+        let _ = self.0.compare_exchange(ONCE, NO, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// Says whether the command is to be cancelled.
+    #[must_use]
+    pub fn is_wished(&self) -> bool {
+        self.0.load(Ordering::SeqCst) != NO
+    }
 }
 
 /// What a device says about itself.

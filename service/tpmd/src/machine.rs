@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! One TPM with the host-side state that its fronts share: power, locality, buffer size.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use evtpm_image::{Key, Part, State};
 
-use crate::device::{Device, DeviceError};
+use crate::device::{Cancellation, Device, DeviceError};
 use crate::store::{Store, protection};
 
 /// The whole answer of a TPM that cannot work: `TPM_RC_FAILURE`.
@@ -32,6 +32,7 @@ pub struct Machine {
     established: bool,
     was_shut_down: bool,
     kept: Option<Kept>,
+    cancellation: Cancellation,
 }
 
 /// What outlives the process, when that was asked for.
@@ -57,8 +58,11 @@ impl std::fmt::Debug for Machine {
 impl Machine {
     /// Takes a device that is not powered yet.
     #[must_use]
-    pub fn new(device: Box<dyn Device>) -> Self {
+    pub fn new(mut device: Box<dyn Device>) -> Self {
+        let cancellation = Cancellation::default();
+        device.set_cancellation(cancellation.clone());
         Machine {
+            cancellation,
             device,
             powered: false,
             locality: 0,
@@ -307,17 +311,37 @@ fn nothing_kept() -> DeviceError {
 
 /// A machine that several connections share.
 #[derive(Debug, Clone)]
-pub struct Shared(Arc<Mutex<Machine>>);
+pub struct Shared {
+    machine: Arc<Mutex<Machine>>,
+    cancellation: Cancellation,
+}
 
 impl Shared {
     /// Wraps a machine.
     #[must_use]
     pub fn new(machine: Machine) -> Self {
-        Shared(Arc::new(Mutex::new(machine)))
+        let cancellation = machine.cancellation.clone();
+        Shared { machine: Arc::new(Mutex::new(machine)), cancellation }
+    }
+
+    /// Wishes that the command that is being executed be cancelled, and says whether there was one.
+    #[must_use]
+    pub fn cancel(&self) -> bool {
+        let is_busy = matches!(self.machine.try_lock(), Err(TryLockError::WouldBlock));
+        if is_busy {
+            self.cancellation.once();
+        }
+        is_busy
+    }
+
+    /// Lends the wish to cancel, to be held over many commands.
+    #[must_use]
+    pub fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
     }
 
     /// Waits for the machine. A thread that panicked while it held it does not take the TPM away from the others.
     pub fn lock(&self) -> MutexGuard<'_, Machine> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

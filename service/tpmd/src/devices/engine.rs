@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The engine by itself: an ordinary TPM whose NV memory lives as long as the process, or as its images do.
 
-use evtpm_engine::{Execution, Locality, Pending, Phase, Platform, Profile, Tpm};
+use evtpm_engine::{Execution, Locality, Pending, Phase, Platform, Profile, Step, Tpm};
 use evtpm_image::{Part, State};
 
 use super::platform::HostedPlatform;
-use crate::device::{Description, Device, DeviceError};
+use crate::device::{Cancellation, Description, Device, DeviceError};
 use crate::machine::{BUFFER_SIZES, FAILURE};
+
+/// Modular powers between two looks at whether the command was cancelled: some milliseconds.
+const STEPS: u32 = 8;
 
 /// A TPM without an SVSM around it.
 #[derive(Debug)]
 pub struct EngineDevice {
     tpm: Tpm<HostedPlatform>,
+    cancellation: Cancellation,
     powered_before: bool,
 }
 
@@ -23,7 +27,7 @@ impl EngineDevice {
     pub fn new(profile: Profile) -> Result<Self, DeviceError> {
         let tpm = Tpm::manufacture(HostedPlatform::new(), profile)
             .map_err(|_| DeviceError("there is not enough memory for a TPM".into()))?;
-        Ok(EngineDevice { tpm, powered_before: false })
+        Ok(EngineDevice { tpm, cancellation: Cancellation::default(), powered_before: false })
     }
 }
 
@@ -42,14 +46,21 @@ impl Device for EngineDevice {
         };
         let mut command = command.to_vec();
         let mut response = vec![0; *BUFFER_SIZES.end() as usize];
+        self.cancellation.begin();
         loop {
-            match self.tpm.execute(locality, &mut command, &mut response) {
-                Execution::Response(length) => {
+            match self.tpm.step(locality, &mut command, &mut response, STEPS) {
+                Step::Working if !self.cancellation.is_wished() => {}
+                Step::Working => {
+                    let length = self.tpm.cancel(&mut response);
+                    response.truncate(length);
+                    return response;
+                }
+                Step::Done(Execution::Response(length)) => {
                     response.truncate(length);
                     return response;
                 }
                 // Nobody defined a certificate index here, so none can be pending; were one, there is no report for it.
-                Execution::Pending(Pending::EkCertificate { index }) => {
+                Step::Done(Execution::Pending(Pending::EkCertificate { index })) => {
                     if self.tpm.host().decline_ek_certificate(index).is_err() {
                         return FAILURE.to_vec();
                     }
@@ -79,6 +90,10 @@ impl Device for EngineDevice {
 
     fn countdown_signaled(&mut self, handle: u32) -> bool {
         self.tpm.countdown_signaled(handle)
+    }
+
+    fn set_cancellation(&mut self, cancellation: Cancellation) {
+        self.cancellation = cancellation;
     }
 
     fn save(&mut self, part: Part) -> Result<Option<State>, DeviceError> {
@@ -118,5 +133,58 @@ pub(super) fn describe(profile: &Profile) -> Description {
         model: text(&identity.vendor_strings),
         revision: identity.revision,
         rsa_key_bits: [1024, 2048, 3072, 4096].into_iter().filter(|bits| rsa.contains(*bits)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An RSA-4096 storage key in the owner's hierarchy: seconds of work.
+    fn long_command() -> Vec<u8> {
+        let mut command = vec![0x80, 2, 0, 0, 0, 0, 0, 0, 0x01, 0x31, 0x40, 0, 0, 1];
+        command.extend([0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]);
+        command.extend([0, 26, 0, 1, 0, 0x0b, 0, 3, 0x04, 0x72, 0, 0, 0, 6, 0, 128, 0, 0x43, 0, 0x10, 16, 0]);
+        command.extend([0, 0, 0, 0, 0, 0]);
+        command.extend([0, 0, 0, 0, 0, 0]);
+        let size = u32::try_from(command.len()).unwrap().to_be_bytes();
+        command[2..6].copy_from_slice(&size);
+        command
+    }
+
+    const STARTUP: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0];
+    const CANCELED: [u8; 10] = [0x80, 1, 0, 0, 0, 10, 0, 0, 0x09, 0x09];
+
+    fn started(cancellation: &Cancellation) -> EngineDevice {
+        let mut device = EngineDevice::new(Profile::pc_client()).unwrap();
+        device.set_cancellation(cancellation.clone());
+        device.power_on().unwrap();
+        assert_eq!(device.execute(0, &STARTUP)[6..10], [0; 4]);
+        device
+    }
+
+    #[test]
+    fn a_held_line_cancels_long_commands_and_no_others() {
+        let cancellation = Cancellation::default();
+        let mut device = started(&cancellation);
+        cancellation.hold(true);
+        assert_eq!(device.execute(0, &long_command()), CANCELED);
+        assert_eq!(device.execute(0, &[0x80, 1, 0, 0, 0, 12, 0, 0, 0x01, 0x7b, 0, 8])[6..10], [0; 4]);
+    }
+
+    #[test]
+    fn a_wish_reaches_the_command_that_is_being_executed() {
+        let cancellation = Cancellation::default();
+        let mut device = started(&cancellation);
+        // A wish from before is for no command.
+        cancellation.once();
+        std::thread::scope(|scope| {
+            let command = scope.spawn(|| device.execute(0, &long_command()));
+            while !command.is_finished() {
+                cancellation.once();
+                std::thread::yield_now();
+            }
+            assert_eq!(command.join().unwrap(), CANCELED);
+        });
     }
 }

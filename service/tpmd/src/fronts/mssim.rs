@@ -211,15 +211,11 @@ fn platform_request(
         }
         platform::PHYSICAL_PRESENCE_ON => machine.lock().device().set_physical_presence(true),
         platform::PHYSICAL_PRESENCE_OFF => machine.lock().device().set_physical_presence(false),
-        // A command runs to its end before the platform port gets the machine, NV is memory that is always there,
-        // there is no key cache, and the clock never stops: these are acknowledged and change nothing.
-        platform::CANCEL_ON
-        | platform::CANCEL_OFF
-        | platform::NV_ON
-        | platform::NV_OFF
-        | platform::KEY_CACHE_ON
-        | platform::KEY_CACHE_OFF
-        | platform::RESTART => {}
+        platform::CANCEL_ON => machine.cancellation().hold(true),
+        platform::CANCEL_OFF => machine.cancellation().hold(false),
+        // NV is memory that is always there, there is no key cache, and the clock never stops: these are acknowledged and
+        // change nothing.
+        platform::NV_ON | platform::NV_OFF | platform::KEY_CACHE_ON | platform::KEY_CACHE_OFF | platform::RESTART => {}
         platform::GET_COMMAND_RESPONSE_SIZES => {
             let sizes = std::mem::take(&mut *sizes.lock().unwrap_or_else(PoisonError::into_inner));
             answer.extend(16u32.to_be_bytes());

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Command};
 
 use crate::host::{READ_CLOCK, STARTUP, connect, pass_descriptor, start};
 
@@ -321,4 +321,30 @@ fn without_a_folder_nothing_is_kept_and_nothing_offered() {
     }
     assert!(program.wait().unwrap().success());
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+/// `swtpm_setup` of Debian makes the endorsement key and its certificate with our program, in several runs of it.
+#[test]
+fn swtpm_setup_manufactures_a_tpm_with_this_program() {
+    if Command::new("swtpm_setup").arg("--version").output().is_err() {
+        eprintln!("skipped: swtpm_setup (package swtpm-tools) is not installed");
+        return;
+    }
+    let folder = Folder::new("setup");
+    let program = format!("{} socket", env!("CARGO_BIN_EXE_swtpm"));
+    let setup = Command::new("swtpm_setup")
+        .args(["--tpm2", "--ecc", "--create-spk", "--pcr-banks", "sha256,sha384", "--tpm", &program])
+        .args(["--tpm-state", &folder.0.display().to_string()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&setup.stdout).into_owned() + &String::from_utf8_lossy(&setup.stderr);
+    assert!(setup.status.success(), "{said}");
+
+    let mut server = Server::start(&folder, &[]);
+    assert_eq!(server.control(&[INIT, 0]), 0);
+    assert!(succeeds(&server.command(&STARTUP)));
+    // The storage key that it made is persistent at 81000001.
+    let read_public = [0x80, 1, 0, 0, 0, 14, 0, 0, 0x01, 0x73, 0x81, 0, 0, 1];
+    assert!(succeeds(&server.command(&read_public)), "{said}");
+    server.end();
 }

@@ -152,7 +152,13 @@ fn converse(
     data_options: data::Options,
 ) -> io::Result<End> {
     while let Some((request, descriptor)) = receive(&stream)? {
-        let (answer, then) = answer(&mut machine.lock(), &request, descriptor, options);
+        // Whoever executes a command holds the machine: that it be cancelled must be said without it.
+        let cancels = word(&request).and_then(|(code, _)| find(code)).is_some_and(|found| found.0 == Command::Cancel);
+        let (answer, then) = if cancels && machine.cancel() {
+            (words(&[result::SUCCESS]), Then::Continue)
+        } else {
+            answer(&mut machine.lock(), &request, descriptor, options)
+        };
         stream.write_all(&answer)?;
         match then {
             Then::Continue => {}
@@ -316,7 +322,7 @@ fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -
             hashed(machine, |machine| machine.hash_data(data))
         }
         Command::HashEnd => hashed(machine, Machine::hash_end),
-        // A command runs to its end while we hold the machine: by the time we get here there is none left to cancel.
+        // While we hold the machine there is no command to cancel.
         Command::Cancel => {
             running(machine)?;
             done
