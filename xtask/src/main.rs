@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `foreign`, `coverage`, `vm`, `deny`.
+//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `foreign`, `coverage`, `size`, `vm`, `deny`.
 
 mod arguments;
 mod check;
@@ -9,6 +9,7 @@ mod differential;
 mod foreign;
 mod fuzz;
 mod shell;
+mod size;
 mod source;
 mod test;
 mod vm;
@@ -55,6 +56,11 @@ const CHORES: &[Chore] = &[
         name: "differential",
         about: "the same commands to our TPM and to libtpms  [--commands N] [--seed S] [--steps N,…] [--survey] [--release]",
         run: differential::run,
+    },
+    Chore {
+        name: "size",
+        about: "image, stack of each command and heap of a TPM for an SVSM  [--write]",
+        run: size::run_size,
     },
     Chore { name: "vm", about: "boots a real machine in QEMU and looks at what it measured  [--help]", run: vm::run },
     Chore { name: "deny", about: "licences, sources and banned crates, with cargo-deny  [--install]", run: deny::run },

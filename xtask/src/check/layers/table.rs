@@ -252,6 +252,7 @@ pub(super) const HOUSE: &[Room] = &[
         external: External::Anything,
         never: &[],
     },
+    Room { package: "evtpm-size", layer: TOP, no_std: false, below: &[], external: External::Anything, never: &[] },
     Room {
         package: "evtpm-testing-foreign",
         layer: TOP,

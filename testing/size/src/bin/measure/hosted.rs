@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The measuring process and the processes that it measures.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use evtpm_client::{Transport, TransportError};
+use evtpm_crypto::entropy::NoiseSource;
+use evtpm_crypto::{EntropyError, Rng, RustCrypto};
+use evtpm_engine::{Execution, Locality, Platform, Profile, Tpm};
+use evtpm_tpm_wire::Cc;
+use serde::Serialize;
+
+use crate::heap;
+use crate::scenarios::{SCENARIOS, Scenario};
+
+/// The stack of a measured thread. Only differences matter, so it is generous.
+const STACK: usize = 512 * 1024;
+/// How much stack one step of the search uses up.
+const STEP: usize = 128;
+/// The most steps that fit into the stack, and more.
+const STEPS: usize = STACK / STEP;
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Measurements {
+    /// Bytes of stack by command, of the scenario that needs most.
+    stack: BTreeMap<String, usize>,
+    /// Bytes of heap that a TPM reserves when it is made.
+    heap_reserved: usize,
+    /// The most bytes of heap during any command, reservation included, by scenario.
+    heap_peak: BTreeMap<&'static str, usize>,
+}
+
+/// Measures, or is measured.
+pub(crate) fn run() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {
+            println!("{}", serde_json::to_string_pretty(&measure()?)?);
+            Ok(())
+        }
+        ["codes", scenario] => {
+            let probe = Probe::default();
+            play(scenario, &probe)?;
+            let codes: Vec<u32> = probe.seen().into_keys().collect();
+            println!("{}", serde_json::to_string(&codes)?);
+            Ok(())
+        }
+        ["heap", scenario] => {
+            let before = heap::mark();
+            let probe = Probe::default();
+            play(scenario, &probe)?;
+            let peak = probe.heap();
+            println!("{}", serde_json::to_string(&(peak.0.saturating_sub(before), peak.1.saturating_sub(before)))?);
+            Ok(())
+        }
+        ["nothing", depth] => {
+            on_small_stack(depth.parse()?, || ());
+            Ok(())
+        }
+        ["probe", scenario, code, depth] => {
+            play(scenario, &Probe { deep: Some((code.parse()?, depth.parse()?)), ..Probe::default() })
+        }
+        _ => anyhow::bail!("usage: measure"),
+    }
+}
+
+fn measure() -> Result<Measurements> {
+    let mut measurements = Measurements { stack: BTreeMap::new(), heap_reserved: 0, heap_peak: BTreeMap::new() };
+    let nothing = deepest(|depth| vec!["nothing".into(), depth.to_string()])?;
+    for Scenario { name, .. } in SCENARIOS {
+        let (reserved, peak): (usize, usize) = ask(&["heap", name])?;
+        measurements.heap_reserved = reserved;
+        measurements.heap_peak.insert(name, peak);
+        for code in ask::<Vec<u32>>(&["codes", name])? {
+            let probe = |depth: usize| vec!["probe".into(), (*name).into(), code.to_string(), depth.to_string()];
+            let used = (nothing - deepest(probe)?) * STEP;
+            let most = measurements.stack.entry(Cc(code).to_string()).or_default();
+            *most = used.max(*most);
+        }
+    }
+    Ok(measurements)
+}
+
+/// Finds the greatest depth at which a process survives.
+fn deepest(arguments: impl Fn(usize) -> Vec<String>) -> Result<usize> {
+    let (mut survives, mut dies) = (0, STEPS);
+    while dies - survives > 1 {
+        let middle = usize::midpoint(survives, dies);
+        let mut process = this_program()?;
+        // A process that dies says so, at length.
+        let status = process.args(arguments(middle)).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        if status.success() {
+            survives = middle;
+        } else {
+            anyhow::ensure!(status.code().is_none(), "{:?} failed otherwise than by its stack", arguments(middle));
+            dies = middle;
+        }
+    }
+    Ok(survives)
+}
+
+fn ask<T: serde::de::DeserializeOwned>(arguments: &[&str]) -> Result<T> {
+    let output = this_program()?.args(arguments).stderr(Stdio::inherit()).output()?;
+    anyhow::ensure!(output.status.success(), "{arguments:?}: {}", output.status);
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn this_program() -> Result<Command> {
+    Ok(Command::new(std::env::current_exe().context("finding this program")?))
+}
+
+/// Runs something at the bottom of a stack that was used up to a depth.
+fn on_small_stack<T: Send>(depth: usize, body: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || descend(depth, body));
+        match thread.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(value)) => value,
+            _ => std::process::exit(1),
+        }
+    })
+}
+
+/// Uses up stack and then runs `body`: each level holds a block that the compiler cannot remove.
+#[inline(never)]
+fn descend<T>(depth: usize, body: impl FnOnce() -> T) -> T {
+    let block = black_box([0u8; STEP - FRAME]);
+    let value = match depth.checked_sub(1) {
+        Some(depth) => black_box(descend(depth, body)),
+        None => bottom(body),
+    };
+    black_box(&block);
+    value
+}
+
+/// What a frame of [`descend`] holds besides the block.
+const FRAME: usize = 64;
+
+/// Keeps what runs at the bottom out of every frame of [`descend`].
+#[inline(never)]
+fn bottom<T>(body: impl FnOnce() -> T) -> T {
+    body()
+}
+
+fn play(name: &str, probe: &Probe) -> Result<()> {
+    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).context("no such scenario")?;
+    let tpm = Tpm::manufacture(Machine(7), Profile::svsm()).map_err(|_| anyhow::anyhow!("no memory"))?;
+    probe.note_heap(heap::mark());
+    let transport = InProcess { tpm, probe: probe.clone() };
+    (scenario.play)(&mut evtpm_client::Client::new(transport, Machine(8)))
+}
+
+/// Which command runs deep in its stack, and what was seen of all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Probe {
+    deep: Option<(u32, usize)>,
+    seen: Arc<Mutex<BTreeMap<u32, usize>>>,
+    heap: Arc<Mutex<(usize, usize)>>,
+}
+
+impl Probe {
+    fn seen(&self) -> BTreeMap<u32, usize> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn heap(&self) -> (usize, usize) {
+        *self.heap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_heap(&self, reserved: usize) {
+        *self.heap.lock().unwrap_or_else(PoisonError::into_inner) = (reserved, reserved);
+    }
+
+    fn note(&self, code: u32, more: usize) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+        let mut heap = self.heap.lock().unwrap_or_else(PoisonError::into_inner);
+        heap.1 = heap.1.max(heap.0 + more);
+    }
+}
+
+/// The TPM behind the client.
+#[derive(Debug)]
+pub(crate) struct InProcess {
+    tpm: Tpm<Machine>,
+    probe: Probe,
+}
+
+impl Transport for InProcess {
+    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), TransportError> {
+        let code = command.get(6..10).and_then(|code| code.try_into().ok()).map_or(0, u32::from_be_bytes);
+        let mut command = command.to_vec();
+        response.clear();
+        response.resize(4096, 0);
+        let before = heap::mark();
+        let tpm = &mut self.tpm;
+        let mut execute = || tpm.execute(Locality::ZERO, &mut command, response);
+        let execution = match self.probe.deep {
+            Some((deep, depth)) if deep == code => on_small_stack(depth, execute),
+            _ => execute(),
+        };
+        self.probe.note(code, heap::peak().saturating_sub(before));
+        let Execution::Response(size) = execution else { return Err(TransportError::new("nothing can be pending")) };
+        response.truncate(size);
+        Ok(())
+    }
+}
+
+/// Noise that is the same in every process, so that every process does the same.
+#[derive(Debug)]
+pub(crate) struct Machine(u64);
+
+impl Machine {
+    pub(crate) const fn new(noise: u64) -> Self {
+        Self(noise)
+    }
+}
+
+impl NoiseSource for Machine {
+    fn sample(&mut self) -> Option<u64> {
+        // SplitMix64: enough to pass the health tests.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Some(mixed ^ (mixed >> 31))
+    }
+}
+
+impl Rng for Machine {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        for chunk in out.chunks_mut(8) {
+            let sample = self.sample().unwrap_or_default();
+            chunk.iter_mut().zip(sample.to_le_bytes()).for_each(|(to, from)| *to = from);
+        }
+        Ok(())
+    }
+}
+
+impl Platform for Machine {
+    type Crypto = RustCrypto;
+    type Noise = Self;
+
+    fn noise(&mut self) -> &mut Self {
+        self
+    }
+
+    fn now_ms(&mut self) -> u64 {
+        0
+    }
+
+    fn physical_presence(&self) -> bool {
+        false
+    }
+}
