@@ -19,10 +19,10 @@ use crate::scenarios::{SCENARIOS, Scenario};
 
 /// The stack of a measured thread. Only differences matter, so it is generous.
 const STACK: usize = 512 * 1024;
-/// How much stack one step of the search uses up.
-const STEP: usize = 128;
-/// The most steps that fit into the stack, and more.
-const STEPS: usize = STACK / STEP;
+/// Bytes that one level of [`descend`] uses up, at least.
+const LEVEL: usize = 64;
+/// More levels than any stack has room for.
+const LEVELS: usize = STACK / LEVEL;
 
 /// What is printed.
 #[derive(Debug, Serialize)]
@@ -72,13 +72,14 @@ pub(crate) fn run() -> Result<()> {
 fn measure() -> Result<Measurements> {
     let mut measurements = Measurements { stack: BTreeMap::new(), heap_reserved: 0, heap_peak: BTreeMap::new() };
     let nothing = deepest(|depth| vec!["nothing".into(), depth.to_string()])?;
-    for Scenario { name, .. } in SCENARIOS {
+    for Scenario { name, measured, .. } in SCENARIOS {
         let (reserved, peak): (usize, usize) = ask(&["heap", name])?;
         measurements.heap_reserved = reserved;
         measurements.heap_peak.insert(name, peak);
-        for code in ask::<Vec<u32>>(&["codes", name])? {
+        let codes = ask::<Vec<u32>>(&["codes", name])?;
+        for code in codes.into_iter().filter(|code| measured.is_empty() || measured.contains(&Cc(*code))) {
             let probe = |depth: usize| vec!["probe".into(), (*name).into(), code.to_string(), depth.to_string()];
-            let used = (nothing - deepest(probe)?) * STEP;
+            let used = nothing.saturating_sub(deepest(probe)?);
             let most = measurements.stack.entry(Cc(code).to_string()).or_default();
             *most = used.max(*most);
         }
@@ -86,22 +87,26 @@ fn measure() -> Result<Measurements> {
     Ok(measurements)
 }
 
-/// Finds the greatest depth at which a process survives.
+/// Finds how many bytes of stack may be used up so that a process still survives.
 fn deepest(arguments: impl Fn(usize) -> Vec<String>) -> Result<usize> {
-    let (mut survives, mut dies) = (0, STEPS);
+    let (mut survives, mut dies, mut used) = (0, LEVELS, None);
     while dies - survives > 1 {
         let middle = usize::midpoint(survives, dies);
         let mut process = this_program()?;
         // A process that dies says so, at length.
-        let status = process.args(arguments(middle)).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-        if status.success() {
+        let output = process.args(arguments(middle)).stderr(Stdio::null()).output()?;
+        if output.status.success() {
             survives = middle;
+            let said = String::from_utf8(output.stdout)?;
+            used = Some(said.lines().next().context("a probe says how much it used up")?.parse()?);
         } else {
-            anyhow::ensure!(status.code().is_none(), "{:?} failed otherwise than by its stack", arguments(middle));
+            let by_stack = output.status.code().is_none();
+            anyhow::ensure!(by_stack, "{:?} failed otherwise than by its stack", arguments(middle));
             dies = middle;
         }
     }
-    Ok(survives)
+    anyhow::ensure!(dies < LEVELS, "{:?} does not use up its stack", arguments(survives));
+    used.context("nothing survives")
 }
 
 fn ask<T: serde::de::DeserializeOwned>(arguments: &[&str]) -> Result<T> {
@@ -117,9 +122,21 @@ fn this_program() -> Result<Command> {
 /// Runs something at the bottom of a stack that was used up to a depth.
 fn on_small_stack<T: Send>(depth: usize, body: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || descend(depth, body));
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || {
+            let top = 0u8;
+            let top = (&raw const top).addr();
+            descend(depth, || {
+                let bottom = 0u8;
+                let used = top.saturating_sub((&raw const bottom).addr());
+                (used, body())
+            })
+        });
         match thread.map(std::thread::ScopedJoinHandle::join) {
-            Ok(Ok(value)) => value,
+            Ok(Ok((used, value))) => {
+                // Said afterwards and elsewhere: printing takes stack, too.
+                println!("{used}");
+                value
+            }
             _ => std::process::exit(1),
         }
     })
@@ -128,7 +145,7 @@ fn on_small_stack<T: Send>(depth: usize, body: impl FnOnce() -> T + Send) -> T {
 /// Uses up stack and then runs `body`: each level holds a block that the compiler cannot remove.
 #[inline(never)]
 fn descend<T>(depth: usize, body: impl FnOnce() -> T) -> T {
-    let block = black_box([0u8; STEP - FRAME]);
+    let block = black_box([0u8; LEVEL]);
     let value = match depth.checked_sub(1) {
         Some(depth) => black_box(descend(depth, body)),
         None => bottom(body),
@@ -136,9 +153,6 @@ fn descend<T>(depth: usize, body: impl FnOnce() -> T) -> T {
     black_box(&block);
     value
 }
-
-/// What a frame of [`descend`] holds besides the block.
-const FRAME: usize = 64;
 
 /// Keeps what runs at the bottom out of every frame of [`descend`].
 #[inline(never)]

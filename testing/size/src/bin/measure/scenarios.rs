@@ -8,12 +8,12 @@ use evtpm_protocol::credential::{self, Credential};
 use evtpm_protocol::templates::{EkTemplate, attestation_key, storage_root_key};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Bytes, CipherMode, EccCurve, Handle, HashAlg, NvType, PcrIndex, PcrSelect, PublicBody, Supported, Tpm2b, Tpm2bAuth,
-    Tpm2bData, Tpm2bDigest, Tpm2bEncryptedSecretIn, Tpm2bIv, Tpm2bMaxBuffer, Tpm2bPrivateIn, Tpm2bPublicKeyRsa,
-    Tpm2bSensitive, Tpm2bSensitiveData, TpmSu, TpmaNv, TpmaObject, TpmiDhContext, TpmiDhObject, TpmiRhClear,
-    TpmiRhHierarchy, TpmiRhNvAuth, TpmiRhNvIndex, TpmiRhNvLegacyIndex, TpmiRsaKeyBits, TpmlPcrSelection, TpmsContextIn,
-    TpmsEccParms, TpmsEccPoint, TpmsNvPublic, TpmsPcrSelection, TpmsRsaParms, TpmsSensitiveCreate, TpmtHa, TpmtPublic,
-    TpmtPublicPlus, TpmtRsaDecrypt, TpmtSymDefObject, TpmtTkHashcheck, YesNo,
+    Bytes, Cc, CipherMode, EccCurve, Handle, HashAlg, NvType, PcrIndex, PcrSelect, PublicBody, Supported, Tpm2b,
+    Tpm2bAuth, Tpm2bData, Tpm2bDigest, Tpm2bEncryptedSecretIn, Tpm2bIv, Tpm2bMaxBuffer, Tpm2bPrivateIn,
+    Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSensitiveData, TpmSu, TpmaNv, TpmaObject, TpmiDhContext, TpmiDhObject,
+    TpmiRhClear, TpmiRhHierarchy, TpmiRhNvAuth, TpmiRhNvIndex, TpmiRhNvLegacyIndex, TpmiRsaKeyBits, TpmlPcrSelection,
+    TpmsContextIn, TpmsEccParms, TpmsEccPoint, TpmsNvPublic, TpmsPcrSelection, TpmsRsaParms, TpmsSensitiveCreate,
+    TpmtHa, TpmtPublic, TpmtPublicPlus, TpmtRsaDecrypt, TpmtSymDefObject, TpmtTkHashcheck, YesNo,
 };
 
 use crate::hosted::{InProcess, Machine};
@@ -24,24 +24,29 @@ pub(crate) type Guest = Client<InProcess, Machine>;
 /// Something that is done with a TPM that was just powered on.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
+    /// The commands whose stack is measured; all of them when there are none.
+    pub(crate) measured: &'static [Cc],
     pub(crate) play: fn(&mut Guest) -> Result<()>,
 }
 
 /// All of them.
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "boot and measurement", play: boot },
-    Scenario { name: "self-test", play: self_test },
-    Scenario { name: "attestation on P-256", play: |tpm| attestation(tpm, EkTemplate::L2) },
-    Scenario { name: "attestation on P-384", play: |tpm| attestation(tpm, EkTemplate::H3) },
-    Scenario { name: "attestation with RSA-2048", play: |tpm| attestation(tpm, EkTemplate::L1) },
-    Scenario { name: "keys on P-521", play: |tpm| curve(tpm, EccCurve::NistP521) },
-    Scenario { name: "keys on P-256", play: |tpm| curve(tpm, EccCurve::NistP256) },
-    Scenario { name: "RSA-2048", play: |tpm| rsa(tpm, 2048) },
-    Scenario { name: "RSA-4096", play: |tpm| rsa(tpm, 4096) },
-    Scenario { name: "sealing and duplication", play: sealing },
-    Scenario { name: "NV memory", play: nv },
-    Scenario { name: "hashes, MACs and ciphers", play: symmetric },
+    Scenario { name: "boot and measurement", measured: &[], play: boot },
+    Scenario { name: "self-test", measured: &[], play: self_test },
+    Scenario { name: "attestation on P-256", measured: &[], play: |tpm| attestation(tpm, EkTemplate::L2) },
+    Scenario { name: "attestation on P-384", measured: &[], play: |tpm| attestation(tpm, EkTemplate::H3) },
+    Scenario { name: "attestation with RSA-2048", measured: &[], play: |tpm| attestation(tpm, EkTemplate::L1) },
+    Scenario { name: "keys on P-521", measured: &[], play: |tpm| curve(tpm, EccCurve::NistP521) },
+    Scenario { name: "keys on P-256", measured: &[], play: |tpm| curve(tpm, EccCurve::NistP256) },
+    Scenario { name: "RSA-2048", measured: &[], play: |tpm| rsa(tpm, 2048) },
+    Scenario { name: "RSA-4096", measured: LARGE_RSA, play: |tpm| rsa(tpm, 4096) },
+    Scenario { name: "sealing and duplication", measured: &[], play: sealing },
+    Scenario { name: "NV memory", measured: &[], play: nv },
+    Scenario { name: "hashes, MACs and ciphers", measured: &[], play: symmetric },
 ];
+
+/// A key of 4096 bits takes long to find, and each probe finds it anew: only what computes with it is looked at.
+const LARGE_RSA: &[Cc] = &[Cc::CREATE_PRIMARY, Cc::SIGN, Cc::RSA_DECRYPT];
 
 fn boot(tpm: &mut Guest) -> Result<()> {
     tpm.startup(TpmSu::Clear)?;
@@ -219,7 +224,7 @@ fn sealing(tpm: &mut Guest) -> Result<()> {
 
 fn duplicate(tpm: &mut Guest, parent: &Object) -> Result<()> {
     let trial = tpm.start_session(SessionOptions::TRIAL)?;
-    tpm.policy_command_code(&trial, evtpm_tpm_wire::Cc::DUPLICATE)?;
+    tpm.policy_command_code(&trial, Cc::DUPLICATE)?;
     let policy = tpm.policy_digest(&trial)?;
     tpm.end_session(trial)?;
     let parms = TpmsEccParms { symmetric: None, scheme: None, curve_id: EccCurve::NistP256, kdf: None };
@@ -230,7 +235,7 @@ fn duplicate(tpm: &mut Guest, parent: &Object) -> Result<()> {
     let (private, public) = tpm.create(parent, &[], &movable)?;
     let key = tpm.load(parent, &[], &private, &public)?;
     let mut session = tpm.start_session(SessionOptions::POLICY)?;
-    tpm.policy_command_code(&session, evtpm_tpm_wire::Cc::DUPLICATE)?;
+    tpm.policy_command_code(&session, Cc::DUPLICATE)?;
     let symmetric_alg = Some(TpmtSymDefObject::AES_128_CFB);
     let command = Duplicate { encryption_key_in: Tpm2bData::EMPTY, symmetric_alg };
     let handles = DuplicateHandles { object_handle: object(&key)?, new_parent_handle: Some(object(parent)?) };
