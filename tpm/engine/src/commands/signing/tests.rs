@@ -47,7 +47,7 @@ fn what_a_key_signed_it_verifies() {
         (ecc(SIGN, EccCurve::NistP521, None), ECDSA),
         (ecc(SIGN, EccCurve::BnP256, None), ECDSA),
         (ecc(SIGN, EccCurve::NistP256, None), Some(TpmtSigScheme::Ecschnorr(HashAlg::Sha256))),
-        (ecc(SIGN, EccCurve::NistP384, Some(TpmtEccScheme::Ecschnorr(HashAlg::Sha3_256))), None),
+        (ecc(SIGN, EccCurve::NistP384, Some(TpmtEccScheme::Ecschnorr(HashAlg::Sha256))), None),
         (ecc(SIGN, EccCurve::BnP256, Some(TpmtEccScheme::Ecschnorr(HashAlg::Sha256))), None),
         (rsa(SIGN, None), rsassa),
         (rsa(SIGN, Some(TpmtRsaScheme::Rsapss(HashAlg::Sha256))), None),
