@@ -4,6 +4,7 @@
 
 mod host;
 mod state;
+mod tools;
 
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;

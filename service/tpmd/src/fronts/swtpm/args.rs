@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use evtpm_image::{Key, Part};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::spec::{Spec, number};
 use super::{Config, Startup};
@@ -106,7 +108,7 @@ impl SocketArgs {
         let mut config = Config {
             allow_set_locality: true,
             end_with_data: self.terminate,
-            end_with_signal: true,
+            signals: Some(Signals::new([SIGINT, SIGTERM]).context("catching signals")?),
             ..Config::default()
         };
         self.open_data(&mut config)?;

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::endpoint::{Listener, Stream};
@@ -44,8 +43,8 @@ pub struct Config {
     pub end_with_data: bool,
     /// Close the data connection after each command.
     pub disconnect: bool,
-    /// End in good order when the process is told to end (SIGTERM, SIGINT).
-    pub end_with_signal: bool,
+    /// End in good order when one of these signals comes; caught since before the sockets were made.
+    pub signals: Option<Signals>,
 }
 
 /// The two forms of `TPM2_Startup`.
@@ -108,9 +107,8 @@ pub fn serve(machine: &Shared, config: Config) -> Result<()> {
     let current: CurrentData = Arc::default();
     let files = socket_files(&config);
 
-    if config.end_with_signal {
+    if let Some(mut signals) = config.signals {
         let (machine, ended) = (machine.clone(), ended.clone());
-        let mut signals = Signals::new([SIGINT, SIGTERM]).context("watching for signals")?;
         spawn("swtpm-signals", move || {
             signals.forever().next();
             machine.lock().power_off(options.orderly);
