@@ -69,6 +69,10 @@ pub enum CryptoError {
     },
     /// The padding of a decrypted block is wrong; deliberately says nothing more.
     Padding,
+    /// A public key of ML-KEM has coefficients that are not reduced.
+    LatticeKey,
+    /// HashML-DSA does not sign digests of this hash algorithm.
+    PreHash,
     /// A known-answer test gave another answer: the implementation must not be used.
     SelfTest,
 }
@@ -95,6 +99,8 @@ impl fmt::Display for CryptoError {
             Self::RsaNoPrime => f.write_str("no RSA prime was found"),
             Self::MessageTooLong { limit, actual } => write!(f, "{actual} bytes, where at most {limit} fit"),
             Self::Padding => f.write_str("the padding is not valid"),
+            Self::LatticeKey => f.write_str("the coefficients of the ML-KEM key are not reduced"),
+            Self::PreHash => f.write_str("HashML-DSA does not sign digests of this algorithm"),
             Self::SelfTest => f.write_str("a known-answer test failed"),
         }
     }

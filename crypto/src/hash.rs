@@ -26,12 +26,22 @@ pub enum HashAlg {
     Sha3_384,
     /// SHA3-512 (FIPS 202).
     Sha3_512,
+    /// SHAKE256 with 512 bits of output (FIPS 202), which ML-DSA hashes messages with.
+    Shake256_512,
 }
 
 impl HashAlg {
     /// Every algorithm, in the order of the TPM's algorithm identifiers.
-    pub const ALL: [Self; 7] =
-        [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512, Self::Sha3_256, Self::Sha3_384, Self::Sha3_512];
+    pub const ALL: [Self; 8] = [
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha384,
+        Self::Sha512,
+        Self::Sha3_256,
+        Self::Sha3_384,
+        Self::Sha3_512,
+        Self::Shake256_512,
+    ];
 
     /// Returns the size of a digest in bytes.
     #[must_use]
@@ -40,7 +50,7 @@ impl HashAlg {
             Self::Sha1 => 20,
             Self::Sha256 | Self::Sha3_256 => 32,
             Self::Sha384 | Self::Sha3_384 => 48,
-            Self::Sha512 | Self::Sha3_512 => 64,
+            Self::Sha512 | Self::Sha3_512 | Self::Shake256_512 => 64,
         }
     }
 
@@ -50,7 +60,7 @@ impl HashAlg {
         match self {
             Self::Sha1 | Self::Sha256 => 64,
             Self::Sha384 | Self::Sha512 => 128,
-            Self::Sha3_256 => 136,
+            Self::Sha3_256 | Self::Shake256_512 => 136,
             Self::Sha3_384 => 104,
             Self::Sha3_512 => 72,
         }
@@ -115,7 +125,7 @@ const fn digest_len(alg: HashAlg) -> u8 {
         HashAlg::Sha1 => 20,
         HashAlg::Sha256 | HashAlg::Sha3_256 => 32,
         HashAlg::Sha384 | HashAlg::Sha3_384 => 48,
-        HashAlg::Sha512 | HashAlg::Sha3_512 => 64,
+        HashAlg::Sha512 | HashAlg::Sha3_512 | HashAlg::Shake256_512 => 64,
     }
 }
 

@@ -5,8 +5,8 @@ mod answers;
 
 use crate::drbg::HmacDrbg;
 use crate::{
-    CipherMode, Cmac, Crypto, CryptoError, Direction, EccCurve, EccPoint, EccPrivate, EccSignature, EntropyError,
-    HashAlg, Rng, kdf2_xor, kdfa, kdfe, schnorr,
+    CipherMode, Cmac, Crypto, CryptoError, Direction, EccCurve, EccPoint, EccPrivate, EccSignature, EdDsa,
+    EntropyError, HashAlg, MlDsaSet, MlKemSet, Rng, StreamingHash, kdf2_xor, kdfa, kdfe, mu_of_message, schnorr,
 };
 use answers::Ecdsa;
 
@@ -35,11 +35,19 @@ pub enum KnownAnswer {
     Rsa,
     /// HMAC_DRBG.
     Drbg,
+    /// X25519.
+    X25519,
+    /// Ed25519.
+    Ed25519,
+    /// ML-KEM-768: a key from its seed, encapsulation, decapsulation.
+    MlKem,
+    /// ML-DSA-65: a key from its seed, signing, verification.
+    MlDsa,
 }
 
 impl KnownAnswer {
     /// Every test, the base of the others first.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::Hash(HashAlg::Sha1),
         Self::Hash(HashAlg::Sha256),
         Self::Hash(HashAlg::Sha384),
@@ -47,6 +55,7 @@ impl KnownAnswer {
         Self::Hash(HashAlg::Sha3_256),
         Self::Hash(HashAlg::Sha3_384),
         Self::Hash(HashAlg::Sha3_512),
+        Self::Hash(HashAlg::Shake256_512),
         Self::Hmac,
         Self::Kdf,
         Self::Drbg,
@@ -67,6 +76,10 @@ impl KnownAnswer {
         Self::Schnorr,
         Self::Ecdaa,
         Self::Rsa,
+        Self::X25519,
+        Self::Ed25519,
+        Self::MlKem,
+        Self::MlDsa,
     ];
 }
 
@@ -87,6 +100,10 @@ pub fn run<C: Crypto>(test: KnownAnswer) -> Result<(), CryptoError> {
         KnownAnswer::Ecdaa => ecdaa::<C>(),
         KnownAnswer::Rsa => rsa::<C>(),
         KnownAnswer::Drbg => drbg::<C>(),
+        KnownAnswer::X25519 => x25519::<C>(),
+        KnownAnswer::Ed25519 => ed25519::<C>(),
+        KnownAnswer::MlKem => mlkem::<C>(),
+        KnownAnswer::MlDsa => mldsa::<C>(),
     }
 }
 
@@ -103,6 +120,7 @@ fn hash<C: Crypto>(alg: HashAlg) -> Result<(), CryptoError> {
         HashAlg::Sha3_256 => &answers::SHA3_256,
         HashAlg::Sha3_384 => &answers::SHA3_384,
         HashAlg::Sha3_512 => &answers::SHA3_512,
+        HashAlg::Shake256_512 => &answers::SHAKE256_512,
     };
     expect(C::hash(alg, &[b"a", b"bc"]).as_bytes(), known)
 }
@@ -216,6 +234,47 @@ fn rsa<C: Crypto>() -> Result<(), CryptoError> {
     expect(&block, &answers::RSA_RESULT)?;
     C::rsa_public(&answers::RSA_MODULUS, 65537, &mut block)?;
     expect(&block, &answers::RSA_MESSAGE)
+}
+
+fn x25519<C: Crypto>() -> Result<(), CryptoError> {
+    let shared = C::x25519(&answers::X25519_PRIVATE, &answers::X25519_PUBLIC)?;
+    expect(shared.as_slice(), &answers::X25519_SHARED)
+}
+
+fn ed25519<C: Crypto>() -> Result<(), CryptoError> {
+    let public = C::ed25519_public(&answers::ED25519_PRIVATE);
+    let signature = C::ed25519_sign(&answers::ED25519_PRIVATE, EdDsa::Pure, &[&[0x72]]);
+    expect(&public, &answers::ED25519_PUBLIC)?;
+    expect(&signature, &answers::ED25519_SIGNATURE)?;
+    let [r, _] = signature.as_chunks::<32>().0 else { return Err(CryptoError::SelfTest) };
+    let mut hasher: C::Hasher = EdDsa::Pure.challenge(r, &public);
+    hasher.update(&[0x72]);
+    C::ed25519_verify(&public, &hasher.finish(), &signature)
+}
+
+fn mlkem<C: Crypto>() -> Result<(), CryptoError> {
+    let set = MlKemSet::MlKem768;
+    let (mut public, mut ciphertext) = ([0; 1184], [0; 1088]);
+    C::mlkem_public(set, &answers::MLKEM_SEED, &mut public)?;
+    expect(C::hash(HashAlg::Sha256, &[&public]).as_bytes(), &answers::MLKEM_PUBLIC_SHA256)?;
+    let shared = C::mlkem_encapsulate(set, &public, &mut Constant, &mut ciphertext)?;
+    expect(C::hash(HashAlg::Sha256, &[&ciphertext]).as_bytes(), &answers::MLKEM_CIPHERTEXT_SHA256)?;
+    expect(shared.as_slice(), &answers::MLKEM_SHARED)?;
+    expect(C::mlkem_decapsulate(set, &answers::MLKEM_SEED, &ciphertext)?.as_slice(), &answers::MLKEM_SHARED)
+}
+
+fn mldsa<C: Crypto>() -> Result<(), CryptoError> {
+    let set = MlDsaSet::MlDsa65;
+    let (mut public, mut signature) = ([0; 1952], [0; 3309]);
+    C::mldsa_public(set, &answers::MLDSA_SEED, &mut public)?;
+    expect(C::hash(HashAlg::Sha256, &[&public]).as_bytes(), &answers::MLDSA_PUBLIC_SHA256)?;
+    let mut mu = mu_of_message::<C>(&public, &[])?;
+    mu.update(b"abc");
+    let mu = mu.finish();
+    let mu = mu.as_bytes().try_into().map_err(|_| CryptoError::SelfTest)?;
+    C::mldsa_sign(set, &answers::MLDSA_SEED, mu, &mut Constant, &mut signature)?;
+    expect(C::hash(HashAlg::Sha256, &[&signature]).as_bytes(), &answers::MLDSA_SIGNATURE_SHA256)?;
+    C::mldsa_verify(set, &public, mu, &signature)
 }
 
 fn drbg<C: Crypto>() -> Result<(), CryptoError> {

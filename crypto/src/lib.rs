@@ -18,8 +18,9 @@
 //! # }
 //! ```
 //!
-//! Documents: FIPS 180-4, FIPS 202, FIPS 198-1, FIPS 197, FIPS 186-5, SP 800-38A, SP 800-38B, SP 800-38D,
-//! SP 800-56A r3, SP 800-90A r1, SP 800-90B, SP 800-108 r1, RFC 6979, and TPM 2.0 Library Part 1 v1.85 for KDFa, KDFe and XOR.
+//! Documents: FIPS 180-4, FIPS 202, FIPS 203, FIPS 204, FIPS 198-1, FIPS 197, FIPS 186-5, SP 800-38A, SP 800-38B,
+//! SP 800-38D, SP 800-56A r3, SP 800-90A r1, SP 800-90B, SP 800-108 r1, RFC 5869, RFC 6979, RFC 7748, RFC 8032, RFC 9180, and
+//! TPM 2.0 Library Part 1 v1.85 for KDFa, KDFe and XOR.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -37,12 +38,15 @@ mod compare;
 pub mod drbg;
 mod ecc;
 pub mod ecc_encryption;
+mod eddsa;
 pub mod entropy;
 mod error;
 mod hash;
 mod hmac;
+mod hpke;
 pub mod kat;
 mod kdf;
+mod lattice;
 pub mod padding;
 mod provider;
 mod rng;
@@ -55,10 +59,16 @@ pub use cipher::{BLOCK_SIZE, CipherMode, Direction};
 pub use cmac::{CMAC_SIZE, CMAC_STATE_SIZE, Cmac};
 pub use compare::constant_time_eq;
 pub use ecc::{CurveParameters, EccCurve, EccPoint, EccPrivate, EccSignature, MAX_ECC_BYTES};
+pub use eddsa::EdDsa;
 pub use error::{CryptoError, EntropyError};
 pub use hash::{Digest, HashAlg, MAX_DIGEST_SIZE, MAX_HASH_BLOCK_SIZE, MAX_HASH_STATE_SIZE, StreamingHash};
 pub use hmac::Hmac;
+pub use hpke::{Dhkem, dhkem_extract_and_expand};
 pub use kdf::{kdf2_xor, kdfa, kdfe, xor_obfuscate};
+pub use lattice::{
+    MAX_SIGNATURE_CONTEXT, MLDSA_SEED_SIZE, MLKEM_SEED_SIZE, MU_SIZE, MlDsaSet, MlKemSet, SharedKey, mu_of_digest,
+    mu_of_message,
+};
 pub use provider::Crypto;
 pub use rng::Rng;
 pub use rust_crypto::{RustCrypto, RustHasher};

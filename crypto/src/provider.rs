@@ -2,7 +2,8 @@
 //! The operations that a TPM needs, as one trait without state.
 
 use crate::{
-    CipherMode, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, HashAlg, Hmac, Rng, StreamingHash,
+    CipherMode, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, EdDsa, HashAlg, Hmac, MU_SIZE,
+    MlDsaSet, MlKemSet, Rng, SharedKey, StreamingHash,
 };
 
 /// Cryptography at the level of TPM operations.
@@ -144,4 +145,89 @@ pub trait Crypto {
         modulus: &mut [u8],
         prime: &mut [u8],
     ) -> Result<bool, CryptoError>;
+
+    /// Computes the public key of a private key of X25519 (RFC 7748, "Curve25519").
+    #[must_use]
+    fn x25519_public(private: &[u8; 32]) -> [u8; 32];
+
+    /// Computes the secret that two keys of X25519 share (RFC 7748, "Diffie-Hellman").
+    ///
+    /// # Errors
+    /// [`CryptoError::PointAtInfinity`] when it is zero, as with a public key of small order.
+    fn x25519(private: &[u8; 32], public: &[u8; 32]) -> Result<SharedKey, CryptoError>;
+
+    /// Computes the public key of a private key of Ed25519 (RFC 8032, "Key Generation").
+    #[must_use]
+    fn ed25519_public(private: &[u8; 32]) -> [u8; 32];
+
+    /// Tells whether a public key of Ed25519 is the encoding of a point on the curve (RFC 8032, "Decoding").
+    #[must_use]
+    fn ed25519_on_curve(public: &[u8; 32]) -> bool;
+
+    /// Signs the concatenation of the parts: the message of Ed25519, or the digest of Ed25519ph (RFC 8032, "Sign").
+    #[must_use]
+    fn ed25519_sign(private: &[u8; 32], variant: EdDsa, parts: &[&[u8]]) -> [u8; 64];
+
+    /// Verifies a signature with the digest that [`EdDsa::challenge`] gives over the same message (RFC 8032, "Verify").
+    ///
+    /// # Errors
+    /// [`CryptoError::PointNotOnCurve`], [`CryptoError::SignatureInvalid`].
+    fn ed25519_verify(public: &[u8; 32], challenge: &Digest, signature: &[u8; 64]) -> Result<(), CryptoError>;
+
+    /// Computes the public key of a private key of ML-KEM, `d || z` (FIPS 203, "ML-KEM.KeyGen_internal").
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`].
+    fn mlkem_public(set: MlKemSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError>;
+
+    /// Checks a public key of ML-KEM (FIPS 203, "Encapsulation key check").
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`], [`CryptoError::LatticeKey`].
+    fn mlkem_check(set: MlKemSet, public: &[u8]) -> Result<(), CryptoError>;
+
+    /// Shares a fresh secret with the holder of the private key, in `ciphertext` (FIPS 203, "ML-KEM.Encaps").
+    ///
+    /// The randomness is one request for 32 bytes.
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`], [`CryptoError::LatticeKey`], [`CryptoError::Entropy`].
+    fn mlkem_encapsulate(
+        set: MlKemSet,
+        public: &[u8],
+        rng: &mut dyn Rng,
+        ciphertext: &mut [u8],
+    ) -> Result<SharedKey, CryptoError>;
+
+    /// Recovers the secret of a ciphertext; of one that nobody made, another secret ("implicit rejection"; FIPS 203,
+    /// "ML-KEM.Decaps_internal").
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`].
+    fn mlkem_decapsulate(set: MlKemSet, private: &[u8], ciphertext: &[u8]) -> Result<SharedKey, CryptoError>;
+
+    /// Computes the public key of a private key of ML-DSA, `xi` (FIPS 204, "ML-DSA.KeyGen_internal").
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`].
+    fn mldsa_public(set: MlDsaSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError>;
+
+    /// Signs a message representative, hedged with one request for 32 bytes of randomness (FIPS 204,
+    /// "ML-DSA.Sign_internal").
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`], [`CryptoError::Entropy`].
+    fn mldsa_sign(
+        set: MlDsaSet,
+        private: &[u8],
+        mu: &[u8; MU_SIZE],
+        rng: &mut dyn Rng,
+        signature: &mut [u8],
+    ) -> Result<(), CryptoError>;
+
+    /// Verifies a signature over a message representative (FIPS 204, "ML-DSA.Verify_internal").
+    ///
+    /// # Errors
+    /// [`CryptoError::Length`] for a public key of another size, [`CryptoError::SignatureInvalid`].
+    fn mldsa_verify(set: MlDsaSet, public: &[u8], mu: &[u8; MU_SIZE], signature: &[u8]) -> Result<(), CryptoError>;
 }

@@ -3,11 +3,18 @@
 
 mod aes_modes;
 mod bn_p256;
+mod curve25519;
 mod elliptic;
 mod hasher;
+mod mldsa;
+mod mlkem;
+mod shake;
 
 use crate::rsa::{KeyGenerator, RsaPrivate, RsaPublic};
-use crate::{CipherMode, Crypto, CryptoError, Direction, EccPoint, EccPrivate, EccSignature, Rng};
+use crate::{
+    CipherMode, Crypto, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, EdDsa, MU_SIZE, MlDsaSet,
+    MlKemSet, Rng, SharedKey,
+};
 pub use hasher::RustHasher;
 
 /// The pure-Rust implementation of [`Crypto`].
@@ -87,6 +94,69 @@ impl Crypto for RustCrypto {
         key.write_modulus(modulus)?;
         key.write_prime(prime)?;
         Ok(true)
+    }
+
+    fn x25519_public(private: &[u8; 32]) -> [u8; 32] {
+        curve25519::x25519_public(private)
+    }
+
+    fn x25519(private: &[u8; 32], public: &[u8; 32]) -> Result<SharedKey, CryptoError> {
+        curve25519::x25519(private, public)
+    }
+
+    fn ed25519_public(private: &[u8; 32]) -> [u8; 32] {
+        curve25519::ed25519_public(private)
+    }
+
+    fn ed25519_on_curve(public: &[u8; 32]) -> bool {
+        curve25519::ed25519_on_curve(public)
+    }
+
+    fn ed25519_sign(private: &[u8; 32], variant: EdDsa, parts: &[&[u8]]) -> [u8; 64] {
+        curve25519::ed25519_sign(private, variant, parts)
+    }
+
+    fn ed25519_verify(public: &[u8; 32], challenge: &Digest, signature: &[u8; 64]) -> Result<(), CryptoError> {
+        curve25519::ed25519_verify(public, challenge, signature)
+    }
+
+    fn mlkem_public(set: MlKemSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError> {
+        mlkem::public(set, private, public)
+    }
+
+    fn mlkem_check(set: MlKemSet, public: &[u8]) -> Result<(), CryptoError> {
+        mlkem::check(set, public)
+    }
+
+    fn mlkem_encapsulate(
+        set: MlKemSet,
+        public: &[u8],
+        rng: &mut dyn Rng,
+        ciphertext: &mut [u8],
+    ) -> Result<SharedKey, CryptoError> {
+        mlkem::encapsulate(set, public, rng, ciphertext)
+    }
+
+    fn mlkem_decapsulate(set: MlKemSet, private: &[u8], ciphertext: &[u8]) -> Result<SharedKey, CryptoError> {
+        mlkem::decapsulate(set, private, ciphertext)
+    }
+
+    fn mldsa_public(set: MlDsaSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError> {
+        mldsa::public(set, private, public)
+    }
+
+    fn mldsa_sign(
+        set: MlDsaSet,
+        private: &[u8],
+        mu: &[u8; MU_SIZE],
+        rng: &mut dyn Rng,
+        signature: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        mldsa::sign(set, private, mu, rng, signature)
+    }
+
+    fn mldsa_verify(set: MlDsaSet, public: &[u8], mu: &[u8; MU_SIZE], signature: &[u8]) -> Result<(), CryptoError> {
+        mldsa::verify(set, public, mu, signature)
     }
 }
 

@@ -172,6 +172,7 @@ impl DigestInfo {
             HashAlg::Sha3_256 => other(8, 32),
             HashAlg::Sha3_384 => other(9, 48),
             HashAlg::Sha3_512 => other(10, 64),
+            HashAlg::Shake256_512 => other(12, 64),
         }
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! One type over the seven hash functions; the crates below wipe their states on drop.
+//! One type over the hash functions; the crates below wipe their states on drop.
 
 use core::fmt;
 
@@ -8,6 +8,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use sha3::digest::common::hazmat::SerializableState;
 use sha3::{Digest as _, Sha3_256, Sha3_384, Sha3_512};
 
+use super::shake::Shake256;
 use crate::{Digest, HashAlg, StreamingHash};
 
 /// A running hash computation of [`RustCrypto`](crate::RustCrypto).
@@ -23,6 +24,7 @@ enum State {
     Sha3_256(Sha3_256),
     Sha3_384(Sha3_384),
     Sha3_512(Sha3_512),
+    Shake256(Shake256),
 }
 
 impl StreamingHash for RustHasher {
@@ -35,6 +37,7 @@ impl StreamingHash for RustHasher {
             HashAlg::Sha3_256 => State::Sha3_256(Sha3_256::new()),
             HashAlg::Sha3_384 => State::Sha3_384(Sha3_384::new()),
             HashAlg::Sha3_512 => State::Sha3_512(Sha3_512::new()),
+            HashAlg::Shake256_512 => State::Shake256(Shake256::new()),
         })
     }
 
@@ -47,6 +50,7 @@ impl StreamingHash for RustHasher {
             State::Sha3_256(_) => HashAlg::Sha3_256,
             State::Sha3_384(_) => HashAlg::Sha3_384,
             State::Sha3_512(_) => HashAlg::Sha3_512,
+            State::Shake256(_) => HashAlg::Shake256_512,
         }
     }
 
@@ -59,6 +63,7 @@ impl StreamingHash for RustHasher {
             State::Sha3_256(hasher) => hasher.update(data),
             State::Sha3_384(hasher) => hasher.update(data),
             State::Sha3_512(hasher) => hasher.update(data),
+            State::Shake256(hasher) => hasher.update(data),
         }
     }
 
@@ -71,6 +76,7 @@ impl StreamingHash for RustHasher {
             State::Sha3_256(hasher) => take(&hasher.finalize()),
             State::Sha3_384(hasher) => take(&hasher.finalize()),
             State::Sha3_512(hasher) => take(&hasher.finalize()),
+            State::Shake256(hasher) => take(&hasher.finish()),
         }
     }
 
@@ -83,6 +89,7 @@ impl StreamingHash for RustHasher {
             State::Sha3_256(hasher) => put(&hasher.serialize(), out),
             State::Sha3_384(hasher) => put(&hasher.serialize(), out),
             State::Sha3_512(hasher) => put(&hasher.serialize(), out),
+            State::Shake256(hasher) => put(&hasher.save(), out),
         }
     }
 
@@ -95,6 +102,7 @@ impl StreamingHash for RustHasher {
             HashAlg::Sha3_256 => State::Sha3_256(get(saved)?),
             HashAlg::Sha3_384 => State::Sha3_384(get(saved)?),
             HashAlg::Sha3_512 => State::Sha3_512(get(saved)?),
+            HashAlg::Shake256_512 => State::Shake256(Shake256::restore(saved.try_into().ok()?)?),
         }))
     }
 }

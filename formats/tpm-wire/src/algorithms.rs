@@ -65,6 +65,7 @@ identifiers! {
     SHA3_256 = 0x0027
     SHA3_384 = 0x0028
     SHA3_512 = 0x0029
+    SHAKE256_512 = 0x002E
     CMAC = 0x003F
     CTR = 0x0040
     OFB = 0x0041
@@ -200,6 +201,7 @@ algorithms! {
         Sha3_256 = SHA3_256,
         Sha3_384 = SHA3_384,
         Sha3_512 = SHA3_512,
+        Shake256_512 = SHAKE256_512,
     }
 
     /// A block cipher that may protect an object (`TPMI_ALG_SYM_OBJECT`).
@@ -239,6 +241,7 @@ algorithms! {
     /// A key derivation or mask generation function (`TPMI_ALG_KDF`).
     pub enum KdfAlg or KDF {
         Mgf1 = MGF1,
+        Hkdf = HKDF,
         Kdf2 = KDF2,
         Kdf1Sp800_56a = KDF1_SP800_56A,
         Kdf1Sp800_108 = KDF1_SP800_108,
@@ -252,7 +255,11 @@ algorithms! {
         Ecdaa = ECDAA,
         Sm2 = SM2,
         Ecschnorr = ECSCHNORR,
+        Eddsa = EDDSA,
+        HashEddsa = HASH_EDDSA,
         Hmac = HMAC,
+        Mldsa = MLDSA,
+        HashMldsa = HASH_MLDSA,
     }
 
     /// An ECC key exchange scheme (`TPMI_ECC_KEY_EXCHANGE`).
@@ -301,6 +308,8 @@ algorithms! {
         Ecdaa = ECDAA,
         Sm2 = SM2,
         Ecschnorr = ECSCHNORR,
+        Eddsa = EDDSA,
+        HashEddsa = HASH_EDDSA,
         Ecdh = ECDH,
         Ecmqv = ECMQV,
     }
@@ -311,6 +320,9 @@ algorithms! {
         SymCipher = SYMCIPHER,
         Rsa = RSA,
         Ecc = ECC,
+        Mldsa = MLDSA,
+        HashMldsa = HASH_MLDSA,
+        Mlkem = MLKEM,
     }
 }
 
@@ -321,7 +333,7 @@ impl HashAlg {
             Self::Sha1 => 20,
             Self::Sha256 | Self::Sm3_256 | Self::Sha3_256 => 32,
             Self::Sha384 | Self::Sha3_384 => 48,
-            Self::Sha512 | Self::Sha3_512 => 64,
+            Self::Sha512 | Self::Sha3_512 | Self::Shake256_512 => 64,
         }
     }
 }
@@ -360,6 +372,8 @@ pub enum EccCurve {
     BnP638,
     /// `TPM_ECC_SM2_P256`.
     Sm2P256,
+    /// `TPM_ECC_CURVE_25519`, of X25519 and Ed25519.
+    Curve25519,
 }
 
 impl EccCurve {
@@ -373,6 +387,7 @@ impl EccCurve {
         Self::BnP256,
         Self::BnP638,
         Self::Sm2P256,
+        Self::Curve25519,
     ];
 
     /// Returns the curve with this `TPM_ECC_CURVE`.
@@ -386,6 +401,7 @@ impl EccCurve {
             0x0010 => Self::BnP256,
             0x0011 => Self::BnP638,
             0x0020 => Self::Sm2P256,
+            0x0040 => Self::Curve25519,
             _ => return None,
         })
     }
@@ -401,6 +417,7 @@ impl EccCurve {
             Self::BnP256 => 0x0010,
             Self::BnP638 => 0x0011,
             Self::Sm2P256 => 0x0020,
+            Self::Curve25519 => 0x0040,
         }
     }
 
@@ -409,6 +426,7 @@ impl EccCurve {
         match self {
             Self::NistP192 => 192,
             Self::NistP224 => 224,
+            Self::Curve25519 => 255,
             Self::NistP256 | Self::BnP256 | Self::Sm2P256 => 256,
             Self::NistP384 => 384,
             Self::NistP521 => 521,

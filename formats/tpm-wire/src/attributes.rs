@@ -214,6 +214,26 @@ attributes! {
         FIPS_140_3 = 1 << 1;
     }
 
+    /// The parameter sets of ML-KEM and ML-DSA that a TPM has (`TPMA_ML_PARAMETER_SET`).
+    pub struct TpmaMlParameterSet(u32) reserved 0xFFFF_FF80 {
+        /// ML-KEM-512.
+        ML_KEM_512 = 1 << 0;
+        /// ML-KEM-768.
+        ML_KEM_768 = 1 << 1;
+        /// ML-KEM-1024.
+        ML_KEM_1024 = 1 << 2;
+        /// ML-DSA-44.
+        ML_DSA_44 = 1 << 3;
+        /// ML-DSA-65.
+        ML_DSA_65 = 1 << 4;
+        /// ML-DSA-87.
+        ML_DSA_87 = 1 << 5;
+        /// ML-DSA keys may sign message representatives that were computed outside.
+        EXT_MU = 1 << 6;
+        /// All of them.
+        ALL = 0x7F;
+    }
+
     /// Attributes of an authenticated countdown timer (`TPMA_ACT`).
     pub struct TpmaAct(u32) reserved 0xFFFF_FFFC {
         /// The timer has signaled.

@@ -214,6 +214,10 @@ pub const ST_RSP_COMMAND: u16 = 0x00C4;
 pub const ST_CREATION: u16 = 0x8021;
 /// The tag of a verification ticket (`TPM_ST_VERIFIED`).
 pub const ST_VERIFIED: u16 = 0x8022;
+/// The tag of a verification ticket for a message (`TPM_ST_MESSAGE_VERIFIED`).
+pub const ST_MESSAGE_VERIFIED: u16 = 0x8026;
+/// The tag of a verification ticket for a digest (`TPM_ST_DIGEST_VERIFIED`).
+pub const ST_DIGEST_VERIFIED: u16 = 0x8027;
 /// The tag of a secret's authorization ticket (`TPM_ST_AUTH_SECRET`).
 pub const ST_AUTH_SECRET: u16 = 0x8023;
 /// The tag of a hash ticket (`TPM_ST_HASHCHECK`).

@@ -18,6 +18,8 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)
 )]
 
+extern crate alloc;
+
 mod algorithms;
 mod attributes;
 mod buf;
@@ -25,6 +27,7 @@ mod cc;
 pub mod commands;
 mod constants;
 mod handles;
+mod large;
 mod list;
 mod macros;
 mod rc;
@@ -41,6 +44,7 @@ pub use buf::{Buf, Bytes, Secret};
 pub use cc::{ALL_COMMAND_CODES, Cc};
 pub use constants::*;
 pub use handles::*;
+pub use large::Large;
 pub use list::List;
 pub use rc::{ALL_CODES, Rc, Subject};
 pub use reader::{Reader, Unmarshal, from_bytes};

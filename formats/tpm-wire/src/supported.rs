@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What a TPM supports: a value that decides which interface-type values unmarshal.
-use crate::{EccCurve, HashAlg, TpmAlgId};
+use crate::{EccCurve, HashAlg, TpmAlgId, TpmaMlParameterSet};
 
 /// The algorithms, curves, key sizes and handle ranges of one TPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Supported {
     pub camellia_key_bits: KeyBits,
     /// The key sizes of RSA.
     pub rsa_key_bits: KeyBits,
+    /// The parameter sets of ML-KEM and ML-DSA.
+    pub ml_parameter_sets: TpmaMlParameterSet,
     /// How many transient handles exist (`TRANSIENT_LAST` is the last of them).
     pub transient_handles: u32,
     /// How many session handles of each kind exist (`HMAC_SESSION_LAST`, `POLICY_SESSION_LAST`).
@@ -34,6 +36,7 @@ impl Supported {
         sm4_key_bits: KeyBits::of(&[128]),
         camellia_key_bits: KeyBits::of(&[128, 192, 256]),
         rsa_key_bits: KeyBits::of(&[1024, 2048, 3072, 4096]),
+        ml_parameter_sets: TpmaMlParameterSet::ALL,
         transient_handles: 0x0100_0000,
         session_handles: 0x0100_0000,
         nv_index_size: u16::MAX,

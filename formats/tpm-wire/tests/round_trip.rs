@@ -8,8 +8,8 @@ use evtpm_tpm_wire::{
     TpmlDigestValues, TpmlPcrSelection, TpmsAlgorithmDetailEcc, TpmsAttest, TpmsAuthCommand, TpmsAuthResponse,
     TpmsCapabilityData, TpmsContext, TpmsContextIn, TpmsCreationData, TpmsNvPinCounterParameters, TpmsTimeInfo,
     TpmtEccScheme, TpmtHa, TpmtKdfScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtPublicParms, TpmtRsaDecrypt,
-    TpmtRsaScheme, TpmtSensitive, TpmtSigScheme, TpmtSignature, TpmtSymDef, TpmtSymDefObject, TpmtTkAuth, Unmarshal,
-    for_each_command, from_bytes,
+    TpmtRsaScheme, TpmtSensitive, TpmtSigScheme, TpmtSignature, TpmtSymDef, TpmtSymDefObject, TpmtTkAuth,
+    TpmtTkVerified, Unmarshal, for_each_command, from_bytes,
 };
 use proptest::prelude::*;
 
@@ -57,7 +57,7 @@ structures! {
     TpmsAuthCommand TpmsAuthResponse TpmsCapabilityData TpmsContext TpmsContextIn TpmsCreationData
     TpmsNvPinCounterParameters TpmsTimeInfo TpmtEccScheme TpmtHa TpmtKdfScheme TpmtKeyedhashScheme TpmtPublic
     TpmtPublicParms TpmtRsaDecrypt TpmtRsaScheme TpmtSensitive TpmtSigScheme TpmtSignature TpmtSymDef TpmtSymDefObject
-    TpmtTkAuth
+    TpmtTkAuth TpmtTkVerified
 }
 
 macro_rules! commands {

@@ -4,8 +4,8 @@
 use core::hint::black_box;
 
 use evtpm_crypto::entropy::NoiseSource;
-use evtpm_crypto::{CipherMode, Crypto, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature};
-use evtpm_crypto::{EntropyError, HashAlg, Rng, StreamingHash};
+use evtpm_crypto::{CipherMode, Crypto, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, EdDsa};
+use evtpm_crypto::{EntropyError, HashAlg, MlDsaSet, MlKemSet, Rng, SharedKey, StreamingHash};
 
 /// A backend, a generator and a noise source whose answers the optimiser cannot foresee.
 pub(crate) struct Anything;
@@ -132,5 +132,79 @@ impl Crypto for Anything {
     ) -> Result<bool, CryptoError> {
         rng.fill(modulus).and_then(|()| rng.fill(prime)).map_err(CryptoError::Entropy)?;
         Ok(black_box(true))
+    }
+
+    fn x25519_public(private: &[u8; 32]) -> [u8; 32] {
+        black_box(*private)
+    }
+
+    fn x25519(private: &[u8; 32], public: &[u8; 32]) -> Result<SharedKey, CryptoError> {
+        black_box((private, public));
+        maybe(SharedKey::default())
+    }
+
+    fn ed25519_public(private: &[u8; 32]) -> [u8; 32] {
+        black_box(*private)
+    }
+
+    fn ed25519_on_curve(public: &[u8; 32]) -> bool {
+        black_box(public);
+        black_box(true)
+    }
+
+    fn ed25519_sign(private: &[u8; 32], variant: EdDsa, parts: &[&[u8]]) -> [u8; 64] {
+        black_box((private, variant, parts));
+        black_box([0; 64])
+    }
+
+    fn ed25519_verify(public: &[u8; 32], challenge: &Digest, signature: &[u8; 64]) -> Result<(), CryptoError> {
+        black_box((public, challenge, signature));
+        maybe(())
+    }
+
+    fn mlkem_public(_: MlKemSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError> {
+        black_box((private, public));
+        maybe(())
+    }
+
+    fn mlkem_check(_: MlKemSet, public: &[u8]) -> Result<(), CryptoError> {
+        black_box(public);
+        maybe(())
+    }
+
+    fn mlkem_encapsulate(
+        _: MlKemSet,
+        public: &[u8],
+        _: &mut dyn Rng,
+        ciphertext: &mut [u8],
+    ) -> Result<SharedKey, CryptoError> {
+        black_box((public, ciphertext));
+        maybe(SharedKey::default())
+    }
+
+    fn mlkem_decapsulate(_: MlKemSet, private: &[u8], ciphertext: &[u8]) -> Result<SharedKey, CryptoError> {
+        black_box((private, ciphertext));
+        maybe(SharedKey::default())
+    }
+
+    fn mldsa_public(_: MlDsaSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError> {
+        black_box((private, public));
+        maybe(())
+    }
+
+    fn mldsa_sign(
+        _: MlDsaSet,
+        private: &[u8],
+        mu: &[u8; 64],
+        _: &mut dyn Rng,
+        signature: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        black_box((private, mu, signature));
+        maybe(())
+    }
+
+    fn mldsa_verify(_: MlDsaSet, public: &[u8], mu: &[u8; 64], signature: &[u8]) -> Result<(), CryptoError> {
+        black_box((public, mu, signature));
+        maybe(())
     }
 }

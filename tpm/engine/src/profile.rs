@@ -3,7 +3,7 @@
 
 use crate::state::DaParameters;
 use evtpm_crypto::HashAlg;
-use evtpm_tpm_wire::{AlgSet, CurveSet, EccCurve, KeyBits, Supported, TpmAlgId};
+use evtpm_tpm_wire::{AlgSet, CurveSet, EccCurve, KeyBits, Supported, TpmAlgId, TpmaMlParameterSet};
 
 /// Everything in which TPMs of this engine differ.
 #[derive(Debug, Clone)]
@@ -154,7 +154,64 @@ impl Profile {
             dictionary_attack: DICTIONARY_ATTACK,
         }
     }
+
+    /// A TPM whose keys quantum computers do not break: [`Self::pc_client`] with what version 185 added, and buffers for the
+    /// greatest of its signatures.
+    pub const fn pqc() -> Self {
+        let base = Self::pc_client();
+        Self {
+            supported: Supported {
+                algorithms: PQC_ALGORITHMS,
+                curves: PQC_CURVES,
+                ml_parameter_sets: TpmaMlParameterSet::ALL,
+                ..base.supported
+            },
+            limits: Limits { command_size: PQC_BUFFER, response_size: PQC_BUFFER, ..base.limits },
+            identity: Identity { revision: 185, published: (2026, 71), ..IDENTITY },
+            ..base
+        }
+    }
+
+    /// The same TPM behind a transport that carries commands and responses of so many bytes at most.
+    ///
+    /// What does not fit through it is not announced: a quote of ML-DSA-87 needs more than 4,096 bytes.
+    #[must_use]
+    pub const fn within(mut self, transport: usize) -> Self {
+        if transport < self.limits.command_size {
+            self.limits.command_size = transport;
+        }
+        if transport < self.limits.response_size {
+            self.limits.response_size = transport;
+        }
+        if self.limits.response_size < MLDSA_87_QUOTE {
+            let sets = self.supported.ml_parameter_sets;
+            self.supported.ml_parameter_sets = sets.without(TpmaMlParameterSet::ML_DSA_87);
+        }
+        self
+    }
 }
+
+/// The size of the buffers of [`Profile::pqc`].
+const PQC_BUFFER: usize = 8192;
+
+/// The greatest of what surrounds the parameters of a response: header, size of the parameters, three sessions with nonces
+/// and HMACs of SHA-512.
+pub(crate) const RESPONSE_OVERHEAD: usize = 10 + 4 + 3 * (2 + 64 + 1 + 2 + 64);
+
+/// Room for a quote over four banks signed with ML-DSA-87.
+const MLDSA_87_QUOTE: usize = RESPONSE_OVERHEAD + 320 + 4627;
+
+const PQC_ALGORITHMS: AlgSet = MORE_ALGORITHMS
+    .with(TpmAlgId::HKDF)
+    .with(TpmAlgId::SHAKE256_512)
+    .with(TpmAlgId::EDDSA)
+    .with(TpmAlgId::HASH_EDDSA)
+    .with(TpmAlgId::MLKEM)
+    .with(TpmAlgId::MLDSA)
+    .with(TpmAlgId::HASH_MLDSA);
+
+const PQC_CURVES: CurveSet =
+    CurveSet::of(&[EccCurve::NistP256, EccCurve::NistP384, EccCurve::NistP521, EccCurve::BnP256, EccCurve::Curve25519]);
 
 const fn supported(algorithms: AlgSet, curves: &[EccCurve], limits: &Limits) -> Supported {
     Supported {
@@ -164,6 +221,7 @@ const fn supported(algorithms: AlgSet, curves: &[EccCurve], limits: &Limits) -> 
         sm4_key_bits: KeyBits::EMPTY,
         camellia_key_bits: KeyBits::EMPTY,
         rsa_key_bits: KeyBits::of(&[1024, 2048, 3072, 4096]),
+        ml_parameter_sets: TpmaMlParameterSet::NONE,
         transient_handles: handles(limits.transient_objects),
         session_handles: handles(limits.active_sessions),
         nv_index_size: limits.nv_index_bytes,

@@ -8,7 +8,7 @@ use crate::state::State;
 use crate::{Platform, Tpm};
 use evtpm_crypto::kat::{self, KnownAnswer};
 use evtpm_crypto::{CipherMode, StreamingHash};
-use evtpm_tpm_wire::{Rc, TpmAlgId};
+use evtpm_tpm_wire::{Rc, Supported, TpmAlgId};
 
 /// Which known-answer tests have passed, a bit for each in the order of [`KnownAnswer::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +38,8 @@ impl Tested {
 impl<P: Platform> Tpm<P> {
     /// Runs the known-answer tests of an algorithm, or of all; a wrong answer is the end of this TPM.
     pub(crate) fn self_test(&mut self, wanted: impl Fn(KnownAnswer) -> bool, again: bool) -> Result<(), Rc> {
-        for test in KnownAnswer::ALL.into_iter().filter(|test| wanted(*test)) {
+        let supported = self.profile.supported;
+        for test in KnownAnswer::ALL.into_iter().filter(|test| wanted(*test) && has(&supported, *test)) {
             if again || !self.state.tested.contains(test) {
                 kat::run::<P::Crypto>(test).map_err(|_| self.fail(Failure::SelfTest))?;
                 self.state.tested.add(test);
@@ -58,8 +59,19 @@ impl<P: Platform> Tpm<P> {
 
 impl<H: StreamingHash> State<H> {
     /// Tells whether every test of an algorithm has passed.
-    pub(crate) fn is_tested(&self, alg: TpmAlgId) -> bool {
-        KnownAnswer::ALL.into_iter().filter(|test| covers(*test, alg)).all(|test| self.tested.contains(test))
+    pub(crate) fn is_tested(&self, supported: &Supported, alg: TpmAlgId) -> bool {
+        let mut tests = KnownAnswer::ALL.into_iter().filter(|test| covers(*test, alg) && has(supported, *test));
+        tests.all(|test| self.tested.contains(test))
+    }
+}
+
+/// Tells whether a profile has what a test covers; what all profiles are built on, it always has.
+fn has(supported: &Supported, test: KnownAnswer) -> bool {
+    match test {
+        KnownAnswer::X25519 | KnownAnswer::Ed25519 => supported.curves.contains(evtpm_tpm_wire::EccCurve::Curve25519),
+        KnownAnswer::MlKem => supported.algorithms.contains(TpmAlgId::MLKEM),
+        KnownAnswer::MlDsa => supported.algorithms.contains(TpmAlgId::MLDSA),
+        _ => true,
     }
 }
 
@@ -87,6 +99,10 @@ pub(crate) fn covers(test: KnownAnswer, alg: TpmAlgId) -> bool {
         KnownAnswer::Rsa => {
             matches!(alg, TpmAlgId::RSA | TpmAlgId::RSASSA | TpmAlgId::RSAPSS | TpmAlgId::RSAES | TpmAlgId::OAEP)
         }
+        KnownAnswer::X25519 => matches!(alg, TpmAlgId::ECDH | TpmAlgId::HKDF),
+        KnownAnswer::Ed25519 => matches!(alg, TpmAlgId::EDDSA | TpmAlgId::HASH_EDDSA),
+        KnownAnswer::MlKem => alg == TpmAlgId::MLKEM,
+        KnownAnswer::MlDsa => matches!(alg, TpmAlgId::MLDSA | TpmAlgId::HASH_MLDSA),
         KnownAnswer::Drbg => false,
     }
 }

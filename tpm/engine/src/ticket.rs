@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Tickets (Part 2, "Tickets"): what this TPM saw itself, authenticated with the proof of a hierarchy.
 
-use crate::state::{Hierarchy, Safety};
+use crate::state::{Hierarchy, Object, Safety};
 use crate::{Platform, Tpm};
-use evtpm_crypto::{Crypto, HashAlg, constant_time_eq};
+use evtpm_crypto::{Crypto, HashAlg, Hmac, constant_time_eq};
 use evtpm_tpm_wire::{
-    ST_CREATION, ST_HASHCHECK, ST_VERIFIED, Tpm2bDigest, TpmiRhHierarchy, TpmtTkCreation, TpmtTkHashcheck,
-    TpmtTkVerified,
+    ST_CREATION, ST_DIGEST_VERIFIED, ST_HASHCHECK, ST_MESSAGE_VERIFIED, ST_VERIFIED, Tpm2bDigest, TpmiRhHierarchy,
+    TpmtTkCreation, TpmtTkHashcheck, TpmtTkVerified, VerifiedTag,
 };
 
 /// "TPM_PT_CONTEXT_HASH": the algorithm for tickets and saved contexts, the strongest there is.
@@ -23,6 +23,40 @@ impl<P: Platform> Tpm<P> {
     pub(crate) fn verified_ticket(&self, hierarchy: Hierarchy, digest: &[u8], key_name: &[u8]) -> TpmtTkVerified {
         let digest = self.proof_mac(hierarchy, &[&ST_VERIFIED.to_be_bytes(), digest, key_name]);
         TpmtTkVerified::new(selector(hierarchy), digest)
+    }
+
+    /// Says that a signature over a digest was verified here by the scheme of the key; with an empty HMAC for a key that is
+    /// in no hierarchy or has no Name.
+    pub(crate) fn digest_verified_ticket(
+        &self,
+        key: &Object,
+        hash_alg: evtpm_tpm_wire::HashAlg,
+        digest: &[u8],
+    ) -> TpmtTkVerified {
+        let tag = VerifiedTag::Digest(hash_alg);
+        if key.hierarchy == Hierarchy::Null || key.public.name_alg.is_none() {
+            return TpmtTkVerified { tag, ..TpmtTkVerified::NULL };
+        }
+        let digest = self.digest_verified_mac(key.hierarchy, hash_alg, digest, key.name.as_bytes());
+        TpmtTkVerified { tag, hierarchy: selector(key.hierarchy), digest }
+    }
+
+    /// "HMACcontextAlg(proof, (tag || digestOrMessage || keyName || metadata))" of a verified digest.
+    pub(crate) fn digest_verified_mac(
+        &self,
+        hierarchy: Hierarchy,
+        hash_alg: evtpm_tpm_wire::HashAlg,
+        digest: &[u8],
+        key_name: &[u8],
+    ) -> Tpm2bDigest {
+        let metadata = hash_alg.id().0.to_be_bytes();
+        self.proof_mac(hierarchy, &[&ST_DIGEST_VERIFIED.to_be_bytes(), digest, key_name, &metadata])
+    }
+
+    /// Starts the HMAC over a message whose signature is being verified: tag, message, Name of the key.
+    pub(crate) fn message_ticket(&self, hierarchy: Hierarchy) -> Hmac<<P::Crypto as Crypto>::Hasher> {
+        let proof = &self.state.hierarchies.of(hierarchy).proof;
+        Hmac::new(PROOF_HASH, proof.as_bytes()).chain(&ST_MESSAGE_VERIFIED.to_be_bytes())
     }
 
     /// Says that a digest was computed here over data that does not begin like an attestation.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! From algorithms as the wire names them to algorithms as the cryptography knows them.
-use evtpm_crypto::EccPoint;
-use evtpm_tpm_wire::{EccCurve, HashAlg, TpmsEccPoint};
+use evtpm_crypto::{CryptoError, EccPoint, MlDsaSet, MlKemSet};
+use evtpm_tpm_wire::{EccCurve, HashAlg, TpmiMldsaParms, TpmiMlkemParms, TpmsEccPoint};
 
 use crate::ProtocolError;
 
@@ -16,6 +16,7 @@ pub const fn crypto_hash(hash: HashAlg) -> Result<evtpm_crypto::HashAlg, Protoco
         HashAlg::Sha3_256 => Available::Sha3_256,
         HashAlg::Sha3_384 => Available::Sha3_384,
         HashAlg::Sha3_512 => Available::Sha3_512,
+        HashAlg::Shake256_512 => Available::Shake256_512,
         HashAlg::Sm3_256 => return Err(ProtocolError::Hash(hash)),
     })
 }
@@ -31,6 +32,7 @@ pub const fn wire_hash(hash: evtpm_crypto::HashAlg) -> HashAlg {
         Available::Sha3_256 => HashAlg::Sha3_256,
         Available::Sha3_384 => HashAlg::Sha3_384,
         Available::Sha3_512 => HashAlg::Sha3_512,
+        Available::Shake256_512 => HashAlg::Shake256_512,
     }
 }
 
@@ -49,6 +51,33 @@ pub const fn crypto_curve(curve: EccCurve) -> Result<evtpm_crypto::EccCurve, Pro
 /// Returns a point of the wire as the cryptography takes it; whether it is on the curve is checked where it is used.
 pub fn ecc_point(curve: EccCurve, point: &TpmsEccPoint) -> Result<EccPoint, ProtocolError> {
     Ok(EccPoint::new(crypto_curve(curve)?, point.x.as_bytes(), point.y.as_bytes())?)
+}
+
+/// Returns the 32 bytes of a public key on Curve25519: "y is zero-length for the Edwards curves", "x contains the
+/// little-endian X coordinate" or "the compressed point" (Part 1, "Public Points").
+pub fn curve25519_key(point: &TpmsEccPoint) -> Result<[u8; 32], ProtocolError> {
+    match point.x.as_bytes().try_into() {
+        Ok(key) if point.y.is_empty() => Ok(key),
+        _ => Err(CryptoError::PointNotOnCurve.into()),
+    }
+}
+
+/// Returns the parameter set of ML-KEM that the wire's number names.
+pub const fn mlkem_set(parms: TpmiMlkemParms) -> MlKemSet {
+    match parms {
+        TpmiMlkemParms::MlKem512 => MlKemSet::MlKem512,
+        TpmiMlkemParms::MlKem768 => MlKemSet::MlKem768,
+        TpmiMlkemParms::MlKem1024 => MlKemSet::MlKem1024,
+    }
+}
+
+/// Returns the parameter set of ML-DSA that the wire's number names.
+pub const fn mldsa_set(parms: TpmiMldsaParms) -> MlDsaSet {
+    match parms {
+        TpmiMldsaParms::MlDsa44 => MlDsaSet::MlDsa44,
+        TpmiMldsaParms::MlDsa65 => MlDsaSet::MlDsa65,
+        TpmiMldsaParms::MlDsa87 => MlDsaSet::MlDsa87,
+    }
 }
 
 /// Returns the exponent of an RSA key ("An exponent of zero indicates that the exponent is the default of 2^16 + 1").

@@ -77,7 +77,7 @@ pub fn open<C: Crypto>(
 }
 
 fn wrapper<'a>(key: &TpmtPublic, seed: &'a [u8], name: &'a Tpm2bName) -> Result<Wrapper<'a>, ProtocolError> {
-    if !matches!(key.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. }) {
+    if !matches!(key.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. }) {
         return Err(ProtocolError::KeyType(key.kind()));
     }
     Ok(Wrapper {

@@ -20,6 +20,8 @@ pub enum ProtocolError {
     NotAStorageKey,
     /// The signature is of another kind than the key.
     SignatureKind,
+    /// The signature scheme takes no context, or not one of this size.
+    Context,
     /// The integrity value does not match: wrong key, wrong Name, or changed bytes.
     Integrity,
     /// A blob does not have the structure that its kind has.
@@ -40,7 +42,7 @@ impl ProtocolError {
             Self::SignatureKind => Rc::SCHEME,
             Self::Integrity => Rc::INTEGRITY,
             Self::Malformed(rc) => rc,
-            Self::TooLong => Rc::SIZE,
+            Self::TooLong | Self::Context => Rc::SIZE,
             Self::Crypto(CryptoError::Entropy(_)) => Rc::FAILURE,
             Self::Crypto(CryptoError::PointNotOnCurve | CryptoError::PointAtInfinity) => Rc::ECC_POINT,
             Self::Crypto(CryptoError::SignatureInvalid) => Rc::SIGNATURE,
@@ -58,6 +60,7 @@ impl fmt::Display for ProtocolError {
             Self::KeyType(kind) => write!(f, "a key of type {kind:?} cannot be used for this"),
             Self::NotAStorageKey => f.write_str("the key names no AES cipher to protect others with"),
             Self::SignatureKind => f.write_str("the signature is of another kind than the key"),
+            Self::Context => f.write_str("the signature scheme takes no such context"),
             Self::Integrity => f.write_str("the integrity value does not match"),
             Self::Malformed(rc) => write!(f, "the protected structure is malformed: {rc}"),
             Self::TooLong => f.write_str("a value is larger than its structure allows"),

@@ -19,6 +19,8 @@ pub mod credential;
 mod digests;
 pub mod duplication;
 mod error;
+mod labeled_kem;
+pub mod message;
 mod name;
 mod policy;
 pub mod secret;
@@ -30,7 +32,9 @@ mod testing;
 pub mod wrap;
 pub mod x509;
 
-pub use algorithms::{crypto_curve, crypto_hash, ecc_point, rsa_exponent, wire_hash};
+pub use algorithms::{
+    crypto_curve, crypto_hash, curve25519_key, ecc_point, mldsa_set, mlkem_set, rsa_exponent, wire_hash,
+};
 pub use digests::{cp_hash, hash_of, name_hash, pcr_digest, rp_hash};
 pub use error::ProtocolError;
 pub use name::{handle_name, nv_name, nv_name_2, object_name, qualified_name};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Names of entities (Part 1, "Names", "Qualified Names").
 use evtpm_crypto::{Crypto, Digest};
-use evtpm_tpm_wire::{Handle, HashAlg, MAX_PUBLIC, Overflow, Tpm2bName, TpmsNvPublic, TpmtNvPublic2, TpmtPublic};
+use evtpm_tpm_wire::{Handle, HashAlg, MAX_PUBLIC_HEAD, Overflow, Tpm2bName, TpmsNvPublic, TpmtNvPublic2, TpmtPublic};
 
 use crate::{ProtocolError, crypto_hash, hash_of};
 
@@ -13,7 +13,8 @@ pub fn object_name<C: Crypto>(public: &TpmtPublic) -> Result<Tpm2bName, Protocol
     let Some(name_alg) = public.name_alg else {
         return Ok(Tpm2bName::EMPTY);
     };
-    Ok(name(name_alg, &hash_of::<C, MAX_PUBLIC>(name_alg, public)?)?)
+    let mut buffer = [0; MAX_PUBLIC_HEAD];
+    Ok(name(name_alg, &C::hash(crypto_hash(name_alg)?, &public.parts(&mut buffer)?))?)
 }
 
 /// Computes the Name of an NV index: "nameAlg || H_nameAlg (nvPublicArea)".

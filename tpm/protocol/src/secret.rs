@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Sharing a seed with the holder of an asymmetric key (Part 1, "Secret Sharing", "RSA Secret Sharing", "ECC Secret
-//! Sharing").
+//! Sharing a seed with the holder of an asymmetric key (Part 1, "Labeled Key Encapsulation Mechanism (KEM)", "RSA Labeled
+//! KEM", "ECC Labeled KEM", "ML-KEM Labeled KEM").
 use evtpm_crypto::padding::oaep;
 use evtpm_crypto::{Crypto, EccPrivate, Rng, kdfe};
 use evtpm_tpm_wire::{
-    MAX_RSA_KEY, Marshal, PublicBody, Secret, Supported, Tpm2bEccParameter, Tpm2bEncryptedSecret, TpmsEccPoint,
-    TpmtPublic, from_bytes,
+    EccCurve, MAX_RSA_KEY, Marshal, PublicBody, Secret, Supported, Tpm2bEccParameter, Tpm2bEncryptedSecret,
+    TpmsEccPoint, TpmtPublic, from_bytes,
 };
 use zeroize::Zeroizing;
 
+use crate::labeled_kem::{recover_mlkem, recover_x25519, share_mlkem, share_x25519};
 use crate::{ProtocolError, crypto_curve, crypto_hash, ecc_point, rsa_exponent, session::bits_of};
 
 /// What a seed is for.
@@ -53,6 +54,10 @@ pub fn share<C: Crypto>(
             C::rsa_public(unique.as_bytes(), rsa_exponent(parms.exponent), block)?;
             Ok((seed, encrypted))
         }
+        PublicBody::Mlkem { parms, unique } => share_mlkem::<C>(hash, parms.parameter_set, unique, label, rng),
+        PublicBody::Ecc { parms, unique } if parms.curve_id == EccCurve::Curve25519 => {
+            share_x25519::<C>(hash, unique, label, rng)
+        }
         PublicBody::Ecc { parms, unique } => {
             let ephemeral = EccPrivate::generate(crypto_curve(parms.curve_id)?, rng)?;
             let public = C::ecc_public(&ephemeral)?;
@@ -75,6 +80,10 @@ pub enum PrivateKey<'a, C: Crypto> {
     Rsa(&'a C::RsaPrivate),
     /// An ECC key.
     Ecc(&'a EccPrivate),
+    /// An X25519 key.
+    X25519(&'a [u8; 32]),
+    /// The seed of an ML-KEM key.
+    MlKem(&'a [u8]),
 }
 
 /// Recovers a seed that was shared with a key.
@@ -112,6 +121,12 @@ pub fn recover<C: Crypto>(
             let sent = point.x.as_bytes();
             kdfe::<C>(hash, shared.x(), label.bytes(), sent, recipient.x(), bits, seed.as_mut_bytes())?;
             Ok(seed)
+        }
+        (PublicBody::Ecc { unique, .. }, PrivateKey::X25519(key)) => {
+            recover_x25519::<C>(hash, unique, key, label, encrypted)
+        }
+        (PublicBody::Mlkem { parms, unique }, PrivateKey::MlKem(seed)) => {
+            recover_mlkem::<C>(hash, parms.parameter_set, unique, seed, label, encrypted)
         }
         (body, _) => Err(ProtocolError::KeyType(body.kind())),
     }

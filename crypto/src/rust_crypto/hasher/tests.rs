@@ -25,6 +25,10 @@ fn empty_digest(alg: HashAlg) -> &'static [u8] {
             "a69f73cca23a9ac5c8b567dc185a756e97c982164fe25859e0d1dcc1475c80a6"
             "15b2123af1f5f94c11e3e9402c3ac558f500199d95b6d3e301758586281dcd26"
         ),
+        HashAlg::Shake256_512 => &hex!(
+            "46b9dd2b0ba88d13233b3feb743eeb243fcd52ea62b81b82b50c27646ed5762f"
+            "d75dc4ddd8c0f200cb05019d67b592f6fc821c49479ab48640292eacb3b7c4be"
+        ),
     }
 }
 
@@ -47,6 +51,10 @@ fn long_key_mac(alg: HashAlg) -> &'static [u8] {
         HashAlg::Sha3_512 => &hex!(
             "3986cd9d4a55c088b28152b7eaf22658c6bb8d9d67c254dbe556f08f243eb41f"
             "cbba8d745f114b9f1b784813c37bd223f045714bad5781e9890e0a275d81f934"
+        ),
+        HashAlg::Shake256_512 => &hex!(
+            "08d7bf4e57132600ae93e32e21661ea1a5152911ed6b704ec505d13f7f01fdad"
+            "57975708a326ff60bd8bfcbe5f4759af45f7eddc63587d973cd0acaaa5fe69f4"
         ),
     }
 }

@@ -2,7 +2,8 @@
 //! Part 3, "Asymmetric Primitives".
 use crate::{
     Buf, Bytes, EccCurve, KeyExchangeAlg, MAX_DIGEST_BUFFER, MAX_RSA_KEY, Tpm2bData, Tpm2bDigest, Tpm2bEccPoint,
-    Tpm2bMaxBuffer, Tpm2bPublicKeyRsa, TpmiDhObject, TpmsAlgorithmDetailEcc, TpmtKdfScheme, TpmtRsaDecrypt, command,
+    Tpm2bKemCiphertext, Tpm2bKemCiphertextIn, Tpm2bMaxBuffer, Tpm2bPublicKeyRsa, Tpm2bSharedSecret, TpmiDhObject,
+    TpmsAlgorithmDetailEcc, TpmtKdfScheme, TpmtRsaDecrypt, command,
 };
 
 command! {
@@ -124,5 +125,32 @@ command! {
     }
     response EccDecryptResponse {
         plain_text: Buf<MAX_DIGEST_BUFFER>,
+    }
+}
+
+command! {
+    ENCAPSULATE [];
+    handles EncapsulateHandles {
+        key_handle: TpmiDhObject,
+    }
+    /// Shares a fresh secret with the holder of a private key (`TPM2_Encapsulate`).
+    command Encapsulate {}
+    response EncapsulateResponse {
+        shared_secret: Tpm2bSharedSecret,
+        ciphertext: Tpm2bKemCiphertext,
+    }
+}
+
+command! {
+    DECAPSULATE [];
+    handles DecapsulateHandles {
+        @user key_handle: TpmiDhObject,
+    }
+    /// Recovers a secret that was shared with a key (`TPM2_Decapsulate`).
+    command Decapsulate<'a> {
+        ciphertext: Tpm2bKemCiphertextIn<'a>,
+    }
+    response DecapsulateResponse {
+        shared_secret: Tpm2bSharedSecret,
     }
 }

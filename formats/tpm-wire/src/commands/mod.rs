@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The commands of Part 3, one file per chapter.
 //!
-//! Not declared: attached components, field upgrade, `TPM2_SetCapability`, and the commands that version
-//! 185 added.
+//! Not declared: attached components, field upgrade, and `TPM2_SetCapability`.
 use crate::{Command, Spec};
 
 mod act;
@@ -180,6 +179,14 @@ macro_rules! for_each_command {
             NvReadPublic2
             ReadOnlyControl
             PolicyTransportSpdm
+            VerifySequenceComplete
+            SignSequenceComplete
+            VerifyDigestSignature
+            SignDigest
+            Encapsulate
+            Decapsulate
+            VerifySequenceStart
+            SignSequenceStart
         }
     };
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Part 3, "Hash/HMAC/Event/Signature Sequences".
 use crate::{
-    HashAlg, MacAlg, PcrIndex, Tpm2bAuth, Tpm2bDigest, Tpm2bMaxBuffer, TpmiDhObject, TpmiRhHierarchy, TpmlDigestValues,
-    TpmtTkHashcheck, command,
+    HashAlg, MacAlg, PcrIndex, Tpm2bAuth, Tpm2bDigest, Tpm2bMaxBuffer, Tpm2bSignatureCtx, Tpm2bSignatureHint,
+    TpmiDhObject, TpmiRhHierarchy, TpmlDigestValues, TpmtTkHashcheck, command,
 };
 
 command! {
@@ -86,5 +86,36 @@ command! {
     }
     response EventSequenceCompleteResponse {
         results: TpmlDigestValues,
+    }
+}
+
+command! {
+    SIGN_SEQUENCE_START [];
+    handles SignSequenceStartHandles {
+        key_handle: TpmiDhObject,
+    }
+    /// Starts a sequence whose message will be signed (`TPM2_SignSequenceStart`).
+    command SignSequenceStart<'a> {
+        auth: Tpm2bAuth,
+        context: Tpm2bSignatureCtx<'a>,
+    }
+    response SignSequenceStartResponse {
+        @handle sequence_handle,
+    }
+}
+
+command! {
+    VERIFY_SEQUENCE_START [];
+    handles VerifySequenceStartHandles {
+        key_handle: TpmiDhObject,
+    }
+    /// Starts a sequence whose message has a signature (`TPM2_VerifySequenceStart`).
+    command VerifySequenceStart<'a> {
+        auth: Tpm2bAuth,
+        hint: Tpm2bSignatureHint<'a>,
+        context: Tpm2bSignatureCtx<'a>,
+    }
+    response VerifySequenceStartResponse {
+        @handle sequence_handle,
     }
 }

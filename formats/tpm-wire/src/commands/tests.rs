@@ -69,6 +69,12 @@ const DECRYPT: &[Cc] = &[
     Cc::STIR_RANDOM,
     Cc::VERIFY_SIGNATURE,
     Cc::ZGEN_2PHASE,
+    Cc::SIGN_SEQUENCE_COMPLETE,
+    Cc::VERIFY_DIGEST_SIGNATURE,
+    Cc::SIGN_DIGEST,
+    Cc::DECAPSULATE,
+    Cc::VERIFY_SEQUENCE_START,
+    Cc::SIGN_SEQUENCE_START,
 ];
 
 /// The commands whose first response parameter begins with a size in Part 3.
@@ -117,6 +123,8 @@ const ENCRYPT: &[Cc] = &[
     Cc::START_AUTH_SESSION,
     Cc::UNSEAL,
     Cc::ZGEN_2PHASE,
+    Cc::ENCAPSULATE,
+    Cc::DECAPSULATE,
 ];
 
 fn codes(choose: fn(&Spec) -> bool) -> impl Iterator<Item = Cc> {
@@ -165,7 +173,12 @@ fn admin_and_dup_roles_are_the_ones_of_part_3() {
 
 #[test]
 fn sequences_flush_and_starts_return_handles() {
-    assert!(codes(|spec| spec.flags.contains(Flags::FLUSHED)).eq([Cc::SEQUENCE_COMPLETE, Cc::EVENT_SEQUENCE_COMPLETE]));
+    assert!(codes(|spec| spec.flags.contains(Flags::FLUSHED)).eq([
+        Cc::SEQUENCE_COMPLETE,
+        Cc::EVENT_SEQUENCE_COMPLETE,
+        Cc::VERIFY_SEQUENCE_COMPLETE,
+        Cc::SIGN_SEQUENCE_COMPLETE,
+    ]));
     assert!(codes(|spec| spec.returns_handle).eq([
         Cc::CREATE_PRIMARY,
         Cc::LOAD,
@@ -175,6 +188,8 @@ fn sequences_flush_and_starts_return_handles() {
         Cc::START_AUTH_SESSION,
         Cc::HASH_SEQUENCE_START,
         Cc::CREATE_LOADED,
+        Cc::VERIFY_SEQUENCE_START,
+        Cc::SIGN_SEQUENCE_START,
     ]));
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Saved contexts (Part 2, "Context Data").
-use crate::{Buf, Bytes, TpmiDhSaved, TpmiRhHierarchy, structure};
+use crate::{Bytes, Large, TpmiDhSaved, TpmiRhHierarchy, structure};
 
 /// The size of the greatest saved context.
-pub const MAX_CONTEXT: usize = 2400;
+pub const MAX_CONTEXT: usize = 3200;
 
 structure! {
     /// A saved context in a command (`TPMS_CONTEXT`).
@@ -27,6 +27,6 @@ structure! {
         /// The hierarchy of an object, null for a session.
         pub hierarchy: TpmiRhHierarchy,
         /// The protected content.
-        pub context_blob: Buf<MAX_CONTEXT>,
+        pub context_blob: Large<MAX_CONTEXT>,
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Public areas and templates (Part 2, "Public Area Structures").
 use crate::{
-    Bytes, HashAlg, Marshal, Overflow, PublicAlg, Rc, Reader, Tpm2b, Tpm2bDigest, Tpm2bPublicKeyRsa, TpmaObject,
-    TpmsDerive, TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmtKeyedhashScheme, TpmtSymDefObject, Unmarshal, Writer,
-    union,
+    Bytes, HashAlg, Marshal, Overflow, PublicAlg, Rc, Reader, Tpm2b, Tpm2bDigest, Tpm2bPublicKeyMldsa,
+    Tpm2bPublicKeyMlkem, Tpm2bPublicKeyRsa, TpmaObject, TpmsDerive, TpmsEccParms, TpmsEccPoint, TpmsHashMldsaParms,
+    TpmsMldsaParms, TpmsMlkemParms, TpmsRsaParms, TpmtKeyedhashScheme, TpmtSymDefObject, Unmarshal, Writer, union,
 };
 
 union! {
@@ -18,6 +18,12 @@ union! {
         Rsa(TpmsRsaParms),
         /// An ECC key.
         Ecc(TpmsEccParms),
+        /// An ML-DSA key.
+        Mldsa(TpmsMldsaParms),
+        /// A HashML-DSA key.
+        HashMldsa(TpmsHashMldsaParms),
+        /// An ML-KEM key.
+        Mlkem(TpmsMlkemParms),
     }
 }
 
@@ -28,6 +34,9 @@ impl TpmtPublicParms {
             PublicAlg::SymCipher => Self::SymCipher(reader.read()?),
             PublicAlg::Rsa => Self::Rsa(reader.read()?),
             PublicAlg::Ecc => Self::Ecc(reader.read()?),
+            PublicAlg::Mldsa => Self::Mldsa(reader.read()?),
+            PublicAlg::HashMldsa => Self::HashMldsa(reader.read()?),
+            PublicAlg::Mlkem => Self::Mlkem(reader.read()?),
         })
     }
 
@@ -37,6 +46,9 @@ impl TpmtPublicParms {
             Self::SymCipher(cipher) => writer.write(cipher),
             Self::Rsa(rsa) => writer.write(rsa),
             Self::Ecc(ecc) => writer.write(ecc),
+            Self::Mldsa(mldsa) => writer.write(mldsa),
+            Self::HashMldsa(mldsa) => writer.write(mldsa),
+            Self::Mlkem(mlkem) => writer.write(mlkem),
         }
     }
 }
@@ -74,6 +86,27 @@ pub enum PublicBody {
         /// The public point.
         unique: TpmsEccPoint,
     },
+    /// An ML-DSA key.
+    Mldsa {
+        /// The parameters.
+        parms: TpmsMldsaParms,
+        /// The public key.
+        unique: Tpm2bPublicKeyMldsa,
+    },
+    /// A HashML-DSA key.
+    HashMldsa {
+        /// The parameters.
+        parms: TpmsHashMldsaParms,
+        /// The public key.
+        unique: Tpm2bPublicKeyMldsa,
+    },
+    /// An ML-KEM key.
+    Mlkem {
+        /// The parameters.
+        parms: TpmsMlkemParms,
+        /// The public key.
+        unique: Tpm2bPublicKeyMlkem,
+    },
 }
 
 impl PublicBody {
@@ -84,6 +117,9 @@ impl PublicBody {
             Self::SymCipher { .. } => PublicAlg::SymCipher,
             Self::Rsa { .. } => PublicAlg::Rsa,
             Self::Ecc { .. } => PublicAlg::Ecc,
+            Self::Mldsa { .. } => PublicAlg::Mldsa,
+            Self::HashMldsa { .. } => PublicAlg::HashMldsa,
+            Self::Mlkem { .. } => PublicAlg::Mlkem,
         }
     }
 
@@ -94,16 +130,20 @@ impl PublicBody {
             Self::SymCipher { parms, .. } => TpmtPublicParms::SymCipher(*parms),
             Self::Rsa { parms, .. } => TpmtPublicParms::Rsa(*parms),
             Self::Ecc { parms, .. } => TpmtPublicParms::Ecc(*parms),
+            Self::Mldsa { parms, .. } => TpmtPublicParms::Mldsa(*parms),
+            Self::HashMldsa { parms, .. } => TpmtPublicParms::HashMldsa(*parms),
+            Self::Mlkem { parms, .. } => TpmtPublicParms::Mlkem(*parms),
         }
     }
 
     /// Returns the cipher with which a parent protects its children, if the parameters name one.
     pub const fn symmetric(&self) -> Option<TpmtSymDefObject> {
         match self {
-            Self::KeyedHash { .. } => None,
+            Self::KeyedHash { .. } | Self::Mldsa { .. } | Self::HashMldsa { .. } => None,
             Self::SymCipher { parms, .. } => Some(*parms),
             Self::Rsa { parms, .. } => parms.symmetric,
             Self::Ecc { parms, .. } => parms.symmetric,
+            Self::Mlkem { parms, .. } => parms.symmetric,
         }
     }
 }
@@ -129,6 +169,46 @@ impl TpmtPublic {
         self.body.kind()
     }
 
+    /// Returns the wire form in two parts, so that hashing it needs no memory for the greatest keys: all but the bytes of
+    /// such a key, which are the second part.
+    pub fn parts<'b>(&'b self, buffer: &'b mut [u8; MAX_PUBLIC_HEAD]) -> Result<[&'b [u8]; 2], Overflow> {
+        let key = match &self.body {
+            PublicBody::Mldsa { unique, .. } | PublicBody::HashMldsa { unique, .. } if !unique.is_lost() => {
+                unique.as_bytes()
+            }
+            PublicBody::Mlkem { unique, .. } if !unique.is_lost() => unique.as_bytes(),
+            _ => return Ok([self.to_bytes(buffer)?, &[]]),
+        };
+        let mut writer = Writer::new(buffer);
+        self.marshal_head(&mut writer)?;
+        writer.write(&u16::try_from(key.len()).map_err(|_| Overflow)?)?;
+        Ok([writer.into_written(), key])
+    }
+
+    /// Copies the public area, if there is memory for its key (see [`Large`](crate::Large)).
+    pub fn copy(&self) -> Result<Self, Overflow> {
+        let copy = self.clone();
+        if copy.is_lost() { Err(Overflow) } else { Ok(copy) }
+    }
+
+    /// Returns whether there was no memory for the key when this was copied.
+    pub const fn is_lost(&self) -> bool {
+        match &self.body {
+            PublicBody::Mldsa { unique, .. } | PublicBody::HashMldsa { unique, .. } => unique.is_lost(),
+            PublicBody::Mlkem { unique, .. } => unique.is_lost(),
+            _ => false,
+        }
+    }
+
+    /// Writes everything before the unique field.
+    fn marshal_head(&self, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+        writer.write(&self.kind())?;
+        writer.write(&self.name_alg)?;
+        writer.write(&self.object_attributes)?;
+        writer.write(&self.auth_policy)?;
+        self.body.parms().marshal_details(writer)
+    }
+
     fn after(kind: PublicAlg, name_alg: Option<HashAlg>, reader: &mut Reader<'_>) -> Result<Self, Rc> {
         let object_attributes = reader.read()?;
         let auth_policy = reader.read()?;
@@ -137,6 +217,9 @@ impl TpmtPublic {
             TpmtPublicParms::SymCipher(parms) => PublicBody::SymCipher { parms, unique: reader.read()? },
             TpmtPublicParms::Rsa(parms) => PublicBody::Rsa { parms, unique: reader.read()? },
             TpmtPublicParms::Ecc(parms) => PublicBody::Ecc { parms, unique: reader.read()? },
+            TpmtPublicParms::Mldsa(parms) => PublicBody::Mldsa { parms, unique: reader.read()? },
+            TpmtPublicParms::HashMldsa(parms) => PublicBody::HashMldsa { parms, unique: reader.read()? },
+            TpmtPublicParms::Mlkem(parms) => PublicBody::Mlkem { parms, unique: reader.read()? },
         };
         Ok(Self { name_alg, object_attributes, auth_policy, body })
     }
@@ -152,15 +235,13 @@ impl<'a> Unmarshal<'a> for TpmtPublic {
 
 impl Marshal for TpmtPublic {
     fn marshal(&self, writer: &mut Writer<'_>) -> Result<(), Overflow> {
-        writer.write(&self.kind())?;
-        writer.write(&self.name_alg)?;
-        writer.write(&self.object_attributes)?;
-        writer.write(&self.auth_policy)?;
-        self.body.parms().marshal_details(writer)?;
+        self.marshal_head(writer)?;
         match &self.body {
             PublicBody::KeyedHash { unique, .. } | PublicBody::SymCipher { unique, .. } => writer.write(unique),
             PublicBody::Rsa { unique, .. } => writer.write(unique),
             PublicBody::Ecc { unique, .. } => writer.write(unique),
+            PublicBody::Mldsa { unique, .. } | PublicBody::HashMldsa { unique, .. } => writer.write(unique),
+            PublicBody::Mlkem { unique, .. } => writer.write(unique),
         }
     }
 }
@@ -188,8 +269,10 @@ pub type Tpm2bPublic = Tpm2b<TpmtPublic>;
 /// A public area behind its size, whose nameAlg may be missing (`TPM2B_PUBLIC+`).
 pub type Tpm2bPublicPlus = Tpm2b<TpmtPublicPlus>;
 
-/// The size of the greatest public area.
-pub const MAX_PUBLIC: usize = 640;
+/// The size of the greatest public area, of ML-DSA-87.
+pub const MAX_PUBLIC: usize = 2720;
+/// The size of the greatest public area without the bytes of an ML-DSA or ML-KEM key, of RSA-4096.
+pub const MAX_PUBLIC_HEAD: usize = 640;
 /// A template, whose form depends on the parent (`TPM2B_TEMPLATE`).
 pub type Tpm2bTemplate<'a> = Bytes<'a, MAX_PUBLIC>;
 
@@ -278,6 +361,26 @@ mod tests {
     }
 
     #[test]
+    fn the_parts_are_the_whole() {
+        let parms = TpmsMlkemParms { symmetric: None, parameter_set: crate::TpmiMlkemParms::MlKem512 };
+        let unique = Tpm2bPublicKeyMlkem::new(&[9; 800]).unwrap();
+        let body = PublicBody::Mlkem { parms, unique };
+        let auth_policy = Tpm2bDigest::zeros(32).unwrap();
+        let public =
+            TpmtPublic { name_alg: Some(HashAlg::Sha256), object_attributes: TpmaObject::NONE, auth_policy, body };
+        let (mut head, mut whole) = ([0; MAX_PUBLIC_HEAD], [0; MAX_PUBLIC]);
+        let [first, second] = public.parts(&mut head).unwrap();
+        let whole = public.to_bytes(&mut whole).unwrap();
+        assert_eq!(whole.split_at(first.len()), (first, second));
+        assert_eq!(second, [9; 800]);
+    }
+
+    #[test]
+    fn a_public_area_stays_small_although_its_key_is_not() {
+        assert!(size_of::<TpmtPublic>() < 700);
+    }
+
+    #[test]
     fn the_greatest_public_area_fits_its_limit() {
         let parms = TpmsRsaParms {
             symmetric: Some(TpmtSymDefObject::AES_256_CFB),
@@ -291,6 +394,10 @@ mod tests {
             auth_policy: Tpm2bDigest::zeros(64).unwrap(),
             body: PublicBody::Rsa { parms, unique: Tpm2bPublicKeyRsa::zeros(512).unwrap() },
         };
+        assert!(public.to_bytes(&mut [0; MAX_PUBLIC_HEAD]).is_ok());
+        let parms = TpmsHashMldsaParms { parameter_set: crate::TpmiMldsaParms::MlDsa87, hash_alg: HashAlg::Sha512 };
+        let unique = Tpm2bPublicKeyMldsa::zeros(Tpm2bPublicKeyMldsa::CAPACITY).unwrap();
+        let public = TpmtPublic { body: PublicBody::HashMldsa { parms, unique }, ..public };
         assert!(public.to_bytes(&mut [0; MAX_PUBLIC]).is_ok());
     }
 }

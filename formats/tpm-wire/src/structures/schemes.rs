@@ -52,6 +52,10 @@ union! {
         Sm2(HashAlg),
         /// EC Schnorr.
         Ecschnorr(HashAlg),
+        /// EdDSA.
+        Eddsa,
+        /// EdDSA of a digest.
+        HashEddsa,
         /// HMAC.
         Hmac(HashAlg),
     }
@@ -89,6 +93,10 @@ union! {
         Sm2(HashAlg),
         /// EC Schnorr.
         Ecschnorr(HashAlg),
+        /// EdDSA.
+        Eddsa,
+        /// EdDSA of a digest.
+        HashEddsa,
         /// ECDH.
         Ecdh(HashAlg),
         /// MQV.
@@ -100,6 +108,8 @@ union! {
     pub enum TpmtKdfScheme by KdfAlg {
         /// MGF1.
         Mgf1(HashAlg),
+        /// HKDF.
+        Hkdf(HashAlg),
         /// KDF2.
         Kdf2(HashAlg),
         /// The KDF of SP 800-56A.
@@ -120,9 +130,10 @@ macro_rules! nullable {
 nullable! { TpmtKeyedhashScheme TpmtSigScheme TpmtRsaScheme TpmtRsaDecrypt TpmtEccScheme TpmtKdfScheme }
 
 impl TpmtSigScheme {
-    /// Returns the hash of the scheme.
+    /// Returns the hash of the scheme; that of EdDSA is fixed by RFC 8032.
     pub const fn hash_alg(&self) -> HashAlg {
         match self {
+            Self::Eddsa | Self::HashEddsa => HashAlg::Sha512,
             Self::Rsassa(hash)
             | Self::Rsapss(hash)
             | Self::Ecdsa(hash)
@@ -135,9 +146,10 @@ impl TpmtSigScheme {
 }
 
 impl TpmtEccScheme {
-    /// Returns the hash of the scheme.
+    /// Returns the hash of the scheme; that of EdDSA is fixed by RFC 8032.
     pub const fn hash_alg(&self) -> HashAlg {
         match self {
+            Self::Eddsa | Self::HashEddsa => HashAlg::Sha512,
             Self::Ecdsa(hash) | Self::Sm2(hash) | Self::Ecschnorr(hash) | Self::Ecdh(hash) | Self::Ecmqv(hash) => *hash,
             Self::Ecdaa(ecdaa) => ecdaa.hash_alg,
         }
@@ -148,7 +160,11 @@ impl TpmtKdfScheme {
     /// Returns the hash of the function.
     pub const fn hash_alg(&self) -> HashAlg {
         match self {
-            Self::Mgf1(hash) | Self::Kdf2(hash) | Self::Kdf1Sp800_56a(hash) | Self::Kdf1Sp800_108(hash) => *hash,
+            Self::Mgf1(hash)
+            | Self::Hkdf(hash)
+            | Self::Kdf2(hash)
+            | Self::Kdf1Sp800_56a(hash)
+            | Self::Kdf1Sp800_108(hash) => *hash,
         }
     }
 }

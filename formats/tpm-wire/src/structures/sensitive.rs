@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Sensitive areas and private blobs (Part 2, "Private Area Structures", "Identity Object").
 use crate::{
-    Buf, Bytes, Marshal, Overflow, PublicAlg, Rc, Reader, Secret, Tpm2b, Tpm2bAuth, Tpm2bEccPrivate,
-    Tpm2bPrivateKeyRsa, Tpm2bSymKey, Unmarshal, Writer, structure,
+    Buf, Bytes, Large, MAX_MLKEM_CIPHERTEXT, Marshal, Overflow, PublicAlg, Rc, Reader, Secret, Tpm2b, Tpm2bAuth,
+    Tpm2bEccPrivate, Tpm2bPrivateKeyMldsa, Tpm2bPrivateKeyMlkem, Tpm2bPrivateKeyRsa, Tpm2bSymKey, Unmarshal, Writer,
+    structure,
 };
 
 /// `MAX_SYM_DATA`: the greatest sealed data.
@@ -48,6 +49,12 @@ pub enum SensitiveBody {
     Rsa(Tpm2bPrivateKeyRsa),
     /// An ECC private key.
     Ecc(Tpm2bEccPrivate),
+    /// The seed of an ML-DSA key.
+    Mldsa(Tpm2bPrivateKeyMldsa),
+    /// The seed of a HashML-DSA key.
+    HashMldsa(Tpm2bPrivateKeyMldsa),
+    /// The seed of an ML-KEM key.
+    Mlkem(Tpm2bPrivateKeyMlkem),
 }
 
 impl SensitiveBody {
@@ -58,6 +65,9 @@ impl SensitiveBody {
             Self::SymCipher(_) => PublicAlg::SymCipher,
             Self::Rsa(_) => PublicAlg::Rsa,
             Self::Ecc(_) => PublicAlg::Ecc,
+            Self::Mldsa(_) => PublicAlg::Mldsa,
+            Self::HashMldsa(_) => PublicAlg::HashMldsa,
+            Self::Mlkem(_) => PublicAlg::Mlkem,
         }
     }
 
@@ -68,6 +78,8 @@ impl SensitiveBody {
             Self::SymCipher(key) => key.as_bytes(),
             Self::Rsa(prime) => prime.as_bytes(),
             Self::Ecc(key) => key.as_bytes(),
+            Self::Mldsa(seed) | Self::HashMldsa(seed) => seed.as_bytes(),
+            Self::Mlkem(seed) => seed.as_bytes(),
         }
     }
 }
@@ -94,6 +106,9 @@ impl<'a> Unmarshal<'a> for TpmtSensitive {
                 PublicAlg::SymCipher => SensitiveBody::SymCipher(reader.read()?),
                 PublicAlg::Rsa => SensitiveBody::Rsa(reader.read()?),
                 PublicAlg::Ecc => SensitiveBody::Ecc(reader.read()?),
+                PublicAlg::Mldsa => SensitiveBody::Mldsa(reader.read()?),
+                PublicAlg::HashMldsa => SensitiveBody::HashMldsa(reader.read()?),
+                PublicAlg::Mlkem => SensitiveBody::Mlkem(reader.read()?),
             },
         })
     }
@@ -109,6 +124,8 @@ impl Marshal for TpmtSensitive {
             SensitiveBody::SymCipher(key) => writer.write(key),
             SensitiveBody::Rsa(prime) => writer.write(prime),
             SensitiveBody::Ecc(key) => writer.write(key),
+            SensitiveBody::Mldsa(seed) | SensitiveBody::HashMldsa(seed) => writer.write(seed),
+            SensitiveBody::Mlkem(seed) => writer.write(seed),
         }
     }
 }
@@ -149,12 +166,12 @@ pub const MAX_ID_OBJECT: usize = 132;
 /// A protected credential (`TPM2B_ID_OBJECT`).
 pub type Tpm2bIdObject = Buf<MAX_ID_OBJECT>;
 
-/// The size of the greatest encrypted secret, of RSA-4096.
-pub const MAX_ENCRYPTED_SECRET: usize = 512;
+/// The size of the greatest encrypted secret, of ML-KEM-1024.
+pub const MAX_ENCRYPTED_SECRET: usize = MAX_MLKEM_CIPHERTEXT;
 /// An encrypted secret in a command (`TPM2B_ENCRYPTED_SECRET`).
 pub type Tpm2bEncryptedSecretIn<'a> = Bytes<'a, MAX_ENCRYPTED_SECRET>;
 /// An encrypted secret in a response (`TPM2B_ENCRYPTED_SECRET`).
-pub type Tpm2bEncryptedSecret = Buf<MAX_ENCRYPTED_SECRET>;
+pub type Tpm2bEncryptedSecret = Large<MAX_ENCRYPTED_SECRET>;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Tickets (Part 2, "Tickets").
 use crate::{
-    Marshal, Overflow, Rc, Reader, ST_AUTH_SECRET, ST_AUTH_SIGNED, ST_CREATION, ST_HASHCHECK, ST_VERIFIED, Tpm2bDigest,
-    TpmiRhHierarchy, Unmarshal, Writer, structure,
+    HashAlg, Marshal, Overflow, Rc, Reader, ST_AUTH_SECRET, ST_AUTH_SIGNED, ST_CREATION, ST_DIGEST_VERIFIED,
+    ST_HASHCHECK, ST_MESSAGE_VERIFIED, ST_VERIFIED, Tpm2bDigest, TpmiRhHierarchy, Unmarshal, Writer, structure,
 };
 
 /// A structure tag that can only have one value; another one is `TPM_RC_TAG`.
@@ -67,16 +67,6 @@ structure! {
         pub digest: Tpm2bDigest,
     }
 
-    /// Proof that the TPM verified a signature over a digest (`TPMT_TK_VERIFIED` of `TPM2_VerifySignature`).
-    pub struct TpmtTkVerified {
-        /// The tag.
-        pub tag: Tag<ST_VERIFIED>,
-        /// The hierarchy of the key.
-        pub hierarchy: TpmiRhHierarchy,
-        /// The HMAC.
-        pub digest: Tpm2bDigest,
-    }
-
     /// Proof of an authorization (`TPMT_TK_AUTH`).
     pub struct TpmtTkAuth {
         /// The tag.
@@ -98,6 +88,77 @@ structure! {
     }
 }
 
+/// The tag of a verification ticket, with its metadata (`TPMU_TK_VERIFIED_META`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifiedTag {
+    /// `TPM_ST_VERIFIED`: by `TPM2_VerifySignature`.
+    Verified,
+    /// `TPM_ST_MESSAGE_VERIFIED`: by `TPM2_VerifySequenceComplete`.
+    Message,
+    /// `TPM_ST_DIGEST_VERIFIED`: by `TPM2_VerifyDigestSignature`, with "the hash algorithm or XOF used to produce the
+    /// digest that was verified".
+    Digest(HashAlg),
+}
+
+impl VerifiedTag {
+    /// Returns the number of the tag.
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Verified => ST_VERIFIED,
+            Self::Message => ST_MESSAGE_VERIFIED,
+            Self::Digest(_) => ST_DIGEST_VERIFIED,
+        }
+    }
+}
+
+/// Proof that the TPM verified a signature (`TPMT_TK_VERIFIED`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TpmtTkVerified {
+    /// The tag and its metadata.
+    pub tag: VerifiedTag,
+    /// The hierarchy of the key.
+    pub hierarchy: TpmiRhHierarchy,
+    /// The HMAC.
+    pub digest: Tpm2bDigest,
+}
+
+impl TpmtTkVerified {
+    /// The NULL ticket of `TPM2_VerifySignature`.
+    pub const NULL: Self = Self::new(TpmiRhHierarchy::Null, Tpm2bDigest::EMPTY);
+
+    /// Makes a ticket of `TPM2_VerifySignature`.
+    pub const fn new(hierarchy: TpmiRhHierarchy, digest: Tpm2bDigest) -> Self {
+        Self { tag: VerifiedTag::Verified, hierarchy, digest }
+    }
+}
+
+impl<'a> Unmarshal<'a> for TpmtTkVerified {
+    fn unmarshal(reader: &mut Reader<'a>) -> Result<Self, Rc> {
+        let number = reader.read()?;
+        if !matches!(number, ST_VERIFIED | ST_MESSAGE_VERIFIED | ST_DIGEST_VERIFIED) {
+            return Err(Rc::TAG);
+        }
+        let hierarchy = reader.read()?;
+        let tag = match number {
+            ST_MESSAGE_VERIFIED => VerifiedTag::Message,
+            ST_DIGEST_VERIFIED => VerifiedTag::Digest(reader.read()?),
+            _ => VerifiedTag::Verified,
+        };
+        Ok(Self { tag, hierarchy, digest: reader.read()? })
+    }
+}
+
+impl Marshal for TpmtTkVerified {
+    fn marshal(&self, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+        writer.write(&self.tag.number())?;
+        writer.write(&self.hierarchy)?;
+        if let VerifiedTag::Digest(hash_alg) = &self.tag {
+            writer.write(hash_alg)?;
+        }
+        writer.write(&self.digest)
+    }
+}
+
 macro_rules! null_tickets {
     ($($name:ident)*) => { $(
         impl $name {
@@ -112,7 +173,7 @@ macro_rules! null_tickets {
     )* };
 }
 
-null_tickets! { TpmtTkCreation TpmtTkVerified TpmtTkHashcheck }
+null_tickets! { TpmtTkCreation TpmtTkHashcheck }
 
 impl TpmtTkAuth {
     /// Makes the NULL ticket with this tag.
@@ -133,6 +194,17 @@ mod tests {
         assert_eq!(from_bytes::<TpmtTkHashcheck>(&creation, &Supported::ALL), Err(Rc::TAG));
         assert_eq!(from_bytes::<TpmtTkVerified>(&creation, &Supported::ALL), Err(Rc::TAG));
         assert_eq!(from_bytes::<TpmtTkAuth>(&creation, &Supported::ALL), Err(Rc::TAG));
+    }
+
+    #[test]
+    fn the_metadata_of_a_verified_digest_stand_before_the_hmac() {
+        let bytes = [0x80, 0x27, 0x40, 0, 0, 1, 0, 0x0B, 0, 1, 7];
+        let ticket: TpmtTkVerified = from_bytes(&bytes, &Supported::ALL).unwrap();
+        assert_eq!(ticket.tag, VerifiedTag::Digest(HashAlg::Sha256));
+        assert_eq!(ticket.to_bytes(&mut [0; 16]), Ok(&bytes[..]));
+        let message = [0x80, 0x26, 0x40, 0, 0, 1, 0, 1, 7];
+        let ticket: TpmtTkVerified = from_bytes(&message, &Supported::ALL).unwrap();
+        assert_eq!(ticket.to_bytes(&mut [0; 16]), Ok(&message[..]));
     }
 
     #[test]

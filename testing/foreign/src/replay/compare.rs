@@ -124,6 +124,10 @@ fn skeleton(public: &TpmtPublic) -> (Vec<usize>, TpmtPublic) {
         PublicBody::KeyedHash { unique, .. } | PublicBody::SymCipher { unique, .. } => {
             vec![std::mem::take(unique).len()]
         }
+        PublicBody::Mldsa { unique, .. } | PublicBody::HashMldsa { unique, .. } => {
+            vec![std::mem::take(unique).len()]
+        }
+        PublicBody::Mlkem { unique, .. } => vec![std::mem::take(unique).len()],
     };
     (sizes, public)
 }

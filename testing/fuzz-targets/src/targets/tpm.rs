@@ -54,12 +54,19 @@ impl Platform for Machine {
     }
 }
 
+/// The first byte of an input for a TPM of the pqc profile, which is the number of no locality.
+const PQC: u8 = 31;
+
 /// Runs a sequence of commands on a new TPM; the input is locality, size and bytes of each.
 pub(super) fn execute(input: &[u8]) -> bool {
     let machine = Machine::new(1);
-    let Ok(mut tpm) = Tpm::manufacture(machine, Profile::pc_client()) else { return false };
+    let (profile, input) = match input {
+        [PQC, input @ ..] => (Profile::pqc(), input),
+        input => (Profile::pc_client(), input),
+    };
+    let Ok(mut tpm) = Tpm::manufacture(machine, profile) else { return false };
     tpm.power_on();
-    let mut response = [0; 4096];
+    let mut response = [0; 8192];
     let mut succeeded = 0;
     assert!(run(&mut tpm, Locality::ZERO, &STARTUP, &mut response));
     let mut rest = input;
@@ -125,5 +132,24 @@ pub(super) fn execute_seeds() -> Vec<Vec<u8>> {
         framed(&[&session, read_clock]),
     ];
     seeds.extend(wire::command_seeds().iter().map(|command| framed(&[command])));
+    let kinds: [&[u8]; 3] = [&[0xA1, 0, 1, 0], &[0xA2, 0, 1, 0, 11], &[0xA0, 0, 0x10, 0, 1]];
+    for (kind, attributes) in kinds.into_iter().zip([4, 4, 2]) {
+        seeds.push([&[PQC][..], &framed(&[&create_primary(kind, attributes), get_random])].concat());
+    }
     seeds
+}
+
+/// TPM2_CreatePrimary under the owner; the type of the key and its parameters with the upper byte of the attributes.
+fn create_primary(kind: &[u8], attributes: u8) -> Vec<u8> {
+    let Some((kind, parameters)) = kind.split_first() else { return Vec::new() };
+    // type, nameAlg SHA-256, fixedTPM to userWithAuth, no policy, the parameters, no public key
+    let template = [&[0, *kind, 0, 11, 0, attributes, 0, 0x72, 0, 0][..], parameters, &[0, 0]].concat();
+    let mut command = vec![0x80, 2, 0, 0, 0, 0, 0, 0, 1, 0x31, 0x40, 0, 0, 1];
+    command.extend([0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]);
+    command.extend(u16::try_from(template.len()).unwrap_or(0).to_be_bytes());
+    command.extend(template);
+    command.extend([0, 0, 0, 0, 0, 0]);
+    let size = u16::try_from(command.len()).unwrap_or(0).to_be_bytes();
+    command.iter_mut().skip(4).zip(size).for_each(|(to, from)| *to = from);
+    command
 }

@@ -25,7 +25,7 @@ impl Platform for Anything {
 }
 
 pub(super) fn all(command: &mut [u8], response: &mut [u8]) {
-    let profile = if black_box(true) { Profile::svsm() } else { Profile::pc_client() };
+    let profile = if black_box(true) { Profile::svsm() } else { Profile::pqc().within(black_box(4096)) };
     let Ok(mut tpm) = Tpm::manufacture(Anything, profile) else { return };
     tpm.power_on();
     tpm.hash_start();

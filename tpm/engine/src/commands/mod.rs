@@ -198,6 +198,14 @@ impl<'t, P: Platform + 't> Table<'t, P> {
         NvReadPublic2
         ReadOnlyControl
         PolicyTransportSpdm
+        VerifySequenceComplete
+        SignSequenceComplete
+        VerifyDigestSignature
+        SignDigest
+        Encapsulate
+        Decapsulate
+        VerifySequenceStart
+        SignSequenceStart
     };
 }
 

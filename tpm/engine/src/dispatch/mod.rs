@@ -72,6 +72,9 @@ impl<P: Platform> Tpm<P> {
         if response.len() < self.profile.limits.response_size {
             return Err(Rc::MEMORY.into());
         }
+        if command.len() > self.profile.limits.command_size {
+            return Err(Rc::COMMAND_SIZE.into());
+        }
         let supported = self.profile.supported;
         let (tag, code) = read_header(command)?;
         let row = table::<P>().iter().find(|row| row.spec.code == code).ok_or(Rc::COMMAND_CODE)?;

@@ -2,10 +2,12 @@
 //! Whether the attributes, schemes and sizes of a public area fit together and fit the parent (Part 1, "Object Attributes";
 //! Part 3, "TPM2_Create", "TPM2_Load").
 
+use super::encapsulation::dhkem_of;
+use crate::algorithm;
 use crate::state::Object;
 use evtpm_tpm_wire::{
-    KdfAlg, PublicBody, Rc, SymMode, TpmaObject, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme,
-    TpmtSymDefObject,
+    EccCurve, HashAlg, KdfAlg, PublicBody, Rc, SymMode, TpmaObject, TpmsEccParms, TpmtEccScheme, TpmtKdfScheme,
+    TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme, TpmtSymDefObject,
 };
 
 /// What an object is made or loaded under.
@@ -42,7 +44,11 @@ pub(crate) fn check_template(parent: Parent<'_>, template: &TpmtPublic, data: us
         PublicBody::KeyedHash { .. } => signs_or_decrypts || !origin,
         PublicBody::SymCipher { .. } => true,
         // "the sensitive portion of an asymmetric key ... cannot be provided"
-        PublicBody::Rsa { .. } | PublicBody::Ecc { .. } => origin,
+        PublicBody::Rsa { .. }
+        | PublicBody::Ecc { .. }
+        | PublicBody::Mldsa { .. }
+        | PublicBody::HashMldsa { .. }
+        | PublicBody::Mlkem { .. } => origin,
     };
     if !origin_fits {
         return Err(Rc::ATTRIBUTES);
@@ -73,6 +79,15 @@ pub(crate) fn check_public(parent: Parent<'_>, public: &TpmtPublic) -> Result<()
         }
     }
     if has(TpmaObject::X509_SIGN) && !has(TpmaObject::SIGN) {
+        return Err(Rc::ATTRIBUTES);
+    }
+    // "which of TPMA_OBJECT.decrypt or TPMA_OBJECT.sign may be set": Part 2, "TPMU_PUBLIC_PARMS"
+    let is_of_one_use = match public.body {
+        PublicBody::Mldsa { .. } | PublicBody::HashMldsa { .. } => !has(TpmaObject::DECRYPT),
+        PublicBody::Mlkem { .. } => !has(TpmaObject::SIGN),
+        _ => true,
+    };
+    if !is_of_one_use {
         return Err(Rc::ATTRIBUTES);
     }
     check_scheme(public)?;
@@ -127,11 +142,41 @@ pub(crate) fn check_scheme(public: &TpmtPublic) -> Result<(), Rc> {
                 TpmtEccScheme::Ecdh(_) | TpmtEccScheme::Ecmqv(_) => Use::Decrypt,
                 _ => Use::Sign,
             });
+            if !fits_curve(parms, restricted && decrypt) {
+                return Err(Rc::SCHEME);
+            }
             check_asymmetric(kind, parms.symmetric, sign, decrypt, restricted)?;
-            // "kdf: ... shall be TPM_ALG_NULL": no command uses another
-            if parms.kdf.is_some() { Err(Rc::KDF) } else { Ok(()) }
+            check_kdf(parms, decrypt && !restricted)
         }
+        // "An approved hash function": SHA-1 has no identifier that HashML-DSA could sign
+        PublicBody::HashMldsa { parms, .. } if parms.hash_alg == HashAlg::Sha1 => Err(Rc::HASH),
+        PublicBody::Mldsa { .. } | PublicBody::HashMldsa { .. } => Ok(()),
+        PublicBody::Mlkem { parms, .. } => check_asymmetric(None, parms.symmetric, sign, decrypt, restricted),
     }
+}
+
+/// "If the key is not a Storage Key, and curveID is either TPM_ECC_CURVE_25519 or TPM_ECC_CURVE_448, then this field shall
+/// not be TPM_ALG_NULL"; and of these curves alone EdDSA is a scheme.
+fn fits_curve(parms: &TpmsEccParms, is_storage: bool) -> bool {
+    let is_edwards = matches!(parms.scheme, Some(TpmtEccScheme::Eddsa | TpmtEccScheme::HashEddsa));
+    if parms.curve_id != EccCurve::Curve25519 {
+        return !is_edwards;
+    }
+    match parms.scheme {
+        None => is_storage,
+        Some(TpmtEccScheme::Ecdh(_)) => true,
+        Some(_) => is_edwards,
+    }
+}
+
+/// "if the key is an unrestricted decryption TPM_ALG_ECDH key, an optional key derivation scheme. Shall be NULL in all
+/// other cases (TPM_RC_KDF)". The encapsulation is one of RFC 9180, whose curves come with a hash each.
+fn check_kdf(parms: &TpmsEccParms, may_encapsulate: bool) -> Result<(), Rc> {
+    let Some(kdf) = parms.kdf else { return Ok(()) };
+    let hash = dhkem_of(parms.curve_id).map(|kem| algorithm::wire_hash(kem.hash()));
+    let is_known = matches!(kdf, TpmtKdfScheme::Hkdf(own) if Some(own) == hash);
+    let is_ecdh = matches!(parms.scheme, Some(TpmtEccScheme::Ecdh(_)));
+    if may_encapsulate && is_ecdh && is_known { Ok(()) } else { Err(Rc::KDF) }
 }
 
 #[derive(PartialEq)]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Making the keys of an object, from a generator that may be deterministic (Part 1, "Object Creation").
 
+use super::lattice;
 use crate::algorithm;
 use crate::state::Auth;
 use crate::work::Work;
@@ -8,10 +9,11 @@ use evtpm_crypto::drbg::HmacDrbg;
 use evtpm_crypto::{Crypto, CryptoError, EccPrivate, HashAlg, Rng};
 use evtpm_protocol::rsa_exponent;
 use evtpm_tpm_wire::{
-    MAX_PUBLIC, Marshal, Overflow, PublicBody, Rc, Secret, SensitiveBody, Tpm2bDigest, Tpm2bEccParameter,
-    Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey, TpmaObject, TpmsEccPoint,
+    EccCurve, MAX_PUBLIC_HEAD, Overflow, PublicBody, Rc, Secret, SensitiveBody, Tpm2bDigest, Tpm2bEccParameter,
+    Tpm2bEccPrivate, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey, TpmaObject, TpmsEccPoint,
     TpmtKeyedhashScheme, TpmtPublic, TpmtSensitive,
 };
+use zeroize::Zeroizing;
 
 /// Separates what is derived from a primary seed for objects from everything else.
 const PRIMARY_OBJECT: &[u8] = b"Primary Object Creation";
@@ -49,9 +51,9 @@ pub(crate) fn primary_generator<C: Crypto>(
     template: &TpmtPublic,
     data: &[u8],
 ) -> Result<HmacDrbg<C>, CreateError> {
-    let mut buffer = [0; MAX_PUBLIC];
-    let template = template.to_bytes(&mut buffer)?;
-    let digest = C::hash(HashAlg::Sha256, &[PRIMARY_OBJECT, template]);
+    let mut buffer = [0; MAX_PUBLIC_HEAD];
+    let [head, key] = template.parts(&mut buffer)?;
+    let digest = C::hash(HashAlg::Sha256, &[PRIMARY_OBJECT, head, key]);
     Ok(HmacDrbg::new(seed, digest.as_bytes(), data))
 }
 
@@ -82,6 +84,18 @@ pub(crate) fn create<C: Crypto>(
             *unique = modulus;
             SensitiveBody::Rsa(prime)
         }
+        PublicBody::Ecc { parms, unique } if parms.curve_id == EccCurve::Curve25519 => {
+            SensitiveBody::Ecc(curve25519::<C>(attributes.contains(TpmaObject::SIGN), unique, rng)?)
+        }
+        PublicBody::Mldsa { parms, unique } => {
+            SensitiveBody::Mldsa(lattice::mldsa::<C>(parms.parameter_set, unique, rng)?)
+        }
+        PublicBody::HashMldsa { parms, unique } => {
+            SensitiveBody::HashMldsa(lattice::mldsa::<C>(parms.parameter_set, unique, rng)?)
+        }
+        PublicBody::Mlkem { parms, unique } => {
+            SensitiveBody::Mlkem(lattice::mlkem::<C>(parms.parameter_set, unique, rng)?)
+        }
         PublicBody::Ecc { parms, unique } => {
             let curve = algorithm::curve(parms.curve_id).ok_or(Rc::CURVE)?;
             let private = EccPrivate::generate(curve, rng)?;
@@ -97,7 +111,7 @@ pub(crate) fn create<C: Crypto>(
         }
     };
     // "The seedValue is required for asymmetric storage keys, and for symmetric objects as obfuscation"
-    let is_asymmetric = matches!(body, SensitiveBody::Rsa(_) | SensitiveBody::Ecc(_));
+    let is_asymmetric = !matches!(body, SensitiveBody::SymCipher(_) | SensitiveBody::KeyedHash(_));
     let mut seed_value = Auth::EMPTY;
     if !is_asymmetric || is_storage {
         seed_value = Auth::zeros(alg.digest_size())?;
@@ -108,6 +122,19 @@ pub(crate) fn create<C: Crypto>(
         *unique = symmetric_unique::<C>(alg, &sensitive)?;
     }
     Ok(sensitive)
+}
+
+/// Makes a key on Curve25519, whose private half is any 32 bytes (RFC 7748, RFC 8032).
+fn curve25519<C: Crypto>(
+    signs: bool,
+    unique: &mut TpmsEccPoint,
+    rng: &mut dyn Rng,
+) -> Result<Tpm2bEccPrivate, CreateError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    fill(rng, seed.as_mut_slice())?;
+    let public = if signs { C::ed25519_public(&seed) } else { C::x25519_public(&seed) };
+    *unique = TpmsEccPoint { x: Tpm2bEccParameter::new(&public)?, y: Tpm2bEccParameter::EMPTY };
+    Ok(Tpm2bEccPrivate::new(seed.as_slice())?)
 }
 
 /// The unique field of a symmetric object: "unique := HnameAlg(seedValue || sensitive data)".
@@ -150,6 +177,6 @@ fn keyed_hash_data(
     Ok(key)
 }
 
-fn fill(rng: &mut dyn Rng, out: &mut [u8]) -> Result<(), CreateError> {
+pub(super) fn fill(rng: &mut dyn Rng, out: &mut [u8]) -> Result<(), CreateError> {
     rng.fill(out).map_err(|error| CreateError::Crypto(CryptoError::Entropy(error)))
 }

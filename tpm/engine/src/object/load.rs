@@ -3,15 +3,16 @@
 
 use super::create::symmetric_unique;
 use super::creation_data::primary_qualified_name;
+use super::lattice;
 use crate::algorithm;
 use crate::name;
 use crate::state::{Hierarchy, Object};
 use crate::{Platform, Tpm, ticket};
-use evtpm_crypto::{Crypto, CryptoError, EccPoint, EccPrivate};
-use evtpm_protocol::{ecc_point, rsa_exponent};
+use evtpm_crypto::{Crypto, CryptoError, EccPoint, EccPrivate, MLDSA_SEED_SIZE, MLKEM_SEED_SIZE};
+use evtpm_protocol::{curve25519_key, ecc_point, rsa_exponent};
 use evtpm_tpm_wire::{
-    Handle, Overflow, PublicBody, Rc, SensitiveBody, Subject, TpmaObject, TpmsEccParms, TpmsEccPoint, TpmtPublic,
-    TpmtSensitive,
+    EccCurve, Handle, Overflow, PublicBody, Rc, SensitiveBody, Subject, TpmaObject, TpmsEccParms, TpmsEccPoint,
+    TpmtPublic, TpmtSensitive,
 };
 
 /// The parameters in which the two halves of an object came.
@@ -105,6 +106,15 @@ fn check_unique<C: Crypto>(public: &TpmtPublic) -> Result<(), Rc> {
             let exponent = rsa_exponent(parms.exponent);
             if exponent < 3 || exponent & 1 == 0 { Err(Rc::VALUE) } else { Ok(()) }
         }
+        // Each 32 bytes are a public key of X25519; not each are a point that Ed25519 could verify with.
+        PublicBody::Ecc { parms, unique } if parms.curve_id == EccCurve::Curve25519 => {
+            let key = curve25519_key(unique).map_err(|_| Rc::ECC_POINT)?;
+            let signs = public.object_attributes.contains(TpmaObject::SIGN);
+            if !signs || C::ed25519_on_curve(&key) { Ok(()) } else { Err(Rc::ECC_POINT) }
+        }
+        PublicBody::Mldsa { .. } | PublicBody::HashMldsa { .. } | PublicBody::Mlkem { .. } => {
+            lattice::check_unique::<C>(&public.body)
+        }
         // "the TPM will verify that the public key is on the curve of the key before the public area is used"
         PublicBody::Ecc { parms, unique } => {
             let point = point(parms, unique).ok_or(Rc::ECC_POINT)?;
@@ -123,6 +133,12 @@ fn check_sizes(public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result<(), Rc>
         (PublicBody::Rsa { unique, .. }, SensitiveBody::Rsa(prime)) => {
             prime.len() == unique.len().div_ceil(2) && prime.as_bytes().first().is_some_and(|first| first & 0x80 != 0)
         }
+        (PublicBody::Ecc { parms, .. }, SensitiveBody::Ecc(private)) if parms.curve_id == EccCurve::Curve25519 => {
+            private.len() == 32
+        }
+        (PublicBody::Mldsa { .. }, SensitiveBody::Mldsa(seed))
+        | (PublicBody::HashMldsa { .. }, SensitiveBody::HashMldsa(seed)) => seed.len() == MLDSA_SEED_SIZE,
+        (PublicBody::Mlkem { .. }, SensitiveBody::Mlkem(seed)) => seed.len() == MLKEM_SEED_SIZE,
         (PublicBody::Ecc { parms, .. }, SensitiveBody::Ecc(private)) => {
             algorithm::curve(parms.curve_id).is_some_and(|curve| {
                 private.len() == curve.coordinate_size() && EccPrivate::new(curve, private.as_bytes()).is_ok()
@@ -154,6 +170,12 @@ fn is_bound<C: Crypto>(public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result
         (PublicBody::Rsa { parms, unique }, SensitiveBody::Rsa(prime)) => {
             C::rsa_load(unique.as_bytes(), rsa_exponent(parms.exponent), prime.as_bytes()).map(|_| true)
         }
+        (PublicBody::Ecc { parms, unique }, SensitiveBody::Ecc(private)) if parms.curve_id == EccCurve::Curve25519 => {
+            let Ok(seed) = private.as_bytes().try_into() else { return Ok(false) };
+            let signs = public.object_attributes.contains(TpmaObject::SIGN);
+            let actual = if signs { C::ed25519_public(seed) } else { C::x25519_public(seed) };
+            Ok(actual == unique.x.as_bytes())
+        }
         (PublicBody::Ecc { parms, unique }, SensitiveBody::Ecc(private)) => {
             let Some(expected) = point(parms, unique) else { return Ok(false) };
             let actual = C::ecc_public(&EccPrivate::new(expected.curve(), private.as_bytes())?)?;
@@ -167,7 +189,7 @@ fn is_bound<C: Crypto>(public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result
                 Err(Overflow) => false,
             })
         }
-        _ => Ok(false),
+        (public, sensitive) => lattice::is_bound::<C>(public, sensitive).unwrap_or(Ok(false)),
     }
 }
 

@@ -53,7 +53,10 @@ fn own_scheme(key: &PublicBody) -> Result<Option<TpmtSigScheme>, Rc> {
             Some(TpmtKeyedhashScheme::Hmac(hash)) => Some(TpmtSigScheme::Hmac(*hash)),
             Some(TpmtKeyedhashScheme::Xor(_)) => return Err(Rc::SCHEME),
         },
-        PublicBody::SymCipher { .. } => return Err(Rc::SCHEME),
+        PublicBody::SymCipher { .. }
+        | PublicBody::Mldsa { .. }
+        | PublicBody::HashMldsa { .. }
+        | PublicBody::Mlkem { .. } => return Err(Rc::SCHEME),
     })
 }
 

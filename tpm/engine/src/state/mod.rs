@@ -28,7 +28,7 @@ pub use dictionary_attack::DaParameters;
 pub(crate) use hierarchies::{Auth, AuthPolicy, Hierarchies, Hierarchy, NullSecrets, fresh};
 pub(crate) use measurement::BankHashers;
 pub(crate) use nv::{MAX_ORDERLY_COUNT, NvIndex, NvPublic, NvStore};
-pub(crate) use objects::{Loaded, Object, Objects, Running, Safety, Sequence, SequenceKind};
+pub(crate) use objects::{Loaded, Message, MessageOf, Object, Objects, Running, Safety, Sequence, SequenceKind};
 pub(crate) use pcr::{PcrRules, Pcrs, StartupLocality, rule, rules};
 pub(crate) use sessions::{
     Binding, DaBound, HmacState, Nonce, PolicyLimit, PolicyProof, PolicyState, Session, SessionKind, Sessions,

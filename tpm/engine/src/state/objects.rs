@@ -6,7 +6,8 @@ use crate::commands::context::encoding;
 use crate::memory::{OutOfMemory, Slots};
 use crate::name::Name;
 use crate::snapshot::{Archive, Invalid};
-use evtpm_crypto::{Cmac, Crypto, Hmac, StreamingHash, constant_time_eq};
+use evtpm_crypto::{Cmac, Crypto, Digest, Hmac, StreamingHash, constant_time_eq};
+use evtpm_protocol::message::MessageHash;
 use evtpm_tpm_wire::{Handle, HandleType, Rc, Reader, TPM_GENERATED, TpmaObject, TpmtPublic, TpmtSensitive, Writer};
 
 /// An object with what the TPM knows about it.
@@ -70,6 +71,62 @@ pub(crate) enum SequenceKind<H: StreamingHash> {
     Cmac(Cmac),
     /// A digest for each PCR bank.
     Event(BankHashers<H>),
+    /// A message to be signed.
+    Sign(MessageOf<H>),
+    /// A message whose signature is to be verified, and the HMAC of the ticket that will say so.
+    Verify(MessageOf<H>, Hmac<H>),
+}
+
+/// The message of a signature sequence, on its way into the scheme of one key.
+#[derive(Debug, Clone)]
+pub(crate) struct MessageOf<H: StreamingHash> {
+    /// The digest of the public area of that key.
+    pub key: Digest,
+    /// The message so far.
+    pub message: Message<H>,
+    /// Whether a restricted key may sign it.
+    pub safety: Safety,
+}
+
+impl<H: StreamingHash> MessageOf<H> {
+    /// Takes in more of the message.
+    pub(crate) fn update(&mut self, data: &[u8]) {
+        self.safety = self.safety.after(data);
+        match &mut self.message {
+            Message::Hashed(hash) => hash.update(data),
+            Message::Keyed(mac) => mac.update(data),
+            Message::Whole { started } => *started = true,
+        }
+    }
+}
+
+/// What is kept of a message.
+#[derive(Debug, Clone)]
+pub(crate) enum Message<H: StreamingHash> {
+    /// Its hash.
+    Hashed(MessageHash<H>),
+    /// Its HMAC.
+    Keyed(Hmac<H>),
+    /// Nothing: EdDSA passes twice over a message, which must come at once.
+    Whole {
+        /// Whether a part of it came already.
+        started: bool,
+    },
+}
+
+impl<H: StreamingHash> PartialEq for MessageOf<H> {
+    fn eq(&self, other: &Self) -> bool {
+        let messages_agree = match (&self.message, &other.message) {
+            (Message::Hashed(hash), Message::Hashed(other)) => {
+                (hash.form, &hash.context) == (other.form, &other.context)
+                    && hash.hasher.clone().finish() == other.hasher.clone().finish()
+            }
+            (Message::Keyed(mac), Message::Keyed(other)) => mac.clone().finish() == other.clone().finish(),
+            (Message::Whole { started }, Message::Whole { started: other }) => started == other,
+            _ => false,
+        };
+        messages_agree && self.key == other.key && self.safety == other.safety
+    }
 }
 
 /// Whether a hash sequence got data that does not begin like an attestation; its first buffer decides.
@@ -119,6 +176,10 @@ impl<H: StreamingHash> PartialEq for Sequence<H> {
             (SequenceKind::Hmac(mac), SequenceKind::Hmac(other)) => mac.clone().finish() == other.clone().finish(),
             (SequenceKind::Cmac(mac), SequenceKind::Cmac(other)) => constant_time_eq(&*mac.save(), &*other.save()),
             (SequenceKind::Event(hashers), SequenceKind::Event(other)) => hashers == other,
+            (SequenceKind::Sign(message), SequenceKind::Sign(other)) => message == other,
+            (SequenceKind::Verify(message, ticket), SequenceKind::Verify(other, other_ticket)) => {
+                message == other && ticket.clone().finish() == other_ticket.clone().finish()
+            }
             _ => false,
         };
         kinds_agree && self.auth == other.auth
@@ -253,6 +314,10 @@ impl<H: StreamingHash> Objects<H> {
 
     /// Loads an object or a sequence and tells its handle.
     pub(crate) fn load(&mut self, loaded: Loaded<H>) -> Result<Handle, Rc> {
+        // Whoever copied the object could not see that memory was short.
+        if matches!(&loaded, Loaded::Object(object) if object.public.is_lost()) {
+            return Err(Rc::OBJECT_MEMORY);
+        }
         let number = self.transient.insert(loaded).map_err(|OutOfMemory| Rc::OBJECT_MEMORY)?;
         Ok(transient(number))
     }
@@ -279,6 +344,9 @@ impl<H: StreamingHash> Objects<H> {
 
     /// Keeps a copy under a persistent handle.
     pub(crate) fn persist(&mut self, handle: Handle, object: Object) -> Result<(), OutOfMemory> {
+        if object.public.is_lost() {
+            return Err(OutOfMemory);
+        }
         self.persistent.insert(Persistent { handle, object }).map(|_| ())
     }
 

@@ -132,7 +132,7 @@ impl TestTpm {
 
     /// Sends bytes at a locality; whatever a test is about, a failure must not have changed the state.
     pub(crate) fn raw_at(&mut self, locality: Locality, mut command: Vec<u8>) -> Vec<u8> {
-        let mut response = vec![0; 4096];
+        let mut response = vec![0; self.profile.limits.response_size];
         let mut before = self.state.clone();
         match self.execute(locality, &mut command, &mut response) {
             Execution::Response(size) => response.truncate(size),
@@ -187,7 +187,7 @@ pub(crate) fn command_bytes(code: Cc, handles: &[u8], sessions: &[u8], parameter
 
 /// Marshals a value into a vector.
 pub(crate) fn marshal(value: &impl Marshal) -> Vec<u8> {
-    let mut buffer = vec![0; 4096];
+    let mut buffer = vec![0; 8192];
     let mut writer = Writer::new(&mut buffer);
     writer.write(value).unwrap();
     let size = writer.written();

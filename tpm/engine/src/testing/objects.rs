@@ -7,8 +7,9 @@ use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     EccCurve, Handle, HashAlg, PublicBody, Rc, Supported, Tpm2b, Tpm2bAuth, Tpm2bData, Tpm2bDigest, Tpm2bPrivate,
     Tpm2bPrivateIn, Tpm2bPublicKeyRsa, Tpm2bSensitiveCreate, Tpm2bSensitiveData, TpmaObject, TpmiDhObject,
-    TpmiRhHierarchy, TpmiRsaKeyBits, TpmlPcrSelection, TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmsSensitiveCreate,
-    TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme,
+    TpmiMldsaParms, TpmiMlkemParms, TpmiRhHierarchy, TpmiRsaKeyBits, TpmlPcrSelection, TpmsEccParms, TpmsEccPoint,
+    TpmsHashMldsaParms, TpmsMldsaParms, TpmsMlkemParms, TpmsRsaParms, TpmsSensitiveCreate, TpmtEccScheme,
+    TpmtKdfScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme, YesNo,
 };
 
 /// The attributes of an unrestricted key that the TPM makes and keeps, and that a password opens.
@@ -32,6 +33,33 @@ pub(crate) fn rsa(attributes: TpmaObject, scheme: Option<TpmtRsaScheme>) -> Tpmt
 /// An ECC key.
 pub(crate) fn ecc(attributes: TpmaObject, curve_id: EccCurve, scheme: Option<TpmtEccScheme>) -> TpmtPublic {
     let parms = TpmsEccParms { symmetric: None, scheme, curve_id, kdf: None };
+    public(attributes, PublicBody::Ecc { parms, unique: TpmsEccPoint::default() })
+}
+
+/// A key of ML-DSA.
+pub(crate) fn mldsa(attributes: TpmaObject, parameter_set: TpmiMldsaParms, mu: YesNo) -> TpmtPublic {
+    let parms = TpmsMldsaParms { parameter_set, allow_external_mu: mu };
+    public(attributes, PublicBody::Mldsa { parms, unique: Default::default() })
+}
+
+/// A key of HashML-DSA.
+pub(crate) fn hash_mldsa(attributes: TpmaObject, parameter_set: TpmiMldsaParms, hash_alg: HashAlg) -> TpmtPublic {
+    let parms = TpmsHashMldsaParms { parameter_set, hash_alg };
+    public(attributes, PublicBody::HashMldsa { parms, unique: Default::default() })
+}
+
+/// A key of ML-KEM that is no parent.
+pub(crate) fn mlkem(attributes: TpmaObject, parameter_set: TpmiMlkemParms) -> TpmtPublic {
+    public(
+        attributes,
+        PublicBody::Mlkem { parms: TpmsMlkemParms { symmetric: None, parameter_set }, unique: Default::default() },
+    )
+}
+
+/// A key of a key encapsulation over a curve.
+pub(crate) fn dhkem(attributes: TpmaObject, curve_id: EccCurve, hash: HashAlg) -> TpmtPublic {
+    let scheme = Some(TpmtEccScheme::Ecdh(HashAlg::Sha256));
+    let parms = TpmsEccParms { symmetric: None, scheme, curve_id, kdf: Some(TpmtKdfScheme::Hkdf(hash)) };
     public(attributes, PublicBody::Ecc { parms, unique: TpmsEccPoint::default() })
 }
 

@@ -58,7 +58,7 @@ const fn hash(alg: HashAlg) -> Option<Hash> {
             &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x10],
             &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0C],
         ),
-        HashAlg::Sm3_256 => return None,
+        HashAlg::Sm3_256 | HashAlg::Shake256_512 => return None,
     };
     Some(Hash { alone, pkcs1, ecdsa })
 }

@@ -88,6 +88,10 @@ const RUST_CRYPTO: &[&str] = &[
     "p256",
     "p384",
     "p521",
+    "curve25519-dalek",
+    "ml-kem",
+    "ml-dsa",
+    "keccak",
     "rand_core",
     "crypto-bigint",
     "signature",
@@ -95,14 +99,20 @@ const RUST_CRYPTO: &[&str] = &[
 const EVIDENCE: &[&str] = &["dcap-qvl", "coset", "ciborium"];
 
 const NO_STD_NEVER: &[&str] = &["std"];
-const WIRE_NEVER: &[&str] = &["std", "alloc"];
 /// "std::net, std::fs, async, clock, untyped JSON values": what verification would have to trust beside its arguments.
 const VERIFY_NEVER: &[&str] =
     &["std::net", "std::fs", "std::env", "std::time", "std::thread", "std::process", "serde_json::Value", "tokio"];
 
 /// The house, from the ground up.
 pub(super) const HOUSE: &[Room] = &[
-    Room { package: WIRE, layer: 0, no_std: true, below: &[], external: External::Only(&[SECRETS]), never: WIRE_NEVER },
+    Room {
+        package: WIRE,
+        layer: 0,
+        no_std: true,
+        below: &[],
+        external: External::Only(&[SECRETS]),
+        never: NO_STD_NEVER,
+    },
     Room {
         package: SNP,
         layer: 0,

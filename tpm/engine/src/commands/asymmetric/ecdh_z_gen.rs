@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `TPM2_ECDH_ZGen` (Part 3, "TPM2_ECDH_ZGen").
 
-use super::ecdh_key_gen::wire_point;
+use super::ecdh_key_gen::{wire_point, x_point};
 use crate::commands::Execute;
 use crate::object::secret::Private;
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, CryptoError};
-use evtpm_protocol::ecc_point;
+use evtpm_protocol::{curve25519_key, ecc_point};
 use evtpm_tpm_wire::commands::{EcdhZGen, EcdhZGenHandles, EcdhZGenResponse};
-use evtpm_tpm_wire::{PublicBody, Rc, Subject, Tpm2b, TpmaObject, TpmtEccScheme};
+use evtpm_tpm_wire::{EccCurve, PublicBody, Rc, Subject, Tpm2b, TpmaObject, TpmtEccScheme};
 
 impl Execute for EcdhZGen {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: EcdhZGenHandles) -> Result<EcdhZGenResponse, Rc> {
@@ -26,6 +26,13 @@ impl Execute for EcdhZGen {
         // "inPoint is required to be on the curve of the key referenced by keyHandle (TPM_RC_ECC_POINT)."
         let not_on_curve = Rc::ECC_POINT.at(Subject::Parameter(1));
         let Tpm2b(in_point) = self.in_point;
+        if parms.curve_id == EccCurve::Curve25519 {
+            let public = curve25519_key(&in_point).map_err(|_| not_on_curve)?;
+            let key = key.clone();
+            let Private::Curve25519(private) = tpm.private_key(&key)? else { return Err(at_key(Rc::KEY)) };
+            let shared = P::Crypto::x25519(&private, &public).map_err(|_| Rc::NO_RESULT)?;
+            return Ok(EcdhZGenResponse { out_point: x_point(shared.as_slice())? });
+        }
         let point = ecc_point(parms.curve_id, &in_point).map_err(|_| not_on_curve)?;
         if !P::Crypto::ecc_on_curve(&point) {
             return Err(not_on_curve);

@@ -4,13 +4,14 @@
 
 use crate::algorithm;
 use crate::name::{self, Name};
-use crate::object::signing::select_scheme;
+use crate::object::schemes::Scheme;
+use crate::profile::RESPONSE_OVERHEAD;
 use crate::state::{Hierarchy, Object};
 use crate::ticket::PROOF_HASH;
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, kdfa};
 use evtpm_tpm_wire::{
-    Handle, Marshal, Overflow, Rc, Subject, Tpm2bAttest, Tpm2bData, TpmiDhObject, TpmsAttest, TpmsClockInfo,
+    Handle, HashAlg, Marshal, Overflow, Rc, Subject, Tpm2bAttest, Tpm2bData, TpmiDhObject, TpmsAttest, TpmsClockInfo,
     TpmtSigScheme, TpmtSignature, TpmuAttest,
 };
 
@@ -18,7 +19,7 @@ use evtpm_tpm_wire::{
 #[expect(clippy::large_enum_variant, reason = "one of them lives for the length of a command, and not on a heap")]
 pub(super) enum Signer {
     /// A key with the scheme that it signs with.
-    Key(Object, TpmtSigScheme),
+    Key(Object, Scheme),
     /// `TPM_RH_NULL`: "the attestation block is 'signed' with the NULL Signature"; the scheme is what the caller named.
     Nobody(Option<TpmtSigScheme>),
 }
@@ -32,23 +33,25 @@ impl Signer {
     ) -> Result<Self, Rc> {
         let Some(handle) = handle else { return Ok(Self::Nobody(requested)) };
         let key = tpm.signing_key(handle.handle(), handle_number)?;
-        let scheme = select_scheme(&key.public, requested);
+        let scheme = Scheme::select(&key.public, requested);
         let scheme = scheme.map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
-        tpm.check_commit(scheme).map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
+        if let Scheme::Named(scheme) = scheme {
+            tpm.check_commit(scheme).map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
+        }
         Ok(Self::Key(key.clone(), scheme))
     }
 
-    /// Returns the scheme.
-    pub(super) const fn scheme(&self) -> Option<TpmtSigScheme> {
+    /// Returns the hash of the digests in the attestation.
+    pub(super) fn hash(&self) -> Option<HashAlg> {
         match self {
-            Self::Key(_, scheme) => Some(*scheme),
-            Self::Nobody(scheme) => *scheme,
+            Self::Key(key, scheme) => scheme.hash_for_attestation(&key.public),
+            Self::Nobody(scheme) => scheme.map(|scheme| scheme.hash_alg()),
         }
     }
 
     /// Tells whether the signature shall not tell whose it is.
     const fn is_anonymous(&self) -> bool {
-        matches!(self, Self::Key(_, TpmtSigScheme::Ecdaa(_)))
+        matches!(self, Self::Key(_, Scheme::Named(TpmtSigScheme::Ecdaa(_))))
     }
 
     /// "The QN for TPM_RH_NULL is TPM_RH_NULL." That of an anonymous signer is the Empty Buffer.
@@ -81,13 +84,21 @@ impl<P: Platform> Tpm<P> {
         let size = attest.to_bytes(bytes.as_mut_bytes()).map_err(|Overflow| Rc::FAILURE)?.len();
         bytes.truncate(size);
         let Signer::Key(key, scheme) = signer else { return Ok((bytes, None)) };
-        let alg = algorithm::hash(scheme.hash_alg()).ok_or(Rc::SCHEME)?;
-        let mut digest = P::Crypto::hash(alg, &[bytes.as_bytes()]);
-        if signer.is_anonymous() {
-            // "P := HschemeHash(qualifyingData || HschemeHash(TPMS_ATTEST))"
-            digest = P::Crypto::hash(alg, &[qualifying_data.as_bytes(), digest.as_bytes()]);
+        // A signature of ML-DSA can be too much for the transport, together with contents of NV that alone would fit.
+        let needed = RESPONSE_OVERHEAD.saturating_add(bytes.len()).saturating_add(scheme.signature_size());
+        if needed > self.profile.limits.response_size {
+            return Err(Rc::SIZE);
         }
-        let signature = self.sign(key, *scheme, digest.as_bytes())?;
+        let signature = match scheme {
+            Scheme::Named(scheme) if signer.is_anonymous() => {
+                // "P := HschemeHash(qualifyingData || HschemeHash(TPMS_ATTEST))"
+                let alg = algorithm::hash(scheme.hash_alg()).ok_or(Rc::SCHEME)?;
+                let digest = P::Crypto::hash(alg, &[bytes.as_bytes()]);
+                let digest = P::Crypto::hash(alg, &[qualifying_data.as_bytes(), digest.as_bytes()]);
+                self.sign(key, *scheme, digest.as_bytes())?
+            }
+            scheme => self.sign_message(key, *scheme, bytes.as_bytes())?,
+        };
         Ok((bytes, Some(signature)))
     }
 

@@ -26,8 +26,7 @@ impl Execute for NvCertify {
         let index_name = name::of_nv_index::<P::Crypto>(&index.public);
         let (certify_info, signature) = if self.size == 0 && self.offset == 0 {
             // "The digest ... is created using the hash algorithm of the selected signing scheme", without one TPM_RC_SCHEME
-            let scheme = signer.scheme().ok_or(Rc::SCHEME.at(Subject::Parameter(2)))?;
-            let alg = algorithm::hash(scheme.hash_alg()).ok_or(Rc::SCHEME.at(Subject::Parameter(2)))?;
+            let alg = signer.hash().and_then(algorithm::hash).ok_or(Rc::SCHEME.at(Subject::Parameter(2)))?;
             let digest = P::Crypto::hash(alg, &[index.data.as_slice()]);
             let nv_digest = Tpm2bDigest::new(digest.as_bytes()).map_err(|Overflow| Rc::FAILURE)?;
             let info = TpmsNvDigestCertifyInfo { index_name, nv_digest };

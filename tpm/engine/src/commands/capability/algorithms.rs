@@ -31,6 +31,7 @@ const ALGORITHMS: &[(TpmAlgId, TpmaAlgorithm)] = &[
     (TpmAlgId::ECDH, ASYMMETRIC.with(METHOD)),
     (TpmAlgId::ECDAA, ASYMMETRIC.with(SIGNING)),
     (TpmAlgId::ECSCHNORR, ASYMMETRIC.with(SIGNING)),
+    (TpmAlgId::HKDF, HASH.with(METHOD)),
     (TpmAlgId::KDF1_SP800_56A, HASH.with(METHOD)),
     (TpmAlgId::KDF2, HASH.with(METHOD)),
     (TpmAlgId::KDF1_SP800_108, HASH.with(METHOD)),
@@ -39,12 +40,18 @@ const ALGORITHMS: &[(TpmAlgId, TpmaAlgorithm)] = &[
     (TpmAlgId::SHA3_256, HASH),
     (TpmAlgId::SHA3_384, HASH),
     (TpmAlgId::SHA3_512, HASH),
+    (TpmAlgId::SHAKE256_512, HASH),
     (TpmAlgId::CMAC, SYMMETRIC.with(SIGNING)),
     (TpmAlgId::CTR, SYMMETRIC.with(ENCRYPTING)),
     (TpmAlgId::OFB, SYMMETRIC.with(ENCRYPTING)),
     (TpmAlgId::CBC, SYMMETRIC.with(ENCRYPTING)),
     (TpmAlgId::CFB, SYMMETRIC.with(ENCRYPTING)),
     (TpmAlgId::ECB, SYMMETRIC.with(ENCRYPTING)),
+    (TpmAlgId::EDDSA, ASYMMETRIC.with(SIGNING)),
+    (TpmAlgId::HASH_EDDSA, ASYMMETRIC.with(SIGNING)),
+    (TpmAlgId::MLKEM, ASYMMETRIC.with(ENCRYPTING).with(OBJECT)),
+    (TpmAlgId::MLDSA, ASYMMETRIC.with(SIGNING).with(OBJECT)),
+    (TpmAlgId::HASH_MLDSA, ASYMMETRIC.with(SIGNING).with(OBJECT)),
 ];
 
 /// Walks over the algorithms that a profile has.
@@ -65,7 +72,7 @@ mod tests {
 
     #[test]
     fn every_algorithm_of_a_profile_is_described() {
-        let supported = Profile::pc_client().supported;
+        let supported = Profile::pqc().supported;
         for alg in (0..=u8::MAX).map(|number| TpmAlgId(u16::from(number))) {
             let described = algorithms(&supported).any(|item| item.alg == alg);
             assert_eq!(described, supported.algorithms.contains(alg), "{alg:?}");

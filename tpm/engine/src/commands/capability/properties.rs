@@ -6,7 +6,7 @@ use crate::state::{Commits, Hierarchy, MAX_ORDERLY_COUNT, PcrRules, UPDATE_INTER
 use crate::{Locality, Platform, Tpm};
 use evtpm_tpm_wire::{
     MAX_CONTEXT, MAX_DIGEST, MAX_DIGEST_BUFFER, MAX_NV_BUFFER, PcrIndex, PcrSelect, TpmAlgId, TpmPt, TpmaMemory,
-    TpmaPermanent, TpmaStartupClear, TpmsTaggedPcrSelect, TpmsTaggedProperty,
+    TpmaMlParameterSet, TpmaPermanent, TpmaStartupClear, TpmsTaggedPcrSelect, TpmsTaggedProperty,
 };
 
 /// "MAX_CAP_BUFFER".
@@ -14,7 +14,11 @@ const MAX_CAP_BUFFER: u32 = 1024;
 
 /// Walks over the properties, in ascending order.
 pub(super) fn tpm_properties<P: Platform>(tpm: &Tpm<P>) -> impl Iterator<Item = TpmsTaggedProperty> {
-    let all = fixed_properties(tpm).into_iter().chain(limits(tpm)).chain(variable_properties(tpm));
+    // Without any, as before version 185, the property is not there.
+    let ml_parameter_sets = tpm.profile.supported.ml_parameter_sets;
+    let lattice =
+        (ml_parameter_sets != TpmaMlParameterSet::NONE).then_some((TpmPt::ML_PARAMETER_SETS, ml_parameter_sets.0));
+    let all = fixed_properties(tpm).into_iter().chain(limits(tpm)).chain(lattice).chain(variable_properties(tpm));
     all.map(|(property, value)| TpmsTaggedProperty { property, value })
 }
 

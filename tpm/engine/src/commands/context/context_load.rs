@@ -2,7 +2,7 @@
 //! `TPM2_ContextLoad` (Part 3, "TPM2_ContextLoad").
 
 use super::encoding::{decode_object, decode_sequence, decode_session};
-use super::protection::{ContextKeys, SEQUENCE};
+use super::protection::{CONTENT_AT, ContextKeys, SEQUENCE};
 use crate::commands::Execute;
 use crate::failure::Failure;
 use crate::state::Loaded;
@@ -32,7 +32,7 @@ impl Execute for ContextLoad<'_> {
             tpm.state.sessions.may_load(saved.0, sequence).map_err(at_context)?;
         }
 
-        let mut reader = Reader::permissive(content.as_bytes());
+        let mut reader = Reader::permissive(content.as_bytes().get(CONTENT_AT..).unwrap_or_default());
         let loaded_handle = if !is_object {
             let session = decode_session(&mut reader).map_err(|_| at_context(Rc::INTEGRITY))?;
             tpm.state.sessions.load(saved.0, session)?;

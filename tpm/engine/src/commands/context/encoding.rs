@@ -5,11 +5,12 @@ use crate::algorithm;
 use crate::memory::{OutOfMemory, Slots};
 use crate::name;
 use crate::state::{
-    BankHashers, Binding, DaBound, Hierarchy, HmacState, Nonce, Object, PolicyLimit, PolicyProof, PolicyState, Running,
-    Safety, Sequence, SequenceKind, Session, SessionKind,
+    BankHashers, Binding, DaBound, Hierarchy, HmacState, Message, MessageOf, Nonce, Object, PolicyLimit, PolicyProof,
+    PolicyState, Running, Safety, Sequence, SequenceKind, Session, SessionKind,
 };
 use crate::ticket;
 use evtpm_crypto::{CMAC_STATE_SIZE, Cmac, Crypto, Digest, Hmac, MAX_HASH_STATE_SIZE, StreamingHash};
+use evtpm_protocol::message::{Form, MessageHash};
 use evtpm_tpm_wire::{
     Cc, Overflow, Rc, Reader, Secret, Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmiRhHierarchy, TpmtPublicPlus, Writer,
     YesNo,
@@ -49,17 +50,11 @@ pub(crate) fn encode_sequence<H: StreamingHash>(
         SequenceKind::Hash { hasher, safety } => {
             writer.write(&0u8)?;
             encode_hasher(&hasher.0, writer)?;
-            writer.write(&match safety {
-                Safety::Undecided => 0u8,
-                Safety::Safe => 1,
-                Safety::Unsafe => 2,
-            })
+            encode_safety(*safety, writer)
         }
         SequenceKind::Hmac(mac) => {
-            let (inner, outer) = mac.parts();
             writer.write(&1u8)?;
-            encode_hasher(inner, writer)?;
-            encode_hasher(outer, writer)
+            encode_hmac(mac, writer)
         }
         SequenceKind::Cmac(mac) => {
             writer.write(&3u8)?;
@@ -69,25 +64,29 @@ pub(crate) fn encode_sequence<H: StreamingHash>(
             writer.write(&2u8)?;
             encode_hashers(hashers, writer)
         }
+        SequenceKind::Sign(message) => {
+            writer.write(&4u8)?;
+            encode_message(message, writer)
+        }
+        SequenceKind::Verify(message, ticket) => {
+            writer.write(&5u8)?;
+            encode_message(message, writer)?;
+            encode_hmac(ticket, writer)
+        }
     }
 }
 
 pub(crate) fn decode_sequence<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<Sequence<H>, Rc> {
     let auth = reader.read()?;
     let kind = match reader.read::<u8>()? {
-        0 => SequenceKind::Hash {
-            hasher: Running(decode_hasher(reader)?),
-            safety: match reader.read::<u8>()? {
-                0 => Safety::Undecided,
-                1 => Safety::Safe,
-                _ => Safety::Unsafe,
-            },
-        },
-        1 => SequenceKind::Hmac(Hmac::from_parts(decode_hasher(reader)?, decode_hasher(reader)?)),
+        0 => SequenceKind::Hash { hasher: Running(decode_hasher(reader)?), safety: decode_safety(reader)? },
+        1 => SequenceKind::Hmac(decode_hmac(reader)?),
         3 => {
             let state: Secret<CMAC_STATE_SIZE> = reader.read()?;
             SequenceKind::Cmac(Cmac::restore(state.as_bytes()).ok_or(Rc::VALUE)?)
         }
+        4 => SequenceKind::Sign(decode_message(reader)?),
+        5 => SequenceKind::Verify(decode_message(reader)?, decode_hmac(reader)?),
         _ => SequenceKind::Event(decode_hashers(reader)?),
     };
     reader.finish()?;
@@ -109,6 +108,74 @@ pub(crate) fn decode_hashers<H: StreamingHash>(reader: &mut Reader<'_>) -> Resul
         hashers.insert(decode_hasher(reader)?).map_err(|OutOfMemory| Rc::MEMORY)?;
     }
     Ok(BankHashers::resume(hashers))
+}
+
+fn encode_message<H: StreamingHash>(message: &MessageOf<H>, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    write_digest(writer, &message.key)?;
+    encode_safety(message.safety, writer)?;
+    match &message.message {
+        Message::Hashed(hash) => {
+            writer.write(&match hash.form {
+                Form::Digest => 0u8,
+                Form::Representative => 1,
+                Form::PreHash => 2,
+                Form::Challenge => 3,
+            })?;
+            encode_hasher(&hash.hasher, writer)?;
+            writer.write(&hash.context)
+        }
+        Message::Keyed(mac) => {
+            writer.write(&4u8)?;
+            encode_hmac(mac, writer)
+        }
+        Message::Whole { started } => {
+            writer.write(&5u8)?;
+            writer.write(&YesNo::from(*started))
+        }
+    }
+}
+
+fn decode_message<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<MessageOf<H>, Rc> {
+    let (key, safety) = (read_digest(reader)?, decode_safety(reader)?);
+    let form = match reader.read::<u8>()? {
+        0 => Form::Digest,
+        1 => Form::Representative,
+        2 => Form::PreHash,
+        3 => Form::Challenge,
+        4 => return Ok(MessageOf { key, message: Message::Keyed(decode_hmac(reader)?), safety }),
+        _ => {
+            let started = reader.read::<YesNo>()?.is_yes();
+            return Ok(MessageOf { key, message: Message::Whole { started }, safety });
+        }
+    };
+    let hash = MessageHash { form, hasher: decode_hasher(reader)?, context: reader.read()? };
+    Ok(MessageOf { key, message: Message::Hashed(hash), safety })
+}
+
+fn encode_safety(safety: Safety, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    writer.write(&match safety {
+        Safety::Undecided => 0u8,
+        Safety::Safe => 1,
+        Safety::Unsafe => 2,
+    })
+}
+
+fn decode_safety(reader: &mut Reader<'_>) -> Result<Safety, Rc> {
+    Ok(match reader.read::<u8>()? {
+        0 => Safety::Undecided,
+        1 => Safety::Safe,
+        _ => Safety::Unsafe,
+    })
+}
+
+fn encode_hmac<H: StreamingHash>(mac: &Hmac<H>, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+    let (inner, outer) = mac.parts();
+    encode_hasher(inner, writer)?;
+    encode_hasher(outer, writer)
+}
+
+fn decode_hmac<H: StreamingHash>(reader: &mut Reader<'_>) -> Result<Hmac<H>, Rc> {
+    Ok(Hmac::from_parts(decode_hasher(reader)?, decode_hasher(reader)?))
 }
 
 fn encode_hasher<H: StreamingHash>(hasher: &H, writer: &mut Writer<'_>) -> Result<(), Overflow> {

@@ -42,8 +42,9 @@ impl Execute for EvictControl {
 }
 
 fn check_transient(object: &Object, is_platform: bool) -> Result<(), Rc> {
-    // "it is in the hierarchy of TPM_RH_NULL", "the stClear is SET in the object or in an ancestor key"
-    if object.hierarchy == Hierarchy::Null || object.st_clear || object.external {
+    // "it is in the hierarchy of TPM_RH_NULL", "the stClear is SET in the object or in an ancestor key". "Support for
+    // persisting public-only objects was added in version 185", so that external ones may be too.
+    if object.hierarchy == Hierarchy::Null || object.st_clear {
         return Err(Rc::ATTRIBUTES);
     }
     // "If auth is TPM_RH_PLATFORM, the proper hierarchy is the Platform hierarchy."

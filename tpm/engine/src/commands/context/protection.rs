@@ -5,7 +5,7 @@ use crate::state::Hierarchy;
 use crate::ticket::PROOF_HASH;
 use crate::{Platform, Tpm};
 use evtpm_crypto::{BLOCK_SIZE, CipherMode, Crypto, Digest, Direction, constant_time_eq, kdfa};
-use evtpm_tpm_wire::{Buf, Bytes, Handle, MAX_CONTEXT, Overflow, Rc, Reader, Secret};
+use evtpm_tpm_wire::{Buf, Bytes, Handle, Large, MAX_CONTEXT, MAX_DIGEST, Overflow, Rc, Reader, Secret, Writer};
 
 /// savedHandle of "a Transient Object that does not have the stateClear property".
 pub(super) const OBJECT: Handle = Handle(0x8000_0000);
@@ -14,8 +14,10 @@ pub(super) const SEQUENCE: Handle = Handle(0x8000_0001);
 /// savedHandle of "a Transient Object that has the stateClear property".
 pub(super) const CLEAR_OBJECT: Handle = Handle(0x8000_0002);
 
-/// The size of the greatest context before it is protected.
-pub(super) const MAX_CONTENT: usize = 2300;
+/// What stands before the encrypted part of a context: the size of the integrity value and that value.
+const INTEGRITY_SIZE: usize = 2 + MAX_DIGEST;
+/// Where the content begins in what was decrypted: after the number.
+pub(super) const CONTENT_AT: usize = 8;
 /// Separates context keys from all other derived keys.
 const CONTEXT: &[u8] = b"CONTEXT";
 /// AES-256 and its IV: "required to have the highest security strength of any symmetric block cipher implemented".
@@ -64,37 +66,42 @@ impl ContextKeys {
         Ok(Self { symmetric, proof, header })
     }
 
-    /// Encrypts the number and the content, and puts "HMACvendorAlg(hProof, data)" before them.
+    /// Encrypts the number and what `write` writes, and puts "HMACvendorAlg(hProof, data)" before them. All of it happens
+    /// in the memory of the blob.
     pub(super) fn protect<C: Crypto>(
         &self,
         sequence: u64,
-        content: &Secret<MAX_CONTENT>,
-    ) -> Result<Buf<MAX_CONTEXT>, Rc> {
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), Overflow>,
+    ) -> Result<Large<MAX_CONTEXT>, Rc> {
         let overflow = |Overflow| Rc::FAILURE;
-        let mut plain = Secret::<{ MAX_CONTENT + 8 }>::new(&sequence.to_be_bytes()).map_err(overflow)?;
-        plain.extend(content.as_bytes()).map_err(overflow)?;
-        self.crypt::<C>(Direction::Encrypt, plain.as_mut_bytes())?;
+        let mut blob = Large::<MAX_CONTEXT>::zeros(MAX_CONTEXT).map_err(|Overflow| Rc::MEMORY)?;
+        let mut writer = Writer::new(blob.as_mut_bytes());
+        writer.bytes(&[0; INTEGRITY_SIZE]).map_err(overflow)?;
+        writer.write(&sequence).map_err(overflow)?;
+        write(&mut writer).map_err(overflow)?;
+        let size = writer.written();
+        blob.truncate(size);
 
-        let mut blob = Buf::EMPTY;
-        let integrity = self.integrity::<C>(plain.as_bytes());
-        blob.extend(&u16::try_from(integrity.len()).map_err(|_| Rc::FAILURE)?.to_be_bytes()).map_err(overflow)?;
-        blob.extend(integrity.as_bytes()).map_err(overflow)?;
-        blob.extend(plain.as_bytes()).map_err(overflow)?;
+        let (head, plain) = blob.as_mut_bytes().split_at_mut_checked(INTEGRITY_SIZE).ok_or(Rc::FAILURE)?;
+        self.crypt::<C>(Direction::Encrypt, plain)?;
+        let integrity = self.integrity::<C>(plain);
+        let mut writer = Writer::new(head);
+        writer.write(&Bytes::<MAX_DIGEST>::new(integrity.as_bytes()).map_err(overflow)?).map_err(overflow)?;
         Ok(blob)
     }
 
-    /// Checks integrity first, decrypts second, and gives the number that was encrypted with the content.
-    pub(super) fn open<C: Crypto>(&self, blob: &[u8]) -> Result<(u64, Secret<MAX_CONTENT>), Rc> {
+    /// Checks integrity first, decrypts second, and gives the number that was encrypted with the content, and the content
+    /// in place of the blob, where it begins at [`CONTENT_AT`].
+    pub(super) fn open<C: Crypto>(&self, blob: &[u8]) -> Result<(u64, Large<MAX_CONTEXT>), Rc> {
         let mut reader = Reader::permissive(blob);
         let integrity: Bytes<'_, 64> = reader.read()?;
         if !constant_time_eq(integrity.as_bytes(), self.integrity::<C>(reader.remaining()).as_bytes()) {
             return Err(Rc::INTEGRITY);
         }
-        let mut plain = Secret::<{ MAX_CONTENT + 8 }>::new(reader.remaining()).map_err(|Overflow| Rc::SIZE)?;
+        let mut plain = Large::new(reader.remaining()).map_err(|Overflow| Rc::MEMORY)?;
         self.crypt::<C>(Direction::Decrypt, plain.as_mut_bytes())?;
-        let mut reader = Reader::permissive(plain.as_bytes());
-        let sequence = reader.read()?;
-        Ok((sequence, Secret::new(reader.remaining()).map_err(|Overflow| Rc::SIZE)?))
+        let sequence = Reader::permissive(plain.as_bytes()).read()?;
+        Ok((sequence, plain))
     }
 
     fn integrity<C: Crypto>(&self, encrypted: &[u8]) -> Digest {

@@ -16,7 +16,7 @@ impl<P: Platform> Tpm<P> {
         let key = self.object(handle).map(|object| &object.public).filter(|public| {
             public.object_attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT)
                 && public.body.symmetric().is_some()
-                && matches!(public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. })
+                && matches!(public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. })
         });
         key.cloned().ok_or(Rc::TYPE.at(Subject::Handle(number)))
     }

@@ -5,7 +5,7 @@ use crate::commands::Execute;
 use crate::{Platform, Tpm, algorithm, ticket};
 use evtpm_crypto::{Crypto, HashAlg};
 use evtpm_tpm_wire::commands::{PolicyAuthorize, PolicyAuthorizeHandles};
-use evtpm_tpm_wire::{Rc, Reader, Subject, Supported};
+use evtpm_tpm_wire::{Rc, Reader, Subject, Supported, Tpm2bDigest, VerifiedTag};
 
 impl Execute for PolicyAuthorize {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyAuthorizeHandles) -> Result<(), Rc> {
@@ -17,11 +17,9 @@ impl Execute for PolicyAuthorize {
             if self.approved_policy.as_bytes() != evaluation.digest() {
                 return Err(Rc::VALUE.at(Subject::Parameter(1)));
             }
-            let approved = P::Crypto::hash(alg, &[self.approved_policy.as_bytes(), policy_ref]);
-            let hierarchy = ticket::hierarchy(self.check_ticket.hierarchy);
-            let expected = tpm.verified_ticket(hierarchy, approved.as_bytes(), key_sign);
             // "If the ticket is not valid, the TPM shall return TPM_RC_POLICY."
-            if !tpm.ticket_is(&self.check_ticket.digest, &expected.digest) {
+            let expected = expected_mac(tpm, &self, alg).ok_or(Rc::POLICY)?;
+            if !tpm.ticket_is(&self.check_ticket.digest, &expected) {
                 return Err(Rc::POLICY);
             }
         }
@@ -30,6 +28,29 @@ impl Execute for PolicyAuthorize {
 
         tpm.keep_evaluation(evaluation);
         Ok(())
+    }
+}
+
+/// Computes the HMAC of the ticket for "toBeSigned": of its digest, by the nameAlg or by the hash that the ticket names, or
+/// of itself if that was the message.
+fn expected_mac<P: Platform>(tpm: &Tpm<P>, command: &PolicyAuthorize, name_alg: HashAlg) -> Option<Tpm2bDigest> {
+    let ticket = &command.check_ticket;
+    let (hierarchy, key_sign) = (ticket::hierarchy(ticket.hierarchy), command.key_sign.as_bytes());
+    let to_be_signed = [command.approved_policy.as_bytes(), command.policy_ref.as_bytes()];
+    match ticket.tag {
+        VerifiedTag::Verified => {
+            let digest = P::Crypto::hash(name_alg, &to_be_signed);
+            Some(tpm.verified_ticket(hierarchy, digest.as_bytes(), key_sign).digest)
+        }
+        VerifiedTag::Message => {
+            let [approved_policy, policy_ref] = to_be_signed;
+            let mac = tpm.message_ticket(hierarchy).chain(approved_policy).chain(policy_ref).chain(key_sign);
+            Tpm2bDigest::new(mac.finish().as_bytes()).ok()
+        }
+        VerifiedTag::Digest(hash_alg) => {
+            let digest = P::Crypto::hash(algorithm::hash(hash_alg)?, &to_be_signed);
+            Some(tpm.digest_verified_mac(hierarchy, hash_alg, digest.as_bytes(), key_sign))
+        }
     }
 }
 

@@ -6,10 +6,12 @@ use crate::commands::Execute;
 use crate::state::Object;
 use crate::{Platform, Tpm, algorithm};
 use evtpm_crypto::{Crypto, constant_time_eq};
+use evtpm_protocol::message::{MessageHash, hint};
 use evtpm_protocol::{ProtocolError, verify_signature};
 use evtpm_tpm_wire::commands::{PolicySigned, PolicySignedHandles, PolicySignedResponse};
 use evtpm_tpm_wire::{
-    AuthTag, PublicBody, Rc, SensitiveBody, Subject, Tpm2bTimeout, TpmtKeyedhashScheme, TpmtSignature, TpmtTkAuth,
+    AuthTag, PublicBody, Rc, SensitiveBody, Subject, Tpm2bTimeout, TpmtKeyedhashScheme, TpmtPublic, TpmtSignature,
+    TpmtTkAuth,
 };
 
 impl Execute for PolicySigned {
@@ -55,6 +57,13 @@ fn is_signed_by<C: Crypto>(key: &Object, command: &PolicySigned) -> Result<bool,
     let expiration = command.expiration.to_be_bytes();
     let parts: [&[u8]; 4] =
         [command.nonce_tpm.as_bytes(), &expiration, command.cp_hash_a.as_bytes(), command.policy_ref.as_bytes()];
+    if let TpmtSignature::Eddsa(_)
+    | TpmtSignature::HashEddsa(_)
+    | TpmtSignature::Mldsa(_)
+    | TpmtSignature::HashMldsa(_) = &command.auth
+    {
+        return Ok(is_signed_message::<C>(&key.public, &parts, &command.auth).is_ok());
+    }
     let digest = C::hash(alg, &parts);
     if let TpmtSignature::Hmac(mac) = &command.auth {
         let Some(secret) = hmac_key(key, mac.hash_alg()) else { return Ok(false) };
@@ -65,6 +74,18 @@ fn is_signed_by<C: Crypto>(key: &Object, command: &PolicySigned) -> Result<bool,
         Err(ProtocolError::Hash(_) | ProtocolError::Curve(_)) => Err(Rc::SCHEME.at(Subject::Parameter(5))),
         Err(_) => Ok(false),
     }
+}
+
+/// Verifies a signature over a message: "Some signature algorithms take an optional context parameter. This parameter is
+/// zero-length in signatures for use with TPM2_PolicySigned()".
+fn is_signed_message<C: Crypto>(
+    public: &TpmtPublic,
+    parts: &[&[u8]],
+    signature: &TpmtSignature,
+) -> Result<(), ProtocolError> {
+    let mut message = MessageHash::start::<C>(public, &[], hint(signature))?;
+    parts.iter().for_each(|part| message.update(part));
+    message.verify::<C>(public, signature)
 }
 
 /// Finds the secret of an HMAC key, if its scheme is this one or left open.

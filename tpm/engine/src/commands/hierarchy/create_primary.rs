@@ -9,7 +9,7 @@ use crate::object::creation_data::Origin;
 use crate::state::{Loaded, Object};
 use crate::{Platform, Tpm, ticket};
 use evtpm_tpm_wire::commands::{CreatePrimary, CreatePrimaryHandles, CreatePrimaryResponse};
-use evtpm_tpm_wire::{Rc, Subject, Tpm2b};
+use evtpm_tpm_wire::{Overflow, Rc, Subject, Tpm2b};
 
 impl Execute for CreatePrimary {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: CreatePrimaryHandles) -> Result<CreatePrimaryResponse, Rc> {
@@ -29,7 +29,8 @@ impl Execute for CreatePrimary {
         let (creation_data, creation_hash) =
             tpm.creation_data(name_alg, &Origin::Hierarchy(handle), &self.creation_pcr, self.outside_info)?;
         let creation_ticket = tpm.creation_ticket(hierarchy, name.as_bytes(), creation_hash.as_bytes());
-        let object = Object::primary_of::<P::Crypto>(hierarchy, public.clone(), sensitive);
+        let copy = public.copy().map_err(|Overflow| Rc::MEMORY)?;
+        let object = Object::primary_of::<P::Crypto>(hierarchy, copy, sensitive);
 
         let object_handle = tpm.state.objects.load(Loaded::Object(object))?;
         Ok(CreatePrimaryResponse {

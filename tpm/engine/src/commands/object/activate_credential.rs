@@ -16,7 +16,7 @@ impl Execute for ActivateCredential<'_> {
     ) -> Result<ActivateCredentialResponse, Rc> {
         let key = tpm.storage_parent(handles.key_handle.handle(), 2)?.clone();
         // "If keyHandle is not a Storage Key, then the TPM shall return TPM_RC_TYPE": and only asymmetric ones share secrets
-        if !matches!(key.public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. }) {
+        if !matches!(key.public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. }) {
             return Err(Rc::TYPE.at(Subject::Handle(2)));
         }
 

@@ -10,8 +10,8 @@ use crate::state::{Hierarchy, Loaded, Object};
 use crate::{Platform, Tpm};
 use evtpm_tpm_wire::commands::{CreateLoaded, CreateLoadedHandles, CreateLoadedResponse};
 use evtpm_tpm_wire::{
-    DerivedTemplate, PublicBody, Rc, Reader, Subject, Tpm2b, Tpm2bPrivate, Tpm2bSensitiveData, TpmaObject, TpmsDerive,
-    TpmsSensitiveCreate, TpmtPublic, TpmtPublicParms, from_bytes,
+    DerivedTemplate, Overflow, PublicBody, Rc, Reader, Subject, Tpm2b, Tpm2bPrivate, Tpm2bSensitiveData, TpmaObject,
+    TpmsDerive, TpmsSensitiveCreate, TpmtPublic, TpmtPublicParms, from_bytes,
 };
 
 impl Execute for CreateLoaded<'_> {
@@ -33,10 +33,10 @@ impl Execute for CreateLoaded<'_> {
                 }
             }
         };
-        let (name, out_public) = (object.name, Tpm2b(object.public.clone()));
+        let (name, out_public) = (object.name, object.public.copy().map_err(|Overflow| Rc::MEMORY)?);
 
         let object_handle = tpm.state.objects.load(Loaded::Object(object))?;
-        Ok(CreateLoadedResponse { object_handle, out_private, out_public, name })
+        Ok(CreateLoadedResponse { object_handle, out_private, out_public: Tpm2b(out_public), name })
     }
 }
 
@@ -134,6 +134,9 @@ fn public_of(template: &DerivedTemplate) -> TpmtPublic {
             TpmtPublicParms::SymCipher(parms) => PublicBody::SymCipher { parms, unique: Default::default() },
             TpmtPublicParms::Rsa(parms) => PublicBody::Rsa { parms, unique: Default::default() },
             TpmtPublicParms::Ecc(parms) => PublicBody::Ecc { parms, unique: Default::default() },
+            TpmtPublicParms::Mldsa(parms) => PublicBody::Mldsa { parms, unique: Default::default() },
+            TpmtPublicParms::HashMldsa(parms) => PublicBody::HashMldsa { parms, unique: Default::default() },
+            TpmtPublicParms::Mlkem(parms) => PublicBody::Mlkem { parms, unique: Default::default() },
         },
     }
 }

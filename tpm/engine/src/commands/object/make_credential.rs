@@ -26,7 +26,7 @@ impl Execute for MakeCredential {
 }
 
 fn is_asymmetric_storage(public: &TpmtPublic) -> bool {
-    matches!(public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. })
+    matches!(public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. })
         && public.object_attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT)
         && public.body.symmetric().is_some()
 }

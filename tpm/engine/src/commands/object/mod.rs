@@ -11,4 +11,6 @@ mod object_change_auth;
 mod read_public;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_v185;
 mod unseal;

@@ -6,5 +6,8 @@ mod hash_sequence_start;
 mod mac_start;
 mod sequence_complete;
 mod sequence_update;
+mod sign_sequence_start;
+pub(crate) mod signature;
 #[cfg(test)]
 mod tests;
+mod verify_sequence_start;

@@ -30,7 +30,7 @@ impl Execute for SequenceComplete<'_> {
                 (take(&finished.map_err(|_| Rc::FAILURE)?)?, None)
             }
             // "If sequenceHandle references an Event Sequence, then the TPM shall return TPM_RC_MODE."
-            SequenceKind::Event(_) => return Err(no_sequence),
+            SequenceKind::Event(_) | SequenceKind::Sign(_) | SequenceKind::Verify(..) => return Err(no_sequence),
         };
 
         let validation = match safety {

@@ -23,6 +23,12 @@ impl Execute for SequenceUpdate<'_> {
             // The key was looked at when the sequence began.
             SequenceKind::Cmac(mac) => mac.update::<P::Crypto>(data).map_err(|_| Rc::FAILURE)?,
             SequenceKind::Event(hashers) => hashers.update(data),
+            // "For EdDSA signing" the completion refuses a message that came in pieces.
+            SequenceKind::Sign(message) => message.update(data),
+            SequenceKind::Verify(message, ticket) => {
+                message.update(data);
+                ticket.update(data);
+            }
         }
         Ok(())
     }

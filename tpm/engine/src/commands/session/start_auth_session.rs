@@ -86,8 +86,11 @@ fn salt<P: Platform>(tpm: &mut Tpm<P>, key: Option<Handle>, encrypted_salt: &[u8
         PublicBody::Ecc { parms, .. } if !matches!(parms.scheme, None | Some(TpmtEccScheme::Ecdh(_))) => {
             return at_key(Rc::SCHEME);
         }
-        PublicBody::Rsa { .. } | PublicBody::Ecc { .. } => {}
-        PublicBody::KeyedHash { .. } | PublicBody::SymCipher { .. } => return at_key(Rc::KEY),
+        PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. } => {}
+        PublicBody::KeyedHash { .. }
+        | PublicBody::SymCipher { .. }
+        | PublicBody::Mldsa { .. }
+        | PublicBody::HashMldsa { .. } => return at_key(Rc::KEY),
     }
     if !key.has(TpmaObject::DECRYPT) {
         return at_key(Rc::ATTRIBUTES);

@@ -14,7 +14,7 @@ impl Execute for IncrementalSelfTest {
 
         let mut to_do_list = TpmlAlg::new();
         for alg in (0..=u8::MAX).map(|number| TpmAlgId(u16::from(number))) {
-            if tpm.profile.supported.algorithms.contains(alg) && !tpm.state.is_tested(alg) {
+            if tpm.profile.supported.algorithms.contains(alg) && !tpm.state.is_tested(&tpm.profile.supported, alg) {
                 to_do_list.push(alg).map_err(|_| Rc::FAILURE)?;
             }
         }
