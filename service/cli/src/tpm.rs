@@ -13,7 +13,7 @@ use evtpm_tpmd::devices::engine::EngineDevice;
 use evtpm_tpmd::devices::svsm::SvsmDevice;
 use evtpm_tpmd::endpoint::{Endpoint, Listener};
 use evtpm_tpmd::fronts::{mssim, swtpm};
-use evtpm_tpmd::machine::{Machine, Shared};
+use evtpm_tpmd::machine::{MAX_MESSAGE, Machine, PC_MESSAGE, Shared};
 
 use crate::Outcome;
 use crate::launch::{self, Image};
@@ -61,6 +61,8 @@ enum ProfileName {
     PcClient,
     /// Small, for an SVSM: SHA-256 and SHA-384 banks.
     Svsm,
+    /// PcClient with version 185's ML-KEM, ML-DSA, Ed25519 and X25519; ML-DSA-87 on --mssim alone, whose buffers hold it.
+    Pqc,
 }
 
 /// The processor lines that can be simulated.
@@ -105,7 +107,7 @@ impl Serve {
                 allow_set_locality: true,
                 ..swtpm::Config::default()
             };
-            let machine = self.machine()?;
+            let machine = self.machine(PC_MESSAGE)?;
             println!("swtpm on {channels}");
             threads.push(std::thread::spawn(move || swtpm::serve(&machine, config)));
         }
@@ -113,7 +115,8 @@ impl Serve {
             let platform_port = port.checked_add(1).context("--mssim: there is no port after 65535")?;
             let commands = listen(&port.to_string())?;
             let platform = listen(&platform_port.to_string())?;
-            let machine = self.machine()?;
+            // Behind an SVSM the way is a page, whatever the front.
+            let machine = self.machine(if self.svsm { PC_MESSAGE } else { MAX_MESSAGE as usize })?;
             if self.power_on {
                 machine.lock().power_on()?;
             }
@@ -126,10 +129,12 @@ impl Serve {
         Ok(Outcome::Good)
     }
 
-    fn machine(&self) -> Result<Shared> {
+    /// Makes a TPM behind a front that carries messages of so many bytes.
+    fn machine(&self, transport: usize) -> Result<Shared> {
         let profile = match self.profile {
             ProfileName::PcClient => Profile::pc_client(),
             ProfileName::Svsm => Profile::svsm(),
+            ProfileName::Pqc => Profile::pqc().within(transport),
         };
         let device: Box<dyn Device> = match self.sp.strip_prefix("unix:") {
             _ if !self.svsm => Box::new(EngineDevice::new(profile)?),

@@ -20,6 +20,12 @@ const SHUTDOWN_STATE: [u8; 12] = [0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x45, 0, 
 /// Code of `TPM2_Shutdown` in bytes 6..10 of a command.
 const SHUTDOWN_CODE: [u8; 4] = [0, 0, 0x01, 0x45];
 
+/// The largest command or response of any profile; what takes it without a buffer of its own is the simulator's protocol.
+pub const MAX_MESSAGE: u32 = 8_192;
+
+/// What a PC's interfaces carry of a command or a response: QEMU's CRB has 3,968 bytes, its TIS 4,096.
+pub const PC_MESSAGE: usize = 3_968;
+
 /// The smallest command buffer that a host may ask for, and the largest.
 pub const BUFFER_SIZES: std::ops::RangeInclusive<u32> = 2_808..=4_096;
 

@@ -8,7 +8,7 @@ use evtpm_tpm_wire::{
 };
 
 /// The greatest command or response that the client handles.
-pub(crate) const MAX_MESSAGE: usize = 4096;
+pub(crate) const MAX_MESSAGE: usize = 8192;
 
 /// Returns the wire form of `value`.
 pub(crate) fn bytes_of(value: &impl Marshal) -> Result<Vec<u8>, Overflow> {

@@ -32,6 +32,7 @@ mod attest;
 mod auth;
 mod capability;
 mod client;
+mod encapsulation;
 mod error;
 mod frame;
 mod nv;
@@ -39,6 +40,7 @@ mod object;
 mod pcr;
 mod policy;
 mod session;
+mod signing;
 mod transport;
 
 pub use attest::Quote;

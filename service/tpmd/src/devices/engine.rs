@@ -6,7 +6,7 @@ use evtpm_image::{Part, State};
 
 use super::platform::HostedPlatform;
 use crate::device::{Cancellation, Description, Device, DeviceError};
-use crate::machine::{BUFFER_SIZES, FAILURE};
+use crate::machine::FAILURE;
 
 /// Modular powers between two looks at whether the command was cancelled: some milliseconds.
 const STEPS: u32 = 8;
@@ -45,7 +45,7 @@ impl Device for EngineDevice {
             return FAILURE.to_vec();
         };
         let mut command = command.to_vec();
-        let mut response = vec![0; *BUFFER_SIZES.end() as usize];
+        let mut response = vec![0; self.tpm.profile().limits.response_size];
         self.cancellation.begin();
         loop {
             match self.tpm.step(locality, &mut command, &mut response, STEPS) {

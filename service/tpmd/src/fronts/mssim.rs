@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::swtpm::spawn;
 use crate::endpoint::{Listener, Stream};
-use crate::machine::{BUFFER_SIZES, Shared};
+use crate::machine::{MAX_MESSAGE, Shared};
 
 /// Codes of the command port.
 mod command {
@@ -242,7 +242,7 @@ fn read_u32(stream: &mut impl Read) -> io::Result<u32> {
 /// Reads a length and that many bytes; more than the TPM takes ends the connection.
 fn read_bounded(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let length = read_u32(stream)?;
-    if length > *BUFFER_SIZES.end() {
+    if length > MAX_MESSAGE {
         return Err(io::Error::other(format!("a packet of {length} bytes is longer than the TPM takes")));
     }
     let mut bytes = vec![0; length as usize];
