@@ -42,6 +42,8 @@ const LIMITS: &[Limit] = &[
         of: |response| capability(response) == Some(TpmCap::PcrProperties.number()),
         reason: "it has the capability's number and not its list",
     },
+    Limit { code: Cc::CREATE_PRIMARY, complaint: "variant not available", of: has_ecdaa_key, reason: ECDAA },
+    Limit { code: Cc::READ_PUBLIC, complaint: "variant not available", of: has_ecdaa_key, reason: ECDAA },
     Limit {
         code: Cc::NV_READ,
         complaint: "too many bytes",
@@ -49,6 +51,13 @@ const LIMITS: &[Limit] = &[
         reason: "it holds 1024 bytes; MAX_NV_BUFFER is the TPM's choice",
     },
 ];
+
+const ECDAA: &str = "it knows no ECDAA among the schemes of a key";
+
+/// Says whether a response may hold the public area of an ECDAA key: the scheme with SHA-256 and a count of zero.
+fn has_ecdaa_key(response: &[u8]) -> bool {
+    response.windows(6).any(|bytes| bytes == [0, 0x1A, 0, 0x0B, 0, 0])
+}
 
 /// The capability that a response to `TPM2_GetCapability` is about.
 fn capability(response: &[u8]) -> Option<u32> {

@@ -27,6 +27,7 @@ const LEFT_TO_THE_TPM: &[(Rc, &str)] = &[
 /// What the other crate refuses and we take: command, complaint (empty for any), and why that is no mistake of ours.
 const REFUSED_ELSEWHERE: &[(Cc, &str, &str)] = &[
     (Cc::CREATE_LOADED, "", "a TPM2B_TEMPLATE is bytes until the parent is known; it reads a TPM2B_PUBLIC at once"),
+    (Cc::CREATE_PRIMARY, "variant not available", "it knows no ECDAA among the schemes of a key"),
     (Cc::GET_CAPABILITY, "variant not available", "the capabilities that version 184 added"),
     (Cc::INCREMENTAL_SELF_TEST, "variant not available", "a TPML_ALG holds any number until the command looks at it"),
     (Cc::LOAD_EXTERNAL, "unexpected end", "it has no TPM2B_SENSITIVE of size zero, with which a public key is loaded"),
