@@ -362,6 +362,15 @@ pub const ALL: &[Known] = &[
                  1366). Either the harness or one of both computes the session key otherwise.",
     },
     Known {
+        name: "handles of countdown timers",
+        is: |case| {
+            let is_list = |values: &crate::both::Both<Vec<u8>>| values.ours.starts_with(b"Handles([0x400");
+            case.code == Cc::GET_CAPABILITY && case.field.as_ref().is_some_and(|(_, values)| is_list(values))
+        },
+        reason: "Part 2, TPM_RH: TPM_RH_ACT_0 and the next are permanent handles of a TPM that has Authenticated Countdown Timers; \
+                 libtpms has none.",
+    },
+    Known {
         name: "several errors at once",
         is: |case| {
             let pair = (case.codes.theirs.base(), case.codes.ours.base());
@@ -429,6 +438,8 @@ const ORDER: &[(Rc, Rc)] = &[
     (Rc::CPHASH, Rc::SIZE),
     (Rc::NV_UNINITIALIZED, Rc::LOCKOUT),
     (Rc::VALUE, Rc::HANDLE),
+    (Rc::VALUE, Rc::SIZE),
+    (Rc::VALUE, Rc::ECC_POINT),
     (Rc::VALUE, Rc::TAG),
     (Rc::HANDLE, Rc::REFERENCE_S0),
     (Rc::HANDLE, Rc::REFERENCE_H2),
