@@ -30,6 +30,7 @@ pub(super) enum External {
 const WIRE: &str = "evtpm-tpm-wire";
 const SNP: &str = "evtpm-snp";
 const SVSM_ABI: &str = "evtpm-svsm-abi";
+const EVIDENCE_FORMATS: &str = "evtpm-evidence";
 const LOGS: &str = "evtpm-logs";
 const CRYPTO: &str = "evtpm-crypto";
 const PROTOCOL: &str = "evtpm-protocol";
@@ -66,6 +67,7 @@ const SECRETS: &[&str] = &["zeroize", "subtle"];
 const LITERALS: &[&str] = &["hex-literal"];
 const LAYOUT: &[&str] = &["zerocopy"];
 const TYPED: &[&str] = &["serde", "serde_json", "ciborium", "hex", "base64", "toml"];
+const CBOR: &[&str] = &["minicbor"];
 const DER: &[&str] = &["der", "x509-cert", "const-oid", "spki"];
 const RUST_CRYPTO: &[&str] = &[
     "sha1",
@@ -128,6 +130,14 @@ pub(super) const HOUSE: &[Room] = &[
         below: &[],
         external: External::Only(&[LAYOUT]),
         never: NO_STD_NEVER,
+    },
+    Room {
+        package: EVIDENCE_FORMATS,
+        layer: 0,
+        no_std: true,
+        below: &[WIRE, SNP, SVSM_ABI],
+        external: External::Only(&[TYPED, CBOR, DER]),
+        never: &["std", "serde_json::Value"],
     },
     Room {
         package: LOGS,
@@ -197,7 +207,7 @@ pub(super) const HOUSE: &[Room] = &[
         package: VERIFY,
         layer: 1,
         no_std: false,
-        below: &[WIRE, SNP, SVSM_ABI, LOGS, CRYPTO, PROTOCOL, ROOTS],
+        below: &[WIRE, SNP, SVSM_ABI, EVIDENCE_FORMATS, LOGS, CRYPTO, PROTOCOL, ROOTS],
         external: External::Only(&[EVIDENCE, DER]),
         never: VERIFY_NEVER,
     },

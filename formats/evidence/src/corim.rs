@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Reference values and trust anchors as CoRIM (draft-ietf-rats-corim): the subset of CoMID triples that name measured
+//! components by digest or by value, and keys by environment; signed or bare.
+
+mod cca;
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use minicbor::Decoder;
+use minicbor::data::Type;
+
+use crate::Error;
+use crate::cbor::{self, Key, Map, malformed};
+use crate::cose::Sign1;
+
+const WHAT: &str = "CoRIM";
+/// `tagged-unsigned-corim-map`.
+const TAG_UNSIGNED: u64 = 501;
+/// `tagged-corim-type-choice`, an envelope of older drafts.
+const TAG_CHOICE: u64 = 500;
+/// `tagged-concise-mid-tag`.
+const TAG_COMID: u64 = 506;
+const TAG_UUID: u64 = 37;
+const TAG_OID: u64 = 111;
+const TAG_URI: u64 = 32;
+/// `tagged-ueid-type`.
+const TAG_UEID: u64 = 550;
+/// `tagged-pkix-base64-key-type`.
+const TAG_KEY: u64 = 554;
+/// `tagged-bytes`.
+const TAG_BYTES: u64 = 560;
+
+/// A CoRIM, not verified.
+#[derive(Clone, Debug)]
+pub struct Corim<'a> {
+    /// The envelope, if it is signed.
+    pub envelope: Option<Sign1<'a>>,
+    /// The name of the profile.
+    pub profile: Option<&'a str>,
+    /// The CoMIDs.
+    pub comids: Vec<Comid<'a>>,
+}
+
+/// A CoMID, as far as it is read.
+#[derive(Clone, Debug)]
+pub struct Comid<'a> {
+    /// Reference values.
+    pub references: Vec<Triple<'a, Measurement<'a>>>,
+    /// Keys that attesters sign with.
+    pub attest_keys: Vec<Triple<'a, Tagged<'a>>>,
+}
+
+/// An environment with what is said about it.
+#[derive(Clone, Debug)]
+pub struct Triple<'a, T> {
+    /// The identifier of the class.
+    pub class: Option<Tagged<'a>>,
+    /// The identifier of the instance.
+    pub instance: Option<Tagged<'a>>,
+    /// The measurements or the keys.
+    pub values: Vec<T>,
+}
+
+/// A value behind a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tagged<'a> {
+    /// A UUID.
+    Uuid(&'a [u8]),
+    /// An object identifier, as it is encoded.
+    Oid(&'a [u8]),
+    /// A UEID (RFC 9711).
+    Ueid(&'a [u8]),
+    /// Any bytes.
+    Bytes(&'a [u8]),
+    /// A key as PEM.
+    PkixKey(&'a str),
+}
+
+/// A measurement.
+#[derive(Clone, Debug)]
+pub struct Measurement<'a> {
+    /// What was measured.
+    pub key: Option<MeasurementKey<'a>>,
+    /// Digests with the numbers of their algorithms (the registry "Named Information Hash Algorithm").
+    pub digests: Vec<(i64, &'a [u8])>,
+    /// The raw value.
+    pub raw_value: Option<&'a [u8]>,
+    /// The name.
+    pub name: Option<&'a str>,
+    /// Identifiers of the keys that signed it.
+    pub crypto_keys: Vec<Tagged<'a>>,
+}
+
+/// What was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeasurementKey<'a> {
+    /// A number.
+    Number(i64),
+    /// A text.
+    Text(&'a str),
+    /// A UUID or an object identifier.
+    Identifier(Tagged<'a>),
+}
+
+impl<'a> Corim<'a> {
+    /// Parses a CoRIM, signed or bare, and checks the rules of its profile if it is one that is known.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let inner = strip_tag(bytes, TAG_CHOICE)?;
+        let envelope = match tag_of(inner)? {
+            Some(TAG_UNSIGNED) => None,
+            _ => Some(Sign1::parse(inner)?),
+        };
+        let body = envelope.as_ref().map_or(inner, Sign1::payload);
+        let mut decoder = Decoder::new(body);
+        let tag = decoder.tag().map_err(malformed(WHAT))?.as_u64();
+        if tag != TAG_UNSIGNED {
+            return Err(Error::Unknown { what: "tag of the CoRIM", value: tag });
+        }
+        let map = Map::read(WHAT, &mut decoder)?;
+        cbor::finish(WHAT, &decoder)?;
+        map.raw(Key::Number(0)).ok_or(Error::Missing { what: "identifier of the CoRIM" })?;
+        let tags = map.required("tags of the CoRIM", map.array(Key::Number(1)))?;
+        let comids: Vec<_> = tags.into_iter().map(Comid::parse).collect::<Result<_, _>>()?;
+        if comids.is_empty() {
+            return Err(Error::Missing { what: "tags of the CoRIM" });
+        }
+        let corim = Self { envelope, profile: profile(&map)?, comids };
+        cca::check(&corim)?;
+        Ok(corim)
+    }
+}
+
+/// The tag in front of a value.
+fn tag_of(bytes: &[u8]) -> Result<Option<u64>, Error> {
+    let mut decoder = Decoder::new(bytes);
+    if decoder.datatype().map_err(malformed(WHAT))? != Type::Tag {
+        return Ok(None);
+    }
+    decoder.tag().map(|tag| Some(tag.as_u64())).map_err(malformed(WHAT))
+}
+
+/// Takes a tag off, if it is there.
+fn strip_tag(bytes: &[u8], tag: u64) -> Result<&[u8], Error> {
+    if tag_of(bytes)? != Some(tag) {
+        return Ok(bytes);
+    }
+    let mut decoder = Decoder::new(bytes);
+    decoder.tag().map_err(malformed(WHAT))?;
+    Ok(bytes.get(decoder.position()..).unwrap_or_default())
+}
+
+/// A profile is a URI, with its tag or as a text.
+fn profile<'a>(map: &Map<'a>) -> Result<Option<&'a str>, Error> {
+    let Some(raw) = map.raw(Key::Number(3)) else { return Ok(None) };
+    let raw = strip_tag(raw, TAG_URI)?;
+    let mut decoder = Decoder::new(raw);
+    decoder.str().map(Some).map_err(malformed("profile"))
+}
+
+impl<'a> Comid<'a> {
+    fn parse(encoded: &'a [u8]) -> Result<Self, Error> {
+        let mut decoder = Decoder::new(encoded);
+        let tag = decoder.tag().map_err(malformed("CoMID"))?.as_u64();
+        if tag != TAG_COMID {
+            return Err(Error::Unknown { what: "tag of the CoMID", value: tag });
+        }
+        let bytes = decoder.bytes().map_err(malformed("CoMID"))?;
+        cbor::finish("CoMID", &decoder)?;
+        let map = Map::parse("CoMID", bytes)?;
+        map.raw(Key::Number(1)).ok_or(Error::Missing { what: "identity of the CoMID" })?;
+        let triples = map.raw(Key::Number(4)).ok_or(Error::Missing { what: "triples" })?;
+        let triples = Map::parse("triples", triples)?;
+        let all = |key| triples.array(Key::Number(key)).map(Option::unwrap_or_default);
+        Ok(Self {
+            references: all(0)?
+                .into_iter()
+                .map(|raw| Triple::parse(raw, Measurement::parse))
+                .collect::<Result<_, _>>()?,
+            attest_keys: all(3)?.into_iter().map(|raw| Triple::parse(raw, Tagged::parse)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl<'a, T> Triple<'a, T> {
+    fn parse(encoded: &'a [u8], member: impl Fn(&'a [u8]) -> Result<T, Error>) -> Result<Self, Error> {
+        let members = cbor::array("triple", encoded)?;
+        let (Some(environment), Some(values)) = (members.first(), members.get(1)) else {
+            return Err(Error::Missing { what: "environment of a triple" });
+        };
+        let environment = Map::parse("environment", environment)?;
+        let class = environment.raw(Key::Number(0)).map(|raw| Map::parse("class", raw)).transpose()?;
+        let class = class.and_then(|class| class.raw(Key::Number(0))).map(Tagged::parse).transpose()?;
+        let instance = environment.raw(Key::Number(1)).map(Tagged::parse).transpose()?;
+        if environment.keys().next().is_none() {
+            return Err(Error::Missing { what: "environment of a triple" });
+        }
+        let values: Vec<T> = cbor::array("triple", values)?.into_iter().map(member).collect::<Result<_, _>>()?;
+        if values.is_empty() {
+            return Err(Error::Missing { what: "values of a triple" });
+        }
+        Ok(Self { class, instance, values })
+    }
+}
+
+impl<'a> Tagged<'a> {
+    fn parse(encoded: &'a [u8]) -> Result<Self, Error> {
+        let mut decoder = Decoder::new(encoded);
+        let tag = decoder.tag().map_err(malformed("identifier"))?.as_u64();
+        if ![TAG_KEY, TAG_UUID, TAG_OID, TAG_UEID, TAG_BYTES].contains(&tag) {
+            return Err(Error::Unknown { what: "tag of an identifier", value: tag });
+        }
+        let value = if tag == TAG_KEY {
+            Self::PkixKey(decoder.str().map_err(malformed("key"))?)
+        } else {
+            let bytes = decoder.bytes().map_err(malformed("identifier"))?;
+            match tag {
+                TAG_UUID if bytes.len() == 16 => Self::Uuid(bytes),
+                TAG_UUID => return Err(Error::Length { what: "UUID", expected: 16, actual: bytes.len() }),
+                TAG_OID => Self::Oid(bytes),
+                // RFC 9711, 4.2.1: a UEID has 7 to 33 bytes.
+                TAG_UEID if (7..=33).contains(&bytes.len()) => Self::Ueid(bytes),
+                TAG_UEID => return Err(Error::Length { what: "UEID", expected: 33, actual: bytes.len() }),
+                _ => Self::Bytes(bytes),
+            }
+        };
+        cbor::finish("identifier", &decoder)?;
+        Ok(value)
+    }
+}
+
+impl<'a> Measurement<'a> {
+    fn parse(encoded: &'a [u8]) -> Result<Self, Error> {
+        let map = Map::parse("measurement", encoded)?;
+        let key = map.raw(Key::Number(0)).map(MeasurementKey::parse).transpose()?;
+        let values = map.raw(Key::Number(1)).ok_or(Error::Missing { what: "value of a measurement" })?;
+        let values = Map::parse("measurement values", values)?;
+        let digests = values.array(Key::Number(2))?.unwrap_or_default();
+        let raw_value = values.raw(Key::Number(4)).map(Tagged::parse).transpose()?;
+        let raw_value = match raw_value {
+            None => None,
+            Some(Tagged::Bytes(bytes)) => Some(bytes),
+            Some(other) => return Err(Error::Malformed { what: "raw value", detail: alloc::format!("{other:?}") }),
+        };
+        let crypto_keys = values.array(Key::Number(13))?.unwrap_or_default();
+        Ok(Self {
+            key,
+            digests: digests.into_iter().map(digest).collect::<Result<_, _>>()?,
+            raw_value,
+            name: values.text(Key::Number(11))?,
+            crypto_keys: crypto_keys.into_iter().map(Tagged::parse).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl<'a> MeasurementKey<'a> {
+    fn parse(encoded: &'a [u8]) -> Result<Self, Error> {
+        let mut decoder = Decoder::new(encoded);
+        match decoder.datatype().map_err(malformed("measurement key"))? {
+            Type::String => decoder.str().map(Self::Text).map_err(malformed("measurement key")),
+            Type::Tag => match Tagged::parse(encoded)? {
+                identifier @ (Tagged::Uuid(_) | Tagged::Oid(_)) => Ok(Self::Identifier(identifier)),
+                other => Err(Error::Malformed { what: "measurement key", detail: alloc::format!("{other:?}") }),
+            },
+            _ => decoder.i64().map(Self::Number).map_err(malformed("measurement key")),
+        }
+    }
+}
+
+fn digest(encoded: &[u8]) -> Result<(i64, &[u8]), Error> {
+    let members = cbor::array("digest", encoded)?;
+    let [algorithm, value] = members.as_slice() else {
+        return Err(Error::Malformed { what: "digest", detail: members.len().to_string() });
+    };
+    let algorithm = Decoder::new(algorithm).i64().map_err(malformed("digest algorithm"))?;
+    let value = cbor::byte_string("digest", value)?;
+    let expected = match algorithm {
+        1 => 32,
+        7 => 48,
+        8 => 64,
+        _ => value.len(),
+    };
+    if value.len() != expected {
+        return Err(Error::Length { what: "digest", expected, actual: value.len() });
+    }
+    Ok((algorithm, value))
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Evidence of TEEs other than SEV-SNP, byte for byte: one module for each.
+//!
+//! Nothing here is verified: a parsed quote is what somebody sent. Values borrow the received bytes, because signatures
+//! are checked over those and never over a re-encoding.
+//!
+//! Documents: Intel *TDX DCAP Quote Generation Library and Quote Verification Library* and *SGX ECDSA Quote Library
+//! Reference* (quotes of versions 3 to 5); RFC 9052 (COSE); RFC 8949 (CBOR); AWS *Nitro Enclaves attestation process*;
+//! RFC 9783 (PSA tokens) and draft-ffm-rats-cca-token (Arm CCA); DMTF DSP0274 1.1 (SPDM); OpenHCL's attestation report.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod bytes;
+pub mod cbor;
+pub mod cca;
+pub mod corim;
+pub mod cose;
+mod error;
+pub mod hcl;
+pub mod jwk;
+pub mod nitro;
+pub mod pcs;
+pub mod psa;
+pub mod quote;
+pub mod s390;
+pub mod spdm;
+pub mod uvm;
+
+pub use error::Error;
