@@ -172,6 +172,12 @@ impl Claims {
                 self.snp = Some(ReportClaims::of(ek.report()));
                 Some((ek.profile(), ek.freshness()))
             }
+            AkOrigin::Claimed(proof) => {
+                if let evtpm_verify::azure::HardwareProof::Snp(report) = proof {
+                    self.snp = Some(ReportClaims::of(report));
+                }
+                None
+            }
             AkOrigin::Named => None,
         };
         self.key = Some(KeyClaims { binding, name: key.name().to_vec() });

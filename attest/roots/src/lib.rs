@@ -4,5 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod amd;
+mod vendors;
 
 pub use amd::{AMD, AmdProduct, AmdRoot};
+pub use vendors::{AWS_NITRO_G1, INTEL_SGX, NVIDIA_DEVICE, NVIDIA_RIM, VendorRoot};

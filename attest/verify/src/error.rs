@@ -18,6 +18,8 @@ pub enum Error {
     },
     /// Bytes are not an SNP structure of a known version.
     Snp(evtpm_snp::Error),
+    /// Bytes are not evidence of a known form.
+    Evidence(evtpm_evidence::Error),
     /// Bytes are not an SVSM structure of a known version.
     Svsm(evtpm_svsm_abi::Error),
     /// A certificate carries a key of a kind that is not looked at.
@@ -134,6 +136,18 @@ pub enum Error {
         /// The moment of verification.
         at: UnixTime,
     },
+    /// The quote brings no certificates for its platform's key, so that it cannot be verified offline.
+    NoPckChain {
+        /// The type of its certification data.
+        kind: u16,
+    },
+    /// Intel's collateral does not fit the quote, or `dcap-qvl` refuses one of them.
+    Collateral {
+        /// What was said.
+        detail: String,
+    },
+    /// The key in the claims is no attestation key.
+    AttestationKey(crate::tpm::Error),
     /// The bound public area is not that of an endorsement key.
     EndorsementKey(crate::tpm::Error),
 }
@@ -162,6 +176,16 @@ pub enum Claim {
     EndorsementKey,
     /// A runtime measurement register of a TD.
     RuntimeRegister,
+    /// The commitment of a quoting enclave's report to the attestation key.
+    AttestationKeyBinding,
+    /// The commitment of a platform's challenge to the realm's key.
+    RealmKeyBinding,
+    /// The hardware's report inside of other evidence.
+    HardwareReport,
+    /// Who issued an endorsement.
+    Issuer,
+    /// What a certificate's key may be used for.
+    KeyUsage,
 }
 
 impl fmt::Display for Claim {
@@ -177,6 +201,11 @@ impl fmt::Display for Claim {
             Self::ReportData => "report data",
             Self::EndorsementKey => "endorsement key",
             Self::RuntimeRegister => "runtime measurement register",
+            Self::AttestationKeyBinding => "report data of the quoting enclave",
+            Self::RealmKeyBinding => "platform's challenge",
+            Self::HardwareReport => "hardware report",
+            Self::Issuer => "issuer",
+            Self::KeyUsage => "extended key usage",
         })
     }
 }
@@ -194,11 +223,18 @@ impl From<evtpm_snp::Error> for Error {
     }
 }
 
+impl From<evtpm_evidence::Error> for Error {
+    fn from(error: evtpm_evidence::Error) -> Self {
+        Self::Evidence(error)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed { what, detail } => write!(f, "malformed {what}: {detail}"),
             Self::Snp(error) => error.fmt(f),
+            Self::Evidence(error) => error.fmt(f),
             Self::Svsm(error) => error.fmt(f),
             Self::UnsupportedKey { of } => write!(f, "{of}: its public key is of an unsupported kind"),
             Self::UnsupportedSignature { of, detail } => write!(f, "{of}: unsupported signature: {detail}"),
@@ -220,7 +256,9 @@ impl fmt::Display for Error {
             Self::SignaturePadding => f.write_str("the report's signature is followed by bytes that are not zero"),
             Self::Mismatch { what, expected, actual } => write!(f, "{what}: expected {expected}, got {actual}"),
             Self::NonceExpired { expired, at } => write!(f, "the nonce expired at {expired}, verified at {at}"),
-            Self::EndorsementKey(error) => error.fmt(f),
+            Self::NoPckChain { kind } => write!(f, "the quote brings no certificate chain, but data of type {kind}"),
+            Self::Collateral { detail } => write!(f, "Intel's collateral: {detail}"),
+            Self::AttestationKey(error) | Self::EndorsementKey(error) => error.fmt(f),
         }
     }
 }

@@ -33,33 +33,61 @@ impl fmt::Display for Root {
     }
 }
 
-/// A value that a signature, traced to a root, vouches for.
-///
-/// Only the verification steps of this crate make one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified<T> {
-    value: T,
-    root: Root,
+/// The root of evidence other than AMD's: a pinned key of a vendor, or a key that the caller named.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Vendor {
+    /// Intel's root of SGX and TDX.
+    Intel,
+    /// The root of AWS Nitro enclaves.
+    Aws,
+    /// NVIDIA's root of device identities.
+    Nvidia,
+    /// A key or a certificate that the caller named; no vendor stands behind it.
+    Named {
+        /// What the caller calls it.
+        name: String,
+    },
 }
 
-impl<T> Verified<T> {
+impl fmt::Display for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Intel => f.write_str("Intel SGX Root CA"),
+            Self::Aws => f.write_str("AWS Nitro Enclaves Root G1"),
+            Self::Nvidia => f.write_str("NVIDIA Device Identity CA"),
+            Self::Named { name } => write!(f, "named key \"{name}\""),
+        }
+    }
+}
+
+/// A value that a signature, traced to a root, vouches for.
+///
+/// Only the verification steps of this crate make one. Which roots there can be is part of the type: a policy about AMD's
+/// never sees another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<T, R = Root> {
+    value: T,
+    root: R,
+}
+
+impl<T, R> Verified<T, R> {
     /// Records that `value` was verified up to `root`.
-    pub(crate) const fn new(value: T, root: Root) -> Self {
+    pub(crate) const fn new(value: T, root: R) -> Self {
         Self { value, root }
     }
 
     /// Returns the root that the belief ends in.
-    pub const fn root(&self) -> &Root {
+    pub const fn root(&self) -> &R {
         &self.root
     }
 
     /// Gives up the proof and returns the value with its root.
-    pub fn into_parts(self) -> (T, Root) {
+    pub fn into_parts(self) -> (T, R) {
         (self.value, self.root)
     }
 }
 
-impl<T> Deref for Verified<T> {
+impl<T, R> Deref for Verified<T, R> {
     type Target = T;
 
     fn deref(&self) -> &T {

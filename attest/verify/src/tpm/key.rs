@@ -11,6 +11,7 @@ use evtpm_tpm_wire::{
     TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmtEccScheme, TpmtPublic, TpmtRsaScheme, from_bytes,
 };
 
+use crate::azure::HardwareProof;
 use crate::evtpm::BoundEk;
 use crate::tpm::Error;
 use crate::tpm::signature::{Scheme, VerificationKey};
@@ -164,6 +165,8 @@ impl EkPublic {
 pub enum AkOrigin {
     /// Its TPM opened a credential for it, made for an EK that a report binds.
     Activated(Box<BoundEk>),
+    /// A paravisor's claims name it, and the hardware vouches for the claims.
+    Claimed(HardwareProof),
     /// The operator named it; no hardware was asked.
     Named,
 }
@@ -214,6 +217,12 @@ impl TrustedAk {
             (PublicKey::Ecc(point), Scheme::Ecdsa(hash)) => Self::named_ecc(point, hash),
             _ => Err(ak(KeyRule::Scheme)),
         }
+    }
+
+    /// Takes the key that a paravisor's claims name.
+    pub(crate) fn claimed(key: &PublicKey, scheme: Scheme, proof: HardwareProof) -> Result<Self, Error> {
+        let named = Self::named_key(key, scheme)?;
+        Ok(TrustedAk { origin: AkOrigin::Claimed(proof), ..named })
     }
 
     fn named_ecc(point: &EccPoint, hash: HashAlg) -> Result<Self, Error> {

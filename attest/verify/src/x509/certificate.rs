@@ -2,7 +2,7 @@
 //! One X.509 certificate: its received bytes, what they say, and the checks of RFC 5280, "Basic Path Validation".
 
 use der::{
-    Decode, Reader, SliceReader,
+    Decode, Encode, Reader, SliceReader,
     asn1::{ObjectIdentifier, UintRef},
 };
 use evtpm_crypto::{EccCurve, EccPoint};
@@ -114,6 +114,18 @@ impl Certificate {
             return Ok(vec![Self::from_der(bytes)?]);
         }
         pem::blocks(bytes, "CERTIFICATE", MAX_CERTIFICATES)?.iter().map(|der| Self::from_der(der)).collect()
+    }
+
+    /// Tells whether the attributes of subject and issuer are in the order that DER asks for: those of some TPM vendors
+    /// are not.
+    ///
+    /// Signatures are checked over the received bytes either way.
+    pub fn has_ordered_names(&self) -> bool {
+        let certificate = self.parsed.tbs_certificate();
+        [certificate.issuer(), certificate.subject()].iter().all(|name| {
+            // The parsed name is in order; as it was received it has to stand in the bytes.
+            name.to_der().is_ok_and(|ordered| self.der.windows(ordered.len()).any(|window| window == ordered))
+        })
     }
 
     /// Returns the bytes as received.

@@ -35,6 +35,15 @@ pub enum Revocation {
 }
 
 impl Revocation {
+    /// Takes the weaker of two pieces of knowledge, about two certificates that both have to be good.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Checked { .. }, weaker) | (weaker, Self::Checked { .. }) => weaker,
+            (Self::Stale { .. }, weaker) | (weaker, Self::Stale { .. }) => weaker,
+            (Self::Unchecked, Self::Unchecked) => Self::Unchecked,
+        }
+    }
+
     /// Takes the better of two pieces of knowledge: one current list is enough.
     pub(crate) fn or(self, other: Self) -> Self {
         match (self, other) {
@@ -87,9 +96,13 @@ impl Crl {
 
     /// Checks that `authority` signed the received bytes of the list, and may do so.
     pub fn check_signature(&self, authority: &Certificate) -> Result<(), Error> {
+        authority.check_may_sign_crl()?;
+        self.check_signed_by(authority)
+    }
+
+    fn check_signed_by(&self, authority: &Certificate) -> Result<(), Error> {
         let list = &self.parsed.tbs_cert_list;
         let name = format!("revocation list of {}", authority.common_name());
-        authority.check_may_sign_crl()?;
         self.refuse_unknown_critical_extensions(&name)?;
         if self.parsed.signature_algorithm != list.signature {
             return Err(Error::UnsupportedSignature { of: name, detail: "inner and outer algorithm differ".into() });
@@ -102,6 +115,25 @@ impl Crl {
     /// A list that is past its next update, or that was made after the moment `at`, still revokes what it names.
     pub fn check(&self, authority: &Certificate, certificate: &Certificate, at: UnixTime) -> Result<Revocation, Error> {
         self.check_signature(authority)?;
+        self.judge(certificate, at)
+    }
+
+    /// Does the same for a list of an end entity that signs certificates without being an authority: IBM's signing keys.
+    pub(crate) fn check_of_end_entity(
+        &self,
+        signer: &Certificate,
+        certificate: &Certificate,
+        at: UnixTime,
+    ) -> Result<Revocation, Error> {
+        self.check_signed_by(signer)?;
+        // A list of the future is not the one that was valid at the moment in question.
+        if at < self.this_update() {
+            return Ok(Revocation::Unchecked);
+        }
+        self.judge(certificate, at)
+    }
+
+    fn judge(&self, certificate: &Certificate, at: UnixTime) -> Result<Revocation, Error> {
         if self.revokes(certificate) {
             return Err(Error::Revoked {
                 of: certificate.common_name().to_owned(),

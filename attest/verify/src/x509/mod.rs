@@ -10,10 +10,13 @@ mod crl;
 mod path;
 mod pem;
 mod signature;
+mod store;
 
 pub use certificate::{Certificate, PublicKey};
 pub use crl::{Crl, Revocation};
 pub use path::Path;
+pub(crate) use signature::Scheme;
+pub use store::CertificateStore;
 
 /// The longest certificate or revocation list that is looked at.
 pub const MAX_DER_BYTES: usize = 64 * 1024;

@@ -75,12 +75,7 @@ impl<'a> Path<'a> {
             for list in lists.iter().filter(|list| list.names_issuer(issuer)) {
                 knowledge = knowledge.or(list.check(issuer, certificate, at)?);
             }
-            all = Some(match (all, knowledge) {
-                (None, first) => first,
-                (Some(Revocation::Checked { .. }), weaker) | (Some(weaker), Revocation::Checked { .. }) => weaker,
-                (Some(Revocation::Stale { .. }), weaker) | (Some(weaker), Revocation::Stale { .. }) => weaker,
-                (Some(Revocation::Unchecked), Revocation::Unchecked) => Revocation::Unchecked,
-            });
+            all = Some(all.map_or(knowledge, |all| all.and(knowledge)));
         }
         Ok(all.unwrap_or(Revocation::Unchecked))
     }

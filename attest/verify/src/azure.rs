@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Azure's confidential VMs: the paravisor's runtime claims, a hardware report that commits to them, and the vTPM's
+//! attestation key inside.
+//!
+//! ```text
+//! Verified<SnpClaims> at VMPL 0, or Verified<DcapClaims, Vendor> ─ REPORT_DATA = hash(claims) ─► HCLAkPub ─► TrustedAk
+//! ```
+//!
+//! That the code which made the claims is Azure's paravisor is for a policy to say, by the launch measurement.
+
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto, constant_time_eq};
+use evtpm_evidence::hcl::{ClaimsHash, HardwareReport, HclReport, RuntimeClaims};
+use evtpm_evidence::jwk::JwkKey;
+
+use crate::dcap::DcapClaims;
+use crate::error::Hex;
+use crate::snp::SnpClaims;
+use crate::tpm::{SignatureScheme, TrustedAk};
+use crate::x509::PublicKey;
+use crate::{Claim, Error, Vendor, Verified};
+
+/// The vTPM's attestation key.
+const AK: &str = "HCLAkPub";
+
+/// The hardware's word for a paravisor's claims.
+#[derive(Clone, Debug)]
+pub enum HardwareProof {
+    /// An SEV-SNP report.
+    Snp(Box<Verified<SnpClaims>>),
+    /// A TD's quote.
+    Tdx(Box<Verified<DcapClaims, Vendor>>),
+}
+
+/// Takes the attestation key out of claims that a verified SEV-SNP report at VMPL 0 commits to.
+pub fn bind_snp(hcl: &HclReport<'_>, report: Verified<SnpClaims>) -> Result<TrustedAk, Error> {
+    let HardwareReport::Snp(received) = hcl.report else {
+        return Err(Error::mismatch(Claim::HardwareReport, "an SEV-SNP report", "a TDREPORT"));
+    };
+    // The report inside of the claims' envelope is the one that was verified, not another one of the same machine.
+    if received != report.report.as_bytes() {
+        return Err(Error::mismatch(Claim::HardwareReport, "the verified report", "another one"));
+    }
+    let vmpl = report.report.vmpl();
+    if vmpl != 0 {
+        return Err(Error::mismatch(Claim::Vmpl, 0, vmpl));
+    }
+    check_claims(hcl, report.report.report_data())?;
+    attestation_key(hcl, HardwareProof::Snp(Box::new(report)))
+}
+
+/// Takes the attestation key out of claims that a verified quote commits to.
+pub fn bind_tdx(hcl: &HclReport<'_>, quote: Verified<DcapClaims, Vendor>) -> Result<TrustedAk, Error> {
+    let HardwareReport::Tdx(received) = hcl.report else {
+        return Err(Error::mismatch(Claim::HardwareReport, "a TDREPORT", "an SEV-SNP report"));
+    };
+    if received.report_data() != quote.report_data {
+        return Err(Error::mismatch(Claim::ReportData, Hex(&quote.report_data), Hex(&received.report_data())));
+    }
+    check_claims(hcl, &quote.report_data)?;
+    attestation_key(hcl, HardwareProof::Tdx(Box::new(quote)))
+}
+
+/// Checks that REPORT_DATA is the hash of the claims, then zeros.
+pub fn check_claims(hcl: &HclReport<'_>, report_data: &[u8; 64]) -> Result<(), Error> {
+    let hash = match hcl.hash {
+        ClaimsHash::Sha256 => HashAlg::Sha256,
+        ClaimsHash::Sha384 => HashAlg::Sha384,
+        ClaimsHash::Sha512 => HashAlg::Sha512,
+    };
+    let digest = RustCrypto::hash(hash, &[hcl.runtime_claims]);
+    let mut expected = [0; 64];
+    expected.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+    if constant_time_eq(report_data, &expected) {
+        return Ok(());
+    }
+    Err(Error::mismatch(Claim::ReportData, Hex(&expected), Hex(report_data)))
+}
+
+/// The paravisor's key signs by RSASSA with SHA-256 (OpenHCL, "AK template").
+fn attestation_key(hcl: &HclReport<'_>, proof: HardwareProof) -> Result<TrustedAk, Error> {
+    let claims = RuntimeClaims::parse(hcl.runtime_claims)?;
+    let JwkKey::Rsa { modulus, exponent } = claims.key(AK)?.key()? else {
+        return Err(Error::UnsupportedKey { of: AK.to_owned() });
+    };
+    TrustedAk::claimed(&PublicKey::Rsa { modulus, exponent }, SignatureScheme::RsaSsa(HashAlg::Sha256), proof)
+        .map_err(Error::AttestationKey)
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Signed endorsements of launch measurements, by an issuer that the verifier's owner names as a `did:x509`.
+
+use der::Decode;
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use evtpm_evidence::uvm::{DidX509, Endorsement};
+use x509_cert::ext::pkix::ExtendedKeyUsage;
+
+use crate::x509::{Certificate, Path};
+use crate::{Claim, Error, UnixTime, Vendor, Verified, cose};
+
+const EXTENDED_KEY_USAGE: der::asn1::ObjectIdentifier = der::asn1::ObjectIdentifier::new_unwrap("2.5.29.37");
+
+/// What a verified endorsement says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchEndorsement {
+    /// What kind of thing is endorsed.
+    pub feed: String,
+    /// The guest's security version.
+    pub guest_svn: u64,
+    /// The launch measurement, hexadecimal.
+    pub launch_measurement: String,
+}
+
+/// Verifies an endorsement by the issuer `trusted`, as of the moment `at`.
+pub fn verify(
+    endorsement: &Endorsement<'_>,
+    trusted: &str,
+    at: UnixTime,
+) -> Result<Verified<LaunchEndorsement, Vendor>, Error> {
+    if endorsement.issuer != trusted {
+        return Err(Error::mismatch(Claim::Issuer, trusted, endorsement.issuer));
+    }
+    let did = DidX509::parse(trusted)?;
+    let chain: Vec<Certificate> =
+        endorsement.envelope.x5chain()?.into_iter().map(Certificate::from_der).collect::<Result<_, _>>()?;
+    let missing = || Error::MissingIssuer { of: "launch endorsement".to_owned(), issuer: trusted.to_owned() };
+    let (leaf, authorities) = chain.split_first().ok_or_else(missing)?;
+    // The issuer names one authority by its digest: that certificate is the root of this chain, and no other.
+    let root = authorities
+        .iter()
+        .find(|authority| RustCrypto::hash(HashAlg::Sha256, &[authority.der()]).as_bytes() == did.ca_sha256)
+        .ok_or_else(missing)?;
+    let path = Path::find(leaf, authorities, [root])?;
+    path.check_validity(at)?;
+    check_usage(leaf, &did.eku)?;
+    cose::check("launch endorsement", &endorsement.envelope, &leaf.public_key()?, leaf.common_name())?;
+
+    let claims = LaunchEndorsement {
+        feed: endorsement.feed.to_owned(),
+        guest_svn: endorsement.guest_svn,
+        launch_measurement: endorsement.launch_measurement.clone(),
+    };
+    Ok(Verified::new(claims, Vendor::Named { name: trusted.to_owned() }))
+}
+
+fn check_usage(leaf: &Certificate, expected: &str) -> Result<(), Error> {
+    let usages = leaf.extension(EXTENDED_KEY_USAGE).and_then(|content| ExtendedKeyUsage::from_der(content).ok());
+    let usages = usages.map(|usages| usages.0).unwrap_or_default();
+    if usages.iter().any(|usage| usage.to_string() == expected) {
+        return Ok(());
+    }
+    let actual: Vec<String> = usages.iter().map(ToString::to_string).collect();
+    Err(Error::mismatch(Claim::KeyUsage, expected, actual.join(", ")))
+}

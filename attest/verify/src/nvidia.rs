@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Attestation reports of NVIDIA GPUs and switches, up to NVIDIA's pinned device root.
+//!
+//! Whether a measurement is a good one is for reference values to say, and whether a certificate is on hold for NVIDIA's
+//! OCSP service, which cannot be asked offline: revocation stays unchecked.
+
+use evtpm_crypto::{EccCurve, HashAlg};
+use evtpm_evidence::spdm::Report;
+use evtpm_roots::NVIDIA_DEVICE;
+
+use crate::x509::{Certificate, PublicKey, Revocation};
+use crate::{Error, UnixTime, Vendor, Verified, vendor};
+
+/// NVIDIA's opaque data: the version of the driver.
+const DRIVER_VERSION: u16 = 3;
+/// NVIDIA's opaque data: the version of the VBIOS.
+const VBIOS_VERSION: u16 = 6;
+
+/// What a verified report says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceClaims {
+    /// The device's firmware, as its certificate names it.
+    pub device: String,
+    /// The serial number of the device's certificate.
+    pub serial: Vec<u8>,
+    /// The verifier's nonce.
+    pub nonce: [u8; 32],
+    /// The measurements by their indices.
+    pub measurements: Vec<(u8, Vec<u8>)>,
+    /// The version of the driver, where the device reports one.
+    pub driver_version: Option<String>,
+    /// The version of the VBIOS, where the device reports one.
+    pub vbios_version: Option<Vec<u8>>,
+    /// What is known about revocation of the chain.
+    pub revocation: Revocation,
+}
+
+/// Verifies a report with the device's chain, its own certificate first, as of the moment `at`.
+pub fn verify(
+    report: &Report<'_>,
+    chain: &[Certificate],
+    at: UnixTime,
+) -> Result<Verified<DeviceClaims, Vendor>, Error> {
+    let leaf = chain
+        .first()
+        .ok_or_else(|| Error::MissingIssuer { of: "SPDM report".to_owned(), issuer: "a device".to_owned() })?;
+    check_chain(chain, at)?;
+    check_signature(report, leaf)?;
+
+    let text = |kind| report.opaque(kind).map(|bytes| String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned());
+    let claims = DeviceClaims {
+        device: leaf.common_name().to_owned(),
+        serial: leaf.serial().to_vec(),
+        nonce: *report.nonce,
+        measurements: report.measurements.iter().map(|block| (block.index, block.value.to_vec())).collect(),
+        driver_version: text(DRIVER_VERSION),
+        vbios_version: report.opaque(VBIOS_VERSION).map(<[u8]>::to_vec),
+        revocation: Revocation::Unchecked,
+    };
+    Ok(Verified::new(claims, Vendor::Nvidia))
+}
+
+/// Verifies a device's chain up to NVIDIA's root; the first certificate is the device's.
+pub fn check_chain(chain: &[Certificate], at: UnixTime) -> Result<(), Error> {
+    let missing = || Error::MissingIssuer { of: "device chain".to_owned(), issuer: NVIDIA_DEVICE.name.to_owned() };
+    let (leaf, pool) = chain.split_first().ok_or_else(missing)?;
+    let root = vendor::root(&NVIDIA_DEVICE)?;
+    vendor::path(leaf, pool, &root, at).map(|_| ())
+}
+
+/// Checks that the device's key signed the request and the answer: ECDSA P-384 with SHA-384, r ‖ s.
+pub fn check_signature(report: &Report<'_>, leaf: &Certificate) -> Result<(), Error> {
+    let key = leaf.public_key()?;
+    let (r, s) = report.signature.split_at(48);
+    let is_p384 = matches!(&key, PublicKey::Ecc(point) if point.curve() == EccCurve::P384);
+    if is_p384 && key.verifies_raw(HashAlg::Sha384, report.signed, r, s) {
+        return Ok(());
+    }
+    Err(Error::BadSignature { of: "SPDM report".to_owned(), by: leaf.common_name().to_owned() })
+}
