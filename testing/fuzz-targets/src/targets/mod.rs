@@ -2,6 +2,7 @@
 //! The targets, one file for each crate that parses.
 
 mod attest;
+mod evidence;
 mod image;
 mod logs;
 mod policy;
@@ -37,5 +38,14 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "elf_launch", run: attest::elf_launch, seeds: attest::elf_launch_seeds },
     Target { name: "ovmf_launch", run: attest::ovmf_launch, seeds: attest::ovmf_launch_seeds },
     Target { name: "ear_token", run: attest::token, seeds: attest::token_seeds },
+    Target { name: "td_quote", run: evidence::td_quote, seeds: evidence::td_quote_seeds },
+    Target { name: "hcl_report", run: evidence::hcl_report, seeds: evidence::hcl_report_seeds },
+    Target { name: "nitro_document", run: evidence::nitro_document, seeds: evidence::nitro_document_seeds },
+    Target { name: "cca_token", run: evidence::cca_token, seeds: evidence::cca_token_seeds },
+    Target { name: "psa_token", run: evidence::psa_token, seeds: evidence::psa_token_seeds },
+    Target { name: "spdm_report", run: evidence::spdm_report, seeds: evidence::spdm_report_seeds },
+    Target { name: "corim", run: evidence::corim, seeds: evidence::corim_seeds },
+    Target { name: "s390_exchange", run: evidence::s390_exchange, seeds: evidence::s390_exchange_seeds },
+    Target { name: "cel_log", run: evidence::cel_log, seeds: evidence::cel_log_seeds },
     Target { name: "policy", run: policy::document, seeds: policy::document_seeds },
 ];

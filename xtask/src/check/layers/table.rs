@@ -52,13 +52,49 @@ const AGENT: &str = "evtpm-agent";
 
 /// Everything that a service may use.
 const BELOW_SERVICES: &[&str] = &[
-    WIRE, SNP, SVSM_ABI, LOGS, CRYPTO, PROTOCOL, ENGINE, IMAGE, CLIENT, SVSM, SP_SIM, ROOTS, API, MEASURE, VERIFY,
-    APPRAISE, RESULT,
+    WIRE,
+    SNP,
+    SVSM_ABI,
+    EVIDENCE_FORMATS,
+    LOGS,
+    CRYPTO,
+    PROTOCOL,
+    ENGINE,
+    IMAGE,
+    CLIENT,
+    SVSM,
+    SP_SIM,
+    ROOTS,
+    API,
+    MEASURE,
+    VERIFY,
+    APPRAISE,
+    RESULT,
 ];
 /// The command line starts the services, so it may use them too.
 const BELOW_CLI: &[&str] = &[
-    WIRE, SNP, SVSM_ABI, LOGS, CRYPTO, PROTOCOL, ENGINE, IMAGE, CLIENT, SVSM, SP_SIM, ROOTS, API, MEASURE, VERIFY,
-    APPRAISE, RESULT, TPMD, SP_SIMD, VERIFIERD, AGENT,
+    WIRE,
+    SNP,
+    SVSM_ABI,
+    EVIDENCE_FORMATS,
+    LOGS,
+    CRYPTO,
+    PROTOCOL,
+    ENGINE,
+    IMAGE,
+    CLIENT,
+    SVSM,
+    SP_SIM,
+    ROOTS,
+    API,
+    MEASURE,
+    VERIFY,
+    APPRAISE,
+    RESULT,
+    TPMD,
+    SP_SIMD,
+    VERIFIERD,
+    AGENT,
 ];
 
 /// Memory that is wiped on drop, and comparisons that take equal time: they need what `forbid(unsafe_code)` takes from us.

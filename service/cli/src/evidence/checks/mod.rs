@@ -3,11 +3,24 @@
 
 mod amd_ca;
 mod amd_crl;
+mod arm_cca;
+mod arm_psa;
+mod az_vtpm;
 mod ccel;
+mod corim;
+mod dcap;
+mod dcap_collateral;
 mod ima;
+mod keys;
 mod launch_measurement;
+mod nitro;
+mod nvidia;
+mod nvidia_ca;
+mod result_token;
+mod s390_se;
 mod snp;
 mod tcg_eventlog;
+mod tpm_ek_ca;
 mod tpm_quote;
 
 use anyhow::{Result, bail};
@@ -22,11 +35,23 @@ type Check = fn(&Item, &Store, &mut Findings) -> Result<()>;
 const KINDS: &[(&str, Check)] = &[
     ("amd-ca", amd_ca::check),
     ("amd-crl", amd_crl::check),
+    ("arm-cca", arm_cca::check),
+    ("arm-psa", arm_psa::check),
+    ("az-vtpm", az_vtpm::check),
     ("ccel", ccel::check),
+    ("corim", corim::check),
+    ("dcap", dcap::check),
+    ("dcap-collateral", dcap_collateral::check),
     ("ima", ima::check),
     ("launch-measurement", launch_measurement::check),
+    ("nitro", nitro::check),
+    ("nvidia", nvidia::check),
+    ("nvidia-ca", nvidia_ca::check),
+    ("result-token", result_token::check),
+    ("s390-se", s390_se::check),
     ("snp", snp::check),
     ("tcg-eventlog", tcg_eventlog::check),
+    ("tpm-ek-ca", tpm_ek_ca::check),
     ("tpm-quote", tpm_quote::check),
 ];
 
@@ -50,6 +75,11 @@ fn moment(text: &str) -> Result<evtpm_verify::UnixTime> {
 /// Shows a moment as the index writes it.
 fn shown(moment: evtpm_verify::UnixTime) -> String {
     moment.to_string().replace('T', " ").replace('Z', "+00:00")
+}
+
+/// Shows the date of a moment, "2022-09-24".
+fn date(moment: evtpm_verify::UnixTime) -> String {
+    moment.to_string().split('T').next().unwrap_or_default().to_owned()
 }
 
 /// Shows a number's content octets as the index writes serial numbers: hexadecimal without leading zeros.

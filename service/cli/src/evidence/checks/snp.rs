@@ -4,11 +4,12 @@
 use anyhow::{Context, Result};
 use base64::Engine;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use evtpm_evidence::uvm::Endorsement;
 use evtpm_snp::request::ReportResponse;
 use evtpm_snp::{Generation, Report, StatedGeneration, TcbVersion};
 use evtpm_verify::snp::{Anchors, Collateral, EndorsementKey, Signer, VekKind, verify, verify_with};
 use evtpm_verify::x509::Certificate;
-use evtpm_verify::{Root, UnixTime};
+use evtpm_verify::{Root, UnixTime, endorsement};
 use serde::Deserialize;
 
 use super::{DAY, moment, shown};
@@ -50,6 +51,13 @@ pub(super) struct Expect {
     vlek_csp_id: Option<String>,
     #[serde(rename = "notes")]
     _notes: Option<String>,
+}
+
+impl Expect {
+    /// Tells whether the index says that the signature is valid.
+    pub(super) fn is_valid(&self) -> bool {
+        self.signature.as_deref() == Some("valid")
+    }
 }
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]
@@ -100,16 +108,24 @@ pub(super) fn check_report(received: &[u8], expect: &Expect, store: &Store, find
     Ok(())
 }
 
+/// Every certificate beside the report that is not said to be bad, with the intermediates of the folder.
+pub(super) fn collateral(store: &Store) -> Result<Collateral> {
+    let mut collateral = authorities(store)?;
+    for (name, bytes) in store.files().filter(|(name, _)| is_certificate(name) && !is_bad(name)) {
+        collateral.add_certificates(bytes).with_context(|| name.to_owned())?;
+    }
+    Ok(collateral)
+}
+
 /// Verifies the chain of every endorsement key beside the report, a day after its certificate begins to be valid.
 fn endorsement_keys(
     report: &Report,
     store: &Store,
     findings: &mut Findings,
 ) -> Result<Vec<(EndorsementKey, UnixTime)>> {
-    let mut collateral = authorities(store)?;
+    let collateral = collateral(store)?;
     let mut found = Vec::new();
-    for (name, bytes) in store.files().filter(|(name, _)| is_certificate(name) && !is_bad(name)) {
-        collateral.add_certificates(bytes).with_context(|| name.to_owned())?;
+    for (_, bytes) in store.files().filter(|(name, _)| is_certificate(name) && !is_bad(name)) {
         found.extend(Certificate::all_from(bytes)?);
     }
     let anchors = Anchors::amd()?;
@@ -261,8 +277,23 @@ fn check_container(received: &[u8], store: &Store, findings: &mut Findings) -> R
             report.report_data().starts_with(sha256(data).as_bytes()),
         );
     }
-    if store.ending(".cose").is_some() {
-        findings.fail("launch endorsement", "COSE endorsements are not checked yet".to_owned());
+    if let Some(message) = store.ending(".cose") {
+        check_endorsement(&report, message, findings);
     }
     Ok(())
+}
+
+/// The issuer that Azure's container hosts are endorsed by.
+const ISSUER: &str = "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2";
+
+/// The endorsement names the launch measurement of the report; its leaf lives one year.
+fn check_endorsement(report: &Report, message: &[u8], findings: &mut Findings) {
+    let Some(parsed) = findings.accepted("launch endorsement", Endorsement::parse(message)) else { return };
+    let leaf = parsed.envelope.x5chain().ok().and_then(|chain| Certificate::from_der(chain.first()?).ok());
+    let at = leaf.map_or(UnixTime(0), |leaf| UnixTime(leaf.validity().0.0 + DAY));
+    findings.refused("launch endorsement by another issuer", endorsement::verify(&parsed, "did:x509:other", at));
+    let verified = endorsement::verify(&parsed, ISSUER, at);
+    if let Some(endorsed) = findings.accepted("signature of the launch endorsement", verified) {
+        findings.equal("endorsed measurement", &endorsed.launch_measurement, &hex(&report.measurement().0));
+    }
 }

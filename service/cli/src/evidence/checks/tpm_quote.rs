@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::DAY;
 use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store};
+pub(super) use forms::{own_nonce, rsassa_sha256};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

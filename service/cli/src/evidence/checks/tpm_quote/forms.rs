@@ -48,7 +48,7 @@ pub(super) fn scheme(quotes: &[Recorded]) -> Result<SignatureScheme> {
 }
 
 /// Wraps a bare RSA signature as a `TPMT_SIGNATURE` by RSASSA with SHA-256.
-fn rsassa_sha256(signature: &[u8]) -> Result<Vec<u8>> {
+pub(in super::super) fn rsassa_sha256(signature: &[u8]) -> Result<Vec<u8>> {
     let size = u16::try_from(signature.len()).context("the signature is too long")?;
     Ok([&[0, 0x14, 0, 0x0b], size.to_be_bytes().as_slice(), signature].concat())
 }
@@ -159,7 +159,7 @@ fn files(store: &Store) -> Result<Form> {
 }
 
 /// Takes the nonce from the message itself, where the item records none.
-fn own_nonce(message: &[u8]) -> Result<Vec<u8>> {
+pub(in super::super) fn own_nonce(message: &[u8]) -> Result<Vec<u8>> {
     let attest: TpmsAttest<'_> =
         from_bytes(message, &Supported::ALL).map_err(|code| anyhow::anyhow!("TPMS_ATTEST: {code:?}"))?;
     Ok(attest.extra_data.as_bytes().to_vec())

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `arm-psa`: PSA attestation tokens with their keys.
+
+use anyhow::{Context, Result};
+use evtpm_evidence::psa::Token;
+use evtpm_verify::psa::verify;
+use serde::Deserialize;
+
+use super::keys;
+use crate::evidence::findings::Findings;
+use crate::evidence::index::{Item, Store, is_bad};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expect {
+    signature: Option<String>,
+    alg: Option<i64>,
+    #[serde(rename = "notes")]
+    _notes: Option<String>,
+}
+
+pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
+    let expect: Expect = item.expect()?;
+    let bytes = store.ending(".cbor").context("the item has no token")?;
+    let Some(token) = findings.accepted("token", Token::parse(bytes)) else { return Ok(()) };
+    findings.equal_if("algorithm", expect.alg.as_ref(), &token.envelope.algorithm()?);
+    for (name, bytes) in store.files().filter(|(name, _)| name.ends_with(".pem") || name.ends_with(".json")) {
+        let Some(key) = keys::find(bytes)? else { continue };
+        let expected = if is_bad(name) { "INVALID" } else { expect.signature.as_deref().unwrap_or("valid") };
+        findings.verdict(&format!("signature by {name}"), expected, verify(&token, &key, name));
+    }
+    Ok(())
+}
