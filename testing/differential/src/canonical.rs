@@ -328,6 +328,8 @@ fn skeleton(public: &TpmtPublic) -> Vec<u8> {
         PublicBody::KeyedHash { unique, .. } | PublicBody::SymCipher { unique, .. } => {
             vec![std::mem::take(unique).len()]
         }
+        PublicBody::Mldsa { unique, .. } | PublicBody::HashMldsa { unique, .. } => vec![std::mem::take(unique).len()],
+        PublicBody::Mlkem { unique, .. } => vec![std::mem::take(unique).len()],
     };
     [text(&sizes), marshal(&public)].concat()
 }

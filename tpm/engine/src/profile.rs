@@ -202,6 +202,9 @@ pub(crate) const RESPONSE_OVERHEAD: usize = 10 + 4 + 3 * (2 + 64 + 1 + 2 + 64);
 const MLDSA_87_QUOTE: usize = RESPONSE_OVERHEAD + 320 + 4627;
 
 const PQC_ALGORITHMS: AlgSet = MORE_ALGORITHMS
+    .with(TpmAlgId::SHA3_256)
+    .with(TpmAlgId::SHA3_384)
+    .with(TpmAlgId::SHA3_512)
     .with(TpmAlgId::HKDF)
     .with(TpmAlgId::SHAKE256_512)
     .with(TpmAlgId::EDDSA)
