@@ -38,8 +38,17 @@ pub fn swtpm(device: Box<dyn Device>) -> String {
 /// When there are no ports to be had.
 #[must_use]
 pub fn mssim(device: Box<dyn Device>) -> String {
+    unheard_mssim(Box::new(Overheard(device)))
+}
+
+/// Does as [`mssim`], without a second opinion: for responses of version 1.85, which the other codec cannot read.
+///
+/// # Panics
+/// When there are no ports to be had.
+#[must_use]
+pub fn unheard_mssim(device: Box<dyn Device>) -> String {
     let (port, commands, platform) = neighbours();
-    let machine = Shared::new(Machine::new(Box::new(Overheard(device))));
+    let machine = Shared::new(Machine::new(device));
     std::thread::spawn(move || fronts::mssim::serve(&machine, commands, platform).unwrap());
     format!("mssim:host=127.0.0.1,port={port}")
 }
