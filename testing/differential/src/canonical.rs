@@ -71,7 +71,6 @@ impl View<'_> {
         self.object(number).is_some_and(|object| object.same_secret)
     }
 
-    #[expect(clippy::too_many_lines, reason = "a table")]
     fn by_command(&self) -> Result<Vec<Field>, Rc> {
         Ok(match self.request.code() {
             Cc::GET_RANDOM | Cc::START_AUTH_SESSION | Cc::EC_EPHEMERAL | Cc::ECDH_KEY_GEN | Cc::MAKE_CREDENTIAL => {
@@ -86,29 +85,7 @@ impl View<'_> {
                 let clock = self.read::<ReadClockResponse>()?.current_time.clock_info;
                 vec![("resetCount", text(&clock.reset_count)), ("restartCount", text(&clock.restart_count))]
             }
-            Cc::CREATE_PRIMARY => {
-                let made: CreatePrimaryResponse = self.read()?;
-                let mut fields = created(&made.out_public.0, &made.creation_data.0, true);
-                fields.push(("creationHash", bytes(&made.creation_hash)));
-                fields.push(("ticket", text(&made.creation_ticket.hierarchy)));
-                fields.push(named(&made.name, &made.out_public.0));
-                fields
-            }
-            Cc::CREATE => {
-                let made: CreateResponse = self.read()?;
-                let mut fields = created(&made.out_public.0, &made.creation_data.0, false);
-                fields.push(("parent", self.named(made.creation_data.0.parent_name.as_bytes())));
-                fields.push(("outPrivate size", text(&made.out_private.len())));
-                fields
-            }
-            Cc::CREATE_LOADED => {
-                let made: CreateLoadedResponse = self.read()?;
-                vec![
-                    ("public", skeleton(&made.out_public.0)),
-                    ("outPrivate size", text(&made.out_private.len())),
-                    named(&made.name, &made.out_public.0),
-                ]
-            }
+            Cc::CREATE_PRIMARY | Cc::CREATE | Cc::CREATE_LOADED => self.creation()?,
             Cc::READ_PUBLIC => {
                 let read: ReadPublicResponse = self.read()?;
                 let mut fields = vec![
@@ -174,6 +151,35 @@ impl View<'_> {
                 vec![]
             }
             _ => self.exact(),
+        })
+    }
+
+    /// What a command that makes an object says of it.
+    fn creation(&self) -> Result<Vec<Field>, Rc> {
+        Ok(match self.request.code() {
+            Cc::CREATE_PRIMARY => {
+                let made: CreatePrimaryResponse = self.read()?;
+                let mut fields = created(&made.out_public.0, &made.creation_data.0, true);
+                fields.push(("creationHash", bytes(&made.creation_hash)));
+                fields.push(("ticket", text(&made.creation_ticket.hierarchy)));
+                fields.push(named(&made.name, &made.out_public.0));
+                fields
+            }
+            Cc::CREATE => {
+                let made: CreateResponse = self.read()?;
+                let mut fields = created(&made.out_public.0, &made.creation_data.0, false);
+                fields.push(("parent", self.named(made.creation_data.0.parent_name.as_bytes())));
+                fields.push(("outPrivate size", text(&made.out_private.len())));
+                fields
+            }
+            _ => {
+                let made: CreateLoadedResponse = self.read()?;
+                vec![
+                    ("public", skeleton(&made.out_public.0)),
+                    ("outPrivate size", text(&made.out_private.len())),
+                    named(&made.name, &made.out_public.0),
+                ]
+            }
         })
     }
 

@@ -358,7 +358,7 @@ pub const ALL: &[Known] = &[
         is: |case| {
             matches!(case.codes.theirs.base(), Rc::BAD_AUTH | Rc::AUTH_FAIL) && case.codes.ours.base() != Rc::EXCLUSIVE
         },
-        reason: "Not explained yet; about one command in 20,000, always in a session that is bound to an object (seeds 40 and \
+        reason: "Not explained yet; up to one command in 1,000; the traces that were read had a session bound to an object (seeds 40 and \
                  1366). Either the harness or one of both computes the session key otherwise.",
     },
     Known {
@@ -377,7 +377,7 @@ pub const ALL: &[Known] = &[
             ORDER.contains(&pair)
         },
         reason: "Part 3, \"Command Processing\": \"Unless stated otherwise, the order of the checks is not normative and \
-                 different TPM may give different responses when a command has multiple errors.\" Each pair was looked at.",
+                 different TPM may give different responses when a command has multiple errors.\" The pairs are taken from recorded runs by their codes; not every one was traced to its two errors.",
     },
     Known {
         name: "sequence command on no sequence",

@@ -34,7 +34,6 @@ fn given(public: &TpmtPublic) -> bool {
 }
 
 impl Model {
-    #[expect(clippy::too_many_lines, reason = "a table: what each command leaves behind")]
     /// Learns from a command that both sides did; `note` is empty for one that was changed.
     pub fn observe(&mut self, requests: &Both<Request<'_>>, answers: &Both<Answer<'_>>, note: &Note) -> Option<()> {
         let request = &requests.ours;
@@ -42,73 +41,10 @@ impl Model {
         let first = request.handles.first().map(|handle| handle.0);
         match (request.code(), handle) {
             (Cc::START_AUTH_SESSION, Some(handle)) => self.session_started(requests, answers, handle, note)?,
-            (Cc::CREATE_PRIMARY, Some(handle)) => {
-                let made: Both<CreatePrimaryResponse> = each(answers)?;
-                let public = made.map(|made| made.out_public.0.clone());
-                let same = given(&public.ours);
-                self.put_object(Object::of_public(handle, public, &note.auth, same));
+            (Cc::CREATE_PRIMARY | Cc::CREATE_LOADED | Cc::LOAD_EXTERNAL | Cc::LOAD, Some(handle)) => {
+                self.object_loaded(requests, answers, handle, note)?;
             }
-            (Cc::CREATE_LOADED, Some(handle)) => {
-                let made: Both<CreateLoadedResponse> = each(answers)?;
-                let public = made.map(|made| made.out_public.0.clone());
-                let same = given(&public.ours);
-                self.put_object(Object::of_public(handle, public, &note.auth, same));
-            }
-            (Cc::LOAD_EXTERNAL, Some(handle)) => {
-                let loaded: LoadExternal = parameters(request)?;
-                self.put_object(Object::of_public(handle, Both::same(loaded.in_public.0.0), &note.auth, true));
-            }
-            (Cc::LOAD, Some(handle)) => {
-                let public = Both {
-                    theirs: parameters::<Load<'_>>(&requests.theirs)?.in_public.0,
-                    ours: parameters::<Load<'_>>(request)?.in_public.0,
-                };
-                let known = self.created.iter().find(|created| created.public == public);
-                let same = known.is_some_and(|created| created.same_secret);
-                self.put_object(Object::of_public(handle, public, &note.auth, same));
-            }
-            (Cc::CREATE, _) => {
-                let made: Both<CreateResponse> = each(answers)?;
-                let public = made.map(|made| made.out_public.0.clone());
-                let created = Created {
-                    parent: self.name(first?).ours,
-                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
-                    same_secret: given(&public.ours),
-                    public,
-                    auth: note.auth.clone(),
-                    creation: Some((
-                        made.map(|made| made.creation_hash.as_bytes().to_vec()),
-                        made.map(|made| marshal(&made.creation_ticket)),
-                    )),
-                };
-                remember(&mut self.created, created);
-            }
-            (Cc::IMPORT, _) => {
-                let made: Both<ImportResponse> = each(answers)?;
-                let public = parameters::<Import<'_>>(request)?.object_public.0;
-                let created = Created {
-                    parent: self.name(first?).ours,
-                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
-                    public: Both::same(public),
-                    auth: note.auth.clone(),
-                    same_secret: true,
-                    creation: None,
-                };
-                remember(&mut self.created, created);
-            }
-            (Cc::OBJECT_CHANGE_AUTH, _) => {
-                let made: Both<ObjectChangeAuthResponse> = each(answers)?;
-                let object = self.object(first?)?.clone();
-                let created = Created {
-                    parent: self.name(request.handles.get(1)?.0).ours,
-                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
-                    public: object.public?,
-                    auth: note.auth.clone(),
-                    same_secret: object.same_secret,
-                    creation: None,
-                };
-                remember(&mut self.created, created);
-            }
+            (Cc::CREATE | Cc::IMPORT | Cc::OBJECT_CHANGE_AUTH, _) => self.object_wrapped(request, answers, note)?,
             (Cc::HASH_SEQUENCE_START | Cc::HMAC_START, Some(handle)) => {
                 self.put_object(Object::sequence(handle, &note.auth));
             }
@@ -185,6 +121,95 @@ impl Model {
                 self.asserted(requests, note, random);
             }
             _ => self.asserted(requests, note, false),
+        }
+        Some(())
+    }
+
+    /// Learns of an object that has a handle now.
+    fn object_loaded(
+        &mut self,
+        requests: &Both<Request<'_>>,
+        answers: &Both<Answer<'_>>,
+        handle: u32,
+        note: &Note,
+    ) -> Option<()> {
+        let request = &requests.ours;
+        match request.code() {
+            Cc::CREATE_PRIMARY => {
+                let made: Both<CreatePrimaryResponse> = each(answers)?;
+                let public = made.map(|made| made.out_public.0.clone());
+                let same = given(&public.ours);
+                self.put_object(Object::of_public(handle, public, &note.auth, same));
+            }
+            Cc::CREATE_LOADED => {
+                let made: Both<CreateLoadedResponse> = each(answers)?;
+                let public = made.map(|made| made.out_public.0.clone());
+                let same = given(&public.ours);
+                self.put_object(Object::of_public(handle, public, &note.auth, same));
+            }
+            Cc::LOAD_EXTERNAL => {
+                let loaded: LoadExternal = parameters(request)?;
+                self.put_object(Object::of_public(handle, Both::same(loaded.in_public.0.0), &note.auth, true));
+            }
+            _ => {
+                let public = Both {
+                    theirs: parameters::<Load<'_>>(&requests.theirs)?.in_public.0,
+                    ours: parameters::<Load<'_>>(request)?.in_public.0,
+                };
+                let known = self.created.iter().find(|created| created.public == public);
+                let same = known.is_some_and(|created| created.same_secret);
+                self.put_object(Object::of_public(handle, public, &note.auth, same));
+            }
+        }
+        Some(())
+    }
+
+    /// Learns of an object that can be loaded later.
+    fn object_wrapped(&mut self, request: &Request<'_>, answers: &Both<Answer<'_>>, note: &Note) -> Option<()> {
+        let first = request.handles.first().map(|handle| handle.0);
+        match request.code() {
+            Cc::CREATE => {
+                let made: Both<CreateResponse> = each(answers)?;
+                let public = made.map(|made| made.out_public.0.clone());
+                let created = Created {
+                    parent: self.name(first?).ours,
+                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
+                    same_secret: given(&public.ours),
+                    public,
+                    auth: note.auth.clone(),
+                    creation: Some((
+                        made.map(|made| made.creation_hash.as_bytes().to_vec()),
+                        made.map(|made| marshal(&made.creation_ticket)),
+                    )),
+                };
+                remember(&mut self.created, created);
+            }
+            Cc::IMPORT => {
+                let made: Both<ImportResponse> = each(answers)?;
+                let public = parameters::<Import<'_>>(request)?.object_public.0;
+                let created = Created {
+                    parent: self.name(first?).ours,
+                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
+                    public: Both::same(public),
+                    auth: note.auth.clone(),
+                    same_secret: true,
+                    creation: None,
+                };
+                remember(&mut self.created, created);
+            }
+            _ => {
+                let made: Both<ObjectChangeAuthResponse> = each(answers)?;
+                let object = self.object(first?)?.clone();
+                let created = Created {
+                    parent: self.name(request.handles.get(1)?.0).ours,
+                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
+                    public: object.public?,
+                    auth: note.auth.clone(),
+                    same_secret: object.same_secret,
+                    creation: None,
+                };
+                remember(&mut self.created, created);
+            }
         }
         Some(())
     }
