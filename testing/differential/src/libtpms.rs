@@ -3,7 +3,7 @@
 //! in no other way.
 //!
 //! The library keeps its whole TPM in global variables. [`Libtpms`] can therefore be made once at a time in a process,
-//! is neither `Send` nor `Sync`, and what the callbacks need stands in one [`HOST`] behind a lock.
+//! is neither `Send` nor `Sync`, and what the callbacks need stands in one `HOST` behind a lock.
 #![expect(unsafe_code, reason = "calls of a C library; each block says why it may be called so")]
 
 use std::collections::BTreeMap;
