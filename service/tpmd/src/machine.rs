@@ -34,7 +34,7 @@ pub struct Machine {
     device: Box<dyn Device>,
     powered: bool,
     locality: u8,
-    buffer_size: u32,
+    buffer_size: Option<u32>,
     established: bool,
     was_shut_down: bool,
     kept: Option<Kept>,
@@ -72,7 +72,7 @@ impl Machine {
             device,
             powered: false,
             locality: 0,
-            buffer_size: *BUFFER_SIZES.end(),
+            buffer_size: None,
             established: false,
             was_shut_down: true,
             kept: None,
@@ -126,7 +126,8 @@ impl Machine {
         if !self.powered {
             return FAILURE.to_vec();
         }
-        if command.len() > self.buffer_size as usize {
+        // Where no host has set a size, the TPM itself says what is too long for it.
+        if self.buffer_size.is_some_and(|size| command.len() > size as usize) {
             return COMMAND_SIZE.to_vec();
         }
         let response = self.device.execute(locality, command);
@@ -221,12 +222,12 @@ impl Machine {
     /// Returns the largest command that is taken, in bytes.
     #[must_use]
     pub fn buffer_size(&self) -> u32 {
-        self.buffer_size
+        self.buffer_size.unwrap_or(*BUFFER_SIZES.end())
     }
 
     /// Sets the largest command, clamped to what the TPM can do.
     pub fn set_buffer_size(&mut self, size: u32) {
-        self.buffer_size = size.clamp(*BUFFER_SIZES.start(), *BUFFER_SIZES.end());
+        self.buffer_size = Some(size.clamp(*BUFFER_SIZES.start(), *BUFFER_SIZES.end()));
     }
 
     /// Says whether a dynamic root of trust ran (`TPM_ACCESS_x.tpmEstablishment`).
