@@ -10,6 +10,14 @@ use zeroize::Zeroize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfMemory;
 
+impl core::fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("no memory for the state of a TPM")
+    }
+}
+
+impl core::error::Error for OutOfMemory {}
+
 /// A table of at most `capacity` values, reserved once and never grown.
 ///
 /// A slot keeps its number for the life of its value: handles are made from it.
