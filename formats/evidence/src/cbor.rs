@@ -46,16 +46,7 @@ impl<'a> Map<'a> {
     pub(crate) fn read(what: &'static str, decoder: &mut Decoder<'a>) -> Result<Self, Error> {
         let mut entries: Vec<(Key<'a>, &'a [u8])> = Vec::new();
         let mut left = decoder.map().map_err(malformed(what))?;
-        loop {
-            match &mut left {
-                Some(0) => break,
-                Some(count) => *count = count.saturating_sub(1),
-                None if decoder.datatype().map_err(malformed(what))? == Type::Break => {
-                    decoder.skip().map_err(malformed(what))?;
-                    break;
-                }
-                None => {}
-            }
+        while has_next(what, decoder, &mut left)? {
             if entries.len() >= MAX_ENTRIES {
                 return Err(Error::Malformed { what, detail: "more than 256 entries".to_string() });
             }
@@ -130,16 +121,7 @@ pub fn array<'a>(what: &'static str, bytes: &'a [u8]) -> Result<Vec<&'a [u8]>, E
     let mut decoder = Decoder::new(bytes);
     let mut left = decoder.array().map_err(malformed(what))?;
     let mut members = Vec::new();
-    loop {
-        match &mut left {
-            Some(0) => break,
-            Some(count) => *count = count.saturating_sub(1),
-            None if decoder.datatype().map_err(malformed(what))? == Type::Break => {
-                decoder.skip().map_err(malformed(what))?;
-                break;
-            }
-            None => {}
-        }
+    while has_next(what, &mut decoder, &mut left)? {
         if members.len() >= MAX_ENTRIES {
             return Err(Error::Malformed { what, detail: "more than 256 members".to_string() });
         }
@@ -147,6 +129,20 @@ pub fn array<'a>(what: &'static str, bytes: &'a [u8]) -> Result<Vec<&'a [u8]>, E
     }
     finish(what, &decoder)?;
     Ok(members)
+}
+
+/// Tells whether a map or an array goes on: `left` is how many members are still to come, or nothing where a break ends it.
+fn has_next(what: &'static str, decoder: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, Error> {
+    match left {
+        Some(0) => return Ok(false),
+        Some(count) => *count = count.saturating_sub(1),
+        None if decoder.datatype().map_err(malformed(what))? == Type::Break => {
+            decoder.skip().map_err(malformed(what))?;
+            return Ok(false);
+        }
+        None => {}
+    }
+    Ok(true)
 }
 
 /// Decodes a byte string that fills all of `bytes`.
