@@ -22,6 +22,11 @@ fn each<R: Response>(answers: &Both<Answer<'_>>) -> Option<Both<R>> {
     Some(Both { theirs: read(&answers.theirs)?, ours: read(&answers.ours)? })
 }
 
+/// All parameters of the response.
+fn whole(answers: &Both<Answer<'_>>) -> Both<Vec<u8>> {
+    Both { theirs: answers.theirs.parameters.to_vec(), ours: answers.ours.parameters.to_vec() }
+}
+
 fn parameters<'a, T: evtpm_tpm_wire::Unmarshal<'a>>(request: &Request<'a>) -> Option<T> {
     from_bytes(request.parameters, &PERMISSIVE).ok()
 }
@@ -49,13 +54,11 @@ impl Model {
                 self.put_object(Object::sequence(handle, &note.auth));
             }
             (Cc::MAKE_CREDENTIAL, _) => {
-                let parameters =
-                    Both { theirs: answers.theirs.parameters.to_vec(), ours: answers.ours.parameters.to_vec() };
+                let parameters = whole(answers);
                 remember(&mut self.credentials, Credential { parameters });
             }
             (Cc::CONTEXT_SAVE, _) => {
-                let context =
-                    Both { theirs: answers.theirs.parameters.to_vec(), ours: answers.ours.parameters.to_vec() };
+                let context = whole(answers);
                 let kept = match self.object(first?) {
                     Some(object) => Kept::Object(Box::new(object.clone())),
                     None => Kept::Session(Box::new(self.session(first?)?.clone())),
@@ -107,13 +110,11 @@ impl Model {
             }
             (Cc::VERIFY_SIGNATURE, _) => {
                 let verified: VerifySignature = parameters(request)?;
-                let ticket =
-                    Both { theirs: answers.theirs.parameters.to_vec(), ours: answers.ours.parameters.to_vec() };
+                let ticket = whole(answers);
                 self.ticket(Cc::VERIFY_SIGNATURE, verified.digest.as_bytes(), ticket);
             }
             (code @ (Cc::POLICY_SIGNED | Cc::POLICY_SECRET), _) => {
-                let ticket =
-                    Both { theirs: answers.theirs.parameters.to_vec(), ours: answers.ours.parameters.to_vec() };
+                let ticket = whole(answers);
                 if ticket.ours.first_chunk() == Some(&[0, 8]) {
                     self.ticket(code, &[], ticket);
                 }
