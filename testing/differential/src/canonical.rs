@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use evtpm_crypto::{Crypto, RustCrypto};
 use evtpm_protocol::{crypto_hash, object_name, verify_signature};
 use evtpm_testing_foreign::packet::{Answer, Request, marshal};
+use evtpm_testing_foreign::replay::compare;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     Cc, Marshal, PublicBody, Rc, Reader, Response, Supported, Tpm2bName, TpmsAttest, TpmsCapabilityData,
@@ -325,17 +326,6 @@ fn created(public: &TpmtPublic, data: &TpmsCreationData, primary: bool) -> Vec<F
 
 /// A public area without what is random in it, but with its size.
 fn skeleton(public: &TpmtPublic) -> Vec<u8> {
-    let mut public = public.clone();
-    let sizes = match &mut public.body {
-        PublicBody::Rsa { unique, .. } => vec![std::mem::take(unique).len()],
-        PublicBody::Ecc { unique, .. } => {
-            vec![std::mem::take(&mut unique.x).len(), std::mem::take(&mut unique.y).len()]
-        }
-        PublicBody::KeyedHash { unique, .. } | PublicBody::SymCipher { unique, .. } => {
-            vec![std::mem::take(unique).len()]
-        }
-        PublicBody::Mldsa { unique, .. } | PublicBody::HashMldsa { unique, .. } => vec![std::mem::take(unique).len()],
-        PublicBody::Mlkem { unique, .. } => vec![std::mem::take(unique).len()],
-    };
+    let (sizes, public) = compare::skeleton(public);
     [text(&sizes), marshal(&public)].concat()
 }

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int, c_uchar};
 use std::marker::PhantomData;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -78,6 +79,20 @@ pub enum Error {
         /// Its result.
         result: u32,
     },
+}
+
+impl Error {
+    /// Says why a program ends, and with which status: without libtpms it was skipped, and that is no failure.
+    #[must_use]
+    pub fn ends(&self) -> ExitCode {
+        if let Self::NotInstalled(_) = self {
+            println!("skipped, {self}");
+            ExitCode::SUCCESS
+        } else {
+            eprintln!("error: {self}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 impl std::fmt::Display for Error {

@@ -33,14 +33,7 @@ struct Options {
 fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(code) => code,
-        Err(error @ libtpms::Error::NotInstalled(_)) => {
-            println!("skipped, {error}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => error.ends(),
     }
 }
 

@@ -138,15 +138,11 @@ impl Model {
         match request.code() {
             Cc::CREATE_PRIMARY => {
                 let made: Both<CreatePrimaryResponse> = each(answers)?;
-                let public = made.map(|made| made.out_public.0.clone());
-                let same = given(&public.ours);
-                self.put_object(Object::of_public(handle, public, &note.auth, same));
+                self.object_made(handle, made.map(|made| made.out_public.0.clone()), note);
             }
             Cc::CREATE_LOADED => {
                 let made: Both<CreateLoadedResponse> = each(answers)?;
-                let public = made.map(|made| made.out_public.0.clone());
-                let same = given(&public.ours);
-                self.put_object(Object::of_public(handle, public, &note.auth, same));
+                self.object_made(handle, made.map(|made| made.out_public.0.clone()), note);
             }
             Cc::LOAD_EXTERNAL => {
                 let loaded: LoadExternal = parameters(request)?;
@@ -163,6 +159,12 @@ impl Model {
             }
         }
         Some(())
+    }
+
+    /// Learns of an object that was made and loaded in one.
+    fn object_made(&mut self, handle: u32, public: Both<TpmtPublic>, note: &Note) {
+        let same = given(&public.ours);
+        self.put_object(Object::of_public(handle, public, &note.auth, same));
     }
 
     /// Learns of an object that can be loaded later.

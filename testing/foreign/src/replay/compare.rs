@@ -113,8 +113,9 @@ fn named(what: &str, name: &Tpm2bName, public: &TpmtPublic) -> Result<(), String
     equal(what, name, &object_name::<RustCrypto>(public).map_err(|error| format!("{what}: {error:?}"))?)
 }
 
-/// A public area without what is random in it, but with its size.
-fn skeleton(public: &TpmtPublic) -> (Vec<usize>, TpmtPublic) {
+/// Splits a public area into the sizes of what is random in it and the rest.
+#[must_use]
+pub fn skeleton(public: &TpmtPublic) -> (Vec<usize>, TpmtPublic) {
     let mut public = public.clone();
     let sizes = match &mut public.body {
         PublicBody::Rsa { unique, .. } => vec![std::mem::take(unique).len()],
