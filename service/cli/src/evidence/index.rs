@@ -50,6 +50,20 @@ impl Item {
         let text = self.expect.as_ref().map_or("{}", |raw| raw.get());
         serde_json::from_str(text).context("the index expects something that is not checked")
     }
+
+    /// Makes sure that the index expects nothing of this item: what it comes to, its files say.
+    pub(super) fn expects_nothing(&self) -> Result<()> {
+        let Notes { .. } = self.expect()?;
+        Ok(())
+    }
+}
+
+/// What every expectation may have beside what is expected.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Notes {
+    #[serde(rename = "notes")]
+    _notes: Option<String>,
 }
 
 /// The files of one item, read and compared with the index.

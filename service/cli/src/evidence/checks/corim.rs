@@ -3,20 +3,12 @@
 
 use anyhow::Result;
 use evtpm_evidence::corim::Corim;
-use serde::Deserialize;
 
 use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store, is_bad};
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expect {
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
-}
-
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let _: Expect = item.expect()?;
+    item.expects_nothing()?;
     let mut signed = 0;
     for (name, bytes) in store.files() {
         let parsed = Corim::parse(bytes);

@@ -15,13 +15,6 @@ use crate::output::hex;
 
 mod keylime;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expect {
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
-}
-
 /// `expected.json` beside a whole list.
 #[derive(Debug, Deserialize)]
 struct Expected {
@@ -34,7 +27,7 @@ struct Expected {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let _: Expect = item.expect()?;
+    item.expects_nothing()?;
     for (name, bytes) in store.files().filter(|(name, _)| is_list(name)) {
         check_list(name, bytes, store, findings)?;
     }

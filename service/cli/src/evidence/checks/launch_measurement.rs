@@ -12,13 +12,6 @@ use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store};
 use crate::output::hex;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expect {
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
-}
-
 /// `vectors.json`.
 #[derive(Debug, Deserialize)]
 struct Vectors {
@@ -60,7 +53,7 @@ struct Vector {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let _: Expect = item.expect()?;
+    item.expects_nothing()?;
     let vectors: Vectors = store.json("vectors.json")?;
     for vector in &vectors.vectors {
         let what = vector.origin.rsplit("::").next().unwrap_or(&vector.origin);

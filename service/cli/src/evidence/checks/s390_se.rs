@@ -6,21 +6,13 @@ use evtpm_evidence::s390::{Exchange, image_sizes, request_sizes};
 use evtpm_verify::UnixTime;
 use evtpm_verify::s390::verify_host_key;
 use evtpm_verify::x509::{Certificate, Crl, Revocation};
-use serde::Deserialize;
 
 use super::DAY;
 use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store};
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expect {
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
-}
-
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let _: Expect = item.expect()?;
+    item.expects_nothing()?;
     check_formats(store, findings);
     if store.files().any(|(name, _)| name.starts_with("host") && name.ends_with(".crt")) {
         check_host_keys(store, findings)?;
