@@ -6,7 +6,7 @@ use evtpm_engine::Profile;
 use evtpm_image::{Protection, State, restore};
 use evtpm_tpm_wire::Cc;
 
-use crate::machine::{Machine, command, send, started};
+use crate::machine::{command, machine, send, started};
 use crate::moves::{ALL, Contexts, play};
 
 /// Bytes before the state and after it, in an image that is not sealed.
@@ -38,7 +38,7 @@ fn no_changed_byte_makes_half_a_tpm() {
             image[position] ^= 1 << (position % 8);
             let mut states = [0, 1].map(|part| State::from_image(&images[part], None).unwrap());
             states[changed] = State::from_image(&with_digest(image), None).unwrap();
-            match restore(Machine::new(9), Profile::pc_client(), &states[0], Some(&states[1])) {
+            match restore(machine(9), Profile::pc_client(), &states[0], Some(&states[1])) {
                 Ok(mut tpm) => {
                     for capability in [0x0200_0000u32, 0x0300_0000, 0x8000_0000, 0x8100_0000, 0x0100_0000] {
                         let parameters = [&[0, 0, 0, 1][..], &capability.to_be_bytes(), &[0, 0, 0, 64]].concat();
@@ -62,7 +62,7 @@ fn a_state_that_ends_early_or_late_is_refused() {
         let image = [&image[..HEADER - 4], &length, state, &[0; DIGEST]].concat();
         State::from_image(&with_digest(image), None).unwrap()
     };
-    let make = |state: &State| restore(Machine::new(9), Profile::pc_client(), state, None).map(|_| ());
+    let make = |state: &State| restore(machine(9), Profile::pc_client(), state, None).map(|_| ());
     assert_eq!(make(&with_state(state)), Ok(()));
     for size in 0..state.len() {
         assert!(make(&with_state(&state[..size])).is_err(), "{size}");

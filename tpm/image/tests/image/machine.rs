@@ -1,66 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A machine whose noise repeats and whose clock the test sets, and commands as bytes.
 
-use evtpm_crypto::RustCrypto;
-use evtpm_crypto::entropy::NoiseSource;
-use evtpm_engine::{Execution, Locality, Platform, Profile, Tpm};
+use evtpm_engine::{Execution, Locality, Profile, Tpm};
+use evtpm_testing_support::{Noise, TestPlatform};
 use evtpm_tpm_wire::{Cc, Handle, Marshal, Writer};
 
-#[derive(Debug, Clone)]
-pub(crate) struct Machine {
-    noise: Noise,
-    pub(crate) now: u64,
+/// A machine with this noise.
+pub(crate) const fn machine(noise: u64) -> TestPlatform {
+    TestPlatform::new(Noise::Good(noise))
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct Noise(u64);
-
-impl Noise {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-}
-
-impl NoiseSource for Noise {
-    fn sample(&mut self) -> Option<u64> {
-        // SplitMix64: enough to pass the health tests.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Some(mixed ^ (mixed >> 31))
-    }
-}
-
-impl Machine {
-    pub(crate) const fn new(noise: u64) -> Self {
-        Self { noise: Noise::new(noise), now: 1_000 }
-    }
-}
-
-impl Platform for Machine {
-    type Crypto = RustCrypto;
-    type Noise = Noise;
-
-    fn noise(&mut self) -> &mut Noise {
-        &mut self.noise
-    }
-
-    fn now_ms(&mut self) -> u64 {
-        self.now
-    }
-
-    fn physical_presence(&self) -> bool {
-        false
-    }
-}
-
-pub(crate) type TestTpm = Tpm<Machine>;
+pub(crate) type TestTpm = Tpm<TestPlatform>;
 
 pub(crate) const STARTUP_CLEAR: [u8; 2] = [0, 0];
 pub(crate) const STARTUP_STATE: [u8; 2] = [0, 1];
 
 pub(crate) fn manufactured(noise: u64) -> TestTpm {
-    Tpm::manufacture(Machine::new(noise), Profile::pc_client()).unwrap()
+    Tpm::manufacture(machine(noise), Profile::pc_client()).unwrap()
 }
 
 pub(crate) fn started(noise: u64) -> TestTpm {

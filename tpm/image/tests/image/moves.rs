@@ -167,7 +167,7 @@ fn settled(tpm: &mut TestTpm, object: u32, persistent: u32, (a, b): (u8, u8)) ->
         }
         8 => ask(Cc::DICTIONARY_ATTACK_LOCK_RESET, &[Handle::LOCKOUT.0], &[EMPTY], &[]),
         9 => {
-            tpm.platform_mut().now += u64::from(b) * 1_000;
+            tpm.platform_mut().now_ms += u64::from(b) * 1_000;
             Vec::new()
         }
         _ => {

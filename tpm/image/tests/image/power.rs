@@ -7,7 +7,7 @@ use evtpm_image::{Error, Part, State, restore};
 use evtpm_tpm_wire::{Cc, Handle, Rc, Subject};
 
 use crate::machine::{
-    Auth, EMPTY, Machine, STARTUP_CLEAR, STARTUP_STATE, TestTpm, command, manufactured, rc, send, started,
+    Auth, EMPTY, STARTUP_CLEAR, STARTUP_STATE, TestTpm, command, machine, manufactured, rc, send, started,
 };
 use crate::moves::{Contexts, play};
 
@@ -16,7 +16,7 @@ const OWNER: u32 = Handle::OWNER.0;
 /// The TPM after its power was cut, as another process finds it.
 fn after_power_loss(tpm: &mut TestTpm) -> TestTpm {
     let permanent = State::permanent(tpm).unwrap();
-    let tpm = restore(Machine::new(8), Profile::pc_client(), &permanent, None).unwrap();
+    let tpm = restore(machine(8), Profile::pc_client(), &permanent, None).unwrap();
     assert_eq!(tpm.phase(), Phase::Initialized);
     tpm
 }
@@ -107,9 +107,9 @@ fn clock_never_steps_back_over_a_loss_of_power() {
         u64::from_be_bytes(response[18..26].try_into().unwrap())
     };
     for _ in 0..5 {
-        tpm.platform_mut().now += 40_000;
+        tpm.platform_mut().now_ms += 40_000;
         let before = clock(&mut tpm);
-        tpm.platform_mut().now += 10_000;
+        tpm.platform_mut().now_ms += 10_000;
         let last = clock(&mut tpm);
         assert_eq!(last, before + 10_000);
         tpm = after_power_loss(&mut tpm);
@@ -124,7 +124,7 @@ fn the_volatile_part_goes_only_with_its_own_permanent_part() {
     let [permanent, foreign] = [&mut tpm, &mut other].map(|tpm| State::permanent(tpm).unwrap());
     let volatile = State::volatile(&mut tpm).unwrap();
     let make = |permanent: &State, volatile: &State| {
-        restore(Machine::new(9), Profile::pc_client(), permanent, Some(volatile)).map(|_| ())
+        restore(machine(9), Profile::pc_client(), permanent, Some(volatile)).map(|_| ())
     };
     assert_eq!(make(&permanent, &volatile), Ok(()));
     assert_eq!(make(&foreign, &volatile), Err(Error::State(Invalid::Unrelated)));
@@ -141,7 +141,7 @@ fn a_smaller_profile_has_no_room_for_more_objects_than_it_has_slots() {
     let mut tpm = started(7);
     happen(&mut tpm, &[(4, 0, 1), (4, 0, 1), (4, 0, 1), (4, 0, 1)]);
     let (permanent, volatile) = (State::permanent(&mut tpm).unwrap(), State::volatile(&mut tpm).unwrap());
-    let made = restore(Machine::new(9), Profile::svsm(), &permanent, Some(&volatile));
+    let made = restore(machine(9), Profile::svsm(), &permanent, Some(&volatile));
     assert_eq!(made.map(|_| ()), Err(Error::State(Invalid::NoRoom)));
 }
 
@@ -150,7 +150,7 @@ fn another_set_of_banks_is_another_tpm() {
     let permanent = State::permanent(&mut started(7)).unwrap();
     let mut profile = Profile::pc_client();
     profile.banks = &profile.banks[1..];
-    let made = restore(Machine::new(9), profile, &permanent, None);
+    let made = restore(machine(9), profile, &permanent, None);
     assert_eq!(made.map(|_| ()), Err(Error::State(Invalid::Banks)));
 }
 

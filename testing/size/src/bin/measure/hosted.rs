@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use evtpm_client::{Transport, TransportError};
-use evtpm_crypto::entropy::NoiseSource;
-use evtpm_crypto::{EntropyError, Rng, RustCrypto};
-use evtpm_engine::{Execution, Locality, Platform, Profile, Tpm};
+use evtpm_engine::{Execution, Locality, Profile, Tpm};
+use evtpm_testing_support::{Noise, TestPlatform};
 use evtpm_tpm_wire::Cc;
 use serde::Serialize;
 
@@ -162,10 +161,12 @@ fn bottom<T>(body: impl FnOnce() -> T) -> T {
 
 fn play(name: &str, probe: &Probe) -> Result<()> {
     let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).context("no such scenario")?;
-    let tpm = Tpm::manufacture(Machine(7), Profile::svsm()).map_err(|_| anyhow::anyhow!("no memory"))?;
+    // The noise is the same in every process, so that every process does the same.
+    let tpm = Tpm::manufacture(TestPlatform::new(Noise::Good(7)), Profile::svsm())
+        .map_err(|_| anyhow::anyhow!("no memory"))?;
     probe.note_heap(heap::mark());
     let transport = InProcess { tpm, probe: probe.clone() };
-    (scenario.play)(&mut evtpm_client::Client::new(transport, Machine(8)))
+    (scenario.play)(&mut evtpm_client::Client::new(transport, Noise::Good(8)))
 }
 
 /// Which command runs deep in its stack, and what was seen of all.
@@ -199,7 +200,7 @@ impl Probe {
 /// The TPM behind the client.
 #[derive(Debug)]
 pub(crate) struct InProcess {
-    tpm: Tpm<Machine>,
+    tpm: Tpm<TestPlatform>,
     probe: Probe,
 }
 
@@ -220,52 +221,5 @@ impl Transport for InProcess {
         let Execution::Response(size) = execution else { return Err(TransportError::new("nothing can be pending")) };
         response.truncate(size);
         Ok(())
-    }
-}
-
-/// Noise that is the same in every process, so that every process does the same.
-#[derive(Debug)]
-pub(crate) struct Machine(u64);
-
-impl Machine {
-    pub(crate) const fn new(noise: u64) -> Self {
-        Self(noise)
-    }
-}
-
-impl NoiseSource for Machine {
-    fn sample(&mut self) -> Option<u64> {
-        // SplitMix64: enough to pass the health tests.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Some(mixed ^ (mixed >> 31))
-    }
-}
-
-impl Rng for Machine {
-    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
-        for chunk in out.chunks_mut(8) {
-            let sample = self.sample().unwrap_or_default();
-            chunk.iter_mut().zip(sample.to_le_bytes()).for_each(|(to, from)| *to = from);
-        }
-        Ok(())
-    }
-}
-
-impl Platform for Machine {
-    type Crypto = RustCrypto;
-    type Noise = Self;
-
-    fn noise(&mut self) -> &mut Self {
-        self
-    }
-
-    fn now_ms(&mut self) -> u64 {
-        0
-    }
-
-    fn physical_presence(&self) -> bool {
-        false
     }
 }

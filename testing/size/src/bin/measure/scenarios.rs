@@ -6,6 +6,7 @@ use evtpm_client::{Auth, Client, Object, SessionOptions};
 use evtpm_crypto::RustCrypto;
 use evtpm_protocol::credential::{self, Credential};
 use evtpm_protocol::templates::{EkTemplate, attestation_key, storage_root_key};
+use evtpm_testing_support::Noise;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     Bytes, Cc, CipherMode, EccCurve, Handle, HashAlg, NvType, PcrIndex, PcrSelect, PublicBody, Supported, Tpm2b,
@@ -16,10 +17,10 @@ use evtpm_tpm_wire::{
     TpmtHa, TpmtPublic, TpmtPublicPlus, TpmtRsaDecrypt, TpmtSymDefObject, TpmtTkHashcheck, YesNo,
 };
 
-use crate::hosted::{InProcess, Machine};
+use crate::hosted::InProcess;
 
 /// The client of a scenario.
-pub(crate) type Guest = Client<InProcess, Machine>;
+pub(crate) type Guest = Client<InProcess, Noise>;
 
 /// Something that is done with a TPM that was just powered on.
 pub(crate) struct Scenario {
@@ -82,7 +83,7 @@ fn attestation(tpm: &mut Guest, template: EkTemplate) -> Result<()> {
     tpm.flush(parent.handle)?;
     let secret = Credential::new(&[9; 32])?;
     let (blob, encrypted) =
-        credential::make::<RustCrypto>(&endorsement.public, &secret, &key.name, &mut Machine::new(9))?;
+        credential::make::<RustCrypto>(&endorsement.public, &secret, &key.name, &mut Noise::Good(9))?;
     let options = SessionOptions { salt: Some(&endorsement), ..SessionOptions::HMAC.encrypting() };
     let mut salted = tpm.start_session(options)?;
     tpm.run((), &GetRandom { bytes_requested: 32 }, &mut [Auth::session(&mut salted)])?;
