@@ -4,30 +4,16 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use evtpm_client::{Auth, Client, Object, Transport, TransportError};
-use evtpm_engine::{Execution, Locality, Profile, Tpm};
+use evtpm_client::{Auth, Client, Object};
+use evtpm_engine::{Profile, Tpm};
 use evtpm_protocol::templates::storage_root_key;
-use evtpm_testing_support::{Noise, TestPlatform};
+use evtpm_testing_support::{Direct, Noise, TestPlatform};
 use evtpm_tpm_wire::commands::{CertifyX509, CertifyX509Handles};
 use evtpm_tpm_wire::{
     EccCurve, HashAlg, PublicBody, Supported, Tpm2bData, Tpm2bDigest, Tpm2bMaxBuffer, Tpm2bPublicKeyRsa, TpmSu,
     TpmaObject, TpmiDhObject, TpmiRhHierarchy, TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint, TpmsRsaParms,
     TpmsSignatureEcc, TpmtPublic, TpmtSigScheme, TpmtSignature,
 };
-
-/// A TPM in this process.
-struct Direct(Tpm<TestPlatform>);
-
-impl Transport for Direct {
-    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), TransportError> {
-        response.resize(4096, 0);
-        match self.0.execute(Locality::ZERO, &mut command.to_vec(), response) {
-            Execution::Response(size) => response.truncate(size),
-            Execution::Pending(pending) => return Err(TransportError::new(format!("{pending:?}"))),
-        }
-        Ok(())
-    }
-}
 
 fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
     let size = u16::try_from(contents.len()).unwrap().to_be_bytes();

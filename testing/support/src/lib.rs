@@ -16,12 +16,14 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built fails the test that wants it")]
 
+mod direct;
 mod driver;
 mod machine;
 mod memory;
 mod noise;
 mod platform;
 
+pub use direct::Direct;
 pub use driver::{Driver, client};
 pub use machine::{Machine, POLICY, Tap, boot, boot_on, chip, host, image, launch, predicted_measurement};
 pub use memory::{CANARY, GuestRam, RAM_SIZE, SVSM_PAGE, UNTOUCHED};

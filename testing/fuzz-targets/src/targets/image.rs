@@ -5,8 +5,9 @@
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_engine::{Execution, Locality, Profile, Tpm};
 use evtpm_image::{Part, Protection, State, restore};
+use evtpm_testing_support::TestPlatform;
 
-use super::tpm::Machine;
+use super::tpm::machine;
 
 /// Bytes before the state and after it, in an image that is not sealed.
 const HEADER: usize = 48;
@@ -24,20 +25,19 @@ pub(super) fn image(input: &[u8]) -> bool {
     let (permanent, volatile) = rest.split_at(usize::from(u16::from_be_bytes(*size)).min(rest.len()));
     let permanent = wrap(Part::Permanent, permanent);
     let volatile = (!volatile.is_empty()).then(|| wrap(Part::Volatile, volatile));
-    let Ok(mut tpm) = restore(Machine::new(2), Profile::pc_client(), &permanent, volatile.as_ref()) else {
+    let Ok(mut tpm) = restore(machine(2), Profile::pc_client(), &permanent, volatile.as_ref()) else {
         return direct;
     };
     for command in [STARTUP, HASH_SEQUENCE_START, READ_CLOCK, ALL_PROPERTIES] {
         answer(&mut tpm, command);
     }
     // What was restored can be saved, and restored again.
-    let again =
-        State::permanent(&mut tpm).and_then(|state| restore(Machine::new(3), Profile::pc_client(), &state, None));
+    let again = State::permanent(&mut tpm).and_then(|state| restore(machine(3), Profile::pc_client(), &state, None));
     assert!(again.is_ok(), "a TPM that was restored is one that can be saved: {again:?}");
     true
 }
 
-fn answer(tpm: &mut Tpm<Machine>, command: &[u8]) {
+fn answer(tpm: &mut Tpm<TestPlatform>, command: &[u8]) {
     let mut response = [0; 4096];
     let execution = tpm.execute(Locality::ZERO, &mut command.to_vec(), &mut response);
     // An image may hold the index of a certificate that the host has yet to give.
@@ -58,7 +58,7 @@ fn wrap(part: Part, state: &[u8]) -> State {
 }
 
 pub(super) fn image_seeds() -> Vec<Vec<u8>> {
-    let Ok(mut tpm) = Tpm::manufacture(Machine::new(1), Profile::pc_client()) else { return Vec::new() };
+    let Ok(mut tpm) = Tpm::manufacture(machine(1), Profile::pc_client()) else { return Vec::new() };
     let mut states = [State::permanent(&mut tpm), State::volatile(&mut tpm)].to_vec();
     for command in [STARTUP, HASH_SEQUENCE_START] {
         answer(&mut tpm, command);

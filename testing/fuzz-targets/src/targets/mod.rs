@@ -7,6 +7,7 @@ mod image;
 mod logs;
 mod policy;
 mod protocol;
+mod session;
 mod snp;
 mod svsm;
 mod tpm;
@@ -27,6 +28,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "tpm_response", run: wire::response, seeds: wire::response_seeds },
     Target { name: "tpm_structure", run: wire::structure, seeds: wire::structure_seeds },
     Target { name: "tpm_execute", run: tpm::execute, seeds: tpm::execute_seeds },
+    Target { name: "tpm_sessions", run: session::sessions, seeds: session::sessions_seeds },
     Target { name: "tpm_image", run: image::image, seeds: image::image_seeds },
     Target {
         name: "partial_certificate",

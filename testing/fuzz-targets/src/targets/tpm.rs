@@ -2,9 +2,8 @@
 //! Whole TPMs: sequences of commands, each answered by a response that is one.
 #![expect(clippy::panic, reason = "a fuzzer learns of a broken promise by a panic")]
 
-use evtpm_crypto::RustCrypto;
-use evtpm_crypto::entropy::NoiseSource;
-use evtpm_engine::{Execution, Locality, Platform, Profile, Tpm};
+use evtpm_engine::{Execution, Locality, Profile, Tpm};
+use evtpm_testing_support::{Noise, TestPlatform};
 
 use super::wire;
 
@@ -13,45 +12,8 @@ const STARTUP: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0];
 const COMMANDS: usize = 32;
 
 /// A machine whose noise is the same each time, so that a finding can be repeated.
-pub(super) struct Machine {
-    noise: Noise,
-    milliseconds: u64,
-}
-
-pub(super) struct Noise(u64);
-
-impl Machine {
-    pub(super) const fn new(noise: u64) -> Self {
-        Self { noise: Noise(noise), milliseconds: 0 }
-    }
-}
-
-impl NoiseSource for Noise {
-    fn sample(&mut self) -> Option<u64> {
-        // SplitMix64: enough to pass the health tests.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Some(mixed ^ (mixed >> 31))
-    }
-}
-
-impl Platform for Machine {
-    type Crypto = RustCrypto;
-    type Noise = Noise;
-
-    fn noise(&mut self) -> &mut Noise {
-        &mut self.noise
-    }
-
-    fn now_ms(&mut self) -> u64 {
-        self.milliseconds += 1;
-        self.milliseconds
-    }
-
-    fn physical_presence(&self) -> bool {
-        false
-    }
+pub(super) const fn machine(noise: u64) -> TestPlatform {
+    TestPlatform::new(Noise::Good(noise))
 }
 
 /// The first byte of an input for a TPM of the pqc profile, which is the number of no locality.
@@ -59,12 +21,11 @@ const PQC: u8 = 31;
 
 /// Runs a sequence of commands on a new TPM; the input is locality, size and bytes of each.
 pub(super) fn execute(input: &[u8]) -> bool {
-    let machine = Machine::new(1);
     let (profile, input) = match input {
         [PQC, input @ ..] => (Profile::pqc(), input),
         input => (Profile::pc_client(), input),
     };
-    let Ok(mut tpm) = Tpm::manufacture(machine, profile) else { return false };
+    let Ok(mut tpm) = Tpm::manufacture(machine(1), profile) else { return false };
     tpm.power_on();
     let mut response = [0; 8192];
     let mut succeeded = 0;
@@ -83,7 +44,7 @@ pub(super) fn execute(input: &[u8]) -> bool {
 }
 
 /// Runs one command, checks that the answer is a response, and says whether it is success.
-fn run(tpm: &mut Tpm<Machine>, locality: Locality, command: &[u8], response: &mut [u8]) -> bool {
+fn run(tpm: &mut Tpm<TestPlatform>, locality: Locality, command: &[u8], response: &mut [u8]) -> bool {
     let mut command = command.to_vec();
     let execution = tpm.execute(locality, &mut command, response);
     let Execution::Response(size) = execution else { panic!("no certificate was defined that could be pending") };
