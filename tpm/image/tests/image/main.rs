@@ -6,4 +6,5 @@ mod damage;
 mod likeness;
 mod machine;
 mod moves;
+mod pinned;
 mod power;
