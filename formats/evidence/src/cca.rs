@@ -10,6 +10,7 @@ use minicbor::data::Type;
 use crate::Error;
 use crate::cbor::{self, Key, Map, malformed};
 use crate::cose::Sign1;
+use crate::software::SoftwareComponent;
 
 const WHAT: &str = "CCA token";
 /// The tags of a token: the draft's first one, and that of a CMW collection.
@@ -45,8 +46,8 @@ pub struct Platform<'a> {
     pub lifecycle: u16,
     /// The hash algorithm of the measurements.
     pub hash_algorithm: &'a str,
-    /// The measured software components, as they are encoded.
-    pub software_components: Vec<&'a [u8]>,
+    /// The measured software components.
+    pub software_components: Vec<SoftwareComponent<'a>>,
 }
 
 /// The realm's token.
@@ -109,10 +110,8 @@ impl<'a> Platform<'a> {
         let text = |field, key| map.required(field, map.text(Key::Number(key)));
         let bytes_of = |field, key| map.required(field, map.bytes(Key::Number(key)));
         let lifecycle = map.required("life cycle", map.number(Key::Number(2395)))?;
-        let software_components = map.required("software components", map.array(Key::Number(2399)))?;
-        for component in &software_components {
-            Map::parse("software component", component)?;
-        }
+        let components = map.required("software components", map.array(Key::Number(2399)))?;
+        let software_components = components.into_iter().map(SoftwareComponent::parse).collect::<Result<_, _>>()?;
         Ok(Self {
             profile: text("platform profile", 265)?,
             challenge: bytes_of("platform challenge", 10)?,

@@ -74,9 +74,29 @@ pub enum ClaimsHash {
 pub struct RuntimeClaims {
     /// The keys of the vTPM.
     pub keys: Vec<Jwk>,
+    /// How the virtual machine is set up.
+    #[serde(rename = "vm-configuration", default)]
+    pub vm_configuration: Option<VmConfiguration>,
     /// What the guest had put in.
     #[serde(rename = "user-data", default)]
     pub user_data: Option<String>,
+}
+
+/// How a virtual machine is set up, in the paravisor's words; what it does not say is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VmConfiguration {
+    /// Whether the host has a console of the guest.
+    pub console_enabled: Option<bool>,
+    /// Whether the firmware checks what it starts.
+    pub secure_boot: Option<bool>,
+    /// Whether the guest has a vTPM.
+    pub tpm_enabled: Option<bool>,
+    /// Whether the vTPM's state outlives the virtual machine's runs.
+    pub tpm_persisted: Option<bool>,
+    /// The identifier of the virtual machine.
+    #[serde(rename = "vmUniqueId")]
+    pub vm_id: Option<String>,
 }
 
 impl<'a> HclReport<'a> {

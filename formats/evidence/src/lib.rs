@@ -31,6 +31,7 @@ pub mod pcs;
 pub mod psa;
 pub mod quote;
 pub mod s390;
+pub mod software;
 pub mod spdm;
 pub mod uvm;
 

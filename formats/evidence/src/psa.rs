@@ -5,8 +5,9 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::Error;
-use crate::cbor::{self, Key, Map};
+use crate::cbor::{Key, Map};
 use crate::cose::Sign1;
+use crate::software::SoftwareComponent;
 
 const WHAT: &str = "PSA token";
 
@@ -38,8 +39,8 @@ pub struct Token<'a> {
     pub client_id: i64,
     /// The life cycle state.
     pub lifecycle: u16,
-    /// The measured software components, as they are encoded.
-    pub software_components: Vec<&'a [u8]>,
+    /// The measured software components.
+    pub software_components: Vec<SoftwareComponent<'a>>,
 }
 
 /// The keys of the claims that are read: nonce, instance, implementation, client, life cycle, components, profile.
@@ -88,9 +89,6 @@ impl<'a> Token<'a> {
         }
         let lifecycle = map.required("life cycle", map.number(Key::Number(keys.lifecycle)))?;
         let components = map.array(Key::Number(keys.components))?.unwrap_or_default();
-        for component in &components {
-            Map::parse("software component", component)?;
-        }
         Ok(Self {
             profile,
             profile_name: map.text(Key::Number(keys.profile))?,
@@ -100,16 +98,8 @@ impl<'a> Token<'a> {
             client_id: map.required("client identifier", map.number(Key::Number(keys.client)))?,
             lifecycle: u16::try_from(lifecycle)
                 .map_err(|_| Error::Malformed { what: "life cycle", detail: lifecycle.to_string() })?,
-            software_components: components,
+            software_components: components.into_iter().map(SoftwareComponent::parse).collect::<Result<_, _>>()?,
             envelope,
         })
     }
-}
-
-/// Measurement value and signer of a software component.
-pub fn component(encoded: &[u8]) -> Result<(&[u8], &[u8]), Error> {
-    let map = cbor::Map::parse("software component", encoded)?;
-    let value = map.required("measurement value", map.bytes(Key::Number(2)))?;
-    let signer = map.required("signer identifier", map.bytes(Key::Number(5)))?;
-    Ok((value, signer))
 }

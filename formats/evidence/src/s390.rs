@@ -83,8 +83,40 @@ pub fn request_sizes(bytes: &[u8]) -> Result<Sizes, Error> {
     sizes(bytes, &mut cursor, "request")
 }
 
-/// Reads the header of a Secure Execution image.
-pub fn image_sizes(bytes: &[u8]) -> Result<Sizes, Error> {
+/// What an image's header says of the image, as far as a measurement is about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageHeader<'a> {
+    /// The digest over the pages (PLD).
+    pub page_list_digest: &'a [u8; 64],
+    /// The digest over the addresses (ALD).
+    pub address_list_digest: &'a [u8; 64],
+    /// The digest over the tweaks (TLD).
+    pub tweak_list_digest: &'a [u8; 64],
+    /// The authentication tag of the header.
+    pub tag: &'a [u8; 16],
+}
+
+impl<'a> ImageHeader<'a> {
+    /// Parses the header of an image (s390-tools, "pv_hdr_head"); its end is the tag.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        const WHAT: &str = "image header";
+        /// What the sizes are read from; then addresses and flags of 24 bytes, and the customer's key of 160.
+        const BEFORE_DIGESTS: usize = 40 + 24 + 160;
+        let sizes = image_sizes(bytes)?;
+        let mut cursor = Cursor::new(bytes);
+        cursor.array::<BEFORE_DIGESTS>(WHAT)?;
+        let (page_list_digest, address_list_digest) = (cursor.array(WHAT)?, cursor.array(WHAT)?);
+        let tweak_list_digest = cursor.array(WHAT)?;
+        let slots = usize::try_from(sizes.key_slots).unwrap_or(usize::MAX).saturating_mul(80);
+        cursor.take(WHAT, slots)?;
+        let truncated = Error::Truncated { what: WHAT, needed: 16, available: cursor.rest().len() };
+        let tag = cursor.rest().last_chunk().ok_or(truncated)?;
+        Ok(Self { page_list_digest, address_list_digest, tweak_list_digest, tag })
+    }
+}
+
+/// Reads the beginning of the header of a Secure Execution image.
+fn image_sizes(bytes: &[u8]) -> Result<Sizes, Error> {
     let mut cursor = Cursor::new(bytes);
     check_magic(cursor.array("image header")?, HEADER_MAGIC, "image header")?;
     sizes(bytes, &mut cursor, "image header")

@@ -2,7 +2,7 @@
 //! `s390-se`: what `pvattest` exchanges, and host key documents with their chain and lists, good and bad.
 
 use anyhow::{Context, Result};
-use evtpm_evidence::s390::{Exchange, image_sizes, request_sizes};
+use evtpm_evidence::s390::{Exchange, ImageHeader, request_sizes};
 use evtpm_verify::UnixTime;
 use evtpm_verify::s390::verify_host_key;
 use evtpm_verify::x509::{Certificate, Crl, Revocation};
@@ -30,7 +30,7 @@ fn check_formats(store: &Store, findings: &mut Findings) {
             }
             "keyslot.bin" => findings.equal(name, &80, &bytes.len()),
             _ if name.ends_with(".hdr") => {
-                findings.accepted(name, image_sizes(bytes));
+                findings.accepted(name, ImageHeader::parse(bytes));
             }
             _ => {
                 exchanges += 1;
