@@ -21,6 +21,7 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)
 )]
 
+pub mod boot;
 mod bytes;
 pub mod elf;
 mod error;
