@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Appraisal: claims against a policy, to findings, a trust vector for each layer, and one verdict.
 
-use evtpm_verify::Root;
+use evtpm_verify::{Root, Vendor};
 
 use crate::{
+    affirm::affirmed,
     checks,
-    claims::Claims,
+    claims::{Claims, Proven},
     finding::{Finding, Layer, Severity},
     identity::LaunchIdentity,
-    policy::{Policy, SnpPolicy},
+    policy::Policy,
     vector::{Tier, TrustClaim, TrustVector},
     verdict::Verdict,
 };
@@ -19,6 +20,7 @@ pub struct Appraisal {
     verdict: Verdict,
     layers: Vec<LayerAppraisal>,
     root: Option<Root>,
+    vendors: Vec<(Layer, Vendor)>,
     identity: Option<LaunchIdentity>,
 }
 
@@ -48,7 +50,25 @@ pub fn appraise(policy: &Policy, claims: &Claims) -> Appraisal {
         .collect();
     let root = claims.report().map(|report| report.root().clone());
     let identity = claims.report().map(|report| LaunchIdentity::of(report.claims()));
-    Appraisal { verdict: verdict(&layers), layers, root, identity }
+    Appraisal { verdict: verdict(&layers), layers, root, vendors: vendors(claims), identity }
+}
+
+/// The roots of everything that is not AMD's.
+fn vendors(claims: &Claims) -> Vec<(Layer, Vendor)> {
+    let root = |layer, root: Option<&Vendor>| root.map(|root| (layer, root.clone()));
+    [
+        root(Layer::Tdx, claims.td().map(Proven::root)),
+        root(Layer::Sgx, claims.enclave().map(Proven::root)),
+        root(Layer::Nitro, claims.nitro().map(Proven::root)),
+        root(Layer::CcaPlatform, claims.cca_platform().map(Proven::root)),
+        root(Layer::CcaRealm, claims.cca_realm().map(Proven::root)),
+        root(Layer::Psa, claims.psa().map(Proven::root)),
+        root(Layer::Nvidia, claims.nvidia().first().map(Proven::root)),
+        root(Layer::S390, claims.s390().map(Proven::root)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The worst finding decides; without any, everything that the policy asked for was there and good.
@@ -61,46 +81,10 @@ fn verdict(layers: &[LayerAppraisal]) -> Verdict {
         .map_or(Verdict::Trusted, Severity::verdict)
 }
 
-/// Returns what a layer's evidence affirms where nothing objects; `None` if there is none, or no rule looks at it.
-fn affirmed(layer: Layer, policy: &Policy, claims: &Claims) -> Option<TrustVector> {
-    let none = TrustVector::default();
-    let best_if = |checked: bool| if checked { TrustClaim::BEST } else { TrustClaim::NONE };
-    match layer {
-        Layer::Snp => claims.report().map(|_| TrustVector {
-            instance_identity: best_if(names_an_instance(&policy.snp)),
-            configuration: TrustClaim::BEST,
-            executables: TrustClaim::APPROVED_BOOT,
-            hardware: TrustClaim::BEST,
-            runtime_opaque: TrustClaim::BEST,
-            ..none
-        }),
-        Layer::Tpm => claims.key().map(|_| TrustVector { instance_identity: TrustClaim::BEST, ..none }),
-        Layer::Boot => policy.boot.as_ref().zip(claims.boot()).map(|(rules, _)| TrustVector {
-            configuration: best_if(!rules.command_lines.is_empty() || rules.secure_boot.is_some()),
-            executables: if rules.applications.is_empty() { TrustClaim::NONE } else { TrustClaim::APPROVED_BOOT },
-            ..none
-        }),
-        Layer::Runtime => policy.ima.as_ref().zip(claims.runtime()).map(|_| TrustVector {
-            executables: TrustClaim::BEST,
-            file_system: TrustClaim::BEST,
-            ..none
-        }),
-    }
-}
-
-/// Says whether the rules name this instance, its owner or its machine, rather than any that runs the same code.
-fn names_an_instance(rules: &SnpPolicy) -> bool {
-    !(rules.host_data.is_empty()
-        && rules.chips.is_empty()
-        && rules.providers.is_empty()
-        && rules.id_keys.is_empty()
-        && rules.author_keys.is_empty())
-}
-
 impl Appraisal {
     /// The appraisal of an attester that did not answer: there is nothing to judge, and nothing is held against it.
     pub const fn unreachable() -> Self {
-        Self { verdict: Verdict::Unreachable, layers: Vec::new(), root: None, identity: None }
+        Self { verdict: Verdict::Unreachable, layers: Vec::new(), root: None, vendors: Vec::new(), identity: None }
     }
 
     /// Returns the verdict.
@@ -121,6 +105,11 @@ impl Appraisal {
     /// Returns the root that the report's chain ends in.
     pub const fn root(&self) -> Option<&Root> {
         self.root.as_ref()
+    }
+
+    /// Returns the root of a layer's evidence, where it is another vendor's than AMD.
+    pub fn vendor(&self, layer: Layer) -> Option<&Vendor> {
+        self.vendors.iter().find(|(of, _)| *of == layer).map(|(_, root)| root)
     }
 
     /// Returns the name of the simulated root, if no hardware stands behind the report.
@@ -186,3 +175,5 @@ impl LayerAppraisal {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vendor_tests;

@@ -8,9 +8,16 @@ use evtpm_logs::{
     tcg::{EventData, EventType, TaggedEvent},
 };
 use evtpm_verify::{
-    Root, Verified,
-    evtpm::{BindingFreshness, BindingProfile},
+    Root, Vendor, Verified,
+    azure::{HardwareProof, ParavisorClaims},
+    cca::{PlatformClaims, RealmClaims},
+    dcap::{DcapClaims, Tee},
+    evtpm::BindingFreshness,
     logs::{Aggregate, CommandLine, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState, VerifiedEvent},
+    nitro::NitroClaims,
+    nvidia::DeviceClaims,
+    psa::PsaClaims,
+    s390::SeClaims,
     snp::SnpClaims,
     tpm::{AkOrigin, Clock, Freshness, Quote, QuotedBank, TrustedAk},
 };
@@ -21,6 +28,14 @@ use crate::{finding::Layer, policy::FileDigest};
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     pub(crate) snp: Option<ReportClaims>,
+    pub(crate) dcap: Option<Proven<DcapClaims>>,
+    pub(crate) azure: Option<ParavisorClaims>,
+    pub(crate) nitro: Option<Proven<NitroClaims>>,
+    pub(crate) cca_platform: Option<Proven<PlatformClaims>>,
+    pub(crate) cca_realm: Option<Proven<RealmClaims>>,
+    pub(crate) psa: Option<Proven<PsaClaims>>,
+    pub(crate) nvidia: Vec<Proven<DeviceClaims>>,
+    pub(crate) s390: Option<Proven<SeClaims>>,
     pub(crate) key: Option<KeyClaims>,
     pub(crate) quote: Option<QuoteClaims>,
     pub(crate) boot: Option<BootClaims>,
@@ -51,6 +66,50 @@ impl ReportClaims {
     }
 }
 
+/// The challenge that evidence of hardware answers (rule 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// Nobody told which one it has to answer.
+    Unchecked,
+    /// One that came with the evidence: it is whole, but may be old.
+    Recorded,
+    /// None: it vouches for a key, and what that key signs answers one.
+    Key,
+    /// One that this verifier issued.
+    Issued,
+}
+
+/// What verified evidence of a vendor's hardware says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven<T> {
+    pub(crate) claims: T,
+    pub(crate) root: Vendor,
+    pub(crate) challenge: Challenge,
+}
+
+impl<T: Clone> Proven<T> {
+    fn of(verified: &Verified<T, Vendor>, challenge: Challenge) -> Self {
+        Self { claims: (**verified).clone(), root: verified.root().clone(), challenge }
+    }
+}
+
+impl<T> Proven<T> {
+    /// Returns the claims.
+    pub const fn claims(&self) -> &T {
+        &self.claims
+    }
+
+    /// Returns the root that the belief ends in.
+    pub const fn root(&self) -> &Vendor {
+        &self.root
+    }
+
+    /// Returns the challenge that the evidence answers.
+    pub const fn challenge(&self) -> Challenge {
+        self.challenge
+    }
+}
+
 /// Why pieces of evidence do not go together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimsError {
@@ -71,8 +130,8 @@ impl core::error::Error for ClaimsError {}
 /// What is known of the attestation key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyClaims {
-    /// How a report binds the endorsement key that vouches for it; `None` if only the operator named the key.
-    pub binding: Option<(BindingProfile, BindingFreshness)>,
+    /// How hardware vouches for it, by the name that policies have for it; `None` if only the operator named the key.
+    pub binding: Option<(&'static str, BindingFreshness)>,
     pub(crate) name: Vec<u8>,
 }
 
@@ -151,6 +210,9 @@ pub struct FileMeasurement {
     pub signature: SignatureState,
 }
 
+/// The name of a paravisor's way to vouch for its TPM's attestation key.
+const AZURE_BINDING: &str = "azure-runtime-claims";
+
 impl Claims {
     /// Starts with nothing known.
     pub fn new() -> Self {
@@ -164,19 +226,64 @@ impl Claims {
         self
     }
 
+    /// Adds a quote of a TD or an enclave.
+    #[must_use]
+    pub fn with_dcap(self, quote: &Verified<DcapClaims, Vendor>, challenge: Challenge) -> Self {
+        Self { dcap: Some(Proven::of(quote, challenge)), ..self }
+    }
+
+    /// Adds an enclave's attestation document.
+    #[must_use]
+    pub fn with_nitro(self, document: &Verified<NitroClaims, Vendor>, challenge: Challenge) -> Self {
+        Self { nitro: Some(Proven::of(document, challenge)), ..self }
+    }
+
+    /// Adds a CCA platform; its challenge is the realm's key, so that the realm tells how fresh both are.
+    #[must_use]
+    pub fn with_cca_platform(self, platform: &Verified<PlatformClaims, Vendor>) -> Self {
+        Self { cca_platform: Some(Proven::of(platform, Challenge::Key)), ..self }
+    }
+
+    /// Adds a realm.
+    #[must_use]
+    pub fn with_cca_realm(self, realm: &Verified<RealmClaims, Vendor>, challenge: Challenge) -> Self {
+        Self { cca_realm: Some(Proven::of(realm, challenge)), ..self }
+    }
+
+    /// Adds a PSA device.
+    #[must_use]
+    pub fn with_psa(self, token: &Verified<PsaClaims, Vendor>, challenge: Challenge) -> Self {
+        Self { psa: Some(Proven::of(token, challenge)), ..self }
+    }
+
+    /// Adds an NVIDIA device to those that there are.
+    #[must_use]
+    pub fn with_nvidia(mut self, device: &Verified<DeviceClaims, Vendor>, challenge: Challenge) -> Self {
+        self.nvidia.push(Proven::of(device, challenge));
+        self
+    }
+
+    /// Adds a Secure Execution guest.
+    #[must_use]
+    pub fn with_s390(self, guest: &Verified<SeClaims, Vendor>, challenge: Challenge) -> Self {
+        Self { s390: Some(Proven::of(guest, challenge)), ..self }
+    }
+
     /// Adds the attestation key, and the report that leads to it.
     #[must_use]
     pub fn with_key(mut self, key: &TrustedAk) -> Self {
         let binding = match key.origin() {
             AkOrigin::Activated(ek) => {
                 self.snp = Some(ReportClaims::of(ek.report()));
-                Some((ek.profile(), ek.freshness()))
+                Some((ek.profile().name(), ek.freshness()))
             }
-            AkOrigin::Claimed(proof) => {
-                if let evtpm_verify::azure::HardwareProof::Snp(report) = proof {
-                    self.snp = Some(ReportClaims::of(report));
+            AkOrigin::Claimed(paravisor) => {
+                match &paravisor.proof {
+                    HardwareProof::Snp(report) => self.snp = Some(ReportClaims::of(report)),
+                    HardwareProof::Tdx(quote) => self.dcap = Some(Proven::of(quote, Challenge::Key)),
                 }
-                None
+                self.azure = Some(paravisor.claims.clone());
+                Some((AZURE_BINDING, BindingFreshness::Boot))
             }
             AkOrigin::Named => None,
         };
@@ -240,6 +347,51 @@ impl Claims {
     /// Returns the verified report.
     pub const fn report(&self) -> Option<&ReportClaims> {
         self.snp.as_ref()
+    }
+
+    /// Returns the quote of a TD.
+    pub fn td(&self) -> Option<&Proven<DcapClaims>> {
+        self.dcap.as_ref().filter(|quote| matches!(quote.claims.tee, Tee::Tdx(_)))
+    }
+
+    /// Returns the quote of an enclave.
+    pub fn enclave(&self) -> Option<&Proven<DcapClaims>> {
+        self.dcap.as_ref().filter(|quote| matches!(quote.claims.tee, Tee::Sgx { .. }))
+    }
+
+    /// Returns what Azure's paravisor says.
+    pub const fn paravisor(&self) -> Option<&ParavisorClaims> {
+        self.azure.as_ref()
+    }
+
+    /// Returns the attestation document of a Nitro enclave.
+    pub const fn nitro(&self) -> Option<&Proven<NitroClaims>> {
+        self.nitro.as_ref()
+    }
+
+    /// Returns the CCA platform.
+    pub const fn cca_platform(&self) -> Option<&Proven<PlatformClaims>> {
+        self.cca_platform.as_ref()
+    }
+
+    /// Returns the CCA realm.
+    pub const fn cca_realm(&self) -> Option<&Proven<RealmClaims>> {
+        self.cca_realm.as_ref()
+    }
+
+    /// Returns the PSA device.
+    pub const fn psa(&self) -> Option<&Proven<PsaClaims>> {
+        self.psa.as_ref()
+    }
+
+    /// Returns the NVIDIA devices.
+    pub fn nvidia(&self) -> &[Proven<DeviceClaims>] {
+        &self.nvidia
+    }
+
+    /// Returns the Secure Execution guest.
+    pub const fn s390(&self) -> Option<&Proven<SeClaims>> {
+        self.s390.as_ref()
     }
 
     /// Returns what is known of the attestation key.

@@ -9,10 +9,28 @@ use crate::{checks, vector::TrustVector, verdict::Verdict};
 
 /// The layer of the attester that a finding is about; each becomes a submodule of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Layer {
-    /// The processor and what it launched.
+    /// An AMD processor and what it launched.
     Snp,
+    /// An Intel processor and the TD that it launched.
+    Tdx,
+    /// An Intel processor and its enclave.
+    Sgx,
+    /// Azure's paravisor, above either.
+    Azure,
+    /// An AWS Nitro enclave.
+    Nitro,
+    /// An Arm CCA platform.
+    CcaPlatform,
+    /// An Arm CCA realm.
+    CcaRealm,
+    /// A device with a PSA token.
+    Psa,
+    /// NVIDIA devices.
+    Nvidia,
+    /// An IBM Secure Execution guest.
+    S390,
     /// The TPM and its keys.
     Tpm,
     /// Firmware and boot loader.
@@ -23,15 +41,57 @@ pub enum Layer {
 
 impl Layer {
     /// All layers, from the hardware up.
-    pub const ALL: [Self; 4] = [Self::Snp, Self::Tpm, Self::Boot, Self::Runtime];
+    pub const ALL: [Self; 13] = [
+        Self::Snp,
+        Self::Tdx,
+        Self::Sgx,
+        Self::Azure,
+        Self::Nitro,
+        Self::CcaPlatform,
+        Self::CcaRealm,
+        Self::Psa,
+        Self::Nvidia,
+        Self::S390,
+        Self::Tpm,
+        Self::Boot,
+        Self::Runtime,
+    ];
 
     /// Names the layer as results do.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Snp => "snp",
+            Self::Tdx => "tdx",
+            Self::Sgx => "sgx",
+            Self::Azure => "azure",
+            Self::Nitro => "nitro",
+            Self::CcaPlatform => "cca-platform",
+            Self::CcaRealm => "cca-realm",
+            Self::Psa => "psa",
+            Self::Nvidia => "nvidia",
+            Self::S390 => "s390",
             Self::Tpm => "tpm",
             Self::Boot => "boot",
             Self::Runtime => "runtime",
+        }
+    }
+
+    /// Names the evidence that speaks of the layer.
+    pub(crate) const fn evidence(self) -> &'static str {
+        match self {
+            Self::Snp => "a verified SNP report",
+            Self::Tdx => "a verified quote of a TD",
+            Self::Sgx => "a verified quote of an enclave",
+            Self::Azure => "a paravisor's claims that a report vouches for",
+            Self::Nitro => "a verified attestation document",
+            Self::CcaPlatform => "a verified platform token",
+            Self::CcaRealm => "a verified realm token",
+            Self::Psa => "a verified PSA token",
+            Self::Nvidia => "a verified report of a device",
+            Self::S390 => "a verified measurement",
+            Self::Tpm => "a verified quote",
+            Self::Boot => "a replayed event log",
+            Self::Runtime => "a replayed IMA list",
         }
     }
 }
@@ -167,6 +227,10 @@ findings! {
     Refused(checks::Refused),
     /// The policy asks for a layer of which there is no evidence.
     NoEvidence(checks::NoEvidence),
+    /// The policy asks for nothing.
+    EmptyPolicy(checks::EmptyPolicy),
+    /// The policy asks for no hardware.
+    NoHardware(checks::NoHardware),
     /// The root of the report's chain.
     Root(checks::Root),
     /// The launch digest.
@@ -187,6 +251,96 @@ findings! {
     Signer(checks::ReportSigner),
     /// The state of revocation lists.
     Revocation(checks::Revocation),
+    /// Which challenge evidence of hardware answers.
+    Recorded(checks::Deviation<checks::Recorded>),
+    /// What is known about revocation of a vendor's chain.
+    ChainRevocation(checks::Deviation<checks::ChainRevocation>),
+    /// Evidence that no section of the policy is about.
+    Unjudged(checks::Deviation<checks::Unjudged>),
+    /// The measurement of a TD.
+    TdxMeasurement(checks::Deviation<checks::tdx::Measurement>),
+    /// A runtime measurement register of a TD.
+    TdxRegister(checks::Deviation<checks::tdx::Register>),
+    /// The TDX module.
+    TdxModule(checks::Deviation<checks::tdx::Module>),
+    /// What the host gave a TD at launch.
+    TdxOwner(checks::Deviation<checks::tdx::Owner>),
+    /// How a TD was set up.
+    TdxAttributes(checks::Deviation<checks::tdx::Attributes>),
+    /// Debug mode of a TD.
+    TdxDebug(checks::Deviation<checks::tdx::Debug>),
+    /// A TD's REPORTDATA.
+    TdxReportData(checks::Deviation<checks::tdx::ReportData>),
+    /// The measurement of an enclave.
+    SgxEnclave(checks::Deviation<checks::sgx::Enclave>),
+    /// The signer of an enclave.
+    SgxSigner(checks::Deviation<checks::sgx::Signer>),
+    /// The product number of an enclave.
+    SgxProduct(checks::Deviation<checks::sgx::Product>),
+    /// The security version of an enclave.
+    SgxSecurityVersion(checks::Deviation<checks::sgx::SecurityVersion>),
+    /// Debug mode of an enclave.
+    SgxDebug(checks::Deviation<checks::sgx::Debug>),
+    /// An enclave's REPORTDATA.
+    SgxReportData(checks::Deviation<checks::sgx::ReportData>),
+    /// An Intel platform's TCB.
+    IntelTcb(checks::Deviation<checks::intel::Tcb>),
+    /// An advisory that applies to an Intel platform.
+    IntelAdvisories(checks::Deviation<checks::intel::Advisories>),
+    /// The kind of an Intel platform.
+    IntelFmspc(checks::Deviation<checks::intel::Fmspc>),
+    /// Secure Boot in a paravisor's words.
+    AzureSecureBoot(checks::Deviation<checks::azure::SecureBoot>),
+    /// A console that the host has.
+    AzureConsole(checks::Deviation<checks::azure::Console>),
+    /// A vTPM whose state is kept.
+    AzurePersistedTpm(checks::Deviation<checks::azure::PersistedTpm>),
+    /// A virtual machine's identifier.
+    AzureVmId(checks::Deviation<checks::azure::VmId>),
+    /// What a guest had a paravisor put in.
+    AzureUserData(checks::Deviation<checks::azure::UserData>),
+    /// The measurement of an enclave's image.
+    NitroMeasurement(checks::Deviation<checks::nitro::Measurement>),
+    /// A register of a Nitro enclave.
+    NitroRegister(checks::Deviation<checks::nitro::Register>),
+    /// What a Nitro enclave had put in.
+    NitroUserData(checks::Deviation<checks::nitro::UserData>),
+    /// Debug mode of a Nitro enclave.
+    NitroDebug(checks::Deviation<checks::nitro::Debug>),
+    /// The implementation of an Arm platform or device.
+    ArmImplementation(checks::Deviation<checks::arm::Implementation>),
+    /// The life cycle of an Arm platform or device.
+    ArmLifecycle(checks::Deviation<checks::arm::Lifecycle>),
+    /// A software component of an Arm platform or device.
+    ArmComponent(checks::Deviation<checks::arm::SoftwareComponent>),
+    /// The signer of a software component.
+    ArmSigner(checks::Deviation<checks::arm::ComponentSigner>),
+    /// The initial measurement of a realm.
+    CcaMeasurement(checks::Deviation<checks::cca::Measurement>),
+    /// An extensible measurement of a realm.
+    CcaRegister(checks::Deviation<checks::cca::Register>),
+    /// The personalisation value of a realm.
+    CcaPersonalization(checks::Deviation<checks::cca::Personalization>),
+    /// The configuration of a CCA platform.
+    CcaConfig(checks::Deviation<checks::cca::Config>),
+    /// A PSA device.
+    PsaInstance(checks::Deviation<checks::psa::Instance>),
+    /// The caller of a PSA device.
+    PsaCaller(checks::Deviation<checks::psa::Caller>),
+    /// A measurement of an NVIDIA device.
+    NvidiaMeasurement(checks::Deviation<checks::nvidia::Measurement>),
+    /// The driver of an NVIDIA device.
+    NvidiaDriver(checks::Deviation<checks::nvidia::Driver>),
+    /// The VBIOS of an NVIDIA device.
+    NvidiaVbios(checks::Deviation<checks::nvidia::Vbios>),
+    /// The number of NVIDIA devices.
+    NvidiaDevices(checks::Deviation<checks::nvidia::Devices>),
+    /// The image of a Secure Execution guest.
+    S390Image(checks::Deviation<checks::s390::Image>),
+    /// What a Secure Execution guest had put in.
+    S390UserData(checks::Deviation<checks::s390::UserData>),
+    /// What the machine below a Secure Execution guest added.
+    S390Additional(checks::Deviation<checks::s390::Additional>),
     /// The origin of the attestation key.
     AttestationKey(checks::AttestationKey),
     /// The freshness of the quote and of the binding.
@@ -238,7 +392,10 @@ mod tests {
         for code in CODES {
             assert!(seen.insert(code), "{code}");
             let first = code.split('.').next().unwrap();
-            assert!(first == "evidence" || Layer::ALL.iter().any(|layer| layer.name() == first), "{code}");
+            assert!(
+                ["evidence", "intel", "arm"].contains(&first) || Layer::ALL.iter().any(|layer| layer.name() == first),
+                "{code}"
+            );
         }
     }
 }

@@ -9,9 +9,10 @@ use evtpm_verify::{Root, logs, snp::Signer, snp::SnpClaims, tpm};
 
 use crate::{
     claims::{BootClaims, Claims, QuoteClaims, RuntimeClaims},
+    finding::Layer,
     policy::{
-        AtLeastOne, Bank, BootPolicy, Bytes, CommandLineRule, FileDigest, ImaPolicy, PcrNumber, PcrPolicy, Policy,
-        ProductName, SnpPolicy, TcbFloor, TpmPolicy, ViolationRule,
+        AtLeastOne, Bank, BootPolicy, Bytes, CommandLineRule, FileDigest, HardwareRule, ImaPolicy, PcrNumber,
+        PcrPolicy, Policy, ProductName, SnpPolicy, TcbFloor, TpmPolicy, ViolationRule,
     },
 };
 
@@ -26,10 +27,25 @@ const CHANGING_PCRS: [u8; 3] = [10, 16, 23];
 pub enum LearnError {
     /// There is no verified report, so there is no measurement that a policy could name.
     NoReport,
+    /// The host can look inside, or the platform is not closed, which no one should learn.
+    Debug {
+        /// Of what layer.
+        layer: Layer,
+    },
+    /// The platform's firmware is in a state that no one should learn.
+    Platform {
+        /// The state, as its vendor calls it.
+        status: String,
+    },
     /// Some of the evidence was refused.
     Refused {
         /// Why.
         reason: String,
+    },
+    /// The evidence has nothing that a policy could ask for.
+    Nothing {
+        /// What is missing.
+        reason: &'static str,
     },
     /// The guest is open to others, which no one should learn.
     OpenGuest {
@@ -41,7 +57,12 @@ pub enum LearnError {
 impl fmt::Display for LearnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Debug { layer } => {
+                write!(f, "{}: open to debugging; write such a policy by hand", layer.name())
+            }
+            Self::Platform { status } => write!(f, "the platform's firmware is {status}; write such a policy by hand"),
             Self::NoReport => f.write_str("without a verified report there is no measurement to learn"),
+            Self::Nothing { reason } => write!(f, "the evidence has nothing to learn: {reason}"),
             Self::Refused { reason } => write!(f, "the evidence is not good: {reason}"),
             Self::OpenGuest { policy } => {
                 write!(f, "guest policy {policy:#x} allows debugging or migration; write such a policy by hand")
@@ -55,32 +76,34 @@ impl core::error::Error for LearnError {}
 impl Policy {
     /// Learns the policy that accepts this attester.
     pub fn learn(claims: &Claims) -> Result<Self, LearnError> {
-        if let Some((_, reason)) = claims.refusals.first() {
-            return Err(LearnError::Refused { reason: reason.clone() });
-        }
-        let report = claims.report().ok_or(LearnError::NoReport)?;
-        let mut policy = Self::new(learn_snp(report.claims(), report.root())?);
-        policy.tpm = claims.quote().map(|quote| learn_tpm(quote, claims));
-        policy.boot = claims.boot().zip(claims.quote()).map(|(boot, quote)| learn_boot(boot, quote));
-        policy.ima = claims.runtime().map(learn_ima);
-        Ok(policy)
+        refuse_refused(claims)?;
+        let mut policy = Self::empty(HardwareRule::Required);
+        policy.snp = claims.report().map(|report| learn_snp(report.claims(), report.root())).transpose()?;
+        vendors::learn(&mut policy, claims)?;
+        policy.learn_software(claims);
+        policy.flaw().map_or(Ok(policy), |_| Err(LearnError::NoReport))
     }
 
-    /// Makes the policy accept what the other one accepts, too; floors become the lower ones.
-    pub fn merge(&mut self, other: Self) {
-        merge_snp(&mut self.snp, other.snp);
-        match (&mut self.tpm, other.tpm) {
-            (Some(tpm), Some(other)) => merge_tpm(tpm, other),
-            (tpm, other) => *tpm = tpm.take().or(other),
-        }
-        match (&mut self.boot, other.boot) {
-            (Some(boot), Some(other)) => merge_boot(boot, other),
-            (boot, other) => *boot = boot.take().or(other),
-        }
-        match (&mut self.ima, other.ima) {
-            (Some(ima), Some(other)) => merge_ima(ima, other),
-            (ima, other) => *ima = ima.take().or(other),
-        }
+    /// Learns a policy from a machine for whose hardware only the operator vouches; what the evidence says of hardware is
+    /// not looked at.
+    pub fn learn_without_hardware(claims: &Claims) -> Result<Self, LearnError> {
+        refuse_refused(claims)?;
+        let mut policy = Self::empty(HardwareRule::None);
+        policy.learn_software(claims);
+        policy.flaw().map_or(Ok(policy), |reason| Err(LearnError::Nothing { reason }))
+    }
+
+    fn learn_software(&mut self, claims: &Claims) {
+        self.tpm = claims.quote().map(|quote| learn_tpm(quote, claims));
+        self.boot = claims.boot().zip(claims.quote()).map(|(boot, quote)| learn_boot(boot, quote));
+        self.ima = claims.runtime().map(learn_ima);
+    }
+}
+
+fn refuse_refused(claims: &Claims) -> Result<(), LearnError> {
+    match claims.refusals.first() {
+        Some((_, reason)) => Err(LearnError::Refused { reason: reason.clone() }),
+        None => Ok(()),
     }
 }
 
@@ -123,7 +146,7 @@ fn learn_tpm(quote: &QuoteClaims, claims: &Claims) -> TpmPolicy {
     let binding = claims.key().and_then(|key| key.binding);
     TpmPolicy {
         banks: quote.banks.iter().map(|quoted| Bank(quoted.bank)).collect(),
-        bindings: binding.map(|(profile, _)| profile.name().to_owned()).into_iter().collect(),
+        bindings: binding.map(|(profile, _)| profile.to_owned()).into_iter().collect(),
         allow_named_ak: binding.is_none(),
         allow_recorded: quote.freshness == tpm::Freshness::Recorded,
         pcrs: values
@@ -187,90 +210,9 @@ fn learn_ima(runtime: &RuntimeClaims) -> ImaPolicy {
     policy
 }
 
-fn merge_snp(policy: &mut SnpPolicy, other: SnpPolicy) {
-    union(&mut policy.products, other.products);
-    union(&mut policy.simulated, other.simulated);
-    for measurement in other.measurements.iter() {
-        policy.measurements.insert(*measurement);
-    }
-    policy.allow_debug |= other.allow_debug;
-    policy.allow_migration |= other.allow_migration;
-    policy.allow_vlek |= other.allow_vlek;
-    policy.min_guest_svn = policy.min_guest_svn.min(other.min_guest_svn);
-    for (product, floor) in other.tcb {
-        policy.tcb.entry(product).and_modify(|lower| *lower = lower_floor(*lower, floor)).or_insert(floor);
-    }
-    union_of_restrictions(&mut policy.id_keys, other.id_keys);
-    union_of_restrictions(&mut policy.author_keys, other.author_keys);
-    union_of_restrictions(&mut policy.host_data, other.host_data);
-    union_of_restrictions(&mut policy.chips, other.chips);
-    union_of_restrictions(&mut policy.providers, other.providers);
-}
-
-fn lower_floor(one: TcbFloor, other: TcbFloor) -> TcbFloor {
-    TcbFloor {
-        fmc: one.fmc.min(other.fmc),
-        bootloader: one.bootloader.min(other.bootloader),
-        tee: one.tee.min(other.tee),
-        snp: one.snp.min(other.snp),
-        microcode: one.microcode.min(other.microcode),
-    }
-}
-
-fn merge_tpm(policy: &mut TpmPolicy, other: TpmPolicy) {
-    policy.banks.retain(|bank| other.banks.contains(bank));
-    union_of_restrictions(&mut policy.bindings, other.bindings);
-    policy.allow_named_ak |= other.allow_named_ak;
-    policy.allow_recorded |= other.allow_recorded;
-    // A PCR that only one of them restricts may have any value on the other's machine.
-    policy.pcrs.retain(|rule| other.pcrs.iter().any(|other| other.pcr == rule.pcr));
-    for rule in &mut policy.pcrs {
-        for other in other.pcrs.iter().filter(|other| other.pcr == rule.pcr) {
-            other.values.iter().for_each(|value| rule.values.insert(value.clone()));
-        }
-    }
-}
-
-fn merge_boot(policy: &mut BootPolicy, other: BootPolicy) {
-    policy.pcrs.retain(|pcr| other.pcrs.contains(pcr));
-    policy.secure_boot = policy.secure_boot.filter(|required| other.secure_boot == Some(*required));
-    union_of_restrictions(&mut policy.command_lines, other.command_lines);
-    union_of_restrictions(&mut policy.applications, other.applications);
-    union_of_restrictions(&mut policy.loaded, other.loaded);
-}
-
-fn merge_ima(policy: &mut ImaPolicy, other: ImaPolicy) {
-    for (path, digests) in other.files {
-        let known = policy.files.entry(path).or_insert_with(|| digests.clone());
-        digests.iter().for_each(|digest| known.insert(digest.clone()));
-    }
-    union(&mut policy.digests, other.digests);
-    union(&mut policy.signers, other.signers);
-    union(&mut policy.excludes, other.excludes);
-    if other.violations == ViolationRule::Report {
-        policy.violations = ViolationRule::Report;
-    }
-    policy.boot_aggregate &= other.boot_aggregate;
-}
-
-fn union<T: PartialEq>(list: &mut Vec<T>, other: Vec<T>) {
-    for element in other {
-        if !list.contains(&element) {
-            list.push(element);
-        }
-    }
-}
-
-/// An empty list restricts nothing, so the union with one restricts nothing either.
-fn union_of_restrictions<T: PartialEq>(list: &mut Vec<T>, other: Vec<T>) {
-    if list.is_empty() || other.is_empty() {
-        list.clear();
-    } else {
-        union(list, other);
-    }
-}
-
+mod merge;
 #[cfg(test)]
 mod recorded_tests;
 #[cfg(test)]
 mod tests;
+mod vendors;

@@ -22,6 +22,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod affirm;
 mod appraisal;
 pub mod checks;
 mod claims;
@@ -37,10 +38,10 @@ mod testing;
 
 pub use appraisal::{Appraisal, LayerAppraisal, appraise};
 pub use claims::{
-    BankValues, BootClaims, BootEvent, Claims, ClaimsError, FileMeasurement, KeyClaims, QuoteClaims, ReportClaims,
-    RuntimeClaims,
+    BankValues, BootClaims, BootEvent, Challenge, Claims, ClaimsError, FileMeasurement, KeyClaims, Proven, QuoteClaims,
+    ReportClaims, RuntimeClaims,
 };
-pub use evtpm_verify::{Root, UnixTime};
+pub use evtpm_verify::{Root, UnixTime, Vendor};
 pub use finding::{Explanation, Finding, Layer, Severity};
 pub use identity::LaunchIdentity;
 pub use learn::LearnError;

@@ -17,7 +17,7 @@ use crate::{
     claims::{
         BankValues, BootClaims, BootEvent, Claims, FileMeasurement, KeyClaims, QuoteClaims, ReportClaims, RuntimeClaims,
     },
-    policy::{FileDigest, Policy},
+    policy::{FileDigest, Policy, SnpPolicy},
 };
 
 pub(crate) const CHIP: [u8; 64] = [0xc4; 64];
@@ -82,7 +82,7 @@ pub(crate) fn claims() -> Claims {
     Claims {
         snp: Some(report(|_| {})),
         key: Some(KeyClaims {
-            binding: Some((BindingProfile::NvReport, BindingFreshness::Boot)),
+            binding: Some((BindingProfile::NvReport.name(), BindingFreshness::Boot)),
             name: vec![0, 11, 1, 2, 3],
         }),
         quote: Some(QuoteClaims {
@@ -106,11 +106,16 @@ pub(crate) fn claims() -> Claims {
             aggregate_verified: true,
             weak_banks: Vec::new(),
         }),
-        refusals: Vec::new(),
+        ..Claims::new()
     }
 }
 
 /// The policy that was learnt from that attester.
 pub(crate) fn policy() -> Policy {
     Policy::learn(&claims()).unwrap()
+}
+
+/// The rules about the launch in it.
+pub(crate) fn snp(policy: &mut Policy) -> &mut SnpPolicy {
+    policy.snp.as_mut().unwrap()
 }

@@ -105,6 +105,18 @@ fn is_none(claim: &TrustClaim) -> bool {
 }
 
 impl TrustVector {
+    /// No claim is made about anything.
+    pub const NONE: Self = Self {
+        instance_identity: TrustClaim::NONE,
+        configuration: TrustClaim::NONE,
+        executables: TrustClaim::NONE,
+        file_system: TrustClaim::NONE,
+        hardware: TrustClaim::NONE,
+        runtime_opaque: TrustClaim::NONE,
+        storage_opaque: TrustClaim::NONE,
+        sourced_data: TrustClaim::NONE,
+    };
+
     /// Returns the claims in the draft's order.
     pub const fn claims(&self) -> [TrustClaim; 8] {
         [

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use evtpm_appraise::{
-    Appraisal, Explanation, Finding, Layer, LayerAppraisal, Root, Tier, TrustVector, UnixTime, Verdict,
+    Appraisal, Explanation, Finding, Layer, LayerAppraisal, Root, Tier, TrustVector, UnixTime, Vendor, Verdict,
 };
 use evtpm_crypto::{Rng, constant_time_eq};
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,25 @@ pub enum RootClaim {
     Amd(String),
     /// A simulated root: no hardware stands behind the result.
     Simulated(String),
+    /// Intel's root of SGX and TDX.
+    Intel,
+    /// The root of AWS Nitro enclaves.
+    Aws,
+    /// NVIDIA's root of device identities.
+    Nvidia,
+    /// A key that the verifier's owner named; no vendor stands behind it.
+    Named(String),
+}
+
+impl From<&Vendor> for RootClaim {
+    fn from(vendor: &Vendor) -> Self {
+        match vendor {
+            Vendor::Intel => Self::Intel,
+            Vendor::Aws => Self::Aws,
+            Vendor::Nvidia => Self::Nvidia,
+            Vendor::Named { name } => Self::Named(name.clone()),
+        }
+    }
 }
 
 impl From<&Root> for RootClaim {
@@ -89,6 +108,9 @@ pub struct Submodule {
     /// The policy that the layer was judged by.
     #[serde(rename = "ear.appraisal-policy-id", default, skip_serializing_if = "Option::is_none")]
     pub policy_id: Option<String>,
+    /// The root of the layer's evidence, where it is another vendor's than the report's.
+    #[serde(rename = "ear.evtpm.root", default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<RootClaim>,
     /// The objections.
     #[serde(rename = "ear.evtpm.findings", default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Explanation>,
@@ -115,7 +137,10 @@ impl Ear {
         let mut submods: BTreeMap<String, Submodule> = appraisal
             .layers()
             .iter()
-            .map(|layer| (layer.layer().name().to_owned(), Submodule::of(layer, context.policy_id)))
+            .map(|layer| {
+                let root = appraisal.vendor(layer.layer()).map(RootClaim::from);
+                (layer.layer().name().to_owned(), Submodule { root, ..Submodule::of(layer, context.policy_id) })
+            })
             .collect();
         if submods.is_empty() {
             // A result has at least one submodule; of an attester that did not answer, nothing can be said.
@@ -187,6 +212,7 @@ impl Submodule {
             status: layer.status(),
             vector: layer.vector(),
             policy_id: Some(policy_id.to_owned()),
+            root: None,
             findings: layer.findings().iter().map(Finding::explain).collect(),
         }
     }
@@ -196,6 +222,7 @@ impl Submodule {
             status: Tier::None,
             vector: TrustVector::default(),
             policy_id: Some(policy_id.to_owned()),
+            root: None,
             findings: Vec::new(),
         }
     }

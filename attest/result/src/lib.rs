@@ -2,7 +2,8 @@
 //! Attestation results: EAR encoding, signing, checking.
 //!
 //! The document followed is draft-ietf-rats-ear ("EAT Attestation Results"), as JWT (RFC 7519, RFC 7515) with ES256 or
-//! ES384 (RFC 7518, 3.4). Each layer of the attester is a submodule: `snp`, `tpm`, `boot`, `runtime`.
+//! ES384 (RFC 7518, 3.4). Each layer of the attester is a submodule: `snp`, `tdx`, `sgx`, `azure`, `nitro`, `cca-platform`,
+//! `cca-realm`, `psa`, `nvidia`, `s390`, `tpm`, `boot`, `runtime`.
 //!
 //! Our extensions, all optional for whoever reads a result:
 //!
@@ -10,6 +11,7 @@
 //! |---|---|---|
 //! | `ear.evtpm.verdict` | top | `trusted`, `untrusted`, `unknown`, `stale` or `unreachable` |
 //! | `ear.evtpm.root` | top | the root that the report's chain ends in: `{"amd": "Milan"}` or `{"simulated": "<name>"}` |
+//! | `ear.evtpm.root` | submodule | the same of a layer with a root of its own: `"intel"`, `"aws"`, `"nvidia"`, `{"named": "<name>"}` |
 //! | `ear.evtpm.identity` | top | SHA-256 of the launch identity, the same at every boot of one machine |
 //! | `ear.evtpm.findings` | submodule | every objection: code, severity, expected, actual, sentence, suggestion |
 //!

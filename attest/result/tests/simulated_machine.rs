@@ -142,7 +142,7 @@ fn a_simulated_machine_is_trusted_by_the_policy_that_names_its_root() {
 #[test]
 fn the_same_machine_is_untrusted_by_a_policy_that_does_not_name_its_root() {
     let mut policy = policy(Product::Milan);
-    policy.snp.simulated.clear();
+    policy.snp.as_mut().unwrap().simulated.clear();
     let appraisal = appraise(&policy, &claims(Product::Milan));
     assert_eq!(appraisal.verdict(), Verdict::Untrusted);
     assert!(appraisal.findings().any(|finding| finding.code() == "snp.root"));
@@ -151,7 +151,8 @@ fn the_same_machine_is_untrusted_by_a_policy_that_does_not_name_its_root() {
 #[test]
 fn another_image_has_another_measurement() {
     let mut policy = policy(Product::Genoa);
-    policy.snp.measurements = evtpm_appraise::policy::AtLeastOne::new(evtpm_appraise::policy::Bytes([0; 48]));
+    policy.snp.as_mut().unwrap().measurements =
+        evtpm_appraise::policy::AtLeastOne::new(evtpm_appraise::policy::Bytes([0; 48]));
     let appraisal = appraise(&policy, &claims(Product::Genoa));
     assert_eq!(appraisal.verdict(), Verdict::Untrusted);
     assert!(appraisal.findings().any(|finding| finding.code() == "snp.measurement"));

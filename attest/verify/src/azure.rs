@@ -9,6 +9,7 @@
 //! That the code which made the claims is Azure's paravisor is for a policy to say, by the launch measurement.
 
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto, constant_time_eq};
+pub use evtpm_evidence::hcl::VmConfiguration;
 use evtpm_evidence::hcl::{ClaimsHash, HardwareReport, HclReport, RuntimeClaims};
 use evtpm_evidence::jwk::JwkKey;
 
@@ -29,6 +30,24 @@ pub enum HardwareProof {
     Snp(Box<Verified<SnpClaims>>),
     /// A TD's quote.
     Tdx(Box<Verified<DcapClaims, Vendor>>),
+}
+
+/// A paravisor's claims with the hardware's word for them.
+#[derive(Clone, Debug)]
+pub struct Paravisor {
+    /// The hardware's word.
+    pub proof: HardwareProof,
+    /// What the paravisor says besides the key.
+    pub claims: ParavisorClaims,
+}
+
+/// What a paravisor says of the virtual machine, in its own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParavisorClaims {
+    /// How the virtual machine is set up.
+    pub configuration: VmConfiguration,
+    /// What the guest had put in, in hexadecimal as the paravisor writes it.
+    pub user_data: Option<String>,
 }
 
 /// Takes the attestation key out of claims that a verified SEV-SNP report at VMPL 0 commits to.
@@ -82,6 +101,9 @@ fn attestation_key(hcl: &HclReport<'_>, proof: HardwareProof) -> Result<TrustedA
     let JwkKey::Rsa { modulus, exponent } = claims.key(AK)?.key()? else {
         return Err(Error::UnsupportedKey { of: AK.to_owned() });
     };
-    TrustedAk::claimed(&PublicKey::Rsa { modulus, exponent }, SignatureScheme::RsaSsa(HashAlg::Sha256), proof)
+    let said =
+        ParavisorClaims { configuration: claims.vm_configuration.unwrap_or_default(), user_data: claims.user_data };
+    let paravisor = Paravisor { proof, claims: said };
+    TrustedAk::claimed(&PublicKey::Rsa { modulus, exponent }, SignatureScheme::RsaSsa(HashAlg::Sha256), paravisor)
         .map_err(Error::AttestationKey)
 }

@@ -6,6 +6,7 @@ use evtpm_crypto::{Crypto, EccCurve, EccPoint, HashAlg, RustCrypto, constant_tim
 use evtpm_evidence::cca::{Platform, Realm, Token};
 
 use crate::error::Hex;
+use crate::software::Component;
 use crate::x509::PublicKey;
 use crate::{Claim, Error, Vendor, Verified, cose};
 
@@ -20,7 +21,10 @@ pub struct PlatformClaims {
     pub lifecycle: u16,
     /// The configuration.
     pub config: Vec<u8>,
-    challenge: Vec<u8>,
+    /// The measured software components.
+    pub components: Vec<Component>,
+    /// The challenge, which is the hash of the realm's key.
+    pub challenge: Vec<u8>,
 }
 
 /// What a verified realm token says.
@@ -42,13 +46,16 @@ pub fn verify_platform(
     key: &PublicKey,
     name: &str,
 ) -> Result<Verified<PlatformClaims, Vendor>, Error> {
-    let Platform { envelope, implementation_id, instance_id, lifecycle, config, challenge, .. } = &token.platform;
+    let Platform {
+        envelope, implementation_id, instance_id, lifecycle, config, challenge, software_components, ..
+    } = &token.platform;
     cose::check("platform token", envelope, key, name)?;
     let claims = PlatformClaims {
         implementation_id: implementation_id.to_vec(),
         instance_id: instance_id.to_vec(),
         lifecycle: *lifecycle,
         config: config.to_vec(),
+        components: Component::all(software_components),
         challenge: challenge.to_vec(),
     };
     Ok(Verified::new(claims, Vendor::Named { name: name.to_owned() }))

@@ -26,6 +26,7 @@ pub mod psa;
 mod recorded;
 pub mod s390;
 pub mod snp;
+pub mod software;
 #[cfg(test)]
 mod sweeps;
 mod time;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! PSA attestation tokens, by a key that the verifier's owner named.
 
-use evtpm_evidence::psa::{Profile, Token};
+pub use evtpm_evidence::psa::Profile;
+use evtpm_evidence::psa::Token;
 
+use crate::software::Component;
 use crate::x509::PublicKey;
 use crate::{Error, Vendor, Verified, cose};
 
@@ -21,6 +23,8 @@ pub struct PsaClaims {
     pub client_id: i64,
     /// The life cycle state.
     pub lifecycle: u16,
+    /// The measured software components.
+    pub components: Vec<Component>,
 }
 
 /// Verifies a token with the key that its owner named for this instance.
@@ -33,6 +37,7 @@ pub fn verify(token: &Token<'_>, key: &PublicKey, name: &str) -> Result<Verified
         implementation_id: token.implementation_id.to_vec(),
         client_id: token.client_id,
         lifecycle: token.lifecycle,
+        components: Component::all(&token.software_components),
     };
     Ok(Verified::new(claims, Vendor::Named { name: name.to_owned() }))
 }

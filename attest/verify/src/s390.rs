@@ -2,9 +2,11 @@
 //! Host key documents of IBM Secure Execution (IBM, *Introducing IBM Secure Execution for Linux*, "Verifying the host key
 //! document"): a machine's key, signed by IBM's signing key, which a public authority certified.
 //!
-//! A measurement of Secure Execution itself is an HMAC by a key that only the maker of the request has; it is not verified here.
+//! A measurement of Secure Execution itself is an HMAC by a key that only the maker of the request has: nobody else can verify
+//! one, and the root of the belief in it is that key.
 
-use evtpm_crypto::{EccCurve, EccPoint};
+use evtpm_crypto::{Crypto, EccCurve, EccPoint, HashAlg, RustCrypto, constant_time_eq};
+use evtpm_evidence::s390::{Exchange, ImageHeader};
 
 use crate::x509::{Certificate, Crl, Path, PublicKey, Revocation};
 use crate::{Error, UnixTime, Vendor, Verified};
@@ -18,6 +20,64 @@ pub struct HostKey {
     pub serial: Vec<u8>,
     /// What is known about revocation, from the document up to the root.
     pub revocation: Revocation,
+}
+
+/// What a verified measurement says: an image with these digests runs, on a machine that could open the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeClaims {
+    /// The tag of the image's header, which stands for the whole image.
+    pub image_tag: [u8; 16],
+    /// The identifier of the guest's configuration, new at each start.
+    pub config_uid: Vec<u8>,
+    /// What the guest had put in.
+    pub user_data: Vec<u8>,
+    /// What the machine added: digests of host keys and of its state, as the request asked for them.
+    pub additional: Vec<u8>,
+}
+
+/// Verifies a measurement of the image with this header, by the measurement key and the nonce of the request that it answers.
+///
+/// The key and the nonce lie encrypted in the request; only its maker has them. `name` is what he is called.
+pub fn verify_measurement(
+    exchange: &Exchange<'_>,
+    image: &ImageHeader<'_>,
+    key: &[u8; 64],
+    nonce: Option<&[u8; 16]>,
+    name: &str,
+) -> Result<Verified<SeClaims, Vendor>, Error> {
+    let missing = |what| Error::Evidence(evtpm_evidence::Error::Missing { what });
+    let measurement = exchange.measurement.ok_or_else(|| missing("measurement"))?;
+    let config_uid = exchange.config_uid.ok_or_else(|| missing("configuration identifier"))?;
+    let user_data = exchange.user_data.unwrap_or_default();
+    let additional = exchange.additional.unwrap_or_default();
+    let malformed = |what| Error::Malformed { what, detail: "too long".to_owned() };
+    let user_length = u16::try_from(user_data.len()).map_err(|_| malformed("user data"))?;
+    let additional_length = u32::try_from(additional.len()).map_err(|_| malformed("additional data"))?;
+    // s390-tools, "attestation measurement": numbers are big-endian, and two zero bytes stand behind the first.
+    let parts: [&[u8]; 11] = [
+        image.page_list_digest,
+        image.address_list_digest,
+        image.tweak_list_digest,
+        image.tag,
+        config_uid,
+        &user_length.to_be_bytes(),
+        &[0; 2],
+        &additional_length.to_be_bytes(),
+        user_data,
+        nonce.map_or(&[], |nonce| nonce.as_slice()),
+        additional,
+    ];
+    let expected = RustCrypto::hmac(HashAlg::Sha512, key, &parts);
+    if !constant_time_eq(expected.as_bytes(), measurement) {
+        return Err(Error::BadSignature { of: "measurement".to_owned(), by: name.to_owned() });
+    }
+    let claims = SeClaims {
+        image_tag: *image.tag,
+        config_uid: config_uid.to_vec(),
+        user_data: user_data.to_vec(),
+        additional: additional.to_vec(),
+    };
+    Ok(Verified::new(claims, Vendor::Named { name: name.to_owned() }))
 }
 
 /// Verifies a host key document below IBM's signing key and a root that the caller names, as of the moment `at`.
@@ -56,4 +116,55 @@ fn own_revocation(
         knowledge = knowledge.or(list.check_of_end_entity(signer, document, at)?);
     }
     Ok(knowledge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: [u8; 64] = [0x4d; 64];
+    const NONCE: [u8; 16] = [0x0e; 16];
+
+    fn header() -> Vec<u8> {
+        let mut header = vec![0; 224];
+        header[..16].copy_from_slice(b"IBMSecEx\0\0\x01\0\0\0\x01\xb0");
+        header.extend([1; 64]);
+        header.extend([2; 64]);
+        header.extend([3; 64]);
+        header.extend([4; 16]);
+        header
+    }
+
+    fn verify(exchange: &Exchange<'_>, nonce: Option<&[u8; 16]>) -> Result<SeClaims, Error> {
+        let header = header();
+        let image = ImageHeader::parse(&header).unwrap();
+        verify_measurement(exchange, &image, &KEY, nonce, "owner").map(|verified| verified.into_parts().0)
+    }
+
+    #[test]
+    fn a_measurement_is_an_hmac_over_image_guest_and_request() {
+        let digests = [[1_u8; 64], [2; 64], [3; 64]].concat();
+        let message =
+            [&digests, [4; 16].as_slice(), &[5; 16], &[0, 3, 0, 0, 0, 0, 0, 2], b"abc", &NONCE, b"xy"].concat();
+        let measurement = RustCrypto::hmac(HashAlg::Sha512, &KEY, &[&message]);
+        let good = Exchange {
+            request: &[],
+            measurement: Some(measurement.as_bytes()),
+            additional: Some(b"xy"),
+            user_data: Some(b"abc"),
+            config_uid: Some(&[5; 16]),
+        };
+        let claims = verify(&good, Some(&NONCE)).unwrap();
+        assert_eq!((claims.image_tag, claims.user_data.as_slice()), ([4; 16], b"abc".as_slice()));
+        for bad in [
+            Exchange { user_data: Some(b"abd"), ..good },
+            Exchange { additional: Some(b"xz"), ..good },
+            Exchange { config_uid: Some(&[6; 16]), ..good },
+            Exchange { measurement: Some(&[0; 64]), ..good },
+        ] {
+            assert!(matches!(verify(&bad, Some(&NONCE)), Err(Error::BadSignature { .. })));
+        }
+        assert!(verify(&good, None).is_err() && verify(&good, Some(&[0; 16])).is_err());
+        assert!(verify(&Exchange { measurement: None, ..good }, Some(&NONCE)).is_err());
+    }
 }

@@ -2,8 +2,10 @@
 //! The `evtpm` command line.
 #![forbid(unsafe_code)]
 
+mod collateral;
 mod demo;
 mod evidence;
+mod keys;
 mod launch;
 mod measure;
 mod output;

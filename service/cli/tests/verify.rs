@@ -1,112 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm verify` and `evtpm policy` as an operator runs them, over the world's reports and this project's recorded boots.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "clippy.toml allows it in test functions, and these are their helpers"
-)]
+#![expect(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, and these are their helpers")]
+
+mod support;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TRUSTED: i32 = 0;
-const NOT_TRUSTED: i32 = 1;
-const USAGE: i32 = 2;
-const FAILED: i32 = 3;
-const NOT_APPRAISED: i32 = 4;
+use support::{Evtpm, FAILED, NOT_APPRAISED, NOT_TRUSTED, Scratch, TRUSTED, USAGE, evidence, step};
 
 /// A moment at which every certificate of the reports used below is valid.
 const AT: &str = "2026-03-01T00:00:00Z";
-
-/// The evidence folder, or the word that the test is skipped.
-fn evidence() -> Option<PathBuf> {
-    let folder = std::env::var_os("EVTPM_EVIDENCE")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/evidence"), PathBuf::from);
-    if folder.join("index.json").is_file() {
-        return Some(folder);
-    }
-    println!("skipped: no evidence folder (EVTPM_EVIDENCE)");
-    None
-}
-
-/// A command line of `evtpm`, built up word by word.
-#[derive(Clone)]
-struct Evtpm(Vec<OsString>);
-
-impl Evtpm {
-    fn new(words: &str) -> Self {
-        Self(words.split(' ').map(OsString::from).collect())
-    }
-
-    fn word(mut self, word: impl Into<OsString>) -> Self {
-        self.0.push(word.into());
-        self
-    }
-
-    fn with(self, option: &str, value: impl Into<OsString>) -> Self {
-        self.word(option).word(value)
-    }
-
-    fn run(&self) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_evtpm")).args(&self.0).output().unwrap()
-    }
-
-    /// Runs with an expected exit code; gives standard output and standard error.
-    fn expect(&self, code: i32) -> (String, String) {
-        let output = self.run();
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert_eq!(output.status.code(), Some(code), "{:?}\n{out}{err}", self.0);
-        (out, err)
-    }
-
-    /// Runs with `--json` and an expected exit code.
-    fn json(&self, code: i32) -> Value {
-        let (out, err) = self.clone().word("--json").expect(code);
-        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"))
-    }
-}
-
-/// A directory of the test's own, gone when it ends.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("evtpm-verify-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    /// Copies a file with one bit flipped.
-    fn flipped(&self, original: &Path, bit: usize) -> PathBuf {
-        let mut bytes = fs::read(original).unwrap();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        self.file("flipped.bin", bytes)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
-    }
-}
-
-/// The state and the detail of one step.
-fn step<'a>(record: &'a Value, what: &str) -> (&'a str, &'a str) {
-    let steps = record["steps"].as_array().unwrap();
-    let step = steps.iter().find(|step| step["what"] == what).unwrap_or_else(|| panic!("no step {what}: {record:#}"));
-    (step["state"].as_str().unwrap(), step["detail"].as_str().unwrap())
-}
 
 fn verify(report: &Path, at: &str) -> Evtpm {
     Evtpm::new("verify").with("--report", report).with("--at", at)
@@ -420,7 +327,7 @@ fn half_a_quote_is_a_wrong_command_line() {
     let quote = Evtpm::new("verify --report r --quote q");
     let (_, err) = quote.expect(USAGE);
     assert!(err.contains("--signature") && err.contains("--quote-nonce"), "{err}");
-    for alone in ["--event-log e", "--ima-log i", "--manifest m", "--at yesterday", "--nonce zz", "--ima-pcr 24"] {
+    for alone in ["--manifest m", "--at yesterday", "--nonce zz", "--ima-pcr 24"] {
         Evtpm::new(&format!("verify --report r {alone}")).expect(USAGE);
     }
 }

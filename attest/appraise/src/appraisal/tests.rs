@@ -14,7 +14,7 @@ use evtpm_verify::{
 use super::*;
 use crate::{
     policy::{Bank, Bytes, CommandLineRule, ProductName, RevocationRule, TcbFloor, ViolationRule},
-    testing::{CHIP, SIMULATED, claims, event, file, pcr, policy, report, sha256},
+    testing::{CHIP, SIMULATED, claims, event, file, pcr, policy, report, sha256, snp},
 };
 
 /// The codes and weights of all findings that a spoilt attester or policy gives.
@@ -64,7 +64,7 @@ fn a_known_measurement_among_several_is_enough() {
     let result = findings(|policy, _| {
         let mut list = crate::policy::AtLeastOne::new(Bytes([1; 48]));
         list.insert(Bytes([0x3e; 48]));
-        policy.snp.measurements = list;
+        snp(policy).measurements = list;
     });
     assert_eq!(result, trusted());
 }
@@ -83,12 +83,12 @@ fn debug_and_migration_are_refused_unless_allowed_by_name() {
         assert_eq!(findings(with_report(|report| report[byte] |= bit)), untrusted("snp.guest-policy"));
     }
     let allowed = findings(|policy, claims| {
-        (policy.snp.allow_debug, policy.snp.allow_migration) = (true, true);
+        (snp(policy).allow_debug, snp(policy).allow_migration) = (true, true);
         claims.snp = Some(report(|report| report[0x0a] |= 0x0c));
     });
     assert_eq!(allowed, trusted());
     let only_debug = findings(|policy, claims| {
-        policy.snp.allow_debug = true;
+        snp(policy).allow_debug = true;
         claims.snp = Some(report(|report| report[0x0a] |= 0x0c));
     });
     assert_eq!(only_debug, untrusted("snp.guest-policy"));
@@ -117,14 +117,14 @@ fn each_tcb_component_has_a_floor_of_its_own() {
 #[test]
 fn a_floor_for_other_products_alone_leaves_the_verdict_open() {
     let result = findings(|policy, _| {
-        policy.snp.tcb = [(ProductName::Genoa, TcbFloor::default())].into();
+        snp(policy).tcb = [(ProductName::Genoa, TcbFloor::default())].into();
     });
     assert_eq!(result, unknown("snp.tcb"));
 }
 
 #[test]
 fn a_policy_without_floors_is_mentioned() {
-    let result = findings(|policy, _| policy.snp.tcb.clear());
+    let result = findings(|policy, _| snp(policy).tcb.clear());
     assert_eq!(result, (Verdict::Trusted, vec![("snp.tcb", Severity::Notice)]));
 }
 
@@ -137,24 +137,24 @@ fn an_older_guest_is_untrusted() {
 #[test]
 fn the_keys_of_the_id_block_have_to_be_the_named_ones() {
     assert_eq!(findings(with_report(|report| report[0xe0] ^= 1)), untrusted("snp.id-block"));
-    let author = findings(|policy, _| policy.snp.author_keys = vec![Bytes([5; 48])]);
+    let author = findings(|policy, _| snp(policy).author_keys = vec![Bytes([5; 48])]);
     assert_eq!(author, untrusted("snp.id-block"));
 }
 
 #[test]
 fn a_relayed_report_of_another_machine_is_untrusted() {
     let relayed = findings(|policy, claims| {
-        policy.snp.host_data = vec![Bytes([0x40; 32])];
+        snp(policy).host_data = vec![Bytes([0x40; 32])];
         claims.snp = Some(report(|report| report[0xc0] ^= 1));
     });
     assert_eq!(relayed, untrusted("snp.host-data"));
-    assert_eq!(findings(|policy, _| policy.snp.host_data = vec![Bytes([0x40; 32])]), trusted());
+    assert_eq!(findings(|policy, _| snp(policy).host_data = vec![Bytes([0x40; 32])]), trusted());
 }
 
 #[test]
 fn a_chip_that_is_not_named_is_untrusted() {
-    assert_eq!(findings(|policy, _| policy.snp.chips = vec![Bytes([1; 64])]), untrusted("snp.signer"));
-    assert_eq!(findings(|policy, _| policy.snp.chips = vec![Bytes(CHIP)]), trusted());
+    assert_eq!(findings(|policy, _| snp(policy).chips = vec![Bytes([1; 64])]), untrusted("snp.signer"));
+    assert_eq!(findings(|policy, _| snp(policy).chips = vec![Bytes(CHIP)]), trusted());
 }
 
 fn signed_by_a_provider(claims: &mut Claims) {
@@ -167,13 +167,13 @@ fn signed_by_a_provider(claims: &mut Claims) {
 fn a_vlek_is_refused_unless_allowed() {
     assert_eq!(findings(|_, claims| signed_by_a_provider(claims)), untrusted("snp.signer"));
     let allowed = findings(|policy, claims| {
-        policy.snp.allow_vlek = true;
+        snp(policy).allow_vlek = true;
         signed_by_a_provider(claims);
     });
     assert_eq!(allowed, trusted());
     let other = findings(|policy, claims| {
-        policy.snp.allow_vlek = true;
-        policy.snp.providers = vec!["another cloud".into()];
+        snp(policy).allow_vlek = true;
+        snp(policy).providers = vec!["another cloud".into()];
         signed_by_a_provider(claims);
     });
     assert_eq!(other, untrusted("snp.signer"));
@@ -182,8 +182,8 @@ fn a_vlek_is_refused_unless_allowed() {
 #[test]
 fn a_vlek_cannot_show_which_chip_it_is() {
     let result = findings(|policy, claims| {
-        policy.snp.allow_vlek = true;
-        policy.snp.chips = vec![Bytes(CHIP)];
+        snp(policy).allow_vlek = true;
+        snp(policy).chips = vec![Bytes(CHIP)];
         signed_by_a_provider(claims);
     });
     assert_eq!(result, untrusted("snp.signer"));
@@ -191,8 +191,8 @@ fn a_vlek_cannot_show_which_chip_it_is() {
 
 #[test]
 fn another_product_line_is_untrusted() {
-    assert_eq!(findings(|policy, _| policy.snp.products = vec![ProductName::Genoa]), untrusted("snp.root"));
-    assert_eq!(findings(|policy, _| policy.snp.products.clear()), untrusted("snp.root"));
+    assert_eq!(findings(|policy, _| snp(policy).products = vec![ProductName::Genoa]), untrusted("snp.root"));
+    assert_eq!(findings(|policy, _| snp(policy).products.clear()), untrusted("snp.root"));
 }
 
 fn simulate(claims: &mut Claims) {
@@ -205,7 +205,7 @@ fn simulate(claims: &mut Claims) {
 fn a_simulated_root_is_untrusted_unless_the_policy_names_it() {
     assert_eq!(findings(|_, claims| simulate(claims)), untrusted("snp.root"));
     let other = findings(|policy, claims| {
-        policy.snp.simulated = vec!["SIMULATED ARK-Genoa".into()];
+        snp(policy).simulated = vec!["SIMULATED ARK-Genoa".into()];
         simulate(claims);
     });
     assert_eq!(other, untrusted("snp.root"));
@@ -214,7 +214,7 @@ fn a_simulated_root_is_untrusted_unless_the_policy_names_it() {
 #[test]
 fn a_named_simulated_root_is_trusted_and_never_silent() {
     let (mut policy, mut claims) = (policy(), claims());
-    policy.snp.simulated = vec![SIMULATED.into()];
+    snp(&mut policy).simulated = vec![SIMULATED.into()];
     simulate(&mut claims);
     let appraisal = appraise(&policy, &claims);
     assert_eq!(appraisal.verdict(), Verdict::Trusted);
@@ -229,7 +229,7 @@ fn a_named_simulated_root_is_trusted_and_never_silent() {
 fn revocation_lists_weigh_what_the_policy_says() {
     let with = |revocation, rule| {
         findings(|policy, claims| {
-            policy.snp.revocation = rule;
+            snp(policy).revocation = rule;
             claims.snp.as_mut().unwrap().claims.revocation = revocation;
         })
     };
@@ -296,7 +296,8 @@ fn a_recorded_quote_is_stale_unless_allowed() {
 fn a_recorded_report_nonce_is_stale_too() {
     let result = findings(|policy, claims| {
         policy.tpm.as_mut().unwrap().bindings.clear();
-        claims.key.as_mut().unwrap().binding = Some((BindingProfile::SvsmManifestV0, BindingFreshness::Recorded));
+        claims.key.as_mut().unwrap().binding =
+            Some((BindingProfile::SvsmManifestV0.name(), BindingFreshness::Recorded));
     });
     assert_eq!(result, (Verdict::Stale, vec![("tpm.freshness", Severity::Stale)]));
 }
@@ -517,13 +518,36 @@ fn a_flood_of_unknown_files_is_counted_rather_than_listed() {
 }
 
 #[test]
+fn a_machine_without_hardware_passes_only_where_the_policy_says_so_and_the_result_says_it_too() {
+    let nobody = Claims { snp: None, ..claims() };
+    let mut policy = policy();
+    assert_eq!(appraise(&policy, &nobody).verdict(), Verdict::Unknown);
+    (policy.snp, policy.hardware) = (None, crate::policy::HardwareRule::None);
+    let appraisal = appraise(&policy, &nobody);
+    let codes: Vec<_> = appraisal.findings().map(Finding::code).collect();
+    assert_eq!((appraisal.verdict(), codes), (Verdict::Trusted, vec!["evidence.no-hardware"]));
+    assert_eq!(appraisal.vector().hardware, TrustClaim::UNSAFE);
+}
+
+#[test]
+fn a_policy_that_was_emptied_in_memory_passes_nothing() {
+    for hardware in [crate::policy::HardwareRule::Required, crate::policy::HardwareRule::None] {
+        let result = findings(|policy, _| {
+            *policy = Policy { hardware, snp: None, tpm: None, boot: None, ima: None, ..policy.clone() };
+        });
+        assert_eq!(result.0, Verdict::Unknown, "{result:?}");
+        assert!(result.1.contains(&("evidence.empty-policy", Severity::Missing)), "{result:?}");
+    }
+}
+
+#[test]
 fn every_finding_explains_itself() {
     let mut claims = claims();
     let mut policy = policy();
-    policy.snp.measurements = crate::policy::AtLeastOne::new(Bytes([0; 48]));
-    policy.snp.products.clear();
-    policy.snp.min_guest_svn = 99;
-    policy.snp.chips = vec![Bytes([0; 64])];
+    snp(&mut policy).measurements = crate::policy::AtLeastOne::new(Bytes([0; 48]));
+    snp(&mut policy).products.clear();
+    snp(&mut policy).min_guest_svn = 99;
+    snp(&mut policy).chips = vec![Bytes([0; 64])];
     claims.runtime.as_mut().unwrap().violations = 1;
     claims.quote.as_mut().unwrap().clock.safe = false;
     let appraisal = appraise(&policy, &claims);

@@ -26,10 +26,9 @@ pub enum AttestationKey {
 }
 
 pub(super) fn check(policy: &TpmPolicy, key: &KeyClaims) -> Option<Finding> {
-    let Some((profile, _)) = key.binding else {
+    let Some((actual, _)) = key.binding else {
         return Some(AttestationKey::Named { is_accepted: policy.allow_named_ak }.into());
     };
-    let actual = profile.name();
     if policy.bindings.is_empty() || policy.bindings.iter().any(|accepted| accepted == actual) {
         return None;
     }

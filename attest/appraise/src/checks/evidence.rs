@@ -39,8 +39,16 @@ impl Objection for Refused {
     fn effect(&self) -> TrustVector {
         let failed = TrustClaim::CRYPTO_FAILED;
         match self.layer {
-            Layer::Snp => TrustVector { hardware: failed, ..TrustVector::default() },
-            Layer::Tpm => TrustVector { instance_identity: failed, ..TrustVector::default() },
+            Layer::Snp
+            | Layer::Tdx
+            | Layer::Sgx
+            | Layer::Nitro
+            | Layer::CcaPlatform
+            | Layer::CcaRealm
+            | Layer::Psa
+            | Layer::Nvidia
+            | Layer::S390 => TrustVector { hardware: failed, ..TrustVector::default() },
+            Layer::Azure | Layer::Tpm => TrustVector { instance_identity: failed, ..TrustVector::default() },
             Layer::Boot => TrustVector { executables: failed, ..TrustVector::default() },
             Layer::Runtime => TrustVector { executables: failed, file_system: failed, ..TrustVector::default() },
         }

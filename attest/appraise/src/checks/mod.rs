@@ -2,11 +2,17 @@
 //! The checks, one per file: each compares one rule of the policy with one claim, and objects or says nothing.
 
 mod application;
+pub mod arm;
 mod attestation_key;
+pub mod azure;
 mod bank;
 mod boot_aggregate;
+pub mod cca;
+mod chain_revocation;
 mod clock;
 mod command_line;
+mod deviation;
+mod empty_policy;
 mod evidence;
 mod file;
 mod freshness;
@@ -14,16 +20,26 @@ mod guest_policy;
 mod guest_svn;
 mod host_data;
 mod id_block;
+pub mod intel;
 mod loaded;
 mod measurement;
+pub mod nitro;
+mod no_hardware;
+pub mod nvidia;
 mod pcr;
+pub mod psa;
+mod recorded;
 mod revocation;
 mod root;
+pub mod s390;
 mod secure_boot;
+pub mod sgx;
 mod signer;
 mod tcb;
+pub mod tdx;
 mod uncovered;
 mod unexplained;
+mod unjudged;
 mod violations;
 mod vmpl;
 mod weak_bank;
@@ -32,8 +48,11 @@ pub use application::Application;
 pub use attestation_key::AttestationKey;
 pub use bank::BankNotQuoted;
 pub use boot_aggregate::BootAggregate;
+pub use chain_revocation::ChainRevocation;
 pub use clock::UnsafeClock;
 pub use command_line::CommandLine;
+pub use deviation::{Deviation, Subject};
+pub use empty_policy::EmptyPolicy;
 pub use evidence::{NoEvidence, Refused};
 pub use file::{File, MoreFiles};
 pub use freshness::Freshness;
@@ -43,7 +62,9 @@ pub use host_data::HostData;
 pub use id_block::IdBlockKey;
 pub use loaded::Loaded;
 pub use measurement::Measurement;
+pub use no_hardware::NoHardware;
 pub use pcr::PcrValue;
+pub use recorded::Recorded;
 pub use revocation::Revocation;
 pub use root::Root;
 pub use secure_boot::SecureBoot;
@@ -51,6 +72,7 @@ pub use signer::ReportSigner;
 pub use tcb::Tcb;
 pub use uncovered::Uncovered;
 pub use unexplained::Unexplained;
+pub use unjudged::Unjudged;
 pub use violations::Violations;
 pub use vmpl::Vmpl;
 pub use weak_bank::WeakBank;
@@ -68,11 +90,12 @@ pub(crate) fn run(policy: &Policy, claims: &Claims) -> Vec<Finding> {
         .iter()
         .map(|(layer, reason)| Refused { layer: *layer, reason: reason.clone() }.into())
         .collect();
-    let mut missing = |layer, what| findings.push(NoEvidence { layer, what }.into());
+    findings.extend(empty_policy::check(policy));
+    findings.extend(no_hardware::check(policy));
+    hardware(policy, claims, &mut findings);
+
     let needs_quote = policy.tpm.is_some() || policy.boot.is_some() || policy.ima.is_some();
-    if claims.snp.is_none() {
-        missing(Layer::Snp, "a verified SNP report");
-    }
+    let mut missing = |layer, what| findings.push(NoEvidence { layer, what }.into());
     if needs_quote && claims.quote.is_none() {
         missing(Layer::Tpm, "a verified quote");
     }
@@ -81,10 +104,6 @@ pub(crate) fn run(policy: &Policy, claims: &Claims) -> Vec<Finding> {
     }
     if policy.ima.is_some() && claims.runtime.is_none() {
         missing(Layer::Runtime, "a replayed IMA list");
-    }
-
-    if let Some(report) = &claims.snp {
-        snp(&policy.snp, report, &mut findings);
     }
     let rules = policy.tpm.clone().unwrap_or_default();
     if needs_quote || claims.key.is_some() {
@@ -97,6 +116,39 @@ pub(crate) fn run(policy: &Policy, claims: &Claims) -> Vec<Finding> {
         self::runtime(rules, runtime, &mut findings);
     }
     findings
+}
+
+/// Holds every section about hardware against its evidence; evidence without a section is noted.
+fn hardware(policy: &Policy, claims: &Claims, findings: &mut Vec<Finding>) {
+    let devices = (!claims.nvidia.is_empty()).then_some(claims.nvidia.as_slice());
+    section(Layer::Snp, &policy.snp, claims.snp.as_ref(), findings, snp);
+    section(Layer::Tdx, &policy.tdx, claims.td(), findings, tdx::check);
+    section(Layer::Sgx, &policy.sgx, claims.enclave(), findings, sgx::check);
+    section(Layer::Azure, &policy.azure, claims.azure.as_ref(), findings, azure::check);
+    section(Layer::Nitro, &policy.nitro, claims.nitro.as_ref(), findings, nitro::check);
+    section(Layer::CcaPlatform, &policy.cca, claims.cca_platform.as_ref(), findings, |rules, platform, findings| {
+        cca::platform(rules, platform.claims(), findings);
+    });
+    section(Layer::CcaRealm, &policy.cca, claims.cca_realm.as_ref(), findings, cca::realm);
+    section(Layer::Psa, &policy.psa, claims.psa.as_ref(), findings, psa::check);
+    section(Layer::Nvidia, &policy.nvidia, devices, findings, nvidia::check);
+    section(Layer::S390, &policy.s390, claims.s390.as_ref(), findings, s390::check);
+}
+
+/// Judges one layer, or says what is missing, or what is beside the policy.
+fn section<P, C: ?Sized>(
+    layer: Layer,
+    rules: &Option<P>,
+    evidence: Option<&C>,
+    findings: &mut Vec<Finding>,
+    judge: impl FnOnce(&P, &C, &mut Vec<Finding>),
+) {
+    match (rules, evidence) {
+        (Some(rules), Some(evidence)) => judge(rules, evidence, findings),
+        (Some(_), None) => findings.push(NoEvidence { layer, what: layer.evidence() }.into()),
+        (None, Some(_)) => findings.push(unjudged::check(layer).into()),
+        (None, None) => {}
+    }
 }
 
 fn snp(policy: &SnpPolicy, report: &ReportClaims, findings: &mut Vec<Finding>) {

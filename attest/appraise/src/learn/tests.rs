@@ -55,7 +55,7 @@ fn merging_takes_the_lower_floor() {
     let mut policy = policy();
     policy.merge(Policy::learn(&older).unwrap());
     assert_eq!(appraise(&policy, &older).verdict(), Verdict::Trusted);
-    assert_eq!(policy.snp.tcb[&ProductName::Milan].microcode, 200);
+    assert_eq!(policy.snp.unwrap().tcb[&ProductName::Milan].microcode, 200);
 }
 
 #[test]

@@ -36,6 +36,16 @@ fn firmware_pcrs() -> Vec<PcrNumber> {
     PcrIndex::all().filter(|pcr| pcr.value() <= 9).map(PcrNumber).collect()
 }
 
+impl BootPolicy {
+    /// Says whether there is a boot that would not pass, however well its log explains it.
+    pub(crate) const fn restricts(&self) -> bool {
+        self.secure_boot.is_some()
+            || !self.command_lines.is_empty()
+            || !self.applications.is_empty()
+            || !self.loaded.is_empty()
+    }
+}
+
 impl Default for BootPolicy {
     fn default() -> Self {
         Self {

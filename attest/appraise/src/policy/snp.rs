@@ -83,6 +83,13 @@ pub enum ProductName {
     Venice,
 }
 
+impl ProductName {
+    /// Finds a product line by its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Milan, Self::Genoa, Self::Turin, Self::Venice].into_iter().find(|product| product.to_string() == name)
+    }
+}
+
 impl From<Generation> for ProductName {
     fn from(generation: Generation) -> Self {
         match generation {

@@ -21,7 +21,8 @@ fn refusal(text: &str) -> String {
 fn the_smallest_policy_is_a_measurement() {
     let policy = toml(MINIMAL).unwrap();
     assert_eq!(policy, Policy::new(SnpPolicy::new([0x3e; 48])));
-    assert!(!policy.snp.allow_debug && !policy.snp.allow_migration && !policy.snp.allow_vlek);
+    let snp = policy.snp.unwrap();
+    assert!(!snp.allow_debug && !snp.allow_migration && !snp.allow_vlek);
 }
 
 #[test]
@@ -31,6 +32,19 @@ fn a_policy_without_a_measurement_cannot_be_written() {
     assert!(refusal("version = 1\n[snp]\nmeasurements = []").contains("must not be empty"));
     assert!(Policy::from_json("{}").is_err());
     assert!(Policy::from_toml("").is_err());
+}
+
+#[test]
+fn a_policy_without_hardware_says_so_and_asks_for_something_else() {
+    let without = "version = 1\nhardware = \"none\"\n";
+    assert!(refusal(without).contains("no rule"));
+    assert!(refusal(&format!("{without}[boot]\n")).contains("no rule"), "a boot that only has to be explained");
+    assert!(
+        refusal(&format!("{without}[boot]\nsecure_boot = true\n[snp]\nmeasurements = [\"MEASUREMENT\"]"))
+            .contains("none")
+    );
+    let policy = toml(&format!("{without}[boot]\nsecure_boot = true")).unwrap();
+    assert_eq!((policy.hardware, policy.snp), (HardwareRule::None, None));
 }
 
 #[test]
@@ -84,7 +98,7 @@ violations = "report"
     let boot = policy.boot.as_ref().unwrap();
     assert_eq!(boot.command_lines.len(), 2);
     assert_eq!(boot.pcrs.iter().map(|pcr| u32::from(*pcr)).collect::<Vec<_>>(), [0, 7]);
-    assert_eq!(policy.snp.revocation, RevocationRule::Required);
+    assert_eq!(policy.snp.as_ref().unwrap().revocation, RevocationRule::Required);
     assert!(policy.ima.as_ref().unwrap().boot_aggregate);
     assert_eq!(Policy::from_toml(&policy.to_toml().unwrap()), Ok(policy.clone()));
     assert_eq!(Policy::from_json(&policy.to_json().unwrap()), Ok(policy));
@@ -96,7 +110,7 @@ fn both_forms_of_one_policy_have_one_identifier() {
     let json = Policy::from_json(&policy.to_json().unwrap()).unwrap();
     assert_eq!(json.id(), policy.id());
     let mut other = policy.clone();
-    other.snp.vmpl = 1;
+    other.snp.as_mut().unwrap().vmpl = 1;
     assert_ne!(other.id(), policy.id());
 }
 

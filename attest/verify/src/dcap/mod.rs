@@ -26,7 +26,7 @@ use crate::{Claim, Error, UnixTime, Vendor, Verified, vendor};
 const PCK_CHAIN: u16 = 5;
 
 /// What a verified quote says, together with what its chain adds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DcapClaims {
     /// What was quoted.
     pub tee: Tee,
@@ -79,6 +79,12 @@ pub struct TdClaims {
     pub xfam: [u8; 8],
     /// TEE_TCB_SVN.
     pub tcb_svn: [u8; 16],
+    /// MRCONFIGID.
+    pub mr_config_id: [u8; 48],
+    /// MROWNER.
+    pub mr_owner: [u8; 48],
+    /// MROWNERCONFIG.
+    pub mr_owner_config: [u8; 48],
 }
 
 /// What is known about a platform's TCB.
@@ -213,6 +219,9 @@ impl Tee {
             attributes: td.attributes(),
             xfam: td.xfam(),
             tcb_svn: td.tcb_svn(),
+            mr_config_id: td.mr_config_id(),
+            mr_owner: td.mr_owner(),
+            mr_owner_config: td.mr_owner_config(),
         }))
     }
 }

@@ -11,7 +11,7 @@ use evtpm_tpm_wire::{
     TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmtEccScheme, TpmtPublic, TpmtRsaScheme, from_bytes,
 };
 
-use crate::azure::HardwareProof;
+use crate::azure::Paravisor;
 use crate::evtpm::BoundEk;
 use crate::tpm::Error;
 use crate::tpm::signature::{Scheme, VerificationKey};
@@ -166,7 +166,7 @@ pub enum AkOrigin {
     /// Its TPM opened a credential for it, made for an EK that a report binds.
     Activated(Box<BoundEk>),
     /// A paravisor's claims name it, and the hardware vouches for the claims.
-    Claimed(HardwareProof),
+    Claimed(Box<Paravisor>),
     /// The operator named it; no hardware was asked.
     Named,
 }
@@ -220,9 +220,9 @@ impl TrustedAk {
     }
 
     /// Takes the key that a paravisor's claims name.
-    pub(crate) fn claimed(key: &PublicKey, scheme: Scheme, proof: HardwareProof) -> Result<Self, Error> {
+    pub(crate) fn claimed(key: &PublicKey, scheme: Scheme, paravisor: Paravisor) -> Result<Self, Error> {
         let named = Self::named_key(key, scheme)?;
-        Ok(TrustedAk { origin: AkOrigin::Claimed(proof), ..named })
+        Ok(TrustedAk { origin: AkOrigin::Claimed(Box::new(paravisor)), ..named })
     }
 
     fn named_ecc(point: &EccPoint, hash: HashAlg) -> Result<Self, Error> {

@@ -185,14 +185,15 @@ impl World {
         let claims = runtime_claims(&key, nonce, &selection, &evidence, at)?;
         let mut policy = Policy::learn(&claims)?;
         policy.name = "the demonstration's policy, learnt from a reference machine".into();
-        policy.snp.measurements = AtLeastOne::new(Bytes(self.measurement));
+        let launch = policy.snp.as_mut().context("a policy without launch")?;
+        launch.measurements = AtLeastOne::new(Bytes(self.measurement));
+        for floor in launch.tcb.values_mut() {
+            *floor = TcbFloor::from(self.platform().reported_tcb);
+        }
         // The reference machine showed the report in its NV memory; one that answers a nonce is as good.
         let accepted = [BindingProfile::NvReport, BindingProfile::SvsmManifestV1, BindingProfile::SvsmManifestV0];
         policy.tpm.as_mut().context("a policy without TPM")?.bindings =
             accepted.map(|profile| profile.name().to_owned()).into();
-        for floor in policy.snp.tcb.values_mut() {
-            *floor = TcbFloor::from(self.platform().reported_tcb);
-        }
         Ok(policy)
     }
 }

@@ -6,18 +6,35 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use evtpm_appraise::policy::Bytes;
 use evtpm_logs::{PcrIndex, PcrSet};
 use evtpm_verify::UnixTime;
 use evtpm_verify::snp::{Anchors, Collateral};
 
+use super::hardware::args::{Hardware, HardwareArgs};
 use super::moment;
+
+/// What may be verified without a report.
+const OTHER_EVIDENCE: [&str; 11] = [
+    "quote",
+    "event_log",
+    "ima_log",
+    "dcap_quote",
+    "hcl_report",
+    "nitro_document",
+    "cca_token",
+    "psa_token",
+    "nvidia_report",
+    "nvidia_evidence",
+    "se_exchange",
+];
 
 /// The evidence, and what it is judged by.
 #[derive(Debug, Args)]
 pub(crate) struct EvidenceArgs {
     /// The SEV-SNP attestation report: 1184 bytes.
-    #[arg(long, value_name = "FILE")]
-    report: PathBuf,
+    #[arg(long, value_name = "FILE", conflicts_with = "hcl_report", required_unless_present_any = OTHER_EVIDENCE)]
+    report: Option<PathBuf>,
     /// Certificates (PEM, DER) or revocation lists (.crl) of the processor, or a directory of them; may be repeated.
     ///
     /// AMD's roots and its VCEK intermediates are built in, so the chip's own certificate is enough.
@@ -34,10 +51,10 @@ pub(crate) struct EvidenceArgs {
     at: Option<UnixTime>,
 
     /// The endorsement key (TPM2B_PUBLIC) that the report has to bind; without --manifest as the report at its NV index does.
-    #[arg(long, value_name = "FILE", help_heading = "Endorsement key")]
+    #[arg(long, value_name = "FILE", requires = "report", help_heading = "Endorsement key")]
     ek: Option<PathBuf>,
     /// The manifest that the SVSM gave with the report.
-    #[arg(long, value_name = "FILE", requires = "nonce", help_heading = "Endorsement key")]
+    #[arg(long, value_name = "FILE", requires_all = ["report", "nonce"], help_heading = "Endorsement key")]
     manifest: Option<PathBuf>,
     /// The 64 bytes that the SVSM was asked with.
     #[arg(long, value_name = "HEX", requires = "manifest", help_heading = "Endorsement key")]
@@ -57,7 +74,7 @@ pub(crate) struct EvidenceArgs {
     #[arg(long, value_name = "FILE", help_heading = "Quote")]
     ak: Option<PathBuf>,
     /// The quote (TPMS_ATTEST), as `tpm2_quote --message` writes it.
-    #[arg(long, value_name = "FILE", requires_all = ["ak", "signature", "pcrs", "quote_nonce"], help_heading = "Quote")]
+    #[arg(long, value_name = "FILE", requires_all = ["signature", "pcrs", "quote_nonce"], help_heading = "Quote")]
     quote: Option<PathBuf>,
     /// The quote's signature (TPMT_SIGNATURE), as `tpm2_quote --signature` writes it.
     #[arg(long, value_name = "FILE", requires = "quote", help_heading = "Quote")]
@@ -71,14 +88,17 @@ pub(crate) struct EvidenceArgs {
     quote_nonce: Option<HexBytes>,
 
     /// The firmware's event log (binary_bios_measurements); it has to explain every quoted register but IMA's.
-    #[arg(long, value_name = "FILE", requires = "quote", help_heading = "Logs")]
+    #[arg(long, value_name = "FILE", help_heading = "Logs")]
     event_log: Option<PathBuf>,
     /// IMA's list (binary_runtime_measurements or ascii_runtime_measurements).
-    #[arg(long, value_name = "FILE", requires = "event_log", help_heading = "Logs")]
+    #[arg(long, value_name = "FILE", help_heading = "Logs")]
     ima_log: Option<PathBuf>,
     /// A register that IMA extends; may be repeated.
     #[arg(long, value_name = "PCR", default_value = "10", value_parser = register, help_heading = "Logs")]
     ima_pcr: Vec<PcrIndex>,
+
+    #[command(flatten)]
+    hardware: HardwareArgs,
 }
 
 /// What a manifest is.
@@ -122,6 +142,15 @@ impl FromStr for HexBytes {
     }
 }
 
+impl HexBytes {
+    /// Returns the bytes if they are as many as `option` asks for.
+    pub(crate) fn exactly<const N: usize>(&self, option: &str) -> Result<Bytes<N>> {
+        let length = self.0.len();
+        let bytes = self.0.as_slice().try_into();
+        bytes.map(Bytes).map_err(|_| anyhow::anyhow!("{option}: expected {N} bytes, got {length}"))
+    }
+}
+
 fn register(text: &str) -> Result<PcrIndex, String> {
     text.parse().ok().and_then(PcrIndex::new).ok_or_else(|| "not a PCR from 0 to 23".to_owned())
 }
@@ -132,7 +161,7 @@ pub(crate) struct Evidence {
     pub(crate) at: UnixTime,
     pub(crate) anchors: Anchors,
     pub(crate) collateral: Collateral,
-    pub(crate) report: Vec<u8>,
+    pub(crate) report: Option<Vec<u8>>,
     /// The host's table: unlike the operator's own files it is evidence, and may be refused.
     pub(crate) certificate_table: Option<Vec<u8>>,
     pub(crate) ek: Option<Vec<u8>>,
@@ -142,6 +171,7 @@ pub(crate) struct Evidence {
     pub(crate) event_log: Option<Vec<u8>>,
     pub(crate) ima_log: Option<Vec<u8>>,
     pub(crate) ima_pcrs: PcrSet,
+    pub(crate) hardware: Hardware,
 }
 
 /// What an SVSM answered.
@@ -184,7 +214,7 @@ impl EvidenceArgs {
             at: self.at.unwrap_or_else(moment::now),
             anchors,
             collateral,
-            report: read(&self.report)?,
+            report: optional(&self.report)?,
             certificate_table: optional(&self.certificate_table)?,
             ek: optional(&self.ek)?,
             manifest,
@@ -193,6 +223,7 @@ impl EvidenceArgs {
             event_log: optional(&self.event_log)?,
             ima_log: optional(&self.ima_log)?,
             ima_pcrs: self.ima_pcr.iter().copied().collect(),
+            hardware: self.hardware.read()?,
         })
     }
 

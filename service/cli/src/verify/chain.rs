@@ -3,9 +3,11 @@
 //!
 //! A step that fails ends its own branch and is noted; what does not rest on it is still looked at.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use evtpm_appraise::{Claims, ClaimsError, Layer};
+use evtpm_logs::ima::{AsciiList, BinaryList};
 use evtpm_verify::evtpm::{Binding, BoundEk, SvsmNonce, bind};
 use evtpm_verify::logs::{Keyring, MeasuredBoot, MeasuredRuntime, RuntimeRules};
 use evtpm_verify::snp::{self, SnpClaims};
@@ -15,6 +17,7 @@ use serde::Serialize;
 
 use super::args::{Evidence, Manifest, ManifestVersion, QuoteFiles};
 use super::facts::{self, Fact};
+use super::hardware::{self, inner_report};
 use super::pcrs::PcrValues;
 use crate::output::hex;
 
@@ -62,20 +65,23 @@ pub(crate) struct Verification {
     /// What the reader must not take for checked.
     pub(crate) not_checked: Vec<String>,
     pub(crate) claims: Claims,
+    /// The verified report, until a later step takes it.
+    pub(super) report: Option<Verified<SnpClaims>>,
 }
 
 /// Follows the chain as far as the evidence goes; `keyring` checks the signatures of files.
 pub(crate) fn verify(mut evidence: Evidence, keyring: &Keyring) -> Verification {
     let mut verification = Verification::default();
-    let report = verification.report(&mut evidence);
-    if let Some(report) = &report {
-        verification.facts.extend(facts::of_report(report));
-        verification.claims = verification.claims.clone().with_report(report);
+    if let Some(hcl) = &evidence.hardware.hcl {
+        evidence.report = inner_report(hcl);
     }
-    verification.endorsement_key(&mut evidence, report);
-    let key = verification.attestation_key(&evidence);
+    verification.report(&mut evidence);
+    verification.endorsement_key(&mut evidence);
+    let claimed = hardware::verify(&mut verification, &evidence);
+    let key = verification.attestation_key(&evidence).or(claimed);
     verification.quote_and_logs(&evidence, key.as_ref(), keyring);
-    verification.not_checked = facts::not_checked(&verification.claims, &evidence);
+    let gaps = facts::not_checked(&verification.claims, &evidence);
+    verification.not_checked.splice(0..0, gaps);
     verification
 }
 
@@ -85,49 +91,49 @@ impl Verification {
         self.steps.iter().any(|step| step.state == State::Refused)
     }
 
-    fn note(&mut self, what: &'static str, state: State, detail: impl Into<String>) {
+    pub(super) fn note(&mut self, what: &'static str, state: State, detail: impl Into<String>) {
         self.steps.push(Step { what, state, detail: detail.into() });
     }
 
     /// Notes a refusal for the reader and for the appraisal.
-    fn refuse(&mut self, what: &'static str, layer: Layer, reason: &dyn Display) {
+    pub(super) fn refuse(&mut self, what: &'static str, layer: Layer, reason: &dyn Display) {
         self.note(what, State::Refused, reason.to_string());
         self.claims = std::mem::take(&mut self.claims).with_refusal(layer, reason);
     }
 
-    fn not_reached(&mut self, what: &'static str, waits_for: &str) {
+    pub(super) fn not_reached(&mut self, what: &'static str, waits_for: &str) {
         self.note(what, State::NotReached, format!("rests on the {waits_for}, which was not verified"));
     }
 
-    fn report(&mut self, evidence: &mut Evidence) -> Option<Verified<SnpClaims>> {
+    fn report(&mut self, evidence: &mut Evidence) {
+        let Some(report) = evidence.report.as_deref() else { return };
         if let Some(table) = &evidence.certificate_table
             && let Err(error) = evidence.collateral.add_table(table)
         {
             self.refuse("certificate table", Layer::Snp, &error);
         }
-        match snp::verify(&evidence.report, &evidence.collateral, &evidence.anchors, evidence.at) {
+        match snp::verify(report, &evidence.collateral, &evidence.anchors, evidence.at) {
             Ok(report) => {
                 let version = report.report.version().number();
                 let signer = facts::signer(&report);
                 let root = root_text(report.root());
                 let detail = format!("version {version}, signed by {signer}, up to {root}, at {}", evidence.at);
                 self.note("report", State::Verified, detail);
-                Some(report)
+                self.facts.extend(facts::of_report(&report));
+                self.claims = std::mem::take(&mut self.claims).with_report(&report);
+                self.report = Some(report);
             }
-            Err(error) => {
-                self.refuse("report", Layer::Snp, &error);
-                None
-            }
+            Err(error) => self.refuse("report", Layer::Snp, &error),
         }
     }
 
-    fn endorsement_key(&mut self, evidence: &mut Evidence, report: Option<Verified<SnpClaims>>) {
+    fn endorsement_key(&mut self, evidence: &mut Evidence) {
         const WHAT: &str = "endorsement key";
         let manifest = evidence.manifest.take();
         if evidence.ek.is_none() && manifest.is_none() {
             return;
         }
-        let Some(report) = report else { return self.not_reached(WHAT, "report") };
+        let Some(report) = self.report.take() else { return self.not_reached(WHAT, "report") };
         match bound(report, evidence, manifest) {
             Ok(ek) => {
                 let profile = ek.profile().name();
@@ -158,7 +164,7 @@ impl Verification {
     }
 
     fn quote_and_logs(&mut self, evidence: &Evidence, key: Option<&TrustedAk>, keyring: &Keyring) {
-        let Some(files) = &evidence.quote else { return };
+        let Some(files) = &evidence.quote else { return self.logs_without_quote(evidence) };
         let quote = match key {
             Some(key) => self.quote(key, files, evidence),
             None => {
@@ -166,6 +172,9 @@ impl Verification {
                 None
             }
         };
+        if evidence.event_log.is_none() && evidence.ima_log.is_some() {
+            self.not_reached("IMA list", "event log");
+        }
         let Some(log) = &evidence.event_log else { return };
         let boot = match quote {
             Some(quote) => self.boot(quote, log, evidence),
@@ -178,6 +187,23 @@ impl Verification {
         match boot {
             Some(boot) => self.runtime(boot, list, keyring),
             None => self.not_reached("IMA list", if self.claims.quote().is_some() { "event log" } else { "quote" }),
+        }
+    }
+
+    /// A log that no quote vouches for proves nothing, however well it reads.
+    fn logs_without_quote(&mut self, evidence: &Evidence) {
+        if evidence.event_log.is_some() {
+            self.refuse("event log", Layer::Boot, &"no quote vouches for it");
+        }
+        if let Some(list) = &evidence.ima_log {
+            let reason = match binary_list(list) {
+                Ok(list) if is_without_tpm(&list) => {
+                    "no quote vouches for it, and its boot_aggregate is zeros: the kernel found no TPM".to_owned()
+                }
+                Ok(_) => "no quote vouches for it".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            self.refuse("IMA list", Layer::Runtime, &reason);
         }
     }
 
@@ -223,15 +249,13 @@ impl Verification {
     fn runtime(&mut self, boot: MeasuredBoot<'_>, list: &[u8], keyring: &Keyring) {
         const WHAT: &str = "IMA list";
         let registers = boot.open();
-        // The ASCII list begins with the number of a register, the binary one with the same number in four bytes.
-        let rewritten = list.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b' ');
-        let binary = match rewritten.then(|| evtpm_logs::ima::AsciiList::to_binary(list)).transpose() {
-            Ok(binary) => binary,
+        let list = match binary_list(list) {
+            Ok(list) => list,
             Err(error) => return self.refuse(WHAT, Layer::Runtime, &error),
         };
         // Whether a violation fails the machine is the policy's to say, with a finding of its own.
         let rules = RuntimeRules { allow_violations: true };
-        match MeasuredRuntime::verify(boot, binary.as_deref().unwrap_or(list), rules) {
+        match MeasuredRuntime::verify(boot, &list, rules) {
             Ok(runtime) => {
                 let covered = runtime.covered_entries();
                 self.note(WHAT, State::Verified, format!("{covered} entries explain PCRs {registers}"));
@@ -248,6 +272,24 @@ impl Verification {
             Err(error) => self.refuse(what, Layer::Tpm, &error),
         }
     }
+}
+
+/// The list in its binary form, which it may have come in.
+fn binary_list(list: &[u8]) -> Result<Cow<'_, [u8]>, evtpm_logs::Error> {
+    // The ASCII list begins with the number of a register, the binary one with the same number in four bytes.
+    match list.first() {
+        Some(byte) if byte.is_ascii_digit() || *byte == b' ' => AsciiList::to_binary(list).map(Cow::Owned),
+        _ => Ok(Cow::Borrowed(list)),
+    }
+}
+
+/// Tells whether the list begins with a `boot_aggregate` of zeros, which the kernel writes where it has no TPM.
+fn is_without_tpm(list: &[u8]) -> bool {
+    let first = BinaryList::new(list).next().and_then(Result::ok);
+    first.is_some_and(|entry| {
+        let digest = entry.digest();
+        entry.path() == b"boot_aggregate" && digest.is_some_and(|digest| digest.bytes.iter().all(|byte| *byte == 0))
+    })
 }
 
 /// Names a root so that nobody takes a simulated one for hardware.

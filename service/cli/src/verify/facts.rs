@@ -179,8 +179,15 @@ pub(crate) fn not_checked(claims: &Claims, evidence: &Evidence) -> Vec<String> {
         matches!(revocation, Some(Revocation::Stale { .. })),
         "revocation since the list's next update: a newer list might revoke the signer",
     );
+    gap(
+        evidence.report.is_none() && evidence.hardware.is_empty(),
+        "what hardware this is and what it launched: no report was given, and no hardware vouches for anything",
+    );
     let has_ek = evidence.ek.is_some() || evidence.manifest.is_some();
-    gap(!has_ek, "whose TPM this is: no endorsement key was given, so the report leads to no TPM");
+    gap(
+        evidence.report.is_some() && evidence.hardware.hcl.is_none() && !has_ek,
+        "whose TPM this is: no endorsement key was given, so the report leads to no TPM",
+    );
     gap(
         evidence.ak.is_some(),
         "where the attestation key lives: it is yours to vouch for; only a live TPM can activate a credential for it",

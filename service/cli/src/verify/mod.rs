@@ -4,6 +4,7 @@
 pub(crate) mod args;
 pub(crate) mod chain;
 mod facts;
+mod hardware;
 mod moment;
 pub(crate) mod pcrs;
 mod record;

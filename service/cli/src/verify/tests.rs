@@ -22,7 +22,7 @@ fn evidence() -> Evidence {
         at: super::moment::now(),
         anchors: Anchors::amd().unwrap().and_simulated(name, certificate).unwrap(),
         collateral,
-        report: launch.report.to_vec(),
+        report: Some(launch.report.to_vec()),
         certificate_table: None,
         ek: Some(launch.ek_public.to_vec()),
         manifest: None,
@@ -31,6 +31,7 @@ fn evidence() -> Evidence {
         event_log: None,
         ima_log: None,
         ima_pcrs: evtpm_logs::PcrSet::EMPTY,
+        hardware: Default::default(),
     }
 }
 

@@ -7,9 +7,9 @@ use evtpm_verify::cca::{check_binding, check_realm_signature, verify_platform, v
 use evtpm_verify::x509::PublicKey;
 use serde::Deserialize;
 
-use super::keys;
 use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store, is_bad};
+use crate::keys;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,9 +6,9 @@ use evtpm_evidence::psa::Token;
 use evtpm_verify::psa::verify;
 use serde::Deserialize;
 
-use super::keys;
 use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store, is_bad};
+use crate::keys;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,7 +11,6 @@ mod corim;
 mod dcap;
 mod dcap_collateral;
 mod ima;
-mod keys;
 mod launch_measurement;
 mod nitro;
 mod nvidia;

@@ -31,35 +31,8 @@ struct ExpectedDocument {
     fmspc: Option<String>,
 }
 
-/// `collateral.json`, as `dcap-qvl` stores it: lists and signatures in hexadecimal.
-#[derive(Debug, Deserialize)]
-struct Stored {
-    pck_crl_issuer_chain: String,
-    root_ca_crl: String,
-    pck_crl: String,
-    tcb_info_issuer_chain: String,
-    tcb_info: String,
-    tcb_info_signature: String,
-    qe_identity_issuer_chain: String,
-    qe_identity: String,
-    qe_identity_signature: String,
-}
-
 fn stored(store: &Store) -> Result<Option<Collateral>> {
-    if store.find("collateral.json").is_none() {
-        return Ok(None);
-    }
-    let stored: Stored = store.json("collateral.json")?;
-    let document = |text, signature: &str, issuer_chain| -> Result<SignedDocument> {
-        Ok(SignedDocument { text, signature: hex::decode(signature)?, issuer_chain })
-    };
-    Ok(Some(Collateral {
-        tcb_info: document(stored.tcb_info, &stored.tcb_info_signature, stored.tcb_info_issuer_chain)?,
-        qe_identity: document(stored.qe_identity, &stored.qe_identity_signature, stored.qe_identity_issuer_chain)?,
-        root_crl: hex::decode(&stored.root_ca_crl)?,
-        pck_crl: hex::decode(&stored.pck_crl)?,
-        pck_crl_issuer_chain: stored.pck_crl_issuer_chain,
-    }))
+    store.find("collateral.json").map(crate::collateral::parse).transpose()
 }
 
 /// Returns a moment inside of the window of the item's documents: an hour after the last of them was made.

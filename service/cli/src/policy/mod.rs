@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm policy`: documents that say what a machine has to be.
 
+mod from_boot;
+mod learn;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use evtpm_appraise::Policy;
-use evtpm_appraise::policy::{AtLeastOne, Bytes};
-use evtpm_verify::logs::Keyring;
 
 use crate::Outcome;
-use crate::verify::args::{EvidenceArgs, HexBytes};
-use crate::verify::chain::{self, State};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -20,16 +19,12 @@ pub(crate) enum PolicyCommand {
     ///
     /// It accepts what the evidence shows and nothing wider. What verification left open stands at its head; read it before
     /// you use it. Refused evidence teaches nothing (exit code 3).
-    Learn {
-        #[command(flatten)]
-        evidence: Box<EvidenceArgs>,
-        /// The launch measurement to demand instead of the report's: the one that `evtpm measure` predicts.
-        #[arg(long, value_name = "HEX")]
-        measurement: Option<HexBytes>,
-        /// A name for people.
-        #[arg(long, value_name = "TEXT")]
-        name: Option<String>,
-    },
+    Learn(Box<learn::Learn>),
+    /// Write the policy for a direct boot (QEMU's -kernel) from its inputs, as TOML, to standard output.
+    ///
+    /// Nothing of it comes from a machine: kernel, initial RAM disk, command line and memory size decide what firmware and
+    /// kernel measure into PCR 4 and 9.
+    FromBoot(Box<from_boot::FromBoot>),
     /// Read a policy and print its identifier, which results carry.
     Check {
         /// The policy document, TOML or (by the ending .json) JSON.
@@ -39,7 +34,8 @@ pub(crate) enum PolicyCommand {
 
 pub(crate) fn run(command: &PolicyCommand) -> Result<Outcome> {
     match command {
-        PolicyCommand::Learn { evidence, measurement, name } => learn(evidence, measurement.as_ref(), name.as_deref())?,
+        PolicyCommand::Learn(command) => command.run()?,
+        PolicyCommand::FromBoot(command) => command.run()?,
         PolicyCommand::Check { file } => writeln!(std::io::stdout(), "{}", read(file)?.id()?)?,
     }
     Ok(Outcome::Good)
@@ -53,21 +49,11 @@ pub(crate) fn read(path: &Path) -> Result<Policy> {
     policy.with_context(|| path.display().to_string())
 }
 
-fn learn(evidence: &EvidenceArgs, measurement: Option<&HexBytes>, name: Option<&str>) -> Result<()> {
-    let verification = chain::verify(evidence.read()?, &Keyring::new());
-    if let Some(refused) = verification.steps.iter().find(|step| step.state == State::Refused) {
-        anyhow::bail!("{} refused: {}", refused.what, crate::output::printable(&refused.detail));
-    }
-    let mut policy = Policy::learn(&verification.claims)?;
-    if let Some(HexBytes(measurement)) = measurement {
-        let length = measurement.len();
-        ensure!(length == 48, "--measurement: expected 48 bytes, got {length}");
-        policy.snp.measurements = AtLeastOne::new(Bytes(measurement.as_slice().try_into()?));
-    }
-    name.unwrap_or_default().clone_into(&mut policy.name);
+/// Writes a policy that was made, below remarks for whoever reads it.
+fn write(policy: &Policy, remarks: &[String]) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    for gap in &verification.not_checked {
-        writeln!(out, "# not checked: {gap}")?;
+    for remark in remarks {
+        writeln!(out, "# {remark}")?;
     }
     write!(out, "{}", policy.to_toml()?)?;
     Ok(())

@@ -14,7 +14,7 @@ struct Anchor {
 }
 
 /// Reads the key of a file; `None` if the file is something else, such as reference values.
-pub(super) fn find(bytes: &[u8]) -> Result<Option<PublicKey>> {
+pub(crate) fn find(bytes: &[u8]) -> Result<Option<PublicKey>> {
     if bytes.trim_ascii_start().starts_with(b"-----") {
         return Ok(Some(PublicKey::from_spki(bytes)?));
     }
@@ -25,7 +25,7 @@ pub(super) fn find(bytes: &[u8]) -> Result<Option<PublicKey>> {
 }
 
 /// Turns a JWK into a key of one of the kinds that are looked at.
-pub(super) fn public(key: &Jwk) -> Result<PublicKey> {
+pub(crate) fn public(key: &Jwk) -> Result<PublicKey> {
     match key.key()? {
         JwkKey::Rsa { modulus, exponent } => Ok(PublicKey::Rsa { modulus, exponent }),
         JwkKey::Ecc { curve, x, y } => {
