@@ -39,10 +39,14 @@ pub(crate) fn check_template(parent: Parent<'_>, template: &TpmtPublic, data: us
         return Err(Rc::ATTRIBUTES);
     }
     let signs_or_decrypts = template.object_attributes.intersects(TpmaObject::SIGN | TpmaObject::DECRYPT);
+    // As the reference: whoever gives a parent its key could read what the parent protects, so that no parent is both of the
+    // caller's making and bound to this TPM or to its own parent.
+    let is_restricted_here = template.object_attributes.contains(TpmaObject::RESTRICTED)
+        && template.object_attributes.intersects(TpmaObject::FIXED_TPM | TpmaObject::FIXED_PARENT);
     let origin_fits = match template.body {
-        // Sealed data is the caller's.
-        PublicBody::KeyedHash { .. } => signs_or_decrypts || !origin,
-        PublicBody::SymCipher { .. } => true,
+        // "The inSensitive.sensitive.data.size parameter may not be zero for a data object"
+        PublicBody::KeyedHash { .. } => (signs_or_decrypts || !origin) && (origin || !is_restricted_here),
+        PublicBody::SymCipher { .. } => origin || !is_restricted_here,
         // "the sensitive portion of an asymmetric key ... cannot be provided"
         PublicBody::Rsa { .. }
         | PublicBody::Ecc { .. }
@@ -78,7 +82,9 @@ pub(crate) fn check_public(parent: Parent<'_>, public: &TpmtPublic) -> Result<()
             return Err(Rc::ATTRIBUTES);
         }
     }
-    if has(TpmaObject::X509_SIGN) && !has(TpmaObject::SIGN) {
+    // "This attribute may not be SET if the object is not an asymmetric key or if sign is CLEAR."
+    let is_symmetric = matches!(public.body, PublicBody::KeyedHash { .. } | PublicBody::SymCipher { .. });
+    if has(TpmaObject::X509_SIGN) && (is_symmetric || !has(TpmaObject::SIGN)) {
         return Err(Rc::ATTRIBUTES);
     }
     // "which of TPMA_OBJECT.decrypt or TPMA_OBJECT.sign may be set": Part 2, "TPMU_PUBLIC_PARMS"
@@ -206,7 +212,7 @@ fn check_asymmetric(
     if symmetric.is_some() && !(restricted && decrypt) { Err(Rc::SYMMETRIC) } else { Ok(()) }
 }
 
-/// What a storage key must have to protect children, and to be duplicated together with its parent.
+/// What a storage key must have to protect children, and to go wherever its parent is duplicated to.
 fn check_protection(parent: Parent<'_>, public: &TpmtPublic) -> Result<(), Rc> {
     let attributes = public.object_attributes;
     let is_storage = attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT)
@@ -220,8 +226,9 @@ fn check_protection(parent: Parent<'_>, public: &TpmtPublic) -> Result<(), Rc> {
     if !matches!(symmetric.mode, None | Some(SymMode::Cfb)) {
         return Err(Rc::MODE);
     }
-    // "If the Object is a storage key that is not fixedParent, its algorithms shall be the same as those of its parent"
-    if let (Parent::Key(parent), false) = (parent, attributes.contains(TpmaObject::FIXED_PARENT)) {
+    // "If the object being created is a Storage Key and fixedParent is SET in the attributes of inPublic, then the symmetric
+    // algorithms and parameters of inPublic are required to match those of the parent."
+    if let (Parent::Key(parent), true) = (parent, attributes.contains(TpmaObject::FIXED_PARENT)) {
         if parent.public.name_alg != public.name_alg {
             return Err(Rc::HASH);
         }

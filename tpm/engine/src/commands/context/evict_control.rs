@@ -20,7 +20,7 @@ impl Execute for EvictControl {
             }
             // "If objectHandle is not the same value as persistentHandle, return TPM_RC_HANDLE."
             if object_handle != persistent {
-                return Err(Rc::HANDLE.at(Subject::Parameter(1)));
+                return Err(at_object(Rc::HANDLE));
             }
             tpm.state.objects.evict(object_handle);
             return Ok(());

@@ -191,7 +191,7 @@ fn only_the_right_hierarchy_and_range_make_an_object_persistent() {
         (TpmiRhProvision::Platform, platform, 0x8100_0000, at_persistent(Rc::RANGE)),
         (TpmiRhProvision::Platform, platform, 0x8180_0000, Ok(())),
         (TpmiRhProvision::Owner, Handle(0x8180_0000), 0x8180_0000, at_object(Rc::RANGE)),
-        (TpmiRhProvision::Platform, Handle(0x8180_0000), 0x8180_0001, at_persistent(Rc::HANDLE)),
+        (TpmiRhProvision::Platform, Handle(0x8180_0000), 0x8180_0001, at_object(Rc::HANDLE)),
     ] {
         assert_eq!(evict(&mut tpm, auth, object, persistent), expected, "{auth:?} {object:?} {persistent:#x}");
     }

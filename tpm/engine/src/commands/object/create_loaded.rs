@@ -19,6 +19,10 @@ impl Execute for CreateLoaded<'_> {
         let Tpm2b(sensitive) = self.in_sensitive;
         let template = self.in_public.as_bytes();
         let handle = handles.parent_handle.handle();
+        let parent = tpm.object(handle);
+        if parent.is_some_and(|parent| !parent.is_parent()) {
+            return Err(Rc::TYPE.at(Subject::Handle(1)));
+        }
         tpm.state.objects.room()?;
 
         // "If parentHandle references a Derivation Parent or a Primary Seed, then outPrivate will be an Empty Buffer."

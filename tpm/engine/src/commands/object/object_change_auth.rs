@@ -17,7 +17,7 @@ impl Execute for ObjectChangeAuth {
         // A sequence keeps the authValue that it was started with.
         let object = tpm.object(handles.object_handle.handle()).ok_or(Rc::TYPE.at(Subject::Handle(1)))?;
         let new_auth = self.new_auth.without_trailing_zeros();
-        if new_auth.len() > object.public.name_alg.map_or(0, |alg| alg.digest_size()) {
+        if object.public.name_alg.is_some_and(|alg| new_auth.len() > alg.digest_size()) {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));
         }
         // "This command may not be used to change the authorization value for ... a Primary Object": none has a parent key

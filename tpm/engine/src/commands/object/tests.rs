@@ -9,8 +9,8 @@ use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     EccCurve, Handle, HashAlg, PublicBody, Rc, SensitiveBody, Subject, SymMode, Tpm2b, Tpm2bAuth, Tpm2bDigest,
     Tpm2bEccPrivate, Tpm2bEncryptedSecretIn, Tpm2bName, Tpm2bPrivate, Tpm2bPrivateIn, Tpm2bPrivateKeyRsa,
-    Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSymKey, TpmaObject, TpmiRhHierarchy, TpmtEccScheme, TpmtKeyedhashScheme,
-    TpmtPublic, TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, TpmtSymDefObject,
+    Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSymKey, TpmaObject, TpmiRhHierarchy, TpmsEccParms, TpmtEccScheme,
+    TpmtKeyedhashScheme, TpmtPublic, TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, TpmtSymDefObject,
 };
 
 fn unseal(tpm: &mut TestTpm, item: Handle, password: &[u8]) -> Result<UnsealResponse, Rc> {
@@ -119,6 +119,52 @@ fn a_template_that_contradicts_itself_names_its_parameter() {
         let refused = tpm.create(parent, template.clone(), &[], data).unwrap_err();
         assert_eq!(refused, expected.at(Subject::Parameter(2)), "{template:?}");
     }
+}
+
+/// "If the object being created is a Storage Key and fixedParent is SET in the attributes of inPublic, then the symmetric
+/// algorithms and parameters of inPublic are required to match those of the parent."
+#[test]
+fn a_storage_key_that_cannot_leave_its_parent_has_the_parents_algorithms() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let fixed = storage_root_key();
+    let PublicBody::Ecc { parms, unique } = fixed.body.clone() else { unreachable!("it is one of P-256") };
+    let parms = TpmsEccParms { symmetric: Some(TpmtSymDefObject::AES_256_CFB), ..parms };
+    let other_cipher = TpmtPublic { body: PublicBody::Ecc { parms, unique }, ..fixed.clone() };
+    let other_hash = TpmtPublic { name_alg: Some(HashAlg::Sha384), ..fixed.clone() };
+    tpm.create(parent, fixed, &[], &[]).unwrap();
+    for (template, code) in [(other_hash, Rc::HASH), (other_cipher, Rc::SYMMETRIC)] {
+        assert_eq!(tpm.create(parent, template.clone(), &[], &[]).unwrap_err(), code.at(Subject::Parameter(2)));
+        let free = TpmaObject::FIXED_TPM | TpmaObject::FIXED_PARENT;
+        let movable = TpmtPublic { object_attributes: template.object_attributes.without(free), ..template };
+        tpm.create(parent, movable, &[], &[]).unwrap();
+    }
+}
+
+/// What only the caller could know to be secret protects nothing that is bound to this TPM.
+#[test]
+fn a_parent_of_this_tpm_has_no_key_that_its_caller_chose() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let storage = OWN.without(TpmaObject::SENSITIVE_DATA_ORIGIN) | TpmaObject::RESTRICTED | TpmaObject::DECRYPT;
+    let cipher = |attributes| {
+        let parms = TpmtSymDefObject::AES_128_CFB;
+        public(attributes, PublicBody::SymCipher { parms, unique: Tpm2bDigest::EMPTY })
+    };
+    let refused = tpm.create(parent, cipher(storage), &[], &[7; 16]).unwrap_err();
+    assert_eq!(refused, Rc::ATTRIBUTES.at(Subject::Parameter(2)));
+    let movable = storage.without(TpmaObject::FIXED_TPM | TpmaObject::FIXED_PARENT);
+    tpm.create(parent, cipher(movable), &[], &[7; 16]).unwrap();
+}
+
+/// "This attribute may not be SET if the object is not an asymmetric key or if sign is CLEAR."
+#[test]
+fn a_symmetric_key_signs_no_certificates() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let template = keyed_hash(OWN | TpmaObject::SIGN | TpmaObject::X509_SIGN, None);
+    let refused = tpm.create(parent, template, &[], &[]).unwrap_err();
+    assert_eq!(refused, Rc::ATTRIBUTES.at(Subject::Parameter(2)));
 }
 
 #[test]
