@@ -42,7 +42,13 @@ impl<P: Platform> Tpm<P> {
         match handle.kind() {
             Some(HandleType::Transient) if self.state.objects.loaded(handle).is_none() => Err(not_loaded(number)),
             Some(HandleType::HmacSession | HandleType::PolicySession) => {
-                if self.state.sessions.loaded(handle.0).is_none() { Err(not_loaded(number)) } else { Ok(()) }
+                if self.state.sessions.loaded(handle.0).is_some() {
+                    Ok(())
+                } else if self.state.sessions.is_of_other_type(handle.0) {
+                    absent()
+                } else {
+                    Err(not_loaded(number))
+                }
             }
             Some(HandleType::Persistent) => {
                 if self.persistent_is_accessible(handle) {

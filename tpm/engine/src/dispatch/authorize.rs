@@ -115,10 +115,10 @@ impl<P: Platform> Tpm<P> {
         if !is_policy && self.requires_policy(handle, role) {
             return Err(Rc::AUTH_TYPE);
         }
-        if includes_auth {
-            self.check_nv_auth_value(request, handle)?;
-        }
         let Some((session, policy)) = session.and_then(|session| Some((session, session.policy()?))) else {
+            if includes_auth {
+                self.check_nv_auth_value(request, handle)?;
+            }
             return if self.auth_value_is_available(request.spec, handle, role) {
                 Ok(())
             } else {
@@ -128,7 +128,8 @@ impl<P: Platform> Tpm<P> {
         if !self.policy_is_available(request.spec, handle) {
             return Err(Rc::AUTH_UNAVAILABLE);
         }
-        self.check_policy(request, session, policy, handle, role)
+        self.check_policy(request, session, policy, handle, role)?;
+        if includes_auth { self.check_nv_auth_value(request, handle) } else { Ok(()) }
     }
 
     /// Tells whether what has this protection may not be used now.
@@ -229,6 +230,10 @@ impl<P: Platform> Tpm<P> {
             }
             Some(HandleType::NvIndex | HandleType::ExternalNv) => self.state.nv.index(handle).is_some_and(|index| {
                 let attributes = index.public.attributes;
+                // As the reference: where there is no policy, none is failed.
+                if index.public.auth_policy.is_empty() {
+                    return false;
+                }
                 match nv_access(spec.code) {
                     Some(NvAccess::Write) => attributes.contains(TpmaNv::POLICYWRITE),
                     Some(NvAccess::Read) => attributes.contains(TpmaNv::POLICYREAD),

@@ -129,9 +129,7 @@ impl<P: Platform> Tpm<P> {
         if row.spec.flags.contains(Flags::NO_SESSIONS) {
             return Err(Rc::AUTH_CONTEXT);
         }
-        let mut area = SessionArea::read(reader, &self.state.sessions)?;
-        area.check_distinct()?;
-        area.check_attributes(&row.spec, &self.state.sessions)?;
+        let mut area = SessionArea::read(reader, &row.spec, &self.state.sessions)?;
         area.assign(&row.spec, handles)?;
         Ok(area)
     }

@@ -26,7 +26,8 @@ impl<P: Platform> Tpm<P> {
     pub(crate) fn decrypt_parameter(&self, area: &SessionArea, parameters: &mut [u8]) -> Result<(), Rc> {
         let Some(used) = area.with(TpmaSession::DECRYPT) else { return Ok(()) };
         let auth = self.included_auth(used, true);
-        let content = first_content(parameters).map_err(|rc| rc.at(evtpm_tpm_wire::Subject::Parameter(1)))?;
+        // As the reference: of an encrypted parameter the session is in charge, down to its size.
+        let content = first_content(parameters).map_err(|rc| rc.at(used.subject()))?;
         let session = self.state.sessions.loaded(used.handle.0).ok_or(Rc::FAILURE)?;
         let nonces = Nonces { newer: used.nonce.as_bytes(), older: session.nonce_tpm.as_bytes() };
         self.crypt(used, &auth, Direction::Decrypt, nonces, content)
@@ -192,5 +193,5 @@ impl<P: Platform> Tpm<P> {
 /// Borrows the content of the first parameter, whose size stays in plain.
 fn first_content(parameters: &mut [u8]) -> Result<&mut [u8], Rc> {
     let (size, content) = parameters.split_first_chunk_mut::<2>().ok_or(Rc::INSUFFICIENT)?;
-    content.get_mut(..usize::from(u16::from_be_bytes(*size))).ok_or(Rc::INSUFFICIENT)
+    content.get_mut(..usize::from(u16::from_be_bytes(*size))).ok_or(Rc::SIZE)
 }

@@ -68,19 +68,24 @@ impl SessionArea {
     }
 
     /// Reads the area behind its size and checks everything that needs no secret.
-    pub(crate) fn read(reader: &mut Reader<'_>, sessions: &Sessions) -> Result<Self, Rc> {
+    pub(crate) fn read(reader: &mut Reader<'_>, spec: &Spec, sessions: &Sessions) -> Result<Self, Rc> {
         let size = usize::try_from(reader.read::<u32>()?).map_err(|_| Rc::AUTHSIZE)?;
         if size < MIN_AREA || size > reader.remaining().len() {
             return Err(Rc::AUTHSIZE);
         }
         let mut area_reader = Reader::new(reader.take(size)?, reader.supported());
         let mut area = Self::default();
-        for (place, number) in area.uses.iter_mut().zip(1..) {
+        for (place, number) in (0..MAX_SESSIONS).zip(1..) {
             if area_reader.is_empty() {
                 break;
             }
-            *place =
-                Some(read_session(&mut area_reader, number, sessions).map_err(|rc| rc.at(Subject::Session(number)))?);
+            let used =
+                read_session(&mut area_reader, number, sessions).map_err(|rc| rc.at(Subject::Session(number)))?;
+            area.check_distinct(&used)?;
+            area.check_attributes(&used, spec, sessions)?;
+            if let Some(place) = area.uses.get_mut(place) {
+                *place = Some(used);
+            }
         }
         // "fewer octets than indicated in authorizationSize were unmarshaled"
         if area_reader.is_empty() { Ok(area) } else { Err(Rc::AUTHSIZE) }
@@ -102,44 +107,40 @@ impl SessionArea {
         if roles.next().is_some() { Err(Rc::AUTH_MISSING) } else { Ok(()) }
     }
 
-    /// Checks decrypt, encrypt and audit: each at most once, and only where the command and the session can do it.
-    pub(crate) fn check_attributes(&self, spec: &Spec, sessions: &Sessions) -> Result<(), Rc> {
-        for attribute in [TpmaSession::DECRYPT, TpmaSession::ENCRYPT, TpmaSession::AUDIT] {
-            if let Some(second) = self.iter().filter(|session| session.has(attribute)).nth(1) {
-                return Err(Rc::ATTRIBUTES.at(second.subject()));
-            }
-        }
+    /// Checks decrypt, encrypt and audit of one more session: each at most once, and only where the command and the session
+    /// can do it.
+    fn check_attributes(&self, used: &SessionUse, spec: &Spec, sessions: &Sessions) -> Result<(), Rc> {
+        let session = sessions.loaded(used.handle.0);
         for (attribute, allowed) in [(TpmaSession::DECRYPT, spec.decrypt), (TpmaSession::ENCRYPT, spec.encrypt)] {
-            let Some(used) = self.with(attribute) else { continue };
-            if !allowed {
+            if !used.has(attribute) {
+                continue;
+            }
+            if !allowed || self.with(attribute).is_some() {
                 return Err(Rc::ATTRIBUTES.at(used.subject()));
             }
             // A session that was started without a cipher cannot encrypt.
-            if sessions.loaded(used.handle.0).is_some_and(|session| session.symmetric.is_none()) {
+            if session.is_some_and(|session| session.symmetric.is_none()) {
                 return Err(Rc::SYMMETRIC.at(used.subject()));
             }
         }
-        let Some(audit) = self.with(TpmaSession::AUDIT) else { return Ok(()) };
-        let is_hmac =
-            sessions.loaded(audit.handle.0).is_some_and(|session| matches!(session.kind, SessionKind::Hmac(_)));
-        if !is_hmac {
-            return Err(Rc::ATTRIBUTES.at(audit.subject()));
+        if !used.has(TpmaSession::AUDIT) {
+            return Ok(());
+        }
+        let is_hmac = session.is_some_and(|session| matches!(session.kind, SessionKind::Hmac(_)));
+        if !is_hmac || self.with(TpmaSession::AUDIT).is_some() {
+            return Err(Rc::ATTRIBUTES.at(used.subject()));
         }
         // "the command is only executed if the session is exclusive at the start of the command"
-        if audit.has(TpmaSession::AUDIT_EXCLUSIVE) && sessions.exclusive() != Some(audit.handle.0) {
+        if used.has(TpmaSession::AUDIT_EXCLUSIVE) && sessions.exclusive() != Some(used.handle.0) {
             return Err(Rc::EXCLUSIVE);
         }
         Ok(())
     }
 
     /// Refuses a session that is used twice: its nonces would serve two HMACs.
-    pub(crate) fn check_distinct(&self) -> Result<(), Rc> {
-        for session in self.iter().filter(|session| !session.is_password()) {
-            if self.iter().any(|other| other.number < session.number && other.handle == session.handle) {
-                return Err(Rc::HANDLE.at(session.subject()));
-            }
-        }
-        Ok(())
+    fn check_distinct(&self, used: &SessionUse) -> Result<(), Rc> {
+        let is_twin = |other: &SessionUse| !used.is_password() && other.handle == used.handle;
+        if self.iter().any(is_twin) { Err(Rc::HANDLE.at(used.subject())) } else { Ok(()) }
     }
 }
 
@@ -147,13 +148,14 @@ fn read_session(reader: &mut Reader<'_>, number: u8, sessions: &Sessions) -> Res
     let handle: Handle = reader.read()?;
     if handle != Handle::PASSWORD {
         TpmiShAuthSession::new(handle, reader.supported()).ok_or(Rc::HANDLE)?;
-        if sessions.loaded(handle.0).is_none() {
-            return Err(not_loaded(number));
-        }
     }
     let nonce: Nonce = reader.read()?;
     let attributes: TpmaSession = reader.read()?;
     let proof = reader.read()?;
+    if handle != Handle::PASSWORD && sessions.loaded(handle.0).is_none() {
+        // "the type of the context is required to match the type of the handle"
+        return Err(if sessions.is_of_other_type(handle.0) { Rc::HANDLE } else { not_loaded(number) });
+    }
     if handle == Handle::PASSWORD {
         // "only continueSession can be SET"; the nonce "shall be an Empty Buffer"
         if attributes.without(TpmaSession::CONTINUE_SESSION) != TpmaSession::NONE {

@@ -269,6 +269,11 @@ impl Sessions {
         self.loaded.at(slot).filter(|session| session.handle_type() == handle & !NUMBER)
     }
 
+    /// Tells whether the handle has the number of a loaded session, but the other's type.
+    pub(crate) fn is_of_other_type(&self, handle: u32) -> bool {
+        matches!(self.place(handle), Some(Place::Loaded(_))) && self.loaded(handle).is_none()
+    }
+
     /// Borrows a loaded session to change it.
     pub(crate) fn loaded_mut(&mut self, handle: u32) -> Option<&mut Session> {
         let Place::Loaded(slot) = self.place(handle)? else { return None };
@@ -357,7 +362,8 @@ impl Sessions {
     /// Walks over the handles of saved sessions, in ascending order of their numbers.
     pub(crate) fn saved_handles(&self) -> impl Iterator<Item = u32> {
         self.active.iter().filter_map(|(number, place)| match *place {
-            Place::Saved(_, kind) => Some(handle(kind, number)),
+            // "all returned values will have the TPM_HT_HMAC_SESSION handle type"
+            Place::Saved(..) => Some(handle(HMAC_SESSION, number)),
             Place::Loaded(_) => None,
         })
     }

@@ -55,12 +55,15 @@ impl Execute for GetCapability {
                 let items = curves.map(|curve| curve.id()).filter(|id| u32::from(*id) >= from);
                 page(count, items, TpmsCapabilityData::EccCurves)
             }
-            TpmCap::AuthPolicies => page(count, policies(tpm, Handle(from)), TpmsCapabilityData::AuthPolicies),
+            // "The TPM will return TPM_RC_VALUE if the handle does not reference the range for permanent handles."
+            TpmCap::AuthPolicies if Handle(from).kind() == Some(HandleType::Permanent) => {
+                page(count, policies(tpm, Handle(from)), TpmsCapabilityData::AuthPolicies)
+            }
             TpmCap::Act if (Handle::ACT_0.0..=Handle::ACT_F.0).contains(&from) => {
                 let items = countdowns(tpm).filter(|item| item.handle.0 >= from);
                 page(count, items, TpmsCapabilityData::Act)
             }
-            TpmCap::Pcrs | TpmCap::Act => return Err(Rc::VALUE.at(Subject::Parameter(2))),
+            TpmCap::Pcrs | TpmCap::AuthPolicies | TpmCap::Act => return Err(Rc::VALUE.at(Subject::Parameter(2))),
             TpmCap::PubKeys | TpmCap::SpdmSessionInfo | TpmCap::VendorProperty => {
                 return Err(Rc::VALUE.at(Subject::Parameter(1)));
             }

@@ -109,7 +109,20 @@ fn handles_are_listed_by_kind_from_the_one_asked_for() {
     assert_eq!(handles(&mut tpm, 0x0200_0001), [0x0300_0001]);
     assert_eq!(handles(&mut tpm, 0x0300_0000), []);
     tpm.state.sessions.save(0x0300_0001);
-    assert_eq!(handles(&mut tpm, 0x0300_0000), [0x0300_0001]);
+    // "If saved sessions are requested, all returned values will have the TPM_HT_HMAC_SESSION handle type"
+    assert_eq!(handles(&mut tpm, 0x0300_0000), [0x0200_0001]);
+}
+
+/// "The TPM will return TPM_RC_VALUE if the handle does not reference the range for permanent handles."
+#[test]
+fn policies_and_timers_are_those_of_permanent_handles() {
+    let mut tpm = started();
+    for capability in [TpmCap::AuthPolicies, TpmCap::Act] {
+        for property in [0, 0x0100_0000, 0x8000_0000] {
+            let command = GetCapability { capability, property, property_count: 1 };
+            assert_eq!(tpm.send(&command, ()), Err(Rc::VALUE.at(Subject::Parameter(2))));
+        }
+    }
 }
 
 #[test]

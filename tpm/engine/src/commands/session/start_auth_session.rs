@@ -10,7 +10,7 @@ use evtpm_protocol::secret::{Label, Seed};
 use evtpm_protocol::session::{SessionKey, session_key};
 use evtpm_tpm_wire::commands::{StartAuthSession, StartAuthSessionHandles, StartAuthSessionResponse};
 use evtpm_tpm_wire::{
-    Handle, HandleType, PublicBody, Rc, Subject, SymMode, TpmSe, TpmaObject, TpmtEccScheme, TpmtRsaScheme, TpmtSymDef,
+    Handle, HandleType, PublicBody, Rc, Subject, SymMode, TpmSe, TpmaObject, TpmtRsaScheme, TpmtSymDef,
 };
 
 /// "the TPM shall return TPM_RC_SIZE if nonceCaller is less than 16 octets"
@@ -26,19 +26,19 @@ impl Execute for StartAuthSession<'_> {
         if !(MIN_NONCE..=alg.digest_size()).contains(&self.nonce_caller.len()) {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));
         }
+        let salt = salt(tpm, handles.tpm_key.map(Handle::from), self.encrypted_salt.as_bytes())?;
+        let bind = handles.bind.map(Handle::from);
+        if let Some(bind) = bind {
+            check_bind(tpm, bind).map_err(|rc| rc.at(Subject::Handle(2)))?;
+        }
         // "If symmetric specifies a block cipher, then TPM_ALG_CFB is the only allowed value for the mode field"
         if let Some(TpmtSymDef::Cipher(cipher)) = self.symmetric
             && cipher.mode != Some(SymMode::Cfb)
         {
             return Err(Rc::MODE.at(Subject::Parameter(4)));
         }
-        let bind = handles.bind.map(Handle::from);
-        if let Some(bind) = bind {
-            check_bind(tpm, bind).map_err(|rc| rc.at(Subject::Handle(2)))?;
-        }
         tpm.state.sessions.room()?;
 
-        let salt = salt(tpm, handles.tpm_key.map(Handle::from), self.encrypted_salt.as_bytes())?;
         // "nonceCaller: ... sets nonceTPM size for the session"
         let mut nonce_tpm = Nonce::zeros(self.nonce_caller.len()).map_err(|_| Rc::FAILURE)?;
         tpm.random(nonce_tpm.as_mut_bytes())?;
@@ -79,31 +79,39 @@ fn salt<P: Platform>(tpm: &mut Tpm<P>, key: Option<Handle>, encrypted_salt: &[u8
     // A sequence object is no key.
     let key = tpm.object(handle).ok_or(Rc::KEY.at(Subject::Handle(1)))?;
     let at_key = |rc: Rc| Err(rc.at(Subject::Handle(1)));
-    match &key.public.body {
-        PublicBody::Rsa { parms, .. } if !matches!(parms.scheme, None | Some(TpmtRsaScheme::Oaep(_))) => {
-            return at_key(Rc::SCHEME);
-        }
-        PublicBody::Ecc { parms, .. } if !matches!(parms.scheme, None | Some(TpmtEccScheme::Ecdh(_))) => {
-            return at_key(Rc::SCHEME);
-        }
-        PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. } => {}
+    let at_salt = Rc::VALUE.at(Subject::Parameter(2));
+    // "The TPM shall return TPM_RC_KEY if tpmKey does not reference an asymmetric key."
+    if matches!(
+        key.public.body,
         PublicBody::KeyedHash { .. }
-        | PublicBody::SymCipher { .. }
-        | PublicBody::Mldsa { .. }
-        | PublicBody::HashMldsa { .. } => return at_key(Rc::KEY),
+            | PublicBody::SymCipher { .. }
+            | PublicBody::Mldsa { .. }
+            | PublicBody::HashMldsa { .. }
+    ) {
+        return at_key(Rc::KEY);
     }
-    if !key.has(TpmaObject::DECRYPT) {
-        return at_key(Rc::ATTRIBUTES);
+    if encrypted_salt.is_empty() {
+        return Err(at_salt);
     }
     // "The TPM shall return TPM_RC_HANDLE if the sensitive portion of tpmKey is not loaded."
     if key.sensitive.is_none() {
         return at_key(Rc::HANDLE);
     }
-    if encrypted_salt.is_empty() {
-        return Err(Rc::VALUE.at(Subject::Parameter(2)));
+    // "The TPM shall return TPM_RC_ATTRIBUTES if tpmKey does not have the decrypt attribute SET."
+    if !key.has(TpmaObject::DECRYPT) {
+        return at_key(Rc::ATTRIBUTES);
+    }
+    // "If the key's scheme is not TPM_ALG_OAEP or TPM_ALG_NULL, the TPM must return an error (TPM_RC_VALUE)."
+    if matches!(&key.public.body, PublicBody::Rsa { parms, .. } if !matches!(parms.scheme, None | Some(TpmtRsaScheme::Oaep(_))))
+    {
+        return Err(at_salt);
     }
     let key = key.clone();
-    tpm.recover_secret(&key, Label::Secret, encrypted_salt).map_err(|rc| rc.at(Subject::Parameter(2)))
+    // "The TPM shall return TPM_RC_VALUE if: ... encryptedSalt does not contain a TPMS_ECC_POINT or is not a point on the curve"
+    tpm.recover_secret(&key, Label::Secret, encrypted_salt).map_err(|rc| match rc {
+        Rc::SIZE | Rc::INSUFFICIENT | Rc::ECC_POINT | Rc::VALUE => at_salt,
+        other => other.at(Subject::Parameter(2)),
+    })
 }
 
 /// "If bind references a transient object, then the TPM shall return TPM_RC_HANDLE if the sensitive portion of the

@@ -205,8 +205,14 @@ fn encryption_without_a_cipher_or_where_nothing_can_be_encrypted_is_refused() {
 
 /// CVE-2023-1017 and -1018: the size of an encrypted parameter reaches behind the end of the command.
 #[test]
-fn an_encrypted_parameter_that_ends_early_is_insufficient() {
-    for parameters in [&[][..], &[0], &[0, 5, 1], &[0xFF, 0xFF, 1, 2]] {
+fn an_encrypted_parameter_that_ends_early_is_the_fault_of_its_session() {
+    let cases = [
+        (&[][..], Rc::INSUFFICIENT),
+        (&[0], Rc::INSUFFICIENT),
+        (&[0, 5, 1], Rc::SIZE),
+        (&[0xFF, 0xFF, 1, 2], Rc::SIZE),
+    ];
+    for (parameters, code) in cases {
         let mut tpm = started();
         let mut session = tpm.start_session(Start { symmetric: Some(CIPHERS[0]), ..Start::HMAC });
         let attributes = CONTINUE | TpmaSession::DECRYPT;
@@ -215,10 +221,48 @@ fn an_encrypted_parameter_that_ends_early_is_insufficient() {
         area.extend([0, 0, attributes.0, 0, 0]);
         let handle = crate::testing::marshal(&Handle::OWNER);
         let bytes = crate::testing::command_bytes(Cc::HIERARCHY_CHANGE_AUTH, &handle, &area, parameters);
-        assert_eq!(tpm.rc(bytes), Rc::INSUFFICIENT.at(Subject::Parameter(1)), "{parameters:?}");
+        assert_eq!(tpm.rc(bytes), code.at(Subject::Session(1)), "{parameters:?}");
         assert!(tpm.state == before);
         session.nonce_caller = Tpm2bNonce::EMPTY;
     }
+}
+
+/// "the type of the context is required to match the type of the handle"
+#[test]
+fn a_session_is_not_found_under_the_other_type() {
+    let mut tpm = started();
+    let policy = tpm.start_session(Start::POLICY);
+    let other = Handle(policy.handle.0 & 0x00FF_FFFF | 0x0200_0000);
+    let missing = Handle(other.0 + 1);
+    for (session, in_area, in_handles) in [
+        (other, Rc::HANDLE.at(Subject::Session(1)), Rc::HANDLE.at(Subject::Handle(1))),
+        (missing, Rc::REFERENCE_S0, Rc::REFERENCE_H0),
+    ] {
+        let handle = crate::testing::marshal(&session);
+        let area = [&handle[..], &[0, 0, CONTINUE.0, 0, 0]].concat();
+        let owner = crate::testing::marshal(&Handle::OWNER);
+        let bytes = crate::testing::command_bytes(Cc::HIERARCHY_CHANGE_AUTH, &owner, &area, &[0, 0]);
+        assert_eq!(tpm.rc(bytes), in_area);
+        let save = [&[0x80, 1, 0, 0, 0, 14, 0, 0, 1, 0x62][..], &handle].concat();
+        assert_eq!(tpm.rc(save), in_handles);
+    }
+}
+
+/// "The TPM shall return TPM_RC_VALUE if: ... encryptedSalt does not contain a TPMS_ECC_POINT"
+#[test]
+fn a_salt_that_is_no_point_is_a_value_error_and_a_full_table_comes_after_it() {
+    let mut tpm = started();
+    let key = tpm.storage_root();
+    let handles = StartAuthSessionHandles { tpm_key: Some(crate::testing::objects::object(key)), bind: None };
+    let command =
+        StartAuthSession { encrypted_salt: Tpm2bEncryptedSecretIn::new(&[1, 2]).unwrap(), ..start_command(16, None) };
+    let refused = Err(Rc::VALUE.at(Subject::Parameter(2)));
+    assert_eq!(tpm.send(&command, handles), refused);
+    while tpm.state.sessions.loaded_free() > 0 {
+        tpm.start_session(Start::HMAC);
+    }
+    assert_eq!(tpm.send(&command, handles), refused);
+    assert_eq!(tpm.send(&start_command(16, None), UNBOUND), Err(Rc::SESSION_MEMORY));
 }
 
 #[test]
