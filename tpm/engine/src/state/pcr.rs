@@ -250,9 +250,11 @@ impl Pcrs {
     }
 
     /// Plans the allocation after the next `_TPM_Init`.
-    pub(crate) fn plan(&mut self, alg: HashAlg, allocated: PcrSelect) {
-        if let Some(bank) = self.banks.values_mut().find(|bank| bank.alg == alg) {
-            bank.allocated_next = allocated;
+    pub(crate) fn plan(&mut self, allocation: impl Iterator<Item = (HashAlg, PcrSelect)>) {
+        for (alg, allocated) in allocation {
+            if let Some(bank) = self.banks.values_mut().find(|bank| bank.alg == alg) {
+                bank.allocated_next = allocated;
+            }
         }
         self.planned = true;
     }
@@ -360,7 +362,7 @@ mod tests {
     #[test]
     fn a_planned_bank_appears_at_power_on() {
         let mut pcrs = pcrs();
-        pcrs.plan(HashAlg::Sha1, PcrSelect::ALL);
+        pcrs.plan([(HashAlg::Sha1, PcrSelect::ALL)].into_iter());
         assert!(pcrs.bank(HashAlg::Sha1).unwrap().value(PcrIndex::Pcr0).is_none());
         pcrs.power_on();
         assert_eq!(pcrs.bank(HashAlg::Sha1).unwrap().value(PcrIndex::Pcr0), Some(&Digest::zero(HashAlg::Sha1)));

@@ -23,6 +23,10 @@ impl Padding {
         requested: Option<TpmtRsaDecrypt>,
         label: &Tpm2bData,
     ) -> Result<Self, Rc> {
+        // "If provided (label.size != 0) then the TPM shall return TPM_RC_VALUE if the last octet in label is not zero."
+        if label.as_bytes().last().is_some_and(|last| *last != 0) {
+            return Err(Rc::VALUE.at(Subject::Parameter(3)));
+        }
         let scheme = Rc::SCHEME.at(Subject::Parameter(2));
         let own = match parms.scheme {
             None => None,
@@ -36,10 +40,6 @@ impl Padding {
             (own, requested) if own == requested => own,
             _ => return Err(scheme),
         };
-        // "If provided (label.size != 0) then the TPM shall return TPM_RC_VALUE if the last octet in label is not zero."
-        if label.as_bytes().last().is_some_and(|last| *last != 0) {
-            return Err(Rc::VALUE.at(Subject::Parameter(3)));
-        }
         Ok(match chosen {
             None => Self::None,
             Some(TpmtRsaDecrypt::Rsaes) => Self::Rsaes,

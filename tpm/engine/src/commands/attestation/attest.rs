@@ -50,7 +50,7 @@ impl Signer {
     }
 
     /// Tells whether the signature shall not tell whose it is.
-    const fn is_anonymous(&self) -> bool {
+    pub(super) const fn is_anonymous(&self) -> bool {
         matches!(self, Self::Key(_, Scheme::Named(TpmtSigScheme::Ecdaa(_))))
     }
 

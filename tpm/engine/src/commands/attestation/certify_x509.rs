@@ -21,9 +21,9 @@ impl Execute for CertifyX509<'_> {
         }
         // "signHandle is required to have the sign attribute SET (TPM_RC_KEY)."
         let signer = tpm.signing_key(handles.sign_handle.handle(), 2)?;
-        let object = tpm.object(handles.object_handle.handle()).ok_or(Rc::TYPE.at(Subject::Handle(1)))?;
         let scheme = select_scheme(&signer.public, self.in_scheme).map_err(|rc| rc.at(Subject::Parameter(2)))?;
         let alg = algorithm::hash(scheme.hash_alg()).ok_or(Rc::SCHEME.at(Subject::Parameter(2)))?;
+        let object = tpm.object(handles.object_handle.handle()).ok_or(Rc::ASYMMETRIC.at(Subject::Handle(1)))?;
         if !x509::is_certifiable(&object.public) {
             return Err(Rc::ASYMMETRIC.at(Subject::Handle(1)));
         }

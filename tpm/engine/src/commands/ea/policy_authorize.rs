@@ -11,8 +11,9 @@ impl Execute for PolicyAuthorize {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyAuthorizeHandles) -> Result<(), Rc> {
         let mut evaluation = tpm.evaluation(handles.policy_session)?;
         let (policy_ref, key_sign) = (self.policy_ref.as_bytes(), self.key_sign.as_bytes());
+        // A trial session takes the ticket for valid; that keySign is a Name is no matter of the ticket.
+        let alg = name_alg(key_sign, &tpm.profile.supported).map_err(|rc| rc.at(Subject::Parameter(3)))?;
         if !evaluation.is_trial() {
-            let alg = name_alg(key_sign, &tpm.profile.supported).map_err(|rc| rc.at(Subject::Parameter(3)))?;
             // "approvedPolicy matches the current value of policySession→policyDigest and if not, ... TPM_RC_VALUE"
             if self.approved_policy.as_bytes() != evaluation.digest() {
                 return Err(Rc::VALUE.at(Subject::Parameter(1)));

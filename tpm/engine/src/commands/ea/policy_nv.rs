@@ -12,9 +12,12 @@ impl Execute for PolicyNv {
         let mut evaluation = tpm.evaluation(handles.policy_session)?;
         let operand = self.operand_b.as_bytes();
         // "The authorization to read the NV Index must succeed even if policySession is a trial policy session."
-        let index = tpm.nv_for_reader(handles.auth_handle, handles.nv_index)?;
+        let index = if evaluation.is_trial() {
+            tpm.nv_for_reader(handles.auth_handle, handles.nv_index)?
+        } else {
+            tpm.nv_readable(handles.auth_handle, handles.nv_index)?
+        };
         if !evaluation.is_trial() {
-            let index = tpm.nv_readable(handles.auth_handle, handles.nv_index)?;
             let start = usize::from(self.offset);
             let range = start..start.saturating_add(operand.len());
             let data = index.data.as_slice().get(range).ok_or(Rc::NV_RANGE)?;

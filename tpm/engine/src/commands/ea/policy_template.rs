@@ -11,13 +11,16 @@ impl Execute for PolicyTemplate {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyTemplateHandles) -> Result<(), Rc> {
         let mut evaluation = tpm.evaluation(handles.policy_session)?;
         let template = evaluation.digest_of_policy_size(&self.template_hash);
-        let template = template.map_err(|rc| rc.at(Subject::Parameter(1)))?;
-        if !evaluation.is_trial() {
+        let template = template.map_err(|rc| rc.at(Subject::Parameter(1)));
+        if evaluation.is_trial() {
+            template?;
+        } else {
             match evaluation.policy.limit {
-                PolicyLimit::Template(known) if known == template => {}
+                PolicyLimit::Template(known) if Ok(known) == template => {}
                 // "isTemplateSet is SET and policySession→cpHash is not equal to templateHash, ... TPM_RC_VALUE"
                 PolicyLimit::Template(_) => return Err(Rc::VALUE.at(Subject::Parameter(1))),
-                _ => evaluation.limit_once(PolicyLimit::Template(template))?,
+                PolicyLimit::None => evaluation.limit_once(PolicyLimit::Template(template?))?,
+                _ => return Err(Rc::CPHASH),
             }
         }
 

@@ -518,6 +518,22 @@ fn a_wrong_secret_is_refused_in_a_trial_too() {
     }
 }
 
+/// "The keySign parameter is required to be a valid object Name using nameAlg other than TPM_ALG_NULL."
+#[test]
+fn a_trial_authorizes_by_a_name_alone() {
+    let (mut tpm, session) = started_trial();
+    let handles = PolicyAuthorizeHandles { policy_session: policy(session) };
+    let by = |key_sign: &[u8]| PolicyAuthorize {
+        approved_policy: digest_2b(&[]),
+        policy_ref: Tpm2bNonce::EMPTY,
+        key_sign: Tpm2bName::new(key_sign).unwrap(),
+        check_ticket: TpmtTkVerified::NULL,
+    };
+    assert_eq!(tpm.send(&by(&[0x40, 0, 0, 1]), handles), Err(Rc::HASH.at(Subject::Parameter(3))));
+    assert_eq!(tpm.send(&by(&[0, 0x0B, 1]), handles), Err(Rc::SIZE.at(Subject::Parameter(3))));
+    tpm.send(&by(&[&[0, 0x0B][..], &[1; 32]].concat()), handles).unwrap();
+}
+
 #[test]
 fn a_trial_session_passes_where_a_policy_would_fail() {
     let (mut tpm, session) = started_trial();

@@ -46,6 +46,8 @@ impl Execute for Clear {
         // "increment the PCR Update Counter"
         state.pcrs.count_clear();
         tpm.clock.clear();
+        // "When a new owner is installed, maxTries is set to its default value", and so are both times
+        tpm.state.da_parameters = tpm.profile.dictionary_attack;
         tpm.da.reset();
         tpm.da.enable_lockout_auth();
         tpm.da.restart_healing(tpm.clock.time());

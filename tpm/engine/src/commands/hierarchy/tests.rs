@@ -187,6 +187,17 @@ fn clear_empties_authorizations_and_counters_and_keeps_the_platforms() {
     assert_eq!((tpm.state.reset_count, tpm.clock.clock()), (0, 0));
 }
 
+/// "When a new owner is installed, maxTries is set to its default value"
+#[test]
+fn a_new_owner_begins_with_the_default_tries_and_times() {
+    let mut tpm = started();
+    let parameters = DictionaryAttackParameters { new_max_tries: 1, new_recovery_time: 2, lockout_recovery: 3 };
+    let lock_handle = evtpm_tpm_wire::TpmiRhLockout::Lockout;
+    tpm.send(&parameters, DictionaryAttackParametersHandles { lock_handle }).unwrap();
+    tpm.send(&Clear {}, ClearHandles { auth_handle: TpmiRhClear::Lockout }).unwrap();
+    assert_eq!(tpm.state.da_parameters, tpm.profile.dictionary_attack);
+}
+
 #[test]
 fn a_policy_has_the_size_of_its_algorithm() {
     let mut tpm = started();

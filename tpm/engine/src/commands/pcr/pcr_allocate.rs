@@ -39,11 +39,8 @@ impl Execute for PcrAllocate {
         };
 
         // "the allocation takes effect at the next _TPM_Init"
-        for item in &self.pcr_allocation {
-            if let Some(alg) = algorithm::hash(item.hash) {
-                tpm.state.pcrs.plan(alg, item.select);
-            }
-        }
+        let allocation = self.pcr_allocation.iter();
+        tpm.state.pcrs.plan(allocation.filter_map(|item| Some((algorithm::hash(item.hash)?, item.select))));
         Ok(response)
     }
 }

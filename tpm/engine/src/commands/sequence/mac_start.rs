@@ -11,7 +11,6 @@ use evtpm_tpm_wire::commands::{MacStart, MacStartHandles, MacStartResponse};
 
 impl Execute for MacStart {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: MacStartHandles) -> Result<MacStartResponse, Rc> {
-        tpm.state.objects.room()?;
         let kind = match tpm.mac_key(handles.handle.handle(), self.in_scheme)? {
             MacKey::Hmac(alg, secret) => SequenceKind::Hmac(Hmac::new(alg, secret.as_bytes())),
             MacKey::Cmac(key) => SequenceKind::Cmac(Cmac::new(key.as_bytes()).map_err(|_| Rc::FAILURE)?),

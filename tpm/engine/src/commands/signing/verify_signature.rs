@@ -47,7 +47,7 @@ impl Execute for VerifySignature {
 /// "If keyHandle references a symmetric key, both the public and private portions need to be loaded."
 fn verify_hmac<C: Crypto>(key: &Object, digest: &[u8], mac: &TpmtHa) -> Result<(), Rc> {
     let Some(SensitiveBody::KeyedHash(secret)) = key.sensitive.as_ref().map(|sensitive| &sensitive.body) else {
-        return Err(Rc::HANDLE.at(Subject::Handle(1)));
+        return Err(Rc::HANDLE.at(Subject::Parameter(2)));
     };
     let scheme = select_scheme(&key.public, Some(TpmtSigScheme::Hmac(mac.hash_alg())));
     let hash = scheme.map_err(|rc| rc.at(Subject::Parameter(2)))?.hash_alg();
