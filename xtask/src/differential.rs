@@ -8,6 +8,7 @@ use crate::shell::{Workspace, run as run_command};
 pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {
     let release = arguments.flag("--release");
     let survey = arguments.flag("--survey");
+    let table = arguments.flag("--table");
     let commands: Option<u64> = arguments.value("--commands")?;
     let seed: Option<u64> = arguments.value("--seed")?;
     let steps: Option<String> = arguments.value("--steps")?;
@@ -15,7 +16,11 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
 
     let mut differential = workspace.cargo();
     differential.args(["run", "--quiet", "--package", "evtpm-testing-differential", "--bin", "differential"]);
-    differential.args(release.then_some("--release")).arg("--").args(survey.then_some("--survey"));
+    differential
+        .args(release.then_some("--release"))
+        .arg("--")
+        .args(survey.then_some("--survey"))
+        .args(table.then_some("--table"));
     let numbers = [("--commands", commands.map(|number| number.to_string())), ("--seed", seed.map(|n| n.to_string()))];
     for (name, value) in numbers.into_iter().chain([("--steps", steps)]) {
         differential.args(value.map(|value| [name.to_owned(), value]).into_iter().flatten());

@@ -54,7 +54,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "differential",
-        about: "the same commands to our TPM and to libtpms  [--commands N] [--seed S] [--steps N,…] [--survey] [--release]",
+        about: "the same commands to our TPM and to libtpms  [--commands N] [--seed S] [--steps N,…] [--survey] [--table] [--release]",
         run: differential::run,
     },
     Chore {

@@ -29,7 +29,11 @@ pub type Field = (&'static str, Vec<u8>);
 pub fn fields(model: &Model, request: &Request<'_>, answer: &Answer<'_>, side: Side) -> Result<Vec<Field>, Rc> {
     let view = View { model, request, answer, side };
     let mut fields = view.by_command()?;
-    if !matches!(request.code(), Cc::CONTEXT_SAVE | Cc::GET_CAPABILITY | Cc::GET_TEST_RESULT) {
+    let is_own = matches!(
+        request.code(),
+        Cc::CONTEXT_SAVE | Cc::GET_CAPABILITY | Cc::GET_TEST_RESULT | Cc::INCREMENTAL_SELF_TEST | Cc::CERTIFY_X509
+    );
+    if !is_own {
         fields.push(("size", view.answer.parameters.len().to_be_bytes().to_vec()));
     }
     Ok(fields)
@@ -74,9 +78,12 @@ impl View<'_> {
 
     fn by_command(&self) -> Result<Vec<Field>, Rc> {
         Ok(match self.request.code() {
-            Cc::GET_RANDOM | Cc::START_AUTH_SESSION | Cc::EC_EPHEMERAL | Cc::ECDH_KEY_GEN | Cc::MAKE_CREDENTIAL => {
-                vec![]
-            }
+            Cc::GET_RANDOM | Cc::START_AUTH_SESSION | Cc::ECDH_KEY_GEN | Cc::MAKE_CREDENTIAL => vec![],
+            Cc::COMMIT | Cc::EC_EPHEMERAL => vec![(
+                "counter",
+                self.answer.parameters.last_chunk::<2>().map_or_else(Vec::new, |bytes| bytes.to_vec()),
+            )],
+            Cc::ZGEN_2PHASE => self.exchanged()?,
             Cc::GET_TEST_RESULT => {
                 vec![("result", self.answer.parameters[self.answer.parameters.len().max(4) - 4..].to_vec())]
             }
@@ -111,6 +118,7 @@ impl View<'_> {
             | Cc::NV_CERTIFY
             | Cc::GET_SESSION_AUDIT_DIGEST
             | Cc::GET_COMMAND_AUDIT_DIGEST => self.attestation()?,
+            Cc::CERTIFY_X509 => self.certificate()?,
             Cc::SIGN => self.signature()?,
             Cc::HASH | Cc::SEQUENCE_COMPLETE => {
                 let (digest, ticket) = match self.request.code() {
@@ -144,7 +152,7 @@ impl View<'_> {
                 let made: DuplicateResponse = self.read()?;
                 vec![("sizes", text(&[made.encryption_key_out.len(), made.duplicate.len(), made.out_sym_seed.len()]))]
             }
-            Cc::IMPORT | Cc::OBJECT_CHANGE_AUTH | Cc::REWRAP | Cc::COMMIT | Cc::ECC_ENCRYPT => vec![],
+            Cc::IMPORT | Cc::OBJECT_CHANGE_AUTH | Cc::REWRAP | Cc::ECC_ENCRYPT => vec![],
             Cc::RSA_ENCRYPT if !self.unpadded() => vec![],
             Cc::UNSEAL | Cc::HMAC | Cc::ENCRYPT_DECRYPT | Cc::ENCRYPT_DECRYPT2 | Cc::ECDH_ZGEN | Cc::RSA_DECRYPT
                 if !self.same_secret(0) =>
@@ -182,6 +190,12 @@ impl View<'_> {
                 ]
             }
         })
+    }
+
+    /// The point of the static keys; that of the ephemeral ones is random.
+    fn exchanged(&self) -> Result<Vec<Field>, Rc> {
+        let made: ZGen2PhaseResponse = self.read()?;
+        Ok(if self.same_secret(0) { vec![("outZ1", bytes(&made.out_z1))] } else { vec![] })
     }
 
     fn random_digest(&self) -> bool {
@@ -260,6 +274,19 @@ impl View<'_> {
         }
     }
 
+    fn certificate(&self) -> Result<Vec<Field>, Rc> {
+        let made: CertifyX509Response = self.read()?;
+        let mut fields = vec![("tbsDigest size", text(&made.tbs_digest.len()))];
+        if self.object(0).is_some_and(|object| object.name.equal()) {
+            fields.push(("addedToCertificate", without_serial_number(made.added_to_certificate.as_bytes()).to_vec()));
+        }
+        if let Some(public) = self.object(1).and_then(|key| key.public.as_ref()).map(|public| public.of(self.side)) {
+            let digest = Some(made.tbs_digest.as_bytes());
+            fields.push(("signature", self.signature_shape(public, &[], &made.signature, digest)));
+        }
+        Ok(fields)
+    }
+
     fn signature(&self) -> Result<Vec<Field>, Rc> {
         let signature = self.read::<SignResponse>()?.signature;
         let request: Sign = from_bytes(self.request.parameters, &PERMISSIVE)?;
@@ -296,6 +323,15 @@ impl View<'_> {
             }
         }
     }
+}
+
+/// Signature algorithm and key of what `TPM2_CertifyX509` adds: the number before them is each TPM's own.
+fn without_serial_number(added: &[u8]) -> &[u8] {
+    let long_form = added.get(1).map_or(0, |size| usize::from(if size & 0x80 == 0 { 0 } else { size & 0x7F }));
+    // A SEQUENCE, and in it the version as [0] with an INTEGER of one byte.
+    let number = 2 + long_form + 5;
+    let size = added.get(number + 1).map_or(0, |size| usize::from(*size));
+    added.get(number + 2 + size..).unwrap_or_default()
 }
 
 fn text(value: &(impl Debug + ?Sized)) -> Vec<u8> {

@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "calls of a C library; each block says why it may be called so")]
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, c_char, c_int, c_uchar};
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 use std::marker::PhantomData;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libloading::{Library, Symbol};
 
+use crate::dice::Dice;
+
 /// The name that Debian's `libtpms0` installs.
 const LIBRARY: &str = "libtpms.so.0";
+/// The library of OpenSSL that it is linked with, and draws from.
+const OPENSSL: &str = "libcrypto.so.3";
 /// `TPMLIB_TPM_VERSION_2`.
 const VERSION_2: c_int = 1;
 /// `TPM_RETRY` of TPM 1.2's results: what a loading callback says when nothing was ever stored.
@@ -48,8 +52,30 @@ struct Callbacks {
     io_physical_presence: PhysicalPresence,
 }
 
+/// `RAND_METHOD` of OpenSSL's rand.h: what is null is left out.
+#[repr(C)]
+struct RandMethod {
+    seed: Option<unsafe extern "C" fn(*const c_void, c_int) -> c_int>,
+    bytes: Option<unsafe extern "C" fn(*mut c_uchar, c_int) -> c_int>,
+    cleanup: Option<unsafe extern "C" fn()>,
+    add: Option<unsafe extern "C" fn(*const c_void, c_int, f64) -> c_int>,
+    pseudorand: Option<unsafe extern "C" fn(*mut c_uchar, c_int) -> c_int>,
+    status: Option<unsafe extern "C" fn() -> c_int>,
+}
+
+/// Draws from the dice of [`Host`], so that a story is the same each time it is told.
+static REPEATABLE: RandMethod = RandMethod {
+    seed: None,
+    bytes: Some(draw),
+    cleanup: None,
+    add: None,
+    pseudorand: Some(draw),
+    status: Some(is_seeded),
+};
+
 /// What the callbacks read and write.
 struct Host {
+    dice: Option<Dice>,
     stored: BTreeMap<Vec<u8>, Vec<u8>>,
     locality: u8,
     physical_presence: bool,
@@ -57,7 +83,7 @@ struct Host {
 }
 
 static HOST: Mutex<Host> =
-    Mutex::new(Host { stored: BTreeMap::new(), locality: 0, physical_presence: false, malloc: None });
+    Mutex::new(Host { dice: None, stored: BTreeMap::new(), locality: 0, physical_presence: false, malloc: None });
 static IN_USE: AtomicBool = AtomicBool::new(false);
 
 fn host() -> MutexGuard<'static, Host> {
@@ -111,6 +137,8 @@ impl std::error::Error for Error {}
 #[derive(Debug)]
 pub struct Libtpms {
     library: Library,
+    /// Loaded once it calls [`draw`].
+    openssl: Option<Library>,
     response: *mut c_uchar,
     response_room: u32,
     running: bool,
@@ -135,6 +163,7 @@ impl Libtpms {
         })?;
         let tpm = Self {
             library,
+            openssl: None,
             response: std::ptr::null_mut(),
             response_room: 0,
             running: false,
@@ -177,6 +206,18 @@ impl Libtpms {
             unsafe { self.function::<unsafe extern "C" fn(*mut Callbacks) -> u32>(c"TPMLIB_RegisterCallbacks") }?;
         // SAFETY: the library copies `size` bytes of the structure during the call and keeps no pointer to it.
         success("TPMLIB_RegisterCallbacks", unsafe { register(&raw mut callbacks) })
+    }
+
+    /// Lets all random numbers from now on follow from `seed`.
+    ///
+    /// # Errors
+    /// When OpenSSL does not let us.
+    pub fn repeat(&mut self, seed: u64) -> Result<(), Error> {
+        host().dice = Some(Dice::new(seed, u64::MAX));
+        if self.openssl.is_none() {
+            self.openssl = Some(repeatable()?);
+        }
+        Ok(())
     }
 
     /// Makes a new TPM and powers it on; it awaits `TPM2_Startup`.
@@ -271,6 +312,36 @@ impl Drop for Libtpms {
         host().malloc = None;
         IN_USE.store(false, Ordering::SeqCst);
     }
+}
+
+/// Lets OpenSSL draw from our dice.
+fn repeatable() -> Result<Library, Error> {
+    // SAFETY: libtpms is linked with it, so that its initialisers have run already.
+    let openssl = unsafe { Library::new(OPENSSL) }.map_err(Error::NotInstalled)?;
+    {
+        type Set = unsafe extern "C" fn(*const RandMethod) -> c_int;
+        // SAFETY: the type is that of rand.h, whose structure `RandMethod` repeats field by field.
+        let set =
+            unsafe { openssl.get::<Set>(c"RAND_set_rand_method".to_bytes_with_nul()) }.map_err(Error::NotInstalled)?;
+        // SAFETY: the structure is static, and nobody else in this process uses OpenSSL.
+        if unsafe { set(&raw const REPEATABLE) } != 1 {
+            return Err(Error::Failed { function: "RAND_set_rand_method", result: 0 });
+        }
+    }
+    Ok(openssl)
+}
+
+/// `bytes` of [`RandMethod`].
+unsafe extern "C" fn draw(bytes: *mut c_uchar, size: c_int) -> c_int {
+    let (Ok(size), Some(dice)) = (usize::try_from(size), &mut host().dice) else { return 0 };
+    // SAFETY: the caller has room for `size` bytes, which nobody else uses during the call.
+    unsafe { std::ptr::copy_nonoverlapping(dice.bytes(size).as_ptr(), bytes, size) };
+    1
+}
+
+/// `status` of [`RandMethod`].
+unsafe extern "C" fn is_seeded() -> c_int {
+    1
 }
 
 fn success(function: &'static str, result: u32) -> Result<(), Error> {

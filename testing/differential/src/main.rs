@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::Parser;
 use evtpm_testing_differential::libtpms;
 use evtpm_testing_differential::story::{Case, Pair, Told};
-use evtpm_tpm_wire::Cc;
+use evtpm_tpm_wire::commands::ALL_SPECS;
 
 /// Commands of one story.
 const STORY: u64 = 200;
@@ -25,6 +25,9 @@ struct Options {
     /// Tells only the story of `--seed`, with these of its commands
     #[arg(long, value_delimiter = ',')]
     steps: Vec<u64>,
+    /// Prints what came of each command
+    #[arg(long)]
+    table: bool,
     /// Goes on after a difference, and lists one of each kind
     #[arg(long)]
     survey: bool,
@@ -70,6 +73,9 @@ fn run(options: &Options) -> Result<ExitCode, libtpms::Error> {
         seed = seed.wrapping_add(1);
     }
     summary(&total, start.elapsed().as_secs_f64());
+    if options.table {
+        table(&total);
+    }
     kinds.sort_by_key(|(count, _, _)| std::cmp::Reverse(*count));
     for (count, seed, case) in &kinds {
         println!("{count:6} {} (--seed {seed}, command {}, {:?})", line(case), case.step, case.changes);
@@ -79,14 +85,11 @@ fn run(options: &Options) -> Result<ExitCode, libtpms::Error> {
 
 fn add(total: &mut Told, told: &Told) {
     total.compared += told.compared;
-    total.succeeded += told.succeeded;
     for (name, count) in &told.known {
         *total.known.entry(name).or_default() += count;
     }
-    for (code, (count, done)) in &told.commands {
-        let row = total.commands.entry(*code).or_default();
-        row.0 += count;
-        row.1 += done;
+    for (code, tally) in &told.commands {
+        total.commands.entry(*code).or_default().add(tally);
     }
 }
 
@@ -144,19 +147,23 @@ fn report(seed: u64, steps: &[u64], case: &Case) {
 fn summary(total: &Told, seconds: f64) {
     #[expect(clippy::cast_precision_loss, reason = "a rate to be read by people")]
     let rate = total.compared as f64 / seconds;
+    let done: u64 = total.commands.values().map(|tally| tally.done).sum();
     println!(
-        "{} commands compared in {seconds:.0} s ({rate:.0} a second); {} of them both TPMs did, of {} codes",
+        "{} commands compared in {seconds:.0} s ({rate:.0} a second); {done} of them both TPMs did, of {} codes",
         total.compared,
-        total.succeeded,
-        total.commands.values().filter(|(_, done)| *done > 0).count(),
+        total.commands.values().filter(|tally| tally.done > 0).count(),
     );
     let known: BTreeMap<_, _> = total.known.iter().collect();
     for (name, count) in known {
         println!("{count:8} {name}");
     }
-    if std::env::var_os("EVTPM_DIFFERENTIAL_CODES").is_some() {
-        for (code, (count, done)) in &total.commands {
-            println!("{count:8} {done:8} {}", Cc(*code));
-        }
+}
+
+/// What both did, what both refused alike, and where the codes differ, of each command that is one.
+fn table(total: &Told) {
+    println!("both did  refused   differ");
+    for spec in ALL_SPECS {
+        let tally = total.commands.get(&spec.code.0).copied().unwrap_or_default();
+        println!("{:8} {:8} {:8} {}", tally.done, tally.refused, tally.differed, spec.code);
     }
 }

@@ -78,6 +78,8 @@ pub struct Session {
     pub recipe: Vec<Assertion>,
     /// Whether its policy digest holds something random.
     pub random_digest: bool,
+    /// Whether it is a trial of a policy of PCRs, after an allocation.
+    pub trial_pcrs: bool,
 }
 
 /// A policy assertion without parameters that could differ.
@@ -137,6 +139,27 @@ pub struct Created {
     pub creation: Option<Creation>,
 }
 
+/// A duplicate that no parent has taken in yet.
+#[derive(Debug, Clone)]
+pub struct Duplicate {
+    /// The Name of the parent that can, ours; empty if every parent can.
+    pub parent: Vec<u8>,
+    /// The public areas.
+    pub public: Both<TpmtPublic>,
+    /// The key of the inner wrapper.
+    pub key: Both<Vec<u8>>,
+    /// `TPMT_SYM_DEF_OBJECT` of the inner wrapper.
+    pub symmetric: Vec<u8>,
+    /// The private areas.
+    pub private: Both<Vec<u8>>,
+    /// The seeds of the outer wrapper.
+    pub seed: Both<Vec<u8>>,
+    /// The authValue.
+    pub auth: Vec<u8>,
+    /// As in [`Object`].
+    pub same_secret: bool,
+}
+
 /// What a saved context holds.
 #[derive(Debug, Clone)]
 pub enum Kept {
@@ -158,6 +181,8 @@ pub struct Saved {
 /// A credential that one side made for its keys.
 #[derive(Debug, Clone)]
 pub struct Credential {
+    /// The Name that it is for, and that of the key, ours.
+    pub names: [Vec<u8>; 2],
     /// `TPM2B_ID_OBJECT` and `TPM2B_ENCRYPTED_SECRET`, with sizes.
     pub parameters: Both<Vec<u8>>,
 }
@@ -167,8 +192,10 @@ pub struct Credential {
 pub struct Ticket {
     /// The command that returned it.
     pub code: Cc,
-    /// The digest that was hashed or verified.
+    /// The digest that was hashed or verified; for a policy, `cpHashA` and `policyRef` with their sizes.
     pub digest: Vec<u8>,
+    /// The Name of the key that verified, or of the entity that authorized.
+    pub name: Both<Vec<u8>>,
     /// The ticket, as it goes into a command.
     pub ticket: Both<Vec<u8>>,
 }
@@ -184,6 +211,8 @@ pub struct Model {
     pub nv: Vec<Nv>,
     /// Objects that were created or imported.
     pub created: Vec<Created>,
+    /// Duplicates, the newest last.
+    pub duplicates: Vec<Duplicate>,
     /// Saved contexts, the newest last.
     pub saved: Vec<Saved>,
     /// Credentials, the newest last.
@@ -192,6 +221,14 @@ pub struct Model {
     pub tickets: Vec<Ticket>,
     /// authValues of owner, endorsement, platform and lockout, which are not empty.
     pub hierarchy_auth: Vec<(u32, Vec<u8>)>,
+    /// Whether `TPM2_Shutdown` was done since the last power cycle.
+    pub shut_down: bool,
+    /// Whether `TPM2_PCR_Allocate` has planned something for the next power cycle.
+    pub planned_pcrs: bool,
+    /// Whether it ever has.
+    pub allocated_pcrs: bool,
+    /// The counter of the last ephemeral key.
+    pub counter: u16,
     /// Byte strings that stand for the same thing on both sides.
     pub aliases: Vec<Both<Vec<u8>>>,
 }
@@ -240,6 +277,14 @@ impl Model {
             auth.pop();
         }
         auth
+    }
+
+    /// Tells the authPolicy of an object or index.
+    #[must_use]
+    pub fn policy(&self, handle: u32) -> Vec<u8> {
+        let of_object = self.object(handle).and_then(Object::ours).map(|public| public.auth_policy.as_bytes().to_vec());
+        let of_index = || self.index(handle).map(|nv| nv.public.auth_policy.as_bytes().to_vec());
+        of_object.or_else(of_index).unwrap_or_default()
     }
 
     /// Tells the Name of an entity.

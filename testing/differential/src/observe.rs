@@ -38,6 +38,18 @@ fn given(public: &TpmtPublic) -> bool {
         && !public.object_attributes.contains(TpmaObject::SENSITIVE_DATA_ORIGIN)
 }
 
+/// Tells whether an assertion puts something into the policy digest that is not the same on both sides.
+fn asserts_something_random(requests: &Both<Request<'_>>) -> bool {
+    let names = match requests.ours.code() {
+        // Nonces, timeouts and signatures are looked at, but not extended.
+        Cc::POLICY_SIGNED | Cc::POLICY_SECRET => return false,
+        Cc::POLICY_TICKET => requests.map(|request| Some(parameters::<PolicyTicket>(request)?.auth_name)),
+        Cc::POLICY_AUTHORIZE => requests.map(|request| Some(parameters::<PolicyAuthorize>(request)?.key_sign)),
+        _ => return requests.ours.parameters != requests.theirs.parameters,
+    };
+    names.theirs.is_none() || !names.equal()
+}
+
 impl Model {
     /// Learns from a command that both sides did; `note` is empty for one that was changed.
     pub fn observe(&mut self, requests: &Both<Request<'_>>, answers: &Both<Answer<'_>>, note: &Note) -> Option<()> {
@@ -49,13 +61,18 @@ impl Model {
             (Cc::CREATE_PRIMARY | Cc::CREATE_LOADED | Cc::LOAD_EXTERNAL | Cc::LOAD, Some(handle)) => {
                 self.object_loaded(requests, answers, handle, note)?;
             }
-            (Cc::CREATE | Cc::IMPORT | Cc::OBJECT_CHANGE_AUTH, _) => self.object_wrapped(request, answers, note)?,
+            (Cc::CREATE | Cc::OBJECT_CHANGE_AUTH, _) => self.object_wrapped(request, answers, note)?,
+            (Cc::IMPORT, _) => self.imported(requests, answers, note)?,
+            (Cc::DUPLICATE, _) => self.duplicated(request, answers)?,
+            (Cc::REWRAP, _) => self.rewrapped(request, answers)?,
             (Cc::HASH_SEQUENCE_START | Cc::HMAC_START, Some(handle)) => {
                 self.put_object(Object::sequence(handle, &note.auth));
             }
             (Cc::MAKE_CREDENTIAL, _) => {
-                let parameters = whole(answers);
-                remember(&mut self.credentials, Credential { parameters });
+                let key = self.name(first?).ours;
+                let made: MakeCredential = parameters(request)?;
+                let names = [made.object_name.as_bytes().to_vec(), key];
+                remember(&mut self.credentials, Credential { names, parameters: whole(answers) });
             }
             (Cc::CONTEXT_SAVE, _) => {
                 let context = whole(answers);
@@ -101,22 +118,36 @@ impl Model {
             (Cc::HASH, _) => {
                 let hashed: Both<HashResponse> = each(answers)?;
                 let ticket = hashed.map(|hashed| marshal(&hashed.validation));
-                self.ticket(Cc::HASH, hashed.ours.out_hash.as_bytes(), ticket);
+                self.ticket(Cc::HASH, hashed.ours.out_hash.as_bytes(), Both::default(), ticket);
             }
             (Cc::SEQUENCE_COMPLETE, _) => {
                 let hashed: Both<SequenceCompleteResponse> = each(answers)?;
                 let ticket = hashed.map(|hashed| marshal(&hashed.validation));
-                self.ticket(Cc::SEQUENCE_COMPLETE, hashed.ours.result.as_bytes(), ticket);
+                self.ticket(Cc::SEQUENCE_COMPLETE, hashed.ours.result.as_bytes(), Both::default(), ticket);
+            }
+            (Cc::PCR_ALLOCATE, _) => {
+                self.planned_pcrs = true;
+                self.allocated_pcrs = true;
+            }
+            (Cc::COMMIT | Cc::EC_EPHEMERAL, _) => {
+                let counter = answers.ours.parameters.last_chunk()?;
+                self.counter = u16::from_be_bytes(*counter);
             }
             (Cc::VERIFY_SIGNATURE, _) => {
                 let verified: VerifySignature = parameters(request)?;
                 let ticket = whole(answers);
-                self.ticket(Cc::VERIFY_SIGNATURE, verified.digest.as_bytes(), ticket);
+                let name = self.name(first?);
+                self.ticket(Cc::VERIFY_SIGNATURE, verified.digest.as_bytes(), name, ticket);
             }
             (code @ (Cc::POLICY_SIGNED | Cc::POLICY_SECRET), _) => {
                 let ticket = whole(answers);
                 if ticket.ours.first_chunk() == Some(&[0, 8]) {
-                    self.ticket(code, &[], ticket);
+                    // Both commands begin with nonceTPM, cpHashA and policyRef; the rest is of another type.
+                    let asked: PolicySecret =
+                        evtpm_tpm_wire::Unmarshal::unmarshal(&mut Reader::permissive(request.parameters)).ok()?;
+                    let said = [marshal(&asked.cp_hash_a), marshal(&asked.policy_ref)].concat();
+                    let name = self.name(first?);
+                    self.ticket(code, &said, name, ticket);
                 }
                 let random = first.is_some_and(|handle| !self.name(handle).equal());
                 self.asserted(requests, note, random);
@@ -187,19 +218,6 @@ impl Model {
                 };
                 remember(&mut self.created, created);
             }
-            Cc::IMPORT => {
-                let made: Both<ImportResponse> = each(answers)?;
-                let public = parameters::<Import<'_>>(request)?.object_public.0;
-                let created = Created {
-                    parent: self.name(first?).ours,
-                    private: made.map(|made| made.out_private.as_bytes().to_vec()),
-                    public: Both::same(public),
-                    auth: note.auth.clone(),
-                    same_secret: true,
-                    creation: None,
-                };
-                remember(&mut self.created, created);
-            }
             _ => {
                 let made: Both<ObjectChangeAuthResponse> = each(answers)?;
                 let object = self.object(first?)?.clone();
@@ -217,8 +235,64 @@ impl Model {
         Some(())
     }
 
-    fn ticket(&mut self, code: Cc, digest: &[u8], ticket: Both<Vec<u8>>) {
-        remember(&mut self.tickets, Ticket { code, digest: digest.to_vec(), ticket });
+    /// Learns of a duplicate that came home; one that never travelled was given with its secret.
+    fn imported(&mut self, requests: &Both<Request<'_>>, answers: &Both<Answer<'_>>, note: &Note) -> Option<()> {
+        let made: Both<ImportResponse> = each(answers)?;
+        let public = Both {
+            theirs: parameters::<Import<'_>>(&requests.theirs)?.object_public.0,
+            ours: parameters::<Import<'_>>(&requests.ours)?.object_public.0,
+        };
+        let known = self.duplicates.iter().find(|duplicate| duplicate.public == public);
+        let created = Created {
+            parent: self.name(requests.ours.handles.first()?.0).ours,
+            private: made.map(|made| made.out_private.as_bytes().to_vec()),
+            same_secret: known.is_none_or(|duplicate| duplicate.same_secret),
+            public,
+            auth: note.auth.clone(),
+            creation: None,
+        };
+        remember(&mut self.created, created);
+        Some(())
+    }
+
+    fn duplicated(&mut self, request: &Request<'_>, answers: &Both<Answer<'_>>) -> Option<()> {
+        let made: Both<DuplicateResponse> = each(answers)?;
+        let asked: Duplicate = parameters(request)?;
+        let object = self.object(request.handles.first()?.0)?.clone();
+        let parent = request.handles.get(1)?.0;
+        let given = asked.encryption_key_in.as_bytes();
+        let key = |made: &DuplicateResponse| [given, made.encryption_key_out.as_bytes()].concat();
+        let duplicate = crate::model::Duplicate {
+            parent: self.object(parent).map(|parent| parent.name.ours.clone()).unwrap_or_default(),
+            public: object.public?,
+            key: made.map(key),
+            symmetric: request.parameters.get(2 + given.len()..)?.to_vec(),
+            private: made.map(|made| made.duplicate.as_bytes().to_vec()),
+            seed: made.map(|made| made.out_sym_seed.as_bytes().to_vec()),
+            auth: object.auth,
+            same_secret: object.same_secret,
+        };
+        remember(&mut self.duplicates, duplicate);
+        Some(())
+    }
+
+    fn rewrapped(&mut self, request: &Request<'_>, answers: &Both<Answer<'_>>) -> Option<()> {
+        let made: Both<RewrapResponse> = each(answers)?;
+        let asked: Rewrap<'_> = parameters(request)?;
+        let old = self.duplicates.iter().find(|old| old.private.ours == asked.in_duplicate.as_bytes())?.clone();
+        let parent = self.object(request.handles.get(1)?.0).map(|parent| parent.name.ours.clone()).unwrap_or_default();
+        let duplicate = crate::model::Duplicate {
+            parent,
+            private: made.map(|made| made.out_duplicate.as_bytes().to_vec()),
+            seed: made.map(|made| made.out_sym_seed.as_bytes().to_vec()),
+            ..old
+        };
+        remember(&mut self.duplicates, duplicate);
+        Some(())
+    }
+
+    fn ticket(&mut self, code: Cc, digest: &[u8], name: Both<Vec<u8>>, ticket: Both<Vec<u8>>) {
+        remember(&mut self.tickets, Ticket { code, digest: digest.to_vec(), name, ticket });
     }
 
     /// Follows the policy of a session.
@@ -228,12 +302,14 @@ impl Model {
             Cc::POLICY_NV | Cc::POLICY_AUTHORIZE_NV => requests.ours.handles.get(2),
             _ => requests.ours.handles.first(),
         };
+        let allocated = self.allocated_pcrs;
         let Some(session) =
             handle.and_then(|handle| self.sessions.iter_mut().find(|session| session.handle == handle.0))
         else {
             return;
         };
-        session.random_digest |= random || requests.ours.parameters != requests.theirs.parameters;
+        session.trial_pcrs |= allocated && session.kind == 3 && requests.ours.code() == Cc::POLICY_PCR;
+        session.random_digest |= random || asserts_something_random(requests);
         if requests.ours.code() == Cc::POLICY_RESTART {
             session.recipe.clear();
             session.random_digest = false;
@@ -286,6 +362,7 @@ impl Model {
             known: !salted || !note.salt.is_empty(),
             recipe: Vec::new(),
             random_digest: false,
+            trial_pcrs: false,
         });
         Some(())
     }

@@ -10,6 +10,7 @@ use evtpm_tpm_wire::{AuthHandle, Cc, Handle, Rc, Role, Spec, TpmaObject, TpmaSes
 use crate::both::{Both, Mixed, Side};
 use crate::dice::Dice;
 use crate::generate::Plan;
+use crate::generate::templates::policy_of;
 use crate::model::{Assertion, Model, Session};
 
 const PASSWORD: u32 = Handle::PASSWORD.0;
@@ -122,13 +123,22 @@ fn free_session(dice: &mut Dice, model: &Model, uses: &[Use], wanted: impl Fn(&S
 
 fn authorize(dice: &mut Dice, model: &Model, handle: u32, role: Role, uses: &[Use]) -> Use {
     let auth = if dice.percent(3) { dice.bytes(5) } else { model.auth(handle) };
-    let wants_policy = match role {
-        Role::User => model.object(handle).is_some_and(|object| !object.has(TpmaObject::USER_WITH_AUTH)),
-        Role::Admin => model.object(handle).is_some_and(|object| object.has(TpmaObject::ADMIN_WITH_POLICY)),
-        Role::Dup => true,
+    let wants_policy = match (role, model.object(handle)) {
+        (Role::Dup, _) => true,
+        (Role::User, Some(object)) => !object.has(TpmaObject::USER_WITH_AUTH),
+        (Role::Admin, Some(object)) => object.has(TpmaObject::ADMIN_WITH_POLICY),
+        // The commands with ADMIN role for an index want the command code in its policy.
+        (Role::Admin, None) => true,
+        (Role::User, None) => false,
     };
-    if (wants_policy || dice.percent(5))
-        && let Some(session) = free_session(dice, model, uses, |session| session.kind == 1)
+    let policy = model.policy(handle);
+    let fits = |session: &Session| {
+        !policy.is_empty() && session.kind == 1 && policy_of(&session.recipe, session.hash) == policy
+    };
+    let any_policy = |session: &Session| session.kind == 1;
+    let fitting = if dice.percent(85) { free_session(dice, model, uses, fits) } else { None };
+    if (wants_policy || dice.percent(5) || fitting.is_some() && dice.percent(20))
+        && let Some(session) = fitting.or_else(|| free_session(dice, model, uses, any_policy))
     {
         let in_clear =
             session.recipe.iter().rev().find(|made| matches!(made, Assertion::AuthValue | Assertion::Password))

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use evtpm_testing_foreign::packet::{Answer, Request};
-use evtpm_tpm_wire::{Cc, Rc, TpmaSession};
+use evtpm_tpm_wire::{Cc, NvType, Rc, TpmaNv, TpmaSession};
 
 use crate::both::{Both, Side};
 use crate::canonical;
@@ -32,6 +32,8 @@ pub struct Case {
     pub code: Cc,
     /// What was changed in it.
     pub changes: Vec<mutate::Change>,
+    /// The locality that they came from.
+    pub locality: u8,
     /// The commands.
     pub commands: Both<Vec<u8>>,
     /// The answers.
@@ -40,11 +42,21 @@ pub struct Case {
     pub codes: Both<Rc>,
     /// Whether it names a trial session.
     pub trial: bool,
+    /// The attributes of the NV indices that it names.
+    pub indices: Vec<TpmaNv>,
+    /// Whether it is about a trial policy of PCRs, which may not be there since an allocation.
+    pub trial_pcrs: bool,
     /// The field that differs, when both succeeded.
     pub field: Option<(&'static str, Both<Vec<u8>>)>,
 }
 
 impl Case {
+    /// Tells whether it names an index of this type.
+    #[must_use]
+    pub fn of_type(&self, nv_type: NvType) -> bool {
+        self.indices.iter().any(|attributes| attributes.nv_type() == Some(nv_type))
+    }
+
     /// Tells whether another is of the same kind.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
@@ -53,17 +65,35 @@ impl Case {
     }
 }
 
+/// What came of a command, whenever it was sent.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Tally {
+    /// Both did it.
+    pub done: u64,
+    /// Both refused it with the same code.
+    pub refused: u64,
+    /// The codes are not the same, for a known reason or for none.
+    pub differed: u64,
+}
+
+impl Tally {
+    /// Adds another.
+    pub const fn add(&mut self, other: &Self) {
+        self.done += other.done;
+        self.refused += other.refused;
+        self.differed += other.differed;
+    }
+}
+
 /// What came of a story.
 #[derive(Debug, Default)]
 pub struct Told {
     /// Commands that were compared.
     pub compared: u64,
-    /// Of them, those that both did.
-    pub succeeded: u64,
     /// How often each known difference was met.
     pub known: BTreeMap<&'static str, u64>,
-    /// How often each command was compared, and how often both did it.
-    pub commands: BTreeMap<u32, (u64, u64)>,
+    /// What came of each command.
+    pub commands: BTreeMap<u32, Tally>,
     /// The difference that nobody explains, with which the story ended.
     pub difference: Option<Box<Case>>,
 }
@@ -91,7 +121,9 @@ impl Pair {
     /// # Errors
     /// When libtpms has no answer.
     pub fn tell(&mut self, seed: u64, steps: impl IntoIterator<Item = u64>) -> Result<Told, libtpms::Error> {
+        self.theirs.repeat(seed)?;
         self.theirs.manufacture()?;
+        self.theirs.set_physical_presence(false);
         self.ours = Ours::manufacture(seed, profile());
         let mut story = Story { seed, pair: self, model: Model::default(), told: Told::default() };
         story.startup()?;
@@ -135,7 +167,16 @@ impl Story<'_> {
         if dice.below(400) == 0 {
             return self.power_cycle(&mut dice);
         }
+        if dice.below(100) == 0 {
+            let asserted = dice.percent(50);
+            self.pair.theirs.set_physical_presence(asserted);
+            self.pair.ours.set_physical_presence(asserted);
+        }
         let mut plan = generate::next(&mut dice, &self.model);
+        if plan.code == Cc::CLEAR && self.model.planned_pcrs {
+            // libtpms writes its whole state then, and with it the allocation of before.
+            return Ok(true);
+        }
         let mut changes: Vec<_> = mutate::before(&mut dice, &mut plan).into_iter().collect();
         let mut sealed = seal(&mut dice, &self.model, &plan);
         changes.extend(mutate::after(&mut dice, &mut sealed.command));
@@ -147,10 +188,27 @@ impl Story<'_> {
         let codes = answers.map(|answer| Rc::from_raw(response_code(answer)));
         let is_trial = |handle: &u32| self.model.session(*handle).is_some_and(|session| session.kind == 3);
         let trial = plan.handles.iter().any(is_trial);
-        let mut case = Case { step, code, changes, commands, answers, codes, trial, field: None };
+        let is_trial_of_pcrs = |handle: &u32| self.model.session(*handle).is_some_and(|session| session.trial_pcrs);
+        let trial_pcrs = plan.handles.iter().any(is_trial_of_pcrs);
+        let attributes = |handle: &u32| self.model.index(*handle).map(|nv| nv.public.attributes);
+        let indices = plan.handles.iter().filter_map(attributes).collect();
+        let mut case = Case {
+            step,
+            code,
+            changes,
+            locality: plan.locality,
+            commands,
+            answers,
+            codes,
+            trial,
+            indices,
+            trial_pcrs,
+            field: None,
+        };
         self.count(&case);
         if self.pair.trace {
-            println!("{step:4} {} {} / {} {:?}", case.code, case.codes.theirs, case.codes.ours, case.changes);
+            let sent = hex::encode(&case.commands.ours);
+            println!("{step:4} {} {} / {} {:?} {sent}", case.code, case.codes.theirs, case.codes.ours, case.changes);
         }
         if !case.codes.equal() {
             return Ok(self.differ(case));
@@ -173,11 +231,12 @@ impl Story<'_> {
 
     fn count(&mut self, case: &Case) {
         self.told.compared += 1;
-        let both_did = u64::from(case.codes.equal() && case.codes.ours.is_success());
-        self.told.succeeded += both_did;
         let row = self.told.commands.entry(case.code.0).or_default();
-        row.0 += 1;
-        row.1 += both_did;
+        match (case.codes.equal(), case.codes.ours.is_success()) {
+            (true, true) => row.done += 1,
+            (true, false) => row.refused += 1,
+            (false, _) => row.differed += 1,
+        }
     }
 
     /// Takes a difference; false if nobody explains it.
@@ -186,8 +245,11 @@ impl Story<'_> {
         match known {
             Some(known) => {
                 *self.told.known.entry(known.name).or_default() += 1;
-                // One side has changed and the other has not: what follows would differ without end.
-                case.codes.equal() || !(case.codes.ours.is_success() || case.codes.theirs.is_success())
+                // One side has changed and the other has not, be it the count of a PIN: what follows would differ without end.
+                let is_done = case.codes.ours.is_success() || case.codes.theirs.is_success();
+                let is_counted = case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass);
+                let is_handle = case.field.as_ref().is_some_and(|(name, _)| *name == "handle");
+                if case.codes.equal() { !is_handle } else { !is_done && !is_counted }
             }
             None => {
                 self.told.difference = Some(Box::new(case));
@@ -337,6 +399,11 @@ impl Story<'_> {
         }
         // A response that cannot be read teaches nothing.
         let _ = self.model.observe(requests, answers, note);
+        if requests.ours.code() == Cc::SHUTDOWN {
+            // So would it take back a shutdown, which the next loss of power has to find.
+            self.model.shut_down = true;
+            return;
+        }
         // What we ask our side alone would end the exclusiveness of an audit session there.
         if !requests.ours.sessions.iter().any(|sent| sent.session_attributes.contains(TpmaSession::AUDIT)) {
             self.refresh();
@@ -369,10 +436,16 @@ impl Story<'_> {
     }
 
     fn power_cycle(&mut self, dice: &mut Dice) -> Result<bool, libtpms::Error> {
-        let orderly = dice.below(3);
+        self.model.planned_pcrs = false;
+        // "The TPM MAY nullify this command for any subsequent command": what one of both took back is said again.
+        let orderly = dice.below(if std::mem::take(&mut self.model.shut_down) { 2 } else { 3 });
         if orderly < 2 {
             let shutdown = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, u8::from(orderly == 1)];
-            self.execute(0, &Both::same(shutdown.to_vec()))?;
+            let commands = Both::same(shutdown.to_vec());
+            let answers = self.execute(0, &commands)?;
+            if !self.compare_code(Cc::SHUTDOWN, commands, answers) {
+                return Ok(false);
+            }
         }
         self.pair.theirs.power_cycle()?;
         self.pair.ours.power_cycle();
@@ -380,21 +453,32 @@ impl Story<'_> {
         let startup = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, state];
         let commands = Both::same(startup.to_vec());
         let answers = self.execute(0, &commands)?;
-        let codes = answers.map(|answer| Rc::from_raw(response_code(answer)));
         self.model.hierarchy_auth.retain(|(hierarchy, _)| state == 1 || *hierarchy != 0x4000_000C);
         self.refresh();
+        Ok(self.compare_code(Cc::STARTUP, commands, answers))
+    }
+
+    /// Compares a command around a loss of power, where the code is all that there is.
+    fn compare_code(&mut self, code: Cc, commands: Both<Vec<u8>>, answers: Both<Vec<u8>>) -> bool {
+        let codes = answers.map(|answer| Rc::from_raw(response_code(answer)));
         let case = Case {
             step: 0,
-            code: Cc::STARTUP,
+            code,
             changes: vec!["power"],
+            locality: 0,
             commands,
             answers,
             codes,
             trial: false,
+            indices: Vec::new(),
+            trial_pcrs: false,
             field: None,
         };
         self.count(&case);
-        Ok(case.codes.equal() || self.differ(case))
+        if self.pair.trace {
+            println!("     power: {} {} / {}", case.code, case.codes.theirs, case.codes.ours);
+        }
+        case.codes.equal() || self.differ(case)
     }
 }
 

@@ -19,7 +19,12 @@ pub(super) fn idea(dice: &mut Dice, _: &Model) -> Option<Plan> {
             let size = dice.below(140);
             Plan::new(Cc::STIR_RANDOM, &[]).with(|out| _ = out.sized(&dice.bytes(size)))
         }
-        65..=69 => Plan::new(Cc::SELF_TEST, &[]).with(|out| _ = out.u8(dice.of([0, 0, 0, 2]))),
+        65..=67 => Plan::new(Cc::SELF_TEST, &[]).with(|out| _ = out.u8(dice.of([0, 0, 0, 2]))),
+        68 | 69 => Plan::new(Cc::INCREMENTAL_SELF_TEST, &[]).with(|out| {
+            let count = dice.below(3);
+            out.u32(u32::try_from(count).unwrap_or(0));
+            (0..count).for_each(|_| _ = out.u16(dice.of([0x0004, 0x000B, 0x0001, 0x0006])));
+        }),
         70..=74 => Plan::new(Cc::GET_TEST_RESULT, &[]),
         75..=79 => Plan::new(Cc::READ_CLOCK, &[]),
         80..=86 => test_parms(dice),

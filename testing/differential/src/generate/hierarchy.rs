@@ -41,7 +41,15 @@ pub(super) fn idea(dice: &mut Dice, _: &Model) -> Option<Plan> {
             out.u32(dice.of([0, 1, 3, 32])).u32(dice.of([0, 1000, 86_400])).u32(dice.of([0, 1000, 86_400]));
         }),
         95..=96 => Plan::new(Cc::SET_ALGORITHM_SET, &[Handle::PLATFORM.0]).with(|out| _ = out.u32(dice.of([0, 1]))),
-        97 => Plan::new(Cc::PP_COMMANDS, &[Handle::PLATFORM.0]).with(|out| _ = out.u32(0).u32(0)),
+        97 => Plan::new(Cc::PP_COMMANDS, &[Handle::PLATFORM.0]).with(|out| {
+            // TPM2_ClearControl and TPM2_ChangeEPS may want somebody's presence; TPM2_GetRandom may not.
+            for _ in 0..2 {
+                match dice.below(2) {
+                    0 => out.u32(0),
+                    _ => out.u32(1).u32(dice.of([0x127, 0x124, 0x17B])),
+                };
+            }
+        }),
         _ => Plan::new(Cc::SET_COMMAND_CODE_AUDIT_STATUS, &[dice.of([Handle::OWNER, Handle::PLATFORM]).0])
             .with(|out| _ = out.u16(super::NULL_ALG).u32(1).u32(dice.of([0x17E, 0x144, 0x140])).u32(0)),
     })

@@ -18,6 +18,9 @@ pub const HMAC: [u8; 24] = [0x5c; 24];
 /// Obfuscates the unique field of symmetric objects.
 const SEED: [u8; 32] = [0x36; 32];
 
+/// The scheme whose signatures have a first half (`TPM2_Commit`).
+pub(super) const ECDAA: u16 = 0x001A;
+
 const USER_WITH_AUTH: u32 = 1 << 6;
 const NO_DA: u32 = 1 << 10;
 const DECRYPT: u32 = 1 << 17;
@@ -84,7 +87,7 @@ pub(super) fn external(dice: &mut Dice, out: &mut Mixed) -> Vec<u8> {
         3 => symmetric_key(dice, &auth, 0x0008, &HMAC),
         _ => symmetric_key(dice, &auth, 0x0025, &AES),
     };
-    let public_only = dice.percent(15);
+    let public_only = dice.percent(18);
     if public_only {
         out.u16(0);
     } else {
@@ -135,13 +138,15 @@ fn ecc_key(dice: &mut Dice, auth: &[u8]) -> (Mixed, Mixed) {
     let (curve, number) = if dice.percent(80) { CURVES[0] } else { dice.of(CURVES) };
     let mut public = header(dice, 0x0023, purpose);
     let scheme = match purpose {
-        SIGN => dice.of([0x0018, NULL_ALG]),
+        SIGN => dice.of([0x0018, 0x0018, ECDAA, 0x001C, NULL_ALG]),
         DECRYPT => dice.of([0x0019, NULL_ALG]),
         _ => NULL_ALG,
     };
     public.u16(NULL_ALG).u16(scheme);
-    if scheme != NULL_ALG {
-        public.u16(0x000B);
+    match scheme {
+        NULL_ALG => {}
+        ECDAA => _ = public.u16(0x000B).u16(0),
+        _ => _ = public.u16(0x000B),
     }
     let private = ecc(curve);
     let point = RustCrypto::ecc_public(&private).unwrap();

@@ -4,6 +4,7 @@
 mod capability;
 mod context;
 mod crypto;
+mod ephemeral;
 mod hierarchy;
 pub mod keys;
 mod nv;
@@ -12,7 +13,7 @@ mod pcr;
 mod policy;
 mod session;
 mod signing;
-mod templates;
+pub(crate) mod templates;
 
 use evtpm_tpm_wire::{Cc, Handle, HashAlg};
 
@@ -73,7 +74,8 @@ const CHAPTERS: &[(usize, Idea)] = &[
     (10, session::idea),
     (14, nv::idea),
     (10, pcr::idea),
-    (12, crypto::idea),
+    (10, crypto::idea),
+    (2, ephemeral::idea),
     (8, signing::idea),
     (7, context::idea),
     (5, hierarchy::idea),

@@ -4,7 +4,7 @@
 use evtpm_tpm_wire::{Cc, Handle, NvType, TpmaNv};
 
 use crate::dice::Dice;
-use crate::model::{Model, Nv};
+use crate::model::{Assertion, Model, Nv};
 
 use super::{Plan, hash, id, new_auth, signing, templates};
 
@@ -22,7 +22,8 @@ pub(super) fn idea(dice: &mut Dice, model: &Model) -> Option<Plan> {
     let kind = nv.public.attributes.nv_type();
     Some(match dice.below(100) {
         0..=24 => write(dice, nv, kind, [auth, index]),
-        25..=44 => Plan::new(Cc::NV_READ, &[auth, index]).with(|out| {
+        25..=27 => write_policy(dice, model, nv, [auth, index])?,
+        28..=44 => Plan::new(Cc::NV_READ, &[auth, index]).with(|out| {
             let (size, offset) = range(dice, nv);
             out.u16(size).u16(offset);
         }),
@@ -40,7 +41,16 @@ pub(super) fn idea(dice: &mut Dice, model: &Model) -> Option<Plan> {
                 if nv.public.attributes.contains(TpmaNv::PLATFORMCREATE) { Handle::PLATFORM } else { Handle::OWNER };
             Plan::new(Cc::NV_UNDEFINE_SPACE, &[owner.0, index])
         }
-        89..=90 => Plan::new(Cc::NV_UNDEFINE_SPACE_SPECIAL, &[index, Handle::PLATFORM.0]),
+        89..=90 => {
+            let special: Vec<u32> = model
+                .nv
+                .iter()
+                .filter(|nv| nv.public.attributes.contains(TpmaNv::POLICY_DELETE))
+                .map(|nv| nv.handle)
+                .collect();
+            let index = dice.pick(&special).copied().unwrap_or(index);
+            Plan::new(Cc::NV_UNDEFINE_SPACE_SPECIAL, &[index, Handle::PLATFORM.0])
+        }
         _ => {
             let key = signing::key_or_null(dice, model);
             Plan::new(Cc::NV_CERTIFY, &[key, auth, index]).with(|out| {
@@ -82,6 +92,18 @@ fn write(dice: &mut Dice, nv: &Nv, kind: Option<NvType>, handles: [u32; 2]) -> P
             out.sized(&dice.bytes(usize::from(size))).u16(offset);
         }),
     }
+}
+
+/// Writes what `TPM2_PolicyAuthorizeNV` compares with: the policy that a session has, as `TPMT_HA`.
+fn write_policy(dice: &mut Dice, model: &Model, nv: &Nv, handles: [u32; 2]) -> Option<Plan> {
+    let policies: Vec<_> = model.sessions.iter().filter(|session| !session.recipe.is_empty()).collect();
+    let session = dice.pick(&policies)?;
+    let policy = templates::policy_of(&session.recipe, session.hash);
+    if usize::from(nv.public.data_size) < 2 + policy.len() {
+        return None;
+    }
+    let policy = [&id(session.hash).to_be_bytes()[..], &policy].concat();
+    Some(Plan::new(Cc::NV_WRITE, &handles).with(|out| _ = out.sized(&policy).u16(0)))
 }
 
 fn extend(dice: &mut Dice, handles: &[u32]) -> Plan {
@@ -136,10 +158,15 @@ fn define(dice: &mut Dice) -> Plan {
     let size = match kind {
         1 | 2 | 8 | 9 if dice.percent(95) => 8,
         4 if dice.percent(95) => crate::both::small(name_alg.digest_size()),
-        _ => dice.of([0, 1, 8, 32, 100, 600, 2048, 2049]),
+        _ => dice.of([0, 1, 8, 34, 66, 100, 600, 2048, 2049]),
     };
     let auth = new_auth(dice);
-    let policy = templates::policy_of(dice.of(templates::RECIPES), name_alg);
+    let recipe = if attributes & TpmaNv::POLICY_DELETE.0 == 0 || dice.percent(20) {
+        dice.of(templates::RECIPES)
+    } else {
+        &[Assertion::Command(Cc::NV_UNDEFINE_SPACE_SPECIAL)]
+    };
+    let policy = templates::policy_of(recipe, name_alg);
     let owner = if platform { Handle::PLATFORM } else { Handle::OWNER };
     let mut public = crate::both::Mixed::default();
     public.u32(dice.of(INDICES)).u16(id(name_alg)).u32(attributes).sized(&policy).u16(size);

@@ -21,7 +21,9 @@ pub(super) fn idea(dice: &mut Dice, model: &Model) -> Option<Plan> {
         79..=82 => object_change_auth(dice, model),
         83..=87 => make_credential(dice, model),
         88..=91 => activate_credential(dice, model),
-        92..=96 => duplicate(dice, model),
+        92..=94 => duplicate(dice, model),
+        95 | 96 => rewrap(dice, model),
+        97 | 98 if !model.duplicates.is_empty() => import_duplicate(dice, model),
         _ => import(dice, model),
     }
 }
@@ -125,7 +127,10 @@ fn make_credential(dice: &mut Dice, model: &Model) -> Option<Plan> {
 
 fn activate_credential(dice: &mut Dice, model: &Model) -> Option<Plan> {
     let credential = dice.pick(&model.credentials)?;
-    let [object, key] = [object(dice, model)?, object_that(dice, model, is_parent)?];
+    let [object, key] = match credential.names.each_ref().map(|name| named(model, name)) {
+        [Some(object), Some(key)] if dice.percent(80) => [object, key],
+        _ => [object(dice, model)?, object_that(dice, model, is_parent)?],
+    };
     Some(Plan::new(Cc::ACTIVATE_CREDENTIAL, &[object, key]).with(|out| _ = out.each(&credential.parameters)))
 }
 
@@ -144,6 +149,35 @@ fn duplicate(dice: &mut Dice, model: &Model) -> Option<Plan> {
     })?;
     let parent = if dice.percent(40) { Handle::NULL.0 } else { object_that(dice, model, is_parent)? };
     Some(Plan::new(Cc::DUPLICATE, &[handle, parent]).with(|out| inner_wrap(dice, out)))
+}
+
+/// Finds the object with this Name of ours.
+fn named(model: &Model, name: &[u8]) -> Option<u32> {
+    model.objects.iter().find(|object| object.name.ours == name).map(|object| object.handle)
+}
+
+fn rewrap(dice: &mut Dice, model: &Model) -> Option<Plan> {
+    let duplicate = dice.pick(&model.duplicates)?;
+    let old = named(model, &duplicate.parent).unwrap_or(Handle::NULL.0);
+    let new = if dice.percent(20) { Handle::NULL.0 } else { object_that(dice, model, is_parent)? };
+    let name = Object::of_public(0, duplicate.public.clone(), &[], false).name;
+    Some(Plan::new(Cc::REWRAP, &[old, new]).with(|out| {
+        out.each_sized(&duplicate.private).each_sized(&name).each_sized(&duplicate.seed);
+    }))
+}
+
+fn import_duplicate(dice: &mut Dice, model: &Model) -> Option<Plan> {
+    let duplicate = dice.pick(&model.duplicates)?;
+    let parent = match named(model, &duplicate.parent) {
+        Some(parent) if dice.percent(90) => parent,
+        _ => object_that(dice, model, is_parent)?,
+    };
+    let public = duplicate.public.map(evtpm_testing_foreign::packet::marshal);
+    let plan = Plan::new(Cc::IMPORT, &[parent]).with(|out| {
+        out.each_sized(&duplicate.key).each_sized(&public).each_sized(&duplicate.private).each_sized(&duplicate.seed);
+        out.raw(&duplicate.symmetric);
+    });
+    Some(plan.auth(&duplicate.auth))
 }
 
 /// Imports a plaintext sensitive area of a known symmetric key: the integrity of all others is random.

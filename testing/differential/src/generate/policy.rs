@@ -7,7 +7,7 @@ use evtpm_tpm_wire::{Cc, Handle};
 
 use crate::both::Both;
 use crate::dice::Dice;
-use crate::model::{Assertion, Model, Session};
+use crate::model::{Assertion, Model, Session, Ticket};
 
 use super::{Plan, digest, keys, object, object_that, pcr_selection, templates};
 
@@ -75,7 +75,8 @@ fn other(dice: &mut Dice, model: &Model, session: &Session) -> Option<Plan> {
         18 => Plan::new(Cc::POLICY_NV_WRITTEN, &[handle]).with(|out| _ = out.u8(dice.of([0, 1, 2]))),
         19 => {
             let nv = dice.pick(&model.nv)?.handle;
-            Plan::new(Cc::POLICY_AUTHORIZE_NV, &[nv, nv, handle])
+            let auth = if dice.percent(60) { nv } else { dice.of([Handle::OWNER, Handle::PLATFORM]).0 };
+            Plan::new(Cc::POLICY_AUTHORIZE_NV, &[auth, nv, handle])
         }
         20 => Plan::new(Cc::POLICY_PHYSICAL_PRESENCE, &[handle]),
         _ => policy_ticket(dice, model, handle)?,
@@ -154,39 +155,54 @@ fn policy_nv(dice: &mut Dice, model: &Model, session: u32) -> Option<Plan> {
 fn policy_duplication_select(dice: &mut Dice, model: &Model, session: u32) -> Option<Plan> {
     let names = [object(dice, model)?, object(dice, model)?].map(|handle| model.name(handle));
     let include = dice.of([0, 1]);
-    // A Name that is not the same on both sides makes the digest different.
-    names.iter().all(Both::equal).then(|| {
+    Some(
         Plan::new(Cc::POLICY_DUPLICATION_SELECT, &[session])
-            .with(|out| _ = out.each_sized(&names[0]).each_sized(&names[1]).u8(include))
-    })
+            .with(|out| _ = out.each_sized(&names[0]).each_sized(&names[1]).u8(include)),
+    )
 }
 
+/// With a ticket for the policy that the session has, or with one that is none.
 fn policy_authorize(dice: &mut Dice, model: &Model, session: &Session) -> Option<Plan> {
+    let approved = templates::policy_of(&session.recipe, session.hash);
+    let hashed = RustCrypto::hash(Hash::Sha256, &[&approved]);
+    let is_for_it = |ticket: &&Ticket| ticket.code == Cc::VERIFY_SIGNATURE && ticket.digest == hashed.as_bytes();
+    if let Some(ticket) = model.tickets.iter().find(is_for_it)
+        && dice.percent(70)
+    {
+        return Some(Plan::new(Cc::POLICY_AUTHORIZE, &[session.handle]).with(|out| {
+            out.sized(&approved).sized(&[]).each_sized(&ticket.name).each(&ticket.ticket);
+        }));
+    }
     let key = model.name(object(dice, model)?);
     let verified: Vec<_> = model.tickets.iter().filter(|ticket| ticket.code == Cc::VERIFY_SIGNATURE).collect();
     let ticket = dice.pick(&verified);
     let approved = digest(dice, session.hash);
-    key.equal().then(|| {
-        Plan::new(Cc::POLICY_AUTHORIZE, &[session.handle]).with(|out| {
-            out.sized(&approved).sized(&[]).each_sized(&key);
-            match ticket {
-                Some(ticket) => out.each(&ticket.ticket),
-                None => out.u16(0x8022).u32(Handle::OWNER.0).sized(&dice.bytes(32)),
-            };
-        })
-    })
+    Some(Plan::new(Cc::POLICY_AUTHORIZE, &[session.handle]).with(|out| {
+        out.sized(&approved).sized(&[]).each_sized(&key);
+        match ticket {
+            Some(ticket) => out.each(&ticket.ticket),
+            None => out.u16(0x8022).u32(Handle::OWNER.0).sized(&dice.bytes(32)),
+        };
+    }))
 }
 
 fn policy_ticket(dice: &mut Dice, model: &Model, session: u32) -> Option<Plan> {
     let tickets: Vec<_> =
         model.tickets.iter().filter(|ticket| matches!(ticket.code, Cc::POLICY_SIGNED | Cc::POLICY_SECRET)).collect();
     let ticket = dice.pick(&tickets)?;
-    let name = model.name(object(dice, model)?);
+    let is_right = dice.percent(80);
+    let name = if is_right { ticket.name.clone() } else { model.name(object(dice, model)?) };
     // The ticket's own timeout stands before it.
     let plan = Plan::new(Cc::POLICY_TICKET, &[session]).with(|out| {
         let timeout = ticket.ticket.map(|bytes| bytes.get(..10).unwrap_or_default().to_vec());
         let rest = ticket.ticket.map(|bytes| bytes.get(10..).unwrap_or_default().to_vec());
-        out.each(&timeout).sized(&[]).sized(&[]).each_sized(&name).each(&rest);
+        out.each(&timeout);
+        if is_right {
+            out.raw(&ticket.digest)
+        } else {
+            out.sized(&[]).sized(&[])
+        };
+        out.each_sized(&name).each(&rest);
     });
     Some(plan)
 }

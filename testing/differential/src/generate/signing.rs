@@ -8,7 +8,9 @@ use crate::both::Mixed;
 use crate::dice::Dice;
 use crate::model::{Model, Object};
 
-use super::{NULL_ALG, Plan, any_hierarchy, digest, hash, id, keys, null_ticket, object, object_that, pcr_selection};
+use super::{
+    NULL_ALG, Plan, any_hierarchy, digest, hash, id, keys, null_ticket, object, object_that, pcr_selection, templates,
+};
 
 pub(super) fn idea(dice: &mut Dice, model: &Model) -> Option<Plan> {
     match dice.below(100) {
@@ -17,7 +19,9 @@ pub(super) fn idea(dice: &mut Dice, model: &Model) -> Option<Plan> {
         45..=62 => Some(quote(dice, model)),
         63..=77 => certify(dice, model),
         78..=85 => certify_creation(dice, model),
-        86..=92 => Some(get_time(dice, model)),
+        86..=90 => Some(get_time(dice, model)),
+        91 | 92 => Some(command_audit(dice, model)),
+        93..=96 => certify_x509(dice, model),
         _ => session_audit(dice, model),
     }
 }
@@ -43,13 +47,14 @@ pub(super) fn scheme(dice: &mut Dice, model: &Model, key: u32, out: &mut Mixed) 
         _ if dice.percent(35) => NULL_ALG,
         _ if dice.percent(5) => dice.of([0x0005, 0x0014, 0x0016, 0x0018]),
         Some(PublicAlg::Rsa) => dice.of([0x0014, 0x0016]),
-        Some(PublicAlg::Ecc) => 0x0018,
+        Some(PublicAlg::Ecc) => dice.of([0x0018, 0x0018, keys::ECDAA, 0x001C]),
         Some(PublicAlg::KeyedHash) => 0x0005,
         _ => NULL_ALG,
     };
     out.u16(scheme);
     match scheme {
         NULL_ALG => {}
+        keys::ECDAA => _ = out.u16(id(hash(dice))).u16(model.counter),
         _ => _ = out.u16(id(hash(dice))),
     }
 }
@@ -79,7 +84,7 @@ fn sign(dice: &mut Dice, model: &Model) -> Option<Plan> {
 fn verify(dice: &mut Dice, model: &Model) -> Option<Plan> {
     let key = object_that(dice, model, |object| object.has(TpmaObject::SIGN))?;
     let kind = model.object(key).and_then(Object::ours).map(evtpm_tpm_wire::TpmtPublic::kind);
-    let digest = dice.bytes(32);
+    let digest = to_be_verified(dice, model);
     Some(Plan::new(Cc::VERIFY_SIGNATURE, &[key]).with(|out| {
         out.sized(&digest);
         match kind {
@@ -98,6 +103,18 @@ fn verify(dice: &mut Dice, model: &Model) -> Option<Plan> {
             _ => ecdsa(dice, &digest, out),
         }
     }))
+}
+
+/// Any digest, or what `TPM2_PolicyAuthorize` wants a ticket for: "aHash ≔ HaHashAlg(approvedPolicy || policyRef)".
+fn to_be_verified(dice: &mut Dice, model: &Model) -> Vec<u8> {
+    let policies = || model.sessions.iter().filter(|session| session.kind != 0 && !session.recipe.is_empty());
+    match policies().next() {
+        Some(session) if dice.percent(60) => {
+            let approved = templates::policy_of(&session.recipe, session.hash);
+            RustCrypto::hash(Hash::Sha256, &[&approved]).as_bytes().to_vec()
+        }
+        _ => dice.bytes(32),
+    }
 }
 
 fn ecdsa(dice: &mut Dice, digest: &[u8], out: &mut Mixed) {
@@ -164,5 +181,40 @@ fn session_audit(dice: &mut Dice, model: &Model) -> Option<Plan> {
     Some(Plan::new(Cc::GET_SESSION_AUDIT_DIGEST, &handles).with(|out| {
         qualifying_data(dice, out);
         scheme(dice, model, key, out);
+    }))
+}
+
+fn command_audit(dice: &mut Dice, model: &Model) -> Plan {
+    let key = key_or_null(dice, model);
+    Plan::new(Cc::GET_COMMAND_AUDIT_DIGEST, &[Handle::ENDORSEMENT.0, key]).with(|out| {
+        qualifying_data(dice, out);
+        scheme(dice, model, key, out);
+    })
+}
+
+/// Issuer, validity and subject that nobody looks into, and a use of the key that it has, mostly.
+fn certify_x509(dice: &mut Dice, model: &Model) -> Option<Plan> {
+    let key = object_that(dice, model, |object| object.has(TpmaObject::SIGN))?;
+    let subject = if dice.percent(50) { key } else { object(dice, model)? };
+    let mut elements = Vec::new();
+    for _ in 0..dice.of([2, 3, 3, 3, 3, 4, 5]) {
+        elements.extend([0x30, 2, 5, 0]);
+    }
+    // digitalSignature, keyEncipherment, keyCertSign, and one that needs a restricted key.
+    let usage = dice.of([0x80, 0x80, 0x20, 0x04, 0x10]);
+    let mut extensions = vec![0x30, 14, 6, 3, 0x55, 0x1D, 0x0F, 1, 1, 0xFF, 4, 4, 3, 2, 2, usage];
+    if dice.percent(30) {
+        let attributes = model.object(subject).and_then(Object::ours).map_or(0, |public| public.object_attributes.0);
+        extensions.extend([0x30, 18, 6, 7, 0x67, 0x81, 5, 10, 1, 1, 1, 4, 7, 3, 5, 0]);
+        extensions.extend(attributes.to_be_bytes());
+    }
+    let list = [&[0x30, u8::try_from(extensions.len()).unwrap_or(0)][..], &extensions].concat();
+    elements.extend([0xA3, u8::try_from(list.len()).unwrap_or(0)]);
+    elements.extend(list);
+    let certificate = [&[0x30, u8::try_from(elements.len()).unwrap_or(0)][..], &elements].concat();
+    Some(Plan::new(Cc::CERTIFY_X509, &[subject, key]).with(|out| {
+        out.sized(&[]);
+        scheme(dice, model, key, out);
+        out.sized(&certificate);
     }))
 }

@@ -57,16 +57,19 @@ const USES: [Use; 16] = [
 ];
 
 /// The policies that the generator knows how to satisfy.
-pub(super) const RECIPES: [&[Assertion]; 5] = [
+pub(super) const RECIPES: [&[Assertion]; 8] = [
     &[],
     &[Assertion::AuthValue],
     &[Assertion::Password],
     &[Assertion::Command(Cc::DUPLICATE)],
+    &[Assertion::Command(Cc::NV_CHANGE_AUTH)],
+    &[Assertion::Command(Cc::NV_UNDEFINE_SPACE_SPECIAL)],
+    &[Assertion::Command(Cc::ACTIVATE_CREDENTIAL)],
     &[Assertion::AuthValue, Assertion::Command(Cc::CERTIFY)],
 ];
 
 /// The digest of a recipe.
-pub(super) fn policy_of(recipe: &[Assertion], hash: HashAlg) -> Vec<u8> {
+pub(crate) fn policy_of(recipe: &[Assertion], hash: HashAlg) -> Vec<u8> {
     if recipe.is_empty() {
         return Vec::new();
     }
