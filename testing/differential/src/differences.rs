@@ -389,6 +389,25 @@ pub const ALL: &[Known] = &[
                  the size of the curve, libtpms those of ECDSA alone.",
     },
     Known {
+        name: "clock that is always safe",
+        is: |case| {
+            let looks_at_safe = |request: Request<'_>| {
+                let size = request.parameters.first_chunk::<2>().map_or(0, |size| u16::from_be_bytes(*size));
+                let offset = request.parameters.get(2 + usize::from(size)..).and_then(<[u8]>::first_chunk::<2>);
+                let encrypted =
+                    request.sessions.iter().any(|used| used.session_attributes.contains(TpmaSession::DECRYPT));
+                encrypted || offset.is_some_and(|offset| u16::from_be_bytes(*offset).saturating_add(size) > 24)
+            };
+            let fails = case.codes.theirs == Rc::POLICY || case.codes.ours == Rc::POLICY;
+            case.code == Cc::POLICY_COUNTER_TIMER
+                && fails
+                && Request::parse(&case.commands.ours).is_ok_and(looks_at_safe)
+        },
+        reason: "Part 1, \"Orderly Shutdown of Clock\": \"Since time is not lost, Clock will not appear to go backwards and Safe \
+                 can be SET.\" Ours keeps Clock ahead of what it has told, so that safe is YES; in libtpms it is NO after a loss \
+                 of power until its clock of the real time has passed an interval.",
+    },
+    Known {
         name: "octets that nobody wrote",
         is: |case| {
             let unwritten = |values: &crate::both::Both<Vec<u8>>| {
