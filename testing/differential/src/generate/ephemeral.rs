@@ -24,7 +24,7 @@ fn curve(model: &Model, key: u32) -> u16 {
     }
 }
 
-fn is_anonymous(object: &Object) -> bool {
+pub(super) fn is_anonymous(object: &Object) -> bool {
     let body = object.ours().map(|public| &public.body);
     matches!(body, Some(PublicBody::Ecc { parms, .. }) if matches!(parms.scheme, Some(TpmtEccScheme::Ecdaa(_))))
 }

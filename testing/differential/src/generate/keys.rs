@@ -133,6 +133,19 @@ fn rsa_key(dice: &mut Dice, auth: &[u8]) -> (Mixed, Mixed) {
     (secret(0x0001, auth, &[], &rsa().prime), public)
 }
 
+/// Writes the parameters of `TPM2_LoadExternal` for the known key of P-256 with the anonymous scheme.
+pub(super) fn anonymous(dice: &mut Dice, out: &mut Mixed) -> Vec<u8> {
+    let auth = super::new_auth(dice);
+    let mut public = Mixed::default();
+    public.u16(0x0023).u16(0x000B).u32(SIGN | USER_WITH_AUTH | NO_DA).sized(&[]);
+    public.u16(NULL_ALG).u16(ECDAA).u16(0x000B).u16(0).u16(3).u16(NULL_ALG);
+    let private = ecc(EccCurve::P256);
+    let point = RustCrypto::ecc_public(&private).unwrap();
+    public.sized(point.x()).sized(point.y());
+    out.append_sized(&secret(0x0023, &auth, &[], private.as_bytes())).append_sized(&public).u32(Handle::NULL.0);
+    auth
+}
+
 fn ecc_key(dice: &mut Dice, auth: &[u8]) -> (Mixed, Mixed) {
     let purpose = purpose(dice);
     let (curve, number) = if dice.percent(80) { CURVES[0] } else { dice.of(CURVES) };

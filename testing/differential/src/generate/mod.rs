@@ -10,6 +10,7 @@ pub mod keys;
 mod nv;
 mod objects;
 mod pcr;
+mod plot;
 mod policy;
 mod session;
 mod signing;
@@ -84,6 +85,11 @@ const CHAPTERS: &[(usize, Idea)] = &[
 
 /// Thinks of the next command.
 pub fn next(dice: &mut Dice, model: &Model) -> Plan {
+    if dice.percent(30)
+        && let Some(plan) = plot::idea(dice, model)
+    {
+        return plan;
+    }
     loop {
         let mut left = dice.below(100);
         for (share, idea) in CHAPTERS {

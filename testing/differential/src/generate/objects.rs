@@ -86,7 +86,7 @@ fn load_external(dice: &mut Dice) -> Plan {
     Plan::new(Cc::LOAD_EXTERNAL, &[]).with(|out| auth = keys::external(dice, out)).auth(&auth)
 }
 
-fn load(dice: &mut Dice, model: &Model) -> Option<Plan> {
+pub(super) fn load(dice: &mut Dice, model: &Model) -> Option<Plan> {
     let created = dice.pick(&model.created)?;
     let parent = model.objects.iter().find(|object| object.name.ours == created.parent).map(|object| object.handle);
     let parent = match parent {
@@ -125,7 +125,7 @@ fn make_credential(dice: &mut Dice, model: &Model) -> Option<Plan> {
     Some(Plan::new(Cc::MAKE_CREDENTIAL, &[key]).with(|out| _ = out.sized(&credential).each_sized(&name)))
 }
 
-fn activate_credential(dice: &mut Dice, model: &Model) -> Option<Plan> {
+pub(super) fn activate_credential(dice: &mut Dice, model: &Model) -> Option<Plan> {
     let credential = dice.pick(&model.credentials)?;
     let [object, key] = match credential.names.each_ref().map(|name| named(model, name)) {
         [Some(object), Some(key)] if dice.percent(80) => [object, key],
@@ -134,7 +134,7 @@ fn activate_credential(dice: &mut Dice, model: &Model) -> Option<Plan> {
     Some(Plan::new(Cc::ACTIVATE_CREDENTIAL, &[object, key]).with(|out| _ = out.each(&credential.parameters)))
 }
 
-fn inner_wrap(dice: &mut Dice, out: &mut Mixed) {
+pub(super) fn inner_wrap(dice: &mut Dice, out: &mut Mixed) {
     if dice.percent(60) {
         out.sized(&[]).u16(super::NULL_ALG);
     } else {
@@ -156,7 +156,7 @@ fn named(model: &Model, name: &[u8]) -> Option<u32> {
     model.objects.iter().find(|object| object.name.ours == name).map(|object| object.handle)
 }
 
-fn rewrap(dice: &mut Dice, model: &Model) -> Option<Plan> {
+pub(super) fn rewrap(dice: &mut Dice, model: &Model) -> Option<Plan> {
     let duplicate = dice.pick(&model.duplicates)?;
     let old = named(model, &duplicate.parent).unwrap_or(Handle::NULL.0);
     let new = if dice.percent(20) { Handle::NULL.0 } else { object_that(dice, model, is_parent)? };
@@ -166,7 +166,7 @@ fn rewrap(dice: &mut Dice, model: &Model) -> Option<Plan> {
     }))
 }
 
-fn import_duplicate(dice: &mut Dice, model: &Model) -> Option<Plan> {
+pub(super) fn import_duplicate(dice: &mut Dice, model: &Model) -> Option<Plan> {
     let duplicate = dice.pick(&model.duplicates)?;
     let parent = match named(model, &duplicate.parent) {
         Some(parent) if dice.percent(90) => parent,

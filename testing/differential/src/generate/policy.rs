@@ -32,7 +32,7 @@ fn next_of_recipe(dice: &mut Dice, session: &Session) -> Option<Assertion> {
     (recipe.len() > made.len() && recipe.starts_with(made)).then(|| recipe[made.len()])
 }
 
-fn plain(session: u32, assertion: Assertion) -> Plan {
+pub(super) fn plain(session: u32, assertion: Assertion) -> Plan {
     let mut plan = match assertion {
         Assertion::AuthValue | Assertion::Other => Plan::new(Cc::POLICY_AUTH_VALUE, &[session]),
         Assertion::Password => Plan::new(Cc::POLICY_PASSWORD, &[session]),
