@@ -10,7 +10,7 @@ mod launch;
 mod measure;
 mod output;
 mod policy;
-mod report;
+mod show;
 mod sp;
 mod tpm;
 mod verify;
@@ -56,7 +56,16 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Look at SEV-SNP attestation reports.
     #[command(subcommand)]
-    Report(report::ReportCommand),
+    Report(show::ReportCommand),
+    /// Look at what TPMs attest: quotes, certified keys, NV contents, audits, the time.
+    #[command(subcommand)]
+    Quote(show::QuoteCommand),
+    /// Look at boot logs: TCG event logs, CCEL, canonical event logs.
+    #[command(subcommand)]
+    Log(show::LogCommand),
+    /// Look at IMA lists.
+    #[command(subcommand)]
+    Ima(show::ImaCommand),
 }
 
 /// What a command came to, when it did not fail.
@@ -85,7 +94,10 @@ fn main() -> ExitCode {
         Command::Verify(command) => verify::run(&command),
         Command::Evidence(command) => evidence::run(&command),
         Command::Policy(command) => policy::run(&command),
-        Command::Report(command) => report::run(&command),
+        Command::Report(command) => show::report(&command),
+        Command::Quote(command) => show::quote(&command),
+        Command::Log(command) => show::log(&command),
+        Command::Ima(command) => show::ima(&command),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

@@ -1,55 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm report show`: an attestation report, field by field, nothing of it verified.
 
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
-use clap::Subcommand;
+use anyhow::Result;
 use evtpm_snp::{Generation, Report, SigningKey, StatedGeneration, TcbVersion};
-use serde_json::Value;
 
-use crate::Outcome;
-use crate::output::{Palette, Style, hex};
+use super::sheet::{self, Field};
+use crate::output::hex;
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum ReportCommand {
-    /// Print a report so that a person understands it. Nothing is verified: use `evtpm verify` for that.
-    Show {
-        /// The report: 1184 bytes, or a firmware answer (MSG_REPORT_RSP) that holds one; `-` for standard input.
-        file: PathBuf,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-pub(crate) fn run(command: &ReportCommand) -> Result<Outcome> {
-    let ReportCommand::Show { file, json } = command;
-    let bytes = read(file)?;
-    let report = parse(&bytes).with_context(|| file.display().to_string())?;
-    let fields = fields(&report);
-    if *json {
-        let object: serde_json::Map<String, Value> =
-            fields.into_iter().map(|field| (field.name.to_owned(), field.value)).collect();
-        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&object)?)?;
-    } else {
-        show(&fields)?;
-    }
-    Ok(Outcome::Good)
-}
-
-/// Reads a file whole; a report is small, and a larger file is not one.
-fn read(file: &Path) -> Result<Vec<u8>> {
-    const LIMIT: u64 = 1 << 16;
-    let mut bytes = Vec::new();
-    let source: Box<dyn Read> = if file == Path::new("-") {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(file).with_context(|| format!("opening {}", file.display()))?)
-    };
-    source.take(LIMIT).read_to_end(&mut bytes).with_context(|| format!("reading {}", file.display()))?;
-    Ok(bytes)
+pub(super) fn show(bytes: &[u8], json: bool) -> Result<()> {
+    sheet::print("SEV-SNP attestation report (not verified)", fields(&parse(bytes)?), json)
 }
 
 fn parse(bytes: &[u8]) -> Result<Report> {
@@ -59,23 +18,6 @@ fn parse(bytes: &[u8]) -> Result<Report> {
         return Ok(report);
     }
     Ok(Report::parse(bytes)?)
-}
-
-struct Field {
-    name: &'static str,
-    value: Value,
-    note: String,
-}
-
-impl Field {
-    fn new(name: &'static str, value: impl Into<Value>) -> Self {
-        Field { name, value: value.into(), note: String::new() }
-    }
-
-    fn note(mut self, note: impl Into<String>) -> Self {
-        self.note = note.into();
-        self
-    }
 }
 
 fn fields(report: &Report) -> Vec<Field> {
@@ -149,17 +91,6 @@ fn tcb_note(version: TcbVersion, generation: Option<Generation>) -> String {
     let tcb = version.decode(generation);
     let fmc = tcb.fmc.map(|fmc| format!("fmc {fmc}, ")).unwrap_or_default();
     format!("{fmc}bootloader {}, tee {}, snp {}, microcode {}", tcb.bootloader, tcb.tee, tcb.snp, tcb.microcode)
-}
-
-fn show(fields: &[Field]) -> Result<()> {
-    let palette = Palette::of_stdout();
-    writeln!(std::io::stdout(), "{}", palette.paint(Style::Strong, "SEV-SNP attestation report (not verified)"))?;
-    for field in fields {
-        let value = field.value.as_str().map_or_else(|| field.value.to_string(), str::to_owned);
-        let note = if field.note.is_empty() { String::new() } else { format!("  ({})", field.note) };
-        writeln!(std::io::stdout(), "{:<18} {value}{}", field.name, palette.paint(Style::Faint, &note))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

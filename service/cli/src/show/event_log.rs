@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `evtpm log show`: boot logs, event by event, and what the registers hold if the log is true.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, ensure};
+use evtpm_logs::cel::{self, Register};
+use evtpm_logs::tcg::{Banks, Event, EventData, Format, Ipl, NoAction, Preimage, TaggedEvent};
+use evtpm_logs::{Digest, EventLog, HashId, Hashes as _, Hex, PcrBank, Text};
+use evtpm_verify::logs::CryptoHashes;
+use serde_json::{Map, Value, json};
+
+use super::print_json;
+use crate::output::{Palette, Style};
+
+/// One event of any log.
+struct Line {
+    number: u64,
+    register: String,
+    kind: String,
+    digests: Vec<(HashId, Vec<u8>)>,
+    basis: Basis,
+    text: String,
+    data: Vec<u8>,
+}
+
+/// How far the data may be believed, if the digests may.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Basis {
+    /// The digest is that of the data, or of the part that is shown.
+    Hashed,
+    /// The data are what the log says about the digest.
+    Claimed,
+    /// The event was not extended.
+    NotExtended,
+}
+
+impl Basis {
+    const fn mark(self) -> char {
+        match self {
+            Self::Hashed => '=',
+            Self::Claimed => '~',
+            Self::NotExtended => ' ',
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Hashed => "hashed",
+            Self::Claimed => "claimed",
+            Self::NotExtended => "not extended",
+        }
+    }
+}
+
+/// A log and the registers that it leads to.
+struct Shown {
+    format: &'static str,
+    lines: Vec<Line>,
+    registers: Vec<(HashId, Vec<(String, Digest)>)>,
+}
+
+pub(super) fn show(bytes: &[u8], bank: Option<&str>, pcr: Option<u32>, json: bool) -> Result<()> {
+    let bank = match bank {
+        Some(name) => Some(HashId::from_name(name).with_context(|| format!("--bank {name}: no such hash"))?),
+        None => None,
+    };
+    let mut shown = read(bytes)?;
+    if let Some(pcr) = pcr {
+        let register = pcr.to_string();
+        shown.lines.retain(|line| line.register == register);
+        shown.registers.iter_mut().for_each(|(_, values)| values.retain(|(name, _)| *name == register));
+    }
+    if json { print_json(&shown.to_json()) } else { shown.print(bank) }
+}
+
+/// A canonical log begins with a record number (type 0, of eight bytes or fewer); no event log does.
+fn read(bytes: &[u8]) -> Result<Shown> {
+    match bytes {
+        [0, 0, 0, 0, 1..=8, ..] => canonical(bytes),
+        _ => event_log(bytes),
+    }
+}
+
+fn event_log(bytes: &[u8]) -> Result<Shown> {
+    let log = EventLog::parse(bytes)?;
+    let lines = log.events().map(|event| Ok(line(&event?, log.banks()))).collect::<Result<Vec<_>>>()?;
+    let banks: Vec<HashId> = log.banks().iter().map(|bank| bank.algorithm).filter(|bank| is_known(*bank)).collect();
+    let registers = match log.replay(&banks, &CryptoHashes) {
+        Ok(banks) => banks.iter().map(registers).collect(),
+        // A confidential computing log may name registers that no TPM has.
+        Err(evtpm_logs::Error::PcrOutOfRange { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let format = match log.format() {
+        Format::Sha1 => "TCG event log, SHA-1",
+        Format::CryptoAgile => "TCG event log, crypto-agile",
+    };
+    Ok(Shown { format, lines, registers })
+}
+
+fn is_known(bank: HashId) -> bool {
+    CryptoHashes.hash(bank, &[]).is_some()
+}
+
+fn registers(bank: &PcrBank) -> (HashId, Vec<(String, Digest)>) {
+    (bank.algorithm(), bank.extended().iter().map(|pcr| (pcr.to_string(), *bank.value(pcr))).collect())
+}
+
+fn line(event: &Event<'_>, banks: Banks<'_>) -> Line {
+    let preimage = strongest(banks.iter().map(|bank| bank.algorithm).filter(|bank| is_known(*bank)))
+        .and_then(|bank| event.preimage(bank, &CryptoHashes));
+    let basis = match (event.is_extended(), preimage) {
+        (false, _) => Basis::NotExtended,
+        (true, Some(_)) => Basis::Hashed,
+        (true, None) => Basis::Claimed,
+    };
+    let text = match preimage {
+        Some(Preimage::ErrorSeparator) => format!("separator of an error, {}", Hex(event.data)),
+        Some(Preimage::SectionName(name)) => format!("section {name}"),
+        _ => describe(&event.decode()),
+    };
+    Line {
+        number: event.at.record.into(),
+        register: event.pcr.to_string(),
+        kind: event.kind.to_string(),
+        digests: event.digests().iter().map(|(bank, digest)| (bank, digest.to_vec())).collect(),
+        basis,
+        text,
+        data: event.data.to_vec(),
+    }
+}
+
+/// Says what the data mean.
+fn describe(data: &EventData<'_>) -> String {
+    match data {
+        EventData::NoAction(action) => no_action(action),
+        EventData::Separator(value) => format!("separator {value:#010x}"),
+        EventData::Text(text) => quoted(text),
+        EventData::CrtmVersion(version) => format!("\"{version}\""),
+        EventData::Variable(variable) => {
+            format!("{} ({}), {} bytes", variable.name, variable.vendor, variable.content.len())
+        }
+        EventData::Image(image) => format!("{} bytes from {}", image.length, image.device_path),
+        EventData::Blob { description, base, length } => {
+            let name = if description.is_empty() { String::new() } else { format!("{} ", quoted(description)) };
+            format!("{name}{length:#x} bytes at {base:#x}")
+        }
+        EventData::Gpt(table) => {
+            format!("disk {} with {} partitions", table.disk, table.partitions().count())
+        }
+        EventData::Tagged(event) => tagged(*event),
+        EventData::Ipl(ipl) => match ipl {
+            Ipl::GrubCommand(text) => format!("grub: {}", Text(text)),
+            Ipl::KernelCommandLine(text) => format!("command line: {}", Text(text)),
+            Ipl::GrubModule(text) => format!("module: {}", Text(text)),
+            Ipl::Utf16(text) => format!("\"{text}\""),
+            Ipl::Name(name) => Text(name).to_string(),
+            _ => String::new(),
+        },
+        EventData::Undecoded(data) => raw(data),
+        _ => String::new(),
+    }
+}
+
+fn no_action(action: &NoAction<'_>) -> String {
+    match action {
+        NoAction::StartupLocality(locality) => format!("startup at locality {locality}"),
+        NoAction::SpecId(_) => "header".to_owned(),
+        NoAction::Sp800155 { signature, .. } => quoted(signature.split(|byte| *byte == 0).next().unwrap_or_default()),
+        NoAction::Other(data) => raw(data),
+        _ => String::new(),
+    }
+}
+
+fn tagged(event: TaggedEvent<'_>) -> String {
+    match event.id {
+        TaggedEvent::INITRD => "initrd (Linux)".to_owned(),
+        TaggedEvent::LOAD_OPTIONS => "command line (Linux)".to_owned(),
+        id => format!("tag {id:#010x}, {}", raw(event.data)),
+    }
+}
+
+fn quoted(text: &[u8]) -> String {
+    format!("\"{}\"", Text(text.strip_suffix(&[0]).unwrap_or(text)))
+}
+
+/// Text that looks like it, or the first bytes.
+fn raw(data: &[u8]) -> String {
+    const MOST: usize = 24;
+    let printable = data.strip_suffix(&[0]).unwrap_or(data);
+    if !printable.is_empty() && printable.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        return quoted(data);
+    }
+    match data.get(..MOST) {
+        Some(head) if data.len() > MOST => format!("{}… ({} bytes)", Hex(head), data.len()),
+        _ => Hex(data).to_string(),
+    }
+}
+
+fn canonical(bytes: &[u8]) -> Result<Shown> {
+    let lines = cel::Records::new(bytes).map(|record| Ok(canonical_line(&record?))).collect::<Result<Vec<_>>>()?;
+    Ok(Shown { format: "canonical event log, TLV", lines, registers: Vec::new() })
+}
+
+fn canonical_line(record: &cel::Record<'_>) -> Line {
+    Line {
+        number: record.number,
+        register: match record.register {
+            Register::Pcr(pcr) => pcr.to_string(),
+            Register::NvIndex(index) => format!("nv {index:#010x}"),
+            Register::Measurement(register) => format!("mr {register}"),
+        },
+        kind: format!("content {}", record.content_type),
+        digests: record.digests().map(|(bank, digest)| (bank, digest.to_vec())).collect(),
+        basis: if record.is_proven(&CryptoHashes) { Basis::Hashed } else { Basis::Claimed },
+        text: raw(record.content),
+        data: record.content.to_vec(),
+    }
+}
+
+/// The longest digest; of two that are as long, the one that stands last.
+fn strongest(banks: impl Iterator<Item = HashId>) -> Option<HashId> {
+    banks.max_by_key(|bank| bank.digest_size())
+}
+
+impl Shown {
+    fn to_json(&self) -> Value {
+        let digests = |digests: &[(HashId, Vec<u8>)]| -> Map<String, Value> {
+            digests.iter().map(|(bank, digest)| (bank.to_string(), json!(Hex(digest).to_string()))).collect()
+        };
+        let events: Vec<Value> = self
+            .lines
+            .iter()
+            .map(|line| {
+                json!({
+                    "number": line.number,
+                    "register": line.register,
+                    "type": line.kind,
+                    "digests": digests(&line.digests),
+                    "data_is": line.basis.name(),
+                    "text": line.text,
+                    "data": Hex(&line.data).to_string(),
+                })
+            })
+            .collect();
+        let registers: Map<String, Value> = self
+            .registers
+            .iter()
+            .map(|(bank, values)| {
+                let values: Map<String, Value> =
+                    values.iter().map(|(name, value)| (name.clone(), json!(value.to_string()))).collect();
+                (bank.to_string(), Value::Object(values))
+            })
+            .collect();
+        json!({ "format": self.format, "events": events, "registers": registers })
+    }
+
+    fn print(&self, bank: Option<HashId>) -> Result<()> {
+        let banks = self.lines.iter().flat_map(|line| line.digests.iter().map(|(bank, _)| *bank));
+        ensure!(
+            bank.is_none_or(|wanted| banks.clone().any(|bank| bank == wanted)),
+            "the log has no digest of {}",
+            bank.map(|bank| bank.to_string()).unwrap_or_default()
+        );
+        let bank = bank.or_else(|| strongest(banks));
+        let palette = Palette::of_stdout();
+        let mut out = std::io::stdout().lock();
+        let title = format!("{}, {} events (not verified)", self.format, self.lines.len());
+        writeln!(out, "{}", palette.paint(Style::Strong, &title))?;
+        for line in &self.lines {
+            let mark = palette.paint(
+                if line.basis == Basis::Hashed { Style::Good } else { Style::Faint },
+                &line.basis.mark().to_string(),
+            );
+            writeln!(out, "{:>4} {:>4}  {:<34} {mark} {}", line.number, line.register, line.kind, line.text)?;
+            let digest = line.digests.iter().find(|(found, _)| Some(*found) == bank);
+            if let Some((bank, digest)) = digest.filter(|_| line.basis != Basis::NotExtended) {
+                writeln!(out, "           {}", palette.paint(Style::Faint, &format!("{bank} {}", Hex(digest))))?;
+            }
+        }
+        for (found, values) in self.registers.iter().filter(|(found, _)| Some(*found) == bank) {
+            writeln!(out, "{}", palette.paint(Style::Strong, &format!("registers after the log, {found}")))?;
+            for (name, value) in values {
+                writeln!(out, "{name:>9}  {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A SHA-1 log of one separator, and of one event whose data are not what was hashed.
+    fn log() -> Vec<u8> {
+        let zeros = CryptoHashes.hash(HashId::SHA1, &[&[0; 4]]).unwrap();
+        let mut log = [[4, 0, 0, 0, 4, 0, 0, 0].as_slice(), zeros.as_bytes(), &[4, 0, 0, 0], &[0; 4]].concat();
+        log.extend([8, 0, 0, 0, 5, 0, 0, 0]);
+        log.extend([7; 20]);
+        log.extend([5, 0, 0, 0]);
+        log.extend(b"\x1b[2Jx");
+        log
+    }
+
+    #[test]
+    fn data_are_marked_by_whether_their_digest_is_theirs() {
+        let shown = read(&log()).unwrap();
+        let marks: Vec<char> = shown.lines.iter().map(|line| line.basis.mark()).collect();
+        assert_eq!(marks, ['=', '~']);
+    }
+
+    #[test]
+    fn text_of_a_log_cannot_drive_the_terminal() {
+        let shown = read(&log()).unwrap();
+        assert_eq!(shown.lines[1].text, "\"\\u{1b}[2Jx\"");
+    }
+
+    #[test]
+    fn the_registers_are_those_of_the_replay() {
+        let json = read(&log()).unwrap().to_json();
+        assert_eq!(json["registers"]["sha1"]["4"].as_str().map(str::len), Some(40));
+        assert_eq!(json["events"][0]["data_is"], "hashed");
+    }
+
+    #[test]
+    fn a_bank_that_the_log_does_not_have_is_named() {
+        let error = read(&log()).unwrap().print(Some(HashId::SHA512)).unwrap_err().to_string();
+        assert_eq!(error, "the log has no digest of sha512");
+    }
+
+    #[test]
+    fn a_log_that_ends_inside_an_event_is_refused() {
+        assert!(read(&log()[..40]).is_err());
+    }
+}

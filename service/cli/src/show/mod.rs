@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `evtpm … show`: files of evidence so that a person understands them; nothing of them is verified.
+
+mod event_log;
+mod ima;
+mod quote;
+mod report;
+mod sheet;
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Subcommand};
+
+use crate::Outcome;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Print a report so that a person understands it. Nothing is verified: use `evtpm verify` for that.
+    ///
+    /// The file is 1184 bytes, or a firmware answer (MSG_REPORT_RSP) that holds as many.
+    Show(Source),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuoteCommand {
+    /// Print an attestation of a TPM (TPMS_ATTEST), bare or behind its size. Nothing is verified.
+    Show {
+        #[command(flatten)]
+        source: Source,
+        /// Its signature (TPMT_SIGNATURE), to be printed beside it.
+        #[arg(long, value_name = "FILE")]
+        signature: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Print a firmware's event log, a CCEL or a canonical event log (TLV), and the registers that it leads to.
+    ///
+    /// Data are marked: `=` the digest is that of the data, `~` the data are only what the log says about the digest.
+    /// Whether the digests are those that were extended, only a quote tells: use `evtpm verify` for that.
+    Show {
+        #[command(flatten)]
+        source: Source,
+        /// The bank whose digests are printed; the strongest if none is named.
+        #[arg(long, value_name = "HASH")]
+        bank: Option<String>,
+        /// Only the events of this register.
+        #[arg(long, value_name = "NUMBER")]
+        pcr: Option<u32>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImaCommand {
+    /// Print a list of the Linux kernel's measurements, binary or as text, and the registers that it leads to.
+    ///
+    /// Entries are marked: `=` the template hash is that of the entry, `!` a violation: the file changed while it was
+    /// measured, and nothing is known of it.
+    Show {
+        #[command(flatten)]
+        source: Source,
+        /// Only entries whose path contains this text.
+        #[arg(long, value_name = "TEXT")]
+        path: Option<String>,
+    },
+}
+
+/// What is shown, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// The file; `-` for standard input.
+    file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn report(ReportCommand::Show(source): &ReportCommand) -> Result<Outcome> {
+    source.print(|bytes| report::show(bytes, source.json))
+}
+
+pub(crate) fn quote(QuoteCommand::Show { source, signature }: &QuoteCommand) -> Result<Outcome> {
+    let signature = signature.as_deref().map(|file| read(file, quote::LIMIT)).transpose()?;
+    source.print(|bytes| quote::show(bytes, signature.as_deref(), source.json))
+}
+
+pub(crate) fn log(LogCommand::Show { source, bank, pcr }: &LogCommand) -> Result<Outcome> {
+    source.print(|bytes| event_log::show(bytes, bank.as_deref(), *pcr, source.json))
+}
+
+pub(crate) fn ima(ImaCommand::Show { source, path }: &ImaCommand) -> Result<Outcome> {
+    source.print(|bytes| ima::show(bytes, path.as_deref(), source.json))
+}
+
+/// A list of a machine that runs for years is larger than all other evidence.
+const LIMIT: u64 = 1 << 30;
+
+impl Source {
+    fn print(&self, show: impl FnOnce(&[u8]) -> Result<()>) -> Result<Outcome> {
+        let bytes = read(&self.file, LIMIT)?;
+        show(&bytes).with_context(|| self.file.display().to_string())?;
+        Ok(Outcome::Good)
+    }
+}
+
+/// Reads a file whole, if it is not larger than evidence of its kind can be.
+fn read(file: &Path, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let source: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(file).with_context(|| format!("opening {}", file.display()))?)
+    };
+    source.take(limit + 1).read_to_end(&mut bytes).with_context(|| format!("reading {}", file.display()))?;
+    ensure!(bytes.len() as u64 <= limit, "{}: larger than {limit} bytes", file.display());
+    Ok(bytes)
+}
+
+fn print_json(value: &serde_json::Value) -> Result<()> {
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(value)?)?;
+    Ok(())
+}
