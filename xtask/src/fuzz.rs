@@ -14,11 +14,15 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
     let seconds = arguments.value("--seconds")?.unwrap_or(SECONDS);
     let target: Option<String> = arguments.value("--target")?;
     let input: Option<PathBuf> = arguments.value("--input")?;
+    let seeds: Option<PathBuf> = arguments.value("--write-seeds")?;
     arguments.finish()?;
     anyhow::ensure!(input.is_none() || target.is_some(), "--input needs --target");
 
     let mut fuzz = workspace.cargo();
-    fuzz.args(["run", "--quiet", "--package", "evtpm-fuzz-targets", "--bin", "short", "--", &seconds.to_string()]);
-    fuzz.arg(workspace.target().join("fuzz")).args(target).args(input);
+    fuzz.args(["run", "--quiet", "--package", "evtpm-fuzz-targets", "--bin", "short", "--"]);
+    if let Some(folder) = seeds {
+        return run_command(fuzz.arg("seeds").arg(std::path::absolute(folder)?));
+    }
+    fuzz.arg(seconds.to_string()).arg(workspace.target().join("fuzz")).args(target).args(input);
     run_command(&mut fuzz)
 }

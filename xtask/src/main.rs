@@ -39,7 +39,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "fuzz",
-        about: "mutates inputs of every parser  [--seconds N] [--target NAME] [--input FILE]",
+        about: "mutates inputs of every parser  [--seconds N] [--target NAME] [--input FILE] | --write-seeds FOLDER",
         run: fuzz::run,
     },
     Chore {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use evtpm_fuzz_targets::mutate::Mutator;
 use evtpm_fuzz_targets::{TARGETS, Target};
 
-const USAGE: &str = "usage: short SECONDS FOLDER [TARGET [FILE]]";
+const USAGE: &str = "usage: short SECONDS FOLDER [TARGET [FILE]] | short seeds FOLDER";
 /// Names the sequence; a run of another length sees a prefix or continuation of the same inputs.
 const SEQUENCE: u64 = 1;
 /// Mutants that were accepted are mutated further, as long as there is room.
@@ -18,7 +18,11 @@ const POOL: usize = 512;
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let seconds: u64 = arguments.next().context(USAGE)?.parse().context(USAGE)?;
+    let first = arguments.next().context(USAGE)?;
+    if first == "seeds" {
+        return write_seeds(Path::new(&arguments.next().context(USAGE)?));
+    }
+    let seconds: u64 = first.parse().context(USAGE)?;
     let findings = PathBuf::from(arguments.next().context(USAGE)?);
     let name = arguments.next();
     let chosen: Vec<&Target> =
@@ -41,6 +45,20 @@ fn main() -> anyhow::Result<()> {
     }
     if !failed.is_empty() {
         bail!("fuzzing failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+/// Writes the seeds of every target into a folder of its name, as libFuzzer wants a corpus.
+fn write_seeds(folder: &Path) -> anyhow::Result<()> {
+    for target in TARGETS {
+        let corpus = folder.join(target.name);
+        fs::create_dir_all(&corpus).with_context(|| corpus.display().to_string())?;
+        let seeds = (target.seeds)();
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(corpus.join(format!("seed-{number:03}")), seed)?;
+        }
+        println!("{:<20} {} seeds", target.name, seeds.len());
     }
     Ok(())
 }
