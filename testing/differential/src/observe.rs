@@ -333,15 +333,9 @@ impl Model {
         let nonce = each::<StartAuthSessionResponse>(answers)?.map(|started| started.nonce_tpm.as_bytes().to_vec());
         let bind_auth = bind.map(|bind| self.auth(bind)).unwrap_or_default();
         let key = if salted || bind.is_some() {
-            nonce.map(|nonce| {
-                session_key::<RustCrypto>(
-                    started.auth_hash,
-                    &bind_auth,
-                    &note.salt,
-                    nonce,
-                    started.nonce_caller.as_bytes(),
-                )
-                .map_or_else(|_| Vec::new(), |key| key.as_bytes().to_vec())
+            nonce.zip(&note.salt, |nonce, salt| {
+                session_key::<RustCrypto>(started.auth_hash, &bind_auth, salt, nonce, started.nonce_caller.as_bytes())
+                    .map_or_else(|_| Vec::new(), |key| key.as_bytes().to_vec())
             })
         } else {
             Both::default()
@@ -359,7 +353,7 @@ impl Model {
             nonce,
             bind,
             kind,
-            known: !salted || !note.salt.is_empty(),
+            known: !salted || !note.salt.ours.is_empty(),
             recipe: Vec::new(),
             random_digest: false,
             trial_pcrs: false,

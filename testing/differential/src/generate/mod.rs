@@ -28,7 +28,7 @@ pub struct Note {
     /// The authValue of what it makes.
     pub auth: Vec<u8>,
     /// The salt of the session that it starts.
-    pub salt: Vec<u8>,
+    pub salt: Both<Vec<u8>>,
     /// The policy assertion that it makes.
     pub assertion: Option<Assertion>,
 }
