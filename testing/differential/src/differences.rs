@@ -188,7 +188,13 @@ pub const ALL: &[Known] = &[
     },
     Known {
         name: "lists of other lengths",
-        is: |case| case.code == Cc::GET_CAPABILITY && case.field.as_ref().is_some_and(|(name, _)| *name == "moreData"),
+        is: |case| {
+            let is_page = case.field.as_ref().is_some_and(|(name, _)| *name == "moreData")
+                || !case.changes.is_empty()
+                    && matches!(case.commands.ours.get(10..14), Some([0, 0, 0, 0 | 2 | 8]))
+                    && case.field.is_some();
+            case.code == Cc::GET_CAPABILITY && is_page
+        },
         reason: "Part 3, GetCapability: moreData says whether there are more values than were asked for; the lists of \
                  algorithms, commands and curves are those of each TPM.",
     },
@@ -408,6 +414,26 @@ pub const ALL: &[Known] = &[
                  of power until its clock of the real time has passed an interval.",
     },
     Known {
+        name: "parent with another mode than CFB",
+        is: |case| {
+            makes_an_object(case.code)
+                && !case.changes.is_empty()
+                && case.codes.ours.base() == Rc::MODE
+                && case.codes.theirs != case.codes.ours
+        },
+        reason: "Part 2, TPMT_SYM_DEF_OBJECT, mode: \"this shall be TPM_ALG_CFB\" in a parent; libtpms takes the others too.",
+    },
+    Known {
+        name: "inner wrapper under another key",
+        is: |case| {
+            case.code == Cc::IMPORT
+                && matches!(case.codes.theirs.base(), Rc::SIZE | Rc::INSUFFICIENT)
+                && case.codes.ours == Rc::INTEGRITY.at(Subject::Parameter(3))
+        },
+        reason: "Part 3, Import: \"Use the TPM2B_DIGEST at the start of the inner blob to verify the integrity of the inner blob \
+                 (TPM_RC_INTEGRITY).\" libtpms reads its size first, which is any number when the key is another.",
+    },
+    Known {
         name: "octets that nobody wrote",
         is: |case| {
             let unwritten = |values: &crate::both::Both<Vec<u8>>| {
@@ -436,6 +462,17 @@ pub const ALL: &[Known] = &[
                  the PCR that no bank has since TPM2_PCR_Allocate.",
     },
     Known {
+        name: "external key with several faults",
+        is: |case| {
+            case.code == Cc::LOAD_EXTERNAL
+                && !case.changes.is_empty()
+                && case.codes.theirs == Rc::KEY_SIZE.at(Subject::Parameter(1))
+                && case.codes.ours == Rc::KEY.at(Subject::Parameter(2))
+        },
+        reason: "Part 3, \"Command Processing\": \"Unless stated otherwise, the order of the checks is not normative\". Ours looks at \
+                 the unique field first, libtpms at the sizes in the sensitive area; another nameAlg makes both wrong.",
+    },
+    Known {
         name: "NV handle of a later version",
         is: |case| {
             let Some(Subject::Handle(number)) = case.codes.theirs.subject() else { return false };
@@ -451,11 +488,13 @@ pub const ALL: &[Known] = &[
         is: |case| {
             matches!(case.codes.theirs.subject(), Some(Subject::Parameter(_)))
                 && case.codes.theirs.subject() == case.codes.ours.subject()
-                && case.codes.theirs.base() == Rc::SIZE
-                && case.codes.ours.base() == Rc::INSUFFICIENT
+                && matches!(
+                    (case.codes.theirs.base(), case.codes.ours.base()),
+                    (Rc::SIZE, Rc::INSUFFICIENT) | (Rc::INSUFFICIENT, Rc::SIZE)
+                )
         },
         reason: "A size is refused as such when it is more than the buffer of a TPM holds, and as an end that comes too early \
-                 otherwise. libtpms has no RSA key of more than 3,072 bits, nor policies of a list of less than two digests.",
+                 otherwise. libtpms has no RSA key of more than 3,072 bits, but a curve of 638, and no list of less than two digests.",
     },
     Known {
         name: "certified digest without a scheme",

@@ -73,7 +73,12 @@ impl<P: Platform> Tpm<P> {
     pub(crate) fn recover_secret(&mut self, key: &Object, label: Label, encrypted: &[u8]) -> Result<Seed, Rc> {
         let private = self.private_key(key)?;
         let recovered = recover::<P::Crypto>(&key.public, private.as_key()?, label, encrypted, &mut self.rng());
-        let seed = recovered.map_err(|error| self.refuse_protocol(error, error.rc()))?;
+        let is_ecc = matches!(key.public.body, PublicBody::Ecc { .. });
+        let seed = recovered.map_err(|error| {
+            // As the reference: a coordinate that the curve has no room for is of no point on it.
+            let rc = if is_ecc && error.rc() == Rc::VALUE { Rc::ECC_POINT } else { error.rc() };
+            self.refuse_protocol(error, rc)
+        })?;
         // "the decrypted salt value is larger than the size of the digest produced by the nameAlg of tpmKey"
         let limit = key.public.name_alg.map_or(0, |alg| alg.digest_size());
         if seed.len() > limit { Err(Rc::VALUE) } else { Ok(seed) }

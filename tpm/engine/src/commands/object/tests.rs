@@ -8,9 +8,9 @@ use evtpm_protocol::templates::{EkTemplate, attestation_key, storage_root_key};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     EccCurve, Handle, HashAlg, PublicBody, Rc, SensitiveBody, Subject, SymMode, Tpm2b, Tpm2bAuth, Tpm2bDigest,
-    Tpm2bEccPrivate, Tpm2bEncryptedSecretIn, Tpm2bName, Tpm2bPrivate, Tpm2bPrivateIn, Tpm2bPrivateKeyRsa,
-    Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSymKey, TpmaObject, TpmiRhHierarchy, TpmsEccParms, TpmtEccScheme,
-    TpmtKeyedhashScheme, TpmtPublic, TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, TpmtSymDefObject,
+    Tpm2bEccPrivate, Tpm2bEncryptedSecret, Tpm2bEncryptedSecretIn, Tpm2bName, Tpm2bPrivate, Tpm2bPrivateIn,
+    Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSymKey, TpmaObject, TpmiRhHierarchy, TpmsEccParms,
+    TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, TpmtSymDefObject,
 };
 
 fn unseal(tpm: &mut TestTpm, item: Handle, password: &[u8]) -> Result<UnsealResponse, Rc> {
@@ -387,6 +387,12 @@ fn a_credential_is_activated_by_the_tpm_that_holds_both_keys() {
         off_curve.secret.as_mut_bytes()[5] ^= 1;
         let refused = Err(Rc::ECC_POINT.at(Subject::Parameter(2)));
         assert_eq!(activate(&mut tpm, (attestation, key), &off_curve), refused);
+        if template == EkTemplate::L2 {
+            // A point of P-521.
+            let coordinate = [&[0, 66][..], &[1; 66]].concat();
+            off_curve.secret = Tpm2bEncryptedSecret::new(&coordinate.repeat(2)).unwrap();
+            assert_eq!(activate(&mut tpm, (attestation, key), &off_curve), refused);
+        }
         off_curve.secret.truncate(1);
         let refused = Err(Rc::INSUFFICIENT.at(Subject::Parameter(2)));
         assert_eq!(activate(&mut tpm, (attestation, key), &off_curve), refused);
