@@ -24,6 +24,7 @@ pub mod nvidia;
 pub mod psa;
 #[cfg(test)]
 mod recorded;
+pub mod reference;
 pub mod s390;
 pub mod snp;
 pub mod software;
