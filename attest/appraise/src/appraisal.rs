@@ -9,7 +9,7 @@ use crate::{
     claims::{Claims, Proven},
     finding::{Finding, Layer, Severity},
     identity::LaunchIdentity,
-    policy::Policy,
+    policy::{Mode, Policy},
     vector::{Tier, TrustClaim, TrustVector},
     verdict::Verdict,
 };
@@ -18,6 +18,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appraisal {
     verdict: Verdict,
+    would_be: Option<Verdict>,
     layers: Vec<LayerAppraisal>,
     root: Option<Root>,
     vendors: Vec<(Layer, Vendor)>,
@@ -50,7 +51,12 @@ pub fn appraise(policy: &Policy, claims: &Claims) -> Appraisal {
         .collect();
     let root = claims.report().map(|report| report.root().clone());
     let identity = claims.report().map(|report| LaunchIdentity::of(report.claims()));
-    Appraisal { verdict: verdict(&layers), layers, root, vendors: vendors(claims), identity }
+    let judged = verdict(&layers);
+    let (verdict, would_be) = match policy.mode {
+        Mode::Enforce => (judged, None),
+        Mode::Audit => (Verdict::Audit, Some(judged)),
+    };
+    Appraisal { verdict, would_be, layers, root, vendors: vendors(claims), identity }
 }
 
 /// The roots of everything that is not AMD's.
@@ -84,12 +90,24 @@ fn verdict(layers: &[LayerAppraisal]) -> Verdict {
 impl Appraisal {
     /// The appraisal of an attester that did not answer: there is nothing to judge, and nothing is held against it.
     pub const fn unreachable() -> Self {
-        Self { verdict: Verdict::Unreachable, layers: Vec::new(), root: None, vendors: Vec::new(), identity: None }
+        Self {
+            verdict: Verdict::Unreachable,
+            would_be: None,
+            layers: Vec::new(),
+            root: None,
+            vendors: Vec::new(),
+            identity: None,
+        }
     }
 
     /// Returns the verdict.
     pub const fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    /// Returns what the verdict would be, if the policy were not only tried out.
+    pub const fn would_be(&self) -> Option<Verdict> {
+        self.would_be
     }
 
     /// Returns the layers of which something is known or missing, from the hardware up.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What is known of an attester, layer by layer: made of proof types only, and of refusals.
 
+mod json;
+
 use core::fmt;
 
 use evtpm_logs::{
@@ -8,7 +10,7 @@ use evtpm_logs::{
     tcg::{EventData, EventType, TaggedEvent},
 };
 use evtpm_verify::{
-    Root, Vendor, Verified,
+    Root, UnixTime, Vendor, Verified,
     azure::{HardwareProof, ParavisorClaims},
     cca::{PlatformClaims, RealmClaims},
     dcap::{DcapClaims, Tee},
@@ -41,6 +43,7 @@ pub struct Claims {
     pub(crate) boot: Option<BootClaims>,
     pub(crate) runtime: Option<RuntimeClaims>,
     pub(crate) refusals: Vec<(Layer, String)>,
+    pub(crate) time: Option<UnixTime>,
 }
 
 /// What a verified report says.
@@ -217,6 +220,12 @@ impl Claims {
     /// Starts with nothing known.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds the moment of verification, for rules that look at it.
+    #[must_use]
+    pub fn with_time(self, at: UnixTime) -> Self {
+        Self { time: Some(at), ..self }
     }
 
     /// Adds a report that vouches for no key.

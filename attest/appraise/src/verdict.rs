@@ -20,6 +20,8 @@ pub enum Verdict {
     Stale,
     /// The attester did not answer, so there is nothing to judge.
     Unreachable,
+    /// The policy is only tried out: there are findings, and no decision.
+    Audit,
 }
 
 impl Verdict {
@@ -31,6 +33,7 @@ impl Verdict {
             Self::Unknown => "unknown",
             Self::Stale => "stale",
             Self::Unreachable => "unreachable",
+            Self::Audit => "audit",
         }
     }
 
@@ -58,14 +61,15 @@ mod tests {
         let (then, now) = (UnixTime(1000), UnixTime(1300));
         assert_eq!(Verdict::Trusted.aged(then, 301, now), Verdict::Trusted);
         assert_eq!(Verdict::Trusted.aged(then, 300, now), Verdict::Stale);
-        for verdict in [Verdict::Untrusted, Verdict::Unknown, Verdict::Unreachable, Verdict::Stale] {
+        for verdict in [Verdict::Untrusted, Verdict::Unknown, Verdict::Unreachable, Verdict::Stale, Verdict::Audit] {
             assert_eq!(verdict.aged(then, 0, now), verdict);
         }
     }
 
     #[test]
     fn no_two_states_share_a_name() {
-        let all = [Verdict::Trusted, Verdict::Untrusted, Verdict::Unknown, Verdict::Stale, Verdict::Unreachable];
+        let failed = [Verdict::Untrusted, Verdict::Unknown, Verdict::Stale, Verdict::Unreachable, Verdict::Audit];
+        let all: Vec<Verdict> = failed.into_iter().chain([Verdict::Trusted]).collect();
         let names: std::collections::BTreeSet<_> = all.iter().map(|verdict| verdict.name()).collect();
         assert_eq!(names.len(), all.len());
     }

@@ -41,6 +41,9 @@ pub struct Ear {
     /// The verdict over all layers.
     #[serde(rename = "ear.evtpm.verdict", default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// What the verdict would be, if the policy were not only tried out.
+    #[serde(rename = "ear.evtpm.would-be", default, skip_serializing_if = "Option::is_none")]
+    pub would_be: Option<Verdict>,
     /// The root that the report's chain ends in.
     #[serde(rename = "ear.evtpm.root", default, skip_serializing_if = "Option::is_none")]
     pub root: Option<RootClaim>,
@@ -154,6 +157,7 @@ impl Ear {
             verifier_id: VerifierId { developer: "evtpm".to_owned(), build: context.build.to_owned() },
             submods,
             verdict: Some(appraisal.verdict()),
+            would_be: appraisal.would_be(),
             root: appraisal.root().map(RootClaim::from),
             identity: appraisal.identity().map(|identity| identity.digest().to_string()),
         }

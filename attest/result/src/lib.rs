@@ -9,7 +9,8 @@
 //!
 //! | claim | where | what |
 //! |---|---|---|
-//! | `ear.evtpm.verdict` | top | `trusted`, `untrusted`, `unknown`, `stale` or `unreachable` |
+//! | `ear.evtpm.verdict` | top | `trusted`, `untrusted`, `unknown`, `stale`, `unreachable` or `audit` |
+//! | `ear.evtpm.would-be` | top | with `audit`, what the verdict would be if the policy were not only tried out |
 //! | `ear.evtpm.root` | top | the root that the report's chain ends in: `{"amd": "Milan"}` or `{"simulated": "<name>"}` |
 //! | `ear.evtpm.root` | submodule | the same of a layer with a root of its own: `"intel"`, `"aws"`, `"nvidia"`, `{"named": "<name>"}` |
 //! | `ear.evtpm.identity` | top | SHA-256 of the launch identity, the same at every boot of one machine |

@@ -22,7 +22,8 @@ use clap::{Parser, Subcommand};
 /// An ephemeral virtual TPM for confidential VMs, and the attestation that makes it worth trusting.
 ///
 /// Exit codes: 0 done, and what was asked about is trusted; 1 the evidence was judged and is not trusted;
-/// 2 the command line is wrong; 3 the work could not be done; 4 verified, but no policy was given to judge by.
+/// 2 the command line is wrong; 3 the work could not be done; 4 verified, but no policy was given to judge by;
+/// 5 the policy was only tried out.
 #[derive(Debug, Parser)]
 #[command(name = "evtpm", version, propagate_version = true)]
 struct Cli {
@@ -75,6 +76,8 @@ enum Outcome {
     Good,
     /// Done, and what was asked about is not trusted.
     NotTrusted,
+    /// Done, and the policy was only tried out.
+    Audited,
     /// Done, and nobody asked whether what was found is trusted.
     NotAppraised,
 }
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::NotTrusted) => ExitCode::from(1),
         Ok(Outcome::NotAppraised) => ExitCode::from(4),
+        Ok(Outcome::Audited) => ExitCode::from(5),
         // Whoever reads our output has seen enough: `evtpm report show … | head` is no failure.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

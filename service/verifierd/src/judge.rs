@@ -2,6 +2,7 @@
 //! Verified evidence against the policy, put into words and signed.
 
 use evtpm_api::{ApiFinding, RuntimeEvidence, Verdict};
+use evtpm_appraise::policy::Mode;
 use evtpm_appraise::{Appraisal, Claims, Layer, Policy, Severity, appraise};
 use evtpm_logs::{PcrIndex, PcrSet};
 use evtpm_result::{Context, Ear, SigningKey};
@@ -36,7 +37,7 @@ impl Judge {
             None => Keyring::new(),
         };
         // What is judged at registration: no quote was asked for yet.
-        let launch_policy = Policy { tpm: None, boot: None, ima: None, ..policy.clone() };
+        let launch_policy = Policy { tpm: None, boot: None, ima: None, mode: Mode::Enforce, ..policy.clone() };
         Ok(Judge { policy_id: policy.id()?, launch_policy, policy, keyring, key })
     }
 
@@ -59,7 +60,7 @@ impl Judge {
         evidence: &RuntimeEvidence,
         at: UnixTime,
     ) -> Result<Verdict, Refusal> {
-        let claims = self.claims(key, quote, evidence)?;
+        let claims = self.claims(key, quote, evidence)?.with_time(at);
         self.verdict(&claims, at)
     }
 

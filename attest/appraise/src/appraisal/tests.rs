@@ -541,6 +541,20 @@ fn a_policy_that_was_emptied_in_memory_passes_nothing() {
 }
 
 #[test]
+fn a_policy_that_is_tried_out_finds_and_decides_nothing() {
+    let (mut policy, mut other) = (policy(), claims());
+    policy.mode = crate::policy::Mode::Audit;
+    assert_eq!(
+        (appraise(&policy, &other).verdict(), appraise(&policy, &other).would_be()),
+        (Verdict::Audit, Some(Verdict::Trusted))
+    );
+    other.runtime.as_mut().unwrap().files = vec![file("/usr/bin/sh", 0xb2)];
+    let appraisal = appraise(&policy, &other);
+    assert_eq!((appraisal.verdict(), appraisal.would_be()), (Verdict::Audit, Some(Verdict::Untrusted)));
+    assert_eq!(appraisal.findings().map(Finding::code).collect::<Vec<_>>(), ["runtime.file"]);
+}
+
+#[test]
 fn every_finding_explains_itself() {
     let mut claims = claims();
     let mut policy = policy();

@@ -8,13 +8,17 @@
 mod arm;
 mod azure;
 mod boot;
+mod diff;
 mod digest;
+mod explain;
 mod ima;
 mod intel;
 mod nitro;
 mod nvidia;
 mod pattern;
+mod references;
 mod s390;
+mod schema;
 mod snp;
 mod tpm;
 
@@ -26,12 +30,15 @@ use serde::{Deserialize, Serialize};
 pub use arm::{CcaPolicy, LifecycleState, PsaPolicy};
 pub use azure::AzurePolicy;
 pub use boot::{BootPolicy, CommandLineRule};
+pub use diff::{Change, Effect};
 pub use digest::{AtLeastOne, Bytes, FileDigest, HexBytes, Index};
+pub use explain::Paragraph;
 pub use ima::{Exclude, ImaPolicy, SignerKey, ViolationRule};
 pub use intel::{IntelPlatform, IntelTcb, SgxPolicy, TdxPolicy};
 pub use nitro::NitroPolicy;
 pub use nvidia::NvidiaPolicy;
 pub use pattern::Pattern;
+pub use references::ReferenceError;
 pub use s390::S390Policy;
 pub use snp::{ProductName, RevocationRule, SnpPolicy, TcbFloor};
 pub use tpm::{Bank, PcrNumber, PcrPolicy, TpmPolicy};
@@ -45,6 +52,9 @@ pub struct Policy {
     /// A name for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
+    /// Whether the policy decides, or is only tried out.
+    #[serde(default, skip_serializing_if = "Mode::is_enforce")]
+    pub mode: Mode,
     /// Whether hardware has to vouch for the machine.
     #[serde(default, skip_serializing_if = "HardwareRule::is_required")]
     pub hardware: HardwareRule,
@@ -84,6 +94,24 @@ pub struct Policy {
     /// Which files the running system may have opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ima: Option<ImaPolicy>,
+}
+
+/// Whether a policy decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Its verdict counts.
+    #[default]
+    Enforce,
+    /// Its findings are reported, and the verdict is `audit` whatever they are.
+    Audit,
+}
+
+impl Mode {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
+    fn is_enforce(&self) -> bool {
+        *self == Self::Enforce
+    }
 }
 
 /// Whether hardware has to vouch for the machine.
@@ -157,6 +185,7 @@ impl Policy {
         Self {
             version: Version::V1,
             name: String::new(),
+            mode: Mode::Enforce,
             hardware,
             snp: None,
             tdx: None,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm policy`: documents that say what a machine has to be.
 
+mod add;
 mod from_boot;
 mod learn;
+mod show;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,32 @@ pub(crate) enum PolicyCommand {
     /// Nothing of it comes from a machine: kernel, initial RAM disk, command line and memory size decide what firmware and
     /// kernel measure into PCR 4 and 9.
     FromBoot(Box<from_boot::FromBoot>),
+    /// Write a policy with reference values added, as TOML, to standard output.
+    ///
+    /// They are a vendor's, as CoRIM signed by a key that you name, or your own, as manifests of files.
+    Add(Box<add::Add>),
+    /// List what differs from one policy to another, and whether more machines pass (+) or fewer (-).
+    ///
+    /// Exit codes: 0 nothing differs; 1 something does.
+    Diff {
+        /// The policy that was.
+        old: PathBuf,
+        /// The policy that is.
+        new: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say in sentences what a policy asks for, and what nobody asks.
+    Explain {
+        /// The policy document.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the JSON Schema of the policy document.
+    Schema,
     /// Read a policy and print its identifier, which results carry.
     Check {
         /// The policy document, TOML or (by the ending .json) JSON.
@@ -36,6 +64,10 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<Outcome> {
     match command {
         PolicyCommand::Learn(command) => command.run()?,
         PolicyCommand::FromBoot(command) => command.run()?,
+        PolicyCommand::Add(command) => command.run()?,
+        PolicyCommand::Diff { old, new, json } => return show::diff(old, new, *json),
+        PolicyCommand::Explain { file, json } => return show::explain(file, *json),
+        PolicyCommand::Schema => return show::schema(),
         PolicyCommand::Check { file } => writeln!(std::io::stdout(), "{}", read(file)?.id()?)?,
     }
     Ok(Outcome::Good)

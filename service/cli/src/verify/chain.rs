@@ -71,7 +71,8 @@ pub(crate) struct Verification {
 
 /// Follows the chain as far as the evidence goes; `keyring` checks the signatures of files.
 pub(crate) fn verify(mut evidence: Evidence, keyring: &Keyring) -> Verification {
-    let mut verification = Verification::default();
+    let claims = Claims::new().with_time(evidence.at);
+    let mut verification = Verification { claims, ..Verification::default() };
     if let Some(hcl) = &evidence.hardware.hcl {
         evidence.report = inner_report(hcl);
     }

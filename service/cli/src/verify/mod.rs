@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use evtpm_appraise::policy::Mode;
 use evtpm_appraise::{Policy, Verdict, appraise};
 use evtpm_result::{Context, Ear};
 use evtpm_verify::logs::Keyring;
@@ -31,7 +32,8 @@ use record::{Conclusion, Record};
 ///
 /// Exit codes: 0 a policy was given and the verdict is trusted; 1 the verdict is another, or evidence was refused;
 /// 2 the command line is wrong; 3 a file cannot be read, or is no certificate or policy;
-/// 4 the evidence was verified, but without a policy nothing was appraised.
+/// 4 the evidence was verified, but without a policy nothing was appraised;
+/// 5 the policy is only tried out (--audit, or mode = "audit" in it): findings are reported, and nothing is decided.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
@@ -39,6 +41,12 @@ pub(crate) struct Verify {
     /// What the machine has to be: a policy document, TOML or (by the ending .json) JSON.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Try the policy out: report its findings, and decide nothing (exit code 5).
+    #[arg(long, requires = "policy")]
+    audit: bool,
+    /// Print the verified claims as JSON, for other policy engines, and judge nothing.
+    #[arg(long, conflicts_with_all = ["policy", "json"])]
+    claims: bool,
     /// Print JSON, with the attestation result (EAR) where there was a policy.
     #[arg(long)]
     json: bool,
@@ -53,7 +61,11 @@ pub(crate) fn run(command: &Verify) -> Result<Outcome> {
         None => Keyring::new(),
     };
     let verification = chain::verify(evidence, &keyring);
-    let conclusion = conclude(policy.as_ref(), &verification, at)?;
+    if command.claims {
+        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&verification.claims.to_json())?)?;
+        return Ok(Outcome::NotAppraised);
+    }
+    let conclusion = conclude(policy.as_ref(), command.audit, &verification, at)?;
     let record = Record::new(&verification, &conclusion, at);
     let mut out = std::io::stdout().lock();
     if command.json {
@@ -67,14 +79,16 @@ pub(crate) fn run(command: &Verify) -> Result<Outcome> {
 /// Appraises by the policy, if there is one.
 fn conclude(
     policy: Option<&Policy>,
+    audit: bool,
     verification: &chain::Verification,
     at: evtpm_verify::UnixTime,
 ) -> Result<Conclusion> {
     let Some(policy) = policy else {
         return Ok(if verification.is_refused() { Conclusion::Refused } else { Conclusion::NotAppraised });
     };
-    let appraisal = appraise(policy, &verification.claims);
     let policy_id = policy.id()?;
+    let mode = if audit { Mode::Audit } else { policy.mode };
+    let appraisal = appraise(&Policy { mode, ..policy.clone() }, &verification.claims);
     let context = Context {
         issued: at,
         lifetime: None,
@@ -91,6 +105,7 @@ impl Conclusion {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Appraised { appraisal, .. } if appraisal.verdict() == Verdict::Trusted => Outcome::Good,
+            Self::Appraised { appraisal, .. } if appraisal.verdict() == Verdict::Audit => Outcome::Audited,
             Self::Appraised { .. } | Self::Refused => Outcome::NotTrusted,
             Self::NotAppraised => Outcome::NotAppraised,
         }

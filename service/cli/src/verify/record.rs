@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use evtpm_appraise::{Appraisal, Explanation, Finding, Severity};
+use evtpm_appraise::{Appraisal, Explanation, Finding, Severity, Verdict};
 use evtpm_result::Ear;
 use evtpm_verify::UnixTime;
 use serde::Serialize;
@@ -32,6 +32,13 @@ impl Conclusion {
             Self::NotAppraised => "not appraised",
         }
     }
+
+    fn would_be(&self) -> Option<&'static str> {
+        match self {
+            Self::Appraised { appraisal, .. } => appraisal.would_be().map(Verdict::name),
+            Self::Refused | Self::NotAppraised => None,
+        }
+    }
 }
 
 /// Everything that there is to say, in the order in which it is said.
@@ -39,6 +46,8 @@ impl Conclusion {
 pub(crate) struct Record<'a> {
     at: String,
     conclusion: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_be: Option<&'static str>,
     steps: &'a [Step],
     facts: serde_json::Map<String, Value>,
     not_checked: &'a [String],
@@ -62,6 +71,7 @@ impl<'a> Record<'a> {
         Record {
             at: at.to_string(),
             conclusion: conclusion.name(),
+            would_be: conclusion.would_be(),
             steps: &verification.steps,
             facts: verification.facts.iter().map(|fact| (fact.name.to_owned(), fact.value.clone())).collect(),
             not_checked: &verification.not_checked,
@@ -123,6 +133,10 @@ impl<'a> Record<'a> {
 
     fn show_conclusion(&self, out: &mut impl Write, palette: Palette) -> io::Result<()> {
         let (style, why) = match (self.conclusion, self.policy) {
+            ("audit", Some(policy)) => {
+                let would_be = self.would_be.unwrap_or_default();
+                (Style::Strong, format!("by policy {policy}, which would have come to {would_be}"))
+            }
             ("trusted", Some(policy)) => (Style::Good, format!("by policy {policy}")),
             (_, Some(policy)) => (Style::Bad, format!("by policy {policy}")),
             ("refused", None) => {

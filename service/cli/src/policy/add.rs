@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `evtpm policy add`: reference values of others, and manifests of one's own, into a policy.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use evtpm_appraise::Policy;
+use evtpm_appraise::policy::HardwareRule;
+use evtpm_evidence::corim::Corim;
+use evtpm_verify::reference::{self, ReferenceValues};
+use evtpm_verify::x509::PublicKey;
+use evtpm_verify::{Vendor, Verified};
+
+use crate::verify::args::read;
+
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// The policy to add to [default: a new one]
+    policy: Option<PathBuf>,
+    /// Reference values as CoRIM (profiles of Arm CCA platforms and realms); may be repeated.
+    #[arg(long, value_name = "FILE", required_unless_present = "manifest")]
+    corim: Vec<PathBuf>,
+    /// The key (PEM or JWK) of whoever signed the CoRIMs.
+    #[arg(long, value_name = "FILE", requires = "corim", conflicts_with = "unsigned")]
+    key: Option<PathBuf>,
+    /// Take CoRIMs that nobody signed on your word.
+    #[arg(long, requires = "corim")]
+    unsigned: bool,
+    /// Files with their digests, as `sha256sum` prints them; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    manifest: Vec<PathBuf>,
+}
+
+impl Add {
+    pub(super) fn run(&self) -> Result<()> {
+        let mut policy = match &self.policy {
+            Some(path) => super::read(path)?,
+            None => Policy::empty(HardwareRule::Required),
+        };
+        let key = self.key.as_deref().map(key).transpose()?;
+        let documents = self.corim.iter().map(|path| self.document(path, key.as_ref())).collect::<Result<Vec<_>>>()?;
+        if !documents.is_empty() {
+            policy.add_references(&documents)?;
+        }
+        for path in &self.manifest {
+            let text = String::from_utf8(read(path)?).with_context(|| path.display().to_string())?;
+            policy.add_manifest(&text).with_context(|| path.display().to_string())?;
+        }
+        // What was put together has to be a policy that can be read back.
+        let policy = Policy::from_toml(&policy.to_toml()?)?;
+        let remark = "reference values taken without signature, on your word".to_owned();
+        super::write(&policy, if self.unsigned { std::slice::from_ref(&remark) } else { &[] })
+    }
+
+    fn document(&self, path: &Path, key: Option<&(PublicKey, String)>) -> Result<Verified<ReferenceValues, Vendor>> {
+        let bytes = read(path)?;
+        let corim = Corim::parse(&bytes).with_context(|| path.display().to_string())?;
+        if let Some((key, name)) = key {
+            return reference::verify(&corim, key, name).with_context(|| path.display().to_string());
+        }
+        ensure!(self.unsigned, "{}: --key of its signer, or --unsigned to take it on your word", path.display());
+        Ok(reference::named(&corim, &path.display().to_string()))
+    }
+}
+
+fn key(path: &Path) -> Result<(PublicKey, String)> {
+    let key = crate::keys::find(&read(path)?)?.with_context(|| format!("{}: no public key", path.display()))?;
+    Ok((key, path.display().to_string()))
+}

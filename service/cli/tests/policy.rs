@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `evtpm policy` as an operator runs it: reading, comparing, trying out, reference values.
+#![expect(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, and these are their helpers")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::{Evtpm, FAILED, NOT_APPRAISED, NOT_TRUSTED, Scratch, TRUSTED, USAGE, evidence};
+
+const AUDITED: i32 = 5;
+
+/// A small policy of one file.
+fn document(digest: &str, more: &str) -> String {
+    format!(
+        "version = 1\n{more}[snp]\nmeasurements = [\"{}\"]\nproducts = [\"Milan\"]\n[ima.files]\n\"/usr/bin/app\" = [\"sha256:{}\"]\n",
+        "3e".repeat(48),
+        digest.repeat(32)
+    )
+}
+
+/// The command line over a recorded boot of the small application.
+fn app(folder: &Path, name: &str, command: &str) -> Evtpm {
+    let boot = folder.join("vm-boot").join(name);
+    let nonce = fs::read_to_string(boot.join("q/nonce.hex")).unwrap();
+    Evtpm::new(command)
+        .with("--at", "2026-03-01T00:00:00Z")
+        .with("--ak", boot.join("keys/ak-ecdsa.pub"))
+        .with("--quote", boot.join("q/ecdsa.msg"))
+        .with("--signature", boot.join("q/ecdsa.sig"))
+        .with("--pcrs", boot.join("q/ecdsa.pcrs"))
+        .with("--quote-nonce", nonce.trim())
+        .with("--event-log", boot.join("q/bios.bin"))
+        .with("--ima-log", boot.join("q/ima.bin"))
+}
+
+fn learnt(folder: &Path, scratch: &Scratch) -> (PathBuf, String) {
+    let (policy, _) = app(folder, "app-good", "policy learn --without-hardware").expect(TRUSTED);
+    (scratch.file("policy.toml", &policy), policy)
+}
+
+#[test]
+fn a_difference_is_shown_with_its_direction() {
+    let scratch = Scratch::new("diff");
+    let old = scratch.file("old.toml", document("aa", ""));
+    let new = scratch.file("new.toml", document("bb", "name = \"new\"\n"));
+    let (out, _) = Evtpm::new("policy diff").word(&old).word(&new).expect(NOT_TRUSTED);
+    let expected = [
+        format!("- ima.files./usr/bin/app: without sha256:{} (narrower)", "aa".repeat(32)),
+        format!("+ ima.files./usr/bin/app: with sha256:{} (wider)", "bb".repeat(32)),
+        "  name: with new (same)".to_owned(),
+    ];
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected);
+    let json = Evtpm::new("policy diff").word(&old).word(&new).json(NOT_TRUSTED);
+    assert_eq!((&json[1]["effect"], &json[1]["rule"]), (&"wider".into(), &"ima.files./usr/bin/app".into()));
+    assert_eq!(Evtpm::new("policy diff").word(&old).word(&old).expect(TRUSTED).0, "");
+}
+
+#[test]
+fn a_policy_is_explained_in_sentences() {
+    let scratch = Scratch::new("explain");
+    let file = scratch.file("policy.toml", document("aa", "name = \"fleet\"\n"));
+    let (out, _) = Evtpm::new("policy explain").word(&file).expect(TRUSTED);
+    for sentence in ["It is called \"fleet\".", "The launch measurement has to be 3e3e", "there is no [boot]"] {
+        assert!(out.contains(sentence), "{sentence}: {out}");
+    }
+    let json = Evtpm::new("policy explain").word(&file).json(TRUSTED);
+    assert_eq!(json[1]["section"], "snp");
+}
+
+#[test]
+fn the_schema_is_the_published_one() {
+    let published = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/policy.schema.json")).unwrap();
+    assert_eq!(Evtpm::new("policy schema").expect(TRUSTED).0, published);
+}
+
+#[test]
+fn a_policy_that_is_tried_out_reports_and_decides_nothing() {
+    let Some(folder) = evidence() else { return };
+    let scratch = Scratch::new("audit");
+    let (path, text) = learnt(&folder, &scratch);
+    let audited = |name: &str, path: &Path| app(&folder, name, "verify").with("--policy", path);
+    for (name, would_be) in [("app-good", "trusted"), ("app-modified", "untrusted")] {
+        let record = audited(name, &path).word("--audit").json(AUDITED);
+        assert_eq!((&record["conclusion"], &record["would_be"]), (&"audit".into(), &would_be.into()), "{name}");
+        assert_eq!(record["ear"]["ear.evtpm.verdict"], "audit");
+        assert_eq!(record["ear"]["ear.evtpm.would-be"], would_be);
+        let named = record["findings"].to_string().contains("/opt/app/server changed: it was sha256:");
+        assert_eq!(named, name == "app-modified", "{name}");
+    }
+    let in_document = scratch.file("audit.toml", text.replace("version = 1", "version = 1\nmode = \"audit\""));
+    let (out, _) = audited("app-modified", &in_document).expect(AUDITED);
+    assert!(out.contains("would have come to untrusted"), "{out}");
+    Evtpm::new("verify --audit --report r").expect(USAGE);
+}
+
+#[test]
+fn claims_are_printed_for_other_engines() {
+    let Some(folder) = evidence() else { return };
+    let (claims, _) = app(&folder, "app-good", "verify").word("--claims").expect(NOT_APPRAISED);
+    let claims: Value = serde_json::from_str(&claims).unwrap();
+    assert_eq!(claims["time"], 1_772_323_200);
+    assert!(claims["ima"]["files"].as_array().unwrap().iter().any(|file| file["path"] == "/opt/app/server"));
+    assert_eq!((claims["tpm"]["fresh"].clone(), claims["snp"].clone()), (false.into(), Value::Null));
+}
+
+#[test]
+fn reference_values_of_a_corim_become_a_policy() {
+    let Some(folder) = evidence() else { return };
+    let corim = folder.join("corim/veraison-arm-cca");
+    let add = || {
+        Evtpm::new("policy add")
+            .with("--corim", corim.join("corim-cca-platform-valid.cbor"))
+            .with("--corim", corim.join("corim-cca-realm-valid.cbor"))
+    };
+    let (_, err) = add().expect(FAILED);
+    assert!(err.contains("--unsigned"), "{err}");
+    let (policy, _) = add().word("--unsigned").expect(TRUSTED);
+    assert!(policy.starts_with("# reference values taken without signature"), "{policy}");
+    for part in ["[cca]", "implementations = ", "components = ", "rem3 = ", &"43".repeat(64)] {
+        assert!(policy.contains(part), "{part}: {policy}");
+    }
+    let scratch = Scratch::new("corim");
+    Evtpm::new("policy check").word(scratch.file("policy.toml", policy)).expect(TRUSTED);
+    // A platform alone is no policy: no realm is named.
+    let (_, err) =
+        Evtpm::new("policy add --unsigned").with("--corim", corim.join("corim-cca-platform-valid.cbor")).expect(FAILED);
+    assert!(err.contains("no initial measurement of a realm"), "{err}");
+    let (_, err) = Evtpm::new("policy add --unsigned")
+        .with("--corim", folder.join("corim/veraison-signed/unsigned-good-corim.cbor"))
+        .expect(FAILED);
+    assert!(err.contains("CoRIM profile"), "{err}");
+}
+
+#[test]
+fn a_manifest_of_files_feeds_a_policy() {
+    let Some(folder) = evidence() else { return };
+    let scratch = Scratch::new("manifest");
+    let (path, _) = learnt(&folder, &scratch);
+    // The modified program's digest, as the finding suggests it.
+    let record = app(&folder, "app-modified", "verify").with("--policy", &path).json(NOT_TRUSTED);
+    let changed = record["findings"].as_array().unwrap().iter().find(|found| found["code"] == "runtime.file").unwrap();
+    let digest = changed["actual"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+    let manifest = scratch.file("SHA256SUMS", format!("{digest}  /opt/app/server\n"));
+    let (updated, _) = Evtpm::new("policy add").word(&path).with("--manifest", manifest).expect(TRUSTED);
+    let updated = scratch.file("updated.toml", updated);
+    let record = app(&folder, "app-modified", "verify").with("--policy", &updated).json(NOT_TRUSTED);
+    assert!(record["findings"].as_array().unwrap().iter().all(|found| found["code"] != "runtime.file"), "{record:#}");
+    let diff = Evtpm::new("policy diff").word(&path).word(&updated).json(NOT_TRUSTED);
+    assert_eq!((diff.as_array().unwrap().len(), &diff[0]["effect"]), (1, &"wider".into()));
+}
