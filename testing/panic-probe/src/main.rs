@@ -5,10 +5,12 @@
 //! panic handler stays in the image exactly if some code that is reached could panic.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-#[cfg(target_os = "none")]
-mod heap;
 mod probes;
 mod stub;
+
+#[cfg(target_os = "none")]
+#[global_allocator]
+static HEAP: evtpm_heap::Nothing = evtpm_heap::Nothing;
 
 /// The symbol that must not be in the image.
 #[cfg(target_os = "none")]

@@ -131,6 +131,7 @@ const RUST_CRYPTO: &[&str] = &[
     "ml-dsa",
     "keccak",
     "rand_core",
+    "rfc6979",
     "crypto-bigint",
     "signature",
 ];
@@ -308,6 +309,7 @@ pub(super) const HOUSE: &[Room] = &[
         external: External::Anything,
         never: &[],
     },
+    Room { package: "evtpm-heap", layer: TOP, no_std: false, below: &[], external: External::Anything, never: &[] },
     Room { package: "evtpm-size", layer: TOP, no_std: false, below: &[], external: External::Anything, never: &[] },
     Room {
         package: "evtpm-testing-foreign",

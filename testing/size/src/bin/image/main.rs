@@ -5,14 +5,15 @@
 //! can be left out by the linker, because every command, every profile value and every answer passes a `black_box`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-#[cfg(target_os = "none")]
-mod heap;
-
 use core::hint::black_box;
 
 use evtpm_crypto::RustCrypto;
 use evtpm_crypto::entropy::NoiseSource;
 use evtpm_engine::{Ek, Execution, Locality, Pending, Platform, Profile, Tpm};
+
+#[cfg(target_os = "none")]
+#[global_allocator]
+static HEAP: evtpm_heap::Nothing = evtpm_heap::Nothing;
 
 /// The largest command and the largest response.
 const PAGE: usize = 4096;

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use evtpm_client::{Transport, TransportError};
 use evtpm_engine::{Execution, Locality, Profile, Tpm};
+use evtpm_heap::counting as heap;
 use evtpm_testing_support::{Noise, TestPlatform};
 use evtpm_tpm_wire::Cc;
 use serde::Serialize;
 
-use crate::heap;
 use crate::scenarios::{SCENARIOS, Scenario};
 
 /// The stack of a measured thread. Only differences matter, so it is generous.

@@ -7,11 +7,13 @@
 //! command needs.
 
 #[cfg(not(target_os = "none"))]
-mod heap;
-#[cfg(not(target_os = "none"))]
 mod hosted;
 #[cfg(not(target_os = "none"))]
 mod scenarios;
+
+#[cfg(not(target_os = "none"))]
+#[global_allocator]
+static HEAP: evtpm_heap::counting::Counting = evtpm_heap::counting::Counting;
 
 #[cfg(not(target_os = "none"))]
 fn main() -> anyhow::Result<()> {

@@ -9,12 +9,13 @@ use evtpm_protocol::templates::{EkTemplate, attestation_key, storage_root_key};
 use evtpm_testing_support::Noise;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Bytes, Cc, CipherMode, EccCurve, Handle, HashAlg, NvType, PcrIndex, PcrSelect, PublicBody, Supported, Tpm2b,
-    Tpm2bAuth, Tpm2bData, Tpm2bDigest, Tpm2bEncryptedSecretIn, Tpm2bIv, Tpm2bMaxBuffer, Tpm2bPrivateIn,
+    Bytes, Cc, CipherMode, EccCurve, Handle, HashAlg, Marshal, NvType, PcrIndex, PcrSelect, PublicBody, Supported,
+    Tpm2b, Tpm2bAuth, Tpm2bData, Tpm2bDigest, Tpm2bEncryptedSecretIn, Tpm2bIv, Tpm2bMaxBuffer, Tpm2bPrivateIn,
     Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSensitiveData, TpmSu, TpmaNv, TpmaObject, TpmiDhContext, TpmiDhObject,
-    TpmiRhClear, TpmiRhHierarchy, TpmiRhNvAuth, TpmiRhNvIndex, TpmiRhNvLegacyIndex, TpmiRsaKeyBits, TpmlPcrSelection,
-    TpmsContextIn, TpmsEccParms, TpmsEccPoint, TpmsNvPublic, TpmsPcrSelection, TpmsRsaParms, TpmsSensitiveCreate,
-    TpmtHa, TpmtPublic, TpmtPublicPlus, TpmtRsaDecrypt, TpmtSymDefObject, TpmtTkHashcheck, YesNo,
+    TpmiDhParent, TpmiRhClear, TpmiRhEndorsement, TpmiRhHierarchy, TpmiRhNvAuth, TpmiRhNvIndex, TpmiRhNvLegacyIndex,
+    TpmiRsaKeyBits, TpmlPcrSelection, TpmsContextIn, TpmsEccParms, TpmsEccPoint, TpmsNvPublic, TpmsPcrSelection,
+    TpmsRsaParms, TpmsSensitiveCreate, TpmtHa, TpmtPublic, TpmtPublicPlus, TpmtRsaDecrypt, TpmtSymDefObject,
+    TpmtTkHashcheck, YesNo,
 };
 
 use crate::hosted::InProcess;
@@ -47,7 +48,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// A key of 4096 bits takes long to find, and each probe finds it anew: only what computes with it is looked at.
-const LARGE_RSA: &[Cc] = &[Cc::CREATE_PRIMARY, Cc::SIGN, Cc::RSA_DECRYPT];
+const LARGE_RSA: &[Cc] = &[Cc::CREATE_PRIMARY, Cc::QUOTE, Cc::RSA_DECRYPT];
 
 fn boot(tpm: &mut Guest) -> Result<()> {
     tpm.startup(TpmSu::Clear)?;
@@ -141,7 +142,9 @@ fn curve(tpm: &mut Guest, curve_id: EccCurve) -> Result<()> {
     let command = EcdhZGen { in_point: made.pub_point };
     tpm.run(EcdhZGenHandles { key_handle: object(&key)? }, &command, &mut [Auth::EMPTY])?;
     sign(tpm, &key, evtpm_tpm_wire::TpmtSigScheme::Ecdsa(HashAlg::Sha256))?;
-    load_public(tpm, &key)
+    load_public(tpm, &key)?;
+    create_loaded(tpm, &key.public)?;
+    certify(tpm, &key, evtpm_tpm_wire::TpmtSigScheme::Ecdsa(HashAlg::Sha256))
 }
 
 fn rsa(tpm: &mut Guest, bits: u16) -> Result<()> {
@@ -168,6 +171,36 @@ fn sign(tpm: &mut Guest, key: &Object, scheme: evtpm_tpm_wire::TpmtSigScheme) ->
     let signature = tpm.run(SignHandles { key_handle: object(key)? }, &command, &mut [Auth::EMPTY])?.signature;
     let verify = VerifySignature { digest, signature };
     tpm.run(VerifySignatureHandles { key_handle: object(key)? }, &verify, &mut [])?;
+    let quote = Quote { qualifying_data: Tpm2bData::EMPTY, in_scheme: Some(scheme), pcr_select: pcrs()? };
+    tpm.run(QuoteHandles { sign_handle: Some(object(key)?) }, &quote, &mut [Auth::EMPTY])?;
+    Ok(())
+}
+
+/// Attests everything that there is to attest.
+fn certify(tpm: &mut Guest, key: &Object, scheme: evtpm_tpm_wire::TpmtSigScheme) -> Result<()> {
+    let (sign_handle, in_scheme, qualifying_data) = (Some(object(key)?), Some(scheme), Tpm2bData::EMPTY);
+    let handles = CertifyHandles { object_handle: object(key)?, sign_handle };
+    tpm.run(handles, &Certify { qualifying_data, in_scheme }, &mut [Auth::EMPTY, Auth::EMPTY])?;
+    let privacy_admin_handle = TpmiRhEndorsement::Endorsement;
+    let handles = GetTimeHandles { privacy_admin_handle, sign_handle };
+    tpm.run(handles, &GetTime { qualifying_data, in_scheme }, &mut [Auth::EMPTY, Auth::EMPTY])?;
+    let handles = GetCommandAuditDigestHandles { privacy_handle: privacy_admin_handle, sign_handle };
+    tpm.run(handles, &GetCommandAuditDigest { qualifying_data, in_scheme }, &mut [Auth::EMPTY, Auth::EMPTY])?;
+    Ok(())
+}
+
+/// Makes another primary key of the same kind.
+fn create_loaded(tpm: &mut Guest, template: &TpmtPublic) -> Result<()> {
+    let mut buffer = [0; 1024];
+    let template = template.to_bytes(&mut buffer).map_err(|_| too_long())?;
+    let command = CreateLoaded {
+        in_sensitive: Tpm2b(TpmsSensitiveCreate { user_auth: Tpm2bAuth::EMPTY, data: Tpm2bSensitiveData::EMPTY }),
+        in_public: Bytes::new(template).map_err(|_| too_long())?,
+    };
+    let parent_handle = TpmiDhParent::new(Handle::OWNER, &Supported::ALL).context("a parent")?;
+    let handles = CreateLoadedHandles { parent_handle };
+    let made = tpm.run(handles, &command, &mut [Auth::EMPTY])?;
+    tpm.flush(made.object_handle)?;
     Ok(())
 }
 

@@ -5,10 +5,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-struct Counting;
-
-#[global_allocator]
-static HEAP: Counting = Counting;
+/// The allocator.
+#[derive(Debug)]
+pub struct Counting;
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
@@ -30,13 +29,13 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// Tells the bytes in use and begins a new peak with them.
-pub(crate) fn mark() -> usize {
+pub fn mark() -> usize {
     let in_use = IN_USE.load(Relaxed);
     PEAK.store(in_use, Relaxed);
     in_use
 }
 
 /// Tells the most bytes in use since the last mark.
-pub(crate) fn peak() -> usize {
+pub fn peak() -> usize {
     PEAK.load(Relaxed)
 }
