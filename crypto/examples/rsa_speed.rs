@@ -7,7 +7,7 @@
 #![expect(clippy::expect_used, reason = "a measurement that fails should stop")]
 
 use evtpm_crypto::drbg::HmacDrbg;
-use evtpm_crypto::rsa::{KeyGenerator, RsaPrivate, RsaPublic};
+use evtpm_crypto::rsa::{RsaKey, RsaPrivate, RsaPublic};
 use evtpm_crypto::{Crypto, EntropyError, HashAlg, Rng, RustCrypto};
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,8 @@ fn report(name: &str, ours: &mut [Duration], theirs: &mut [Duration]) {
 
 fn operations(bits: usize, rounds: usize) {
     let mut rng = Seeded(bits as u64, 0);
-    let key = RsaPrivate::generate(bits, 65_537, &mut rng).expect("a key");
+    let mut key = RsaPrivate::default();
+    key.generate(bits, 65_537, &mut rng).expect("a key");
     let (mut modulus, mut prime) = (vec![0; bits / 8], vec![0; bits / 16]);
     key.write_modulus(&mut modulus).expect("its modulus");
     key.write_prime(&mut prime).expect("its prime");
@@ -83,7 +84,7 @@ fn operations(bits: usize, rounds: usize) {
     let mut block = vec![0x55; bits / 8];
     let (mut private, mut private_theirs) = (Vec::new(), Vec::new());
     let (mut opening, mut opening_theirs) = (Vec::new(), Vec::new());
-    let (mut loading, mut preparing) = (Vec::new(), Vec::new());
+    let mut loading = Vec::new();
     for _ in 0..rounds {
         let number = boxed(&block);
         private_theirs
@@ -92,27 +93,27 @@ fn operations(bits: usize, rounds: usize) {
         let number = boxed(&block);
         opening_theirs.push(timed(|| rsa::hazmat::rsa_encrypt(&theirs, &number).expect("opens")).0);
         opening.push(timed(|| public.raise(&mut block).expect("opens")).0);
-        loading.push(timed(|| RsaPrivate::from_prime(&modulus, 65_537, &prime).expect("loads")).0);
-        preparing.push(timed(|| RsaPublic::new(&modulus, 65_537).expect("prepares")).0);
+        let stored = RsaKey { modulus: &modulus, exponent: 65_537, prime: &prime };
+        loading.push(timed(|| key.load(stored).expect("loads")).0);
     }
     report(&format!("RSA-{bits} private"), &mut private, &mut private_theirs);
     report(&format!("RSA-{bits} public"), &mut opening, &mut opening_theirs);
     loading.sort();
-    preparing.sort();
-    println!("RSA-{bits} prepare: private {:?} public {:?}", loading[0], preparing[0]);
+    println!("RSA-{bits} load: {:?}", loading[0]);
 }
 
 fn generation(bits: usize, keys: u64) {
     let (mut ours, mut theirs, mut longest_step, mut steps) = (Duration::ZERO, Duration::ZERO, Duration::ZERO, 0u64);
     for seed in 0..keys {
         let mut rng = HmacDrbg::<RustCrypto>::new(&[0x5a; 32], &seed.to_be_bytes(), b"rsa_speed");
-        let mut generator = KeyGenerator::new(bits, 65_537).expect("a size");
+        let mut key = RsaPrivate::default();
+        key.search(bits, 65_537).expect("a size");
         loop {
-            let (time, step) = timed(|| generator.step(&mut rng).expect("a step"));
+            let (time, is_last) = timed(|| key.step(&mut rng).expect("a step"));
             ours += time;
             steps += 1;
             longest_step = longest_step.max(time);
-            if step.is_some() {
+            if is_last {
                 break;
             }
         }

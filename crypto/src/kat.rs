@@ -6,7 +6,8 @@ mod answers;
 use crate::drbg::HmacDrbg;
 use crate::{
     CipherMode, Cmac, Crypto, CryptoError, Direction, EccCurve, EccPoint, EccPrivate, EccSignature, EdDsa,
-    EntropyError, HashAlg, MlDsaSet, MlKemSet, Rng, StreamingHash, kdf2_xor, kdfa, kdfe, mu_of_message, schnorr,
+    EntropyError, HashAlg, MlDsaSet, MlKemSet, Rng, RsaKey, StreamingHash, kdf2_xor, kdfa, kdfe, mu_of_message,
+    schnorr,
 };
 use answers::Ecdsa;
 
@@ -83,11 +84,11 @@ impl KnownAnswer {
     ];
 }
 
-/// Runs one test.
+/// Runs one test; that of RSA in the caller's memory.
 ///
 /// # Errors
 /// [`CryptoError::SelfTest`] when the answer is another one, or the error of the operation that refused.
-pub fn run<C: Crypto>(test: KnownAnswer) -> Result<(), CryptoError> {
+pub fn run<C: Crypto>(test: KnownAnswer, memory: &mut C::RsaMemory) -> Result<(), CryptoError> {
     match test {
         KnownAnswer::Hash(alg) => hash::<C>(alg),
         KnownAnswer::Hmac => hmac::<C>(),
@@ -98,7 +99,7 @@ pub fn run<C: Crypto>(test: KnownAnswer) -> Result<(), CryptoError> {
         KnownAnswer::Ecdsa(curve) => ecdsa::<C>(curve),
         KnownAnswer::Schnorr => schnorr::<C>(),
         KnownAnswer::Ecdaa => ecdaa::<C>(),
-        KnownAnswer::Rsa => rsa::<C>(),
+        KnownAnswer::Rsa => rsa::<C>(memory),
         KnownAnswer::Drbg => drbg::<C>(),
         KnownAnswer::X25519 => x25519::<C>(),
         KnownAnswer::Ed25519 => ed25519::<C>(),
@@ -111,6 +112,7 @@ fn expect(actual: &[u8], known: &[u8]) -> Result<(), CryptoError> {
     if actual == known { Ok(()) } else { Err(CryptoError::SelfTest) }
 }
 
+#[inline(never)]
 fn hash<C: Crypto>(alg: HashAlg) -> Result<(), CryptoError> {
     let known: &[u8] = match alg {
         HashAlg::Sha1 => &answers::SHA1,
@@ -125,12 +127,14 @@ fn hash<C: Crypto>(alg: HashAlg) -> Result<(), CryptoError> {
     expect(C::hash(alg, &[b"a", b"bc"]).as_bytes(), known)
 }
 
+#[inline(never)]
 fn hmac<C: Crypto>() -> Result<(), CryptoError> {
     let message: [&[u8]; 2] = [b"what do ya want ", b"for nothing?"];
     expect(C::hmac(HashAlg::Sha256, b"Jefe", &message).as_bytes(), &answers::HMAC_SHA256)?;
     expect(C::hmac(HashAlg::Sha384, b"Jefe", &message).as_bytes(), &answers::HMAC_SHA384)
 }
 
+#[inline(never)]
 fn kdf<C: Crypto>() -> Result<(), CryptoError> {
     let mut out = [0; 16];
     kdfa::<C>(HashAlg::Sha256, &answers::KDFA_KEY, b"STORAGE", b"name", b"", 128, &mut out)?;
@@ -146,6 +150,7 @@ fn kdf<C: Crypto>() -> Result<(), CryptoError> {
     expect(&out, &answers::KDF2_SHA256)
 }
 
+#[inline(never)]
 fn aes<C: Crypto>(mode: CipherMode) -> Result<(), CryptoError> {
     let (iv, known) = match mode {
         CipherMode::Cfb => {
@@ -161,6 +166,7 @@ fn aes<C: Crypto>(mode: CipherMode) -> Result<(), CryptoError> {
 }
 
 // Block by block, so that the IV between the blocks is tested too.
+#[inline(never)]
 fn aes_with<C: Crypto>(mode: CipherMode, key: &[u8], iv: &[u8; 16], known: &[u8; 32]) -> Result<(), CryptoError> {
     let mut data = answers::AES_PLAINTEXT;
     for (direction, result) in [(Direction::Encrypt, known), (Direction::Decrypt, &answers::AES_PLAINTEXT)] {
@@ -173,6 +179,7 @@ fn aes_with<C: Crypto>(mode: CipherMode, key: &[u8], iv: &[u8; 16], known: &[u8;
     Ok(())
 }
 
+#[inline(never)]
 fn cmac<C: Crypto>() -> Result<(), CryptoError> {
     let mut mac = Cmac::new(&answers::AES_256_KEY)?;
     let (front, back) = answers::CMAC_MESSAGE.split_at_checked(17).unwrap_or_default();
@@ -190,6 +197,7 @@ fn ecdsa_answer(curve: EccCurve) -> &'static Ecdsa {
     }
 }
 
+#[inline(never)]
 fn ecdh<C: Crypto>(curve: EccCurve) -> Result<(), CryptoError> {
     let answer = ecdsa_answer(curve);
     let private = EccPrivate::new(curve, answer.private)?;
@@ -198,6 +206,7 @@ fn ecdh<C: Crypto>(curve: EccCurve) -> Result<(), CryptoError> {
     if C::ecc_multiply(&private, &base)? == public { Ok(()) } else { Err(CryptoError::SelfTest) }
 }
 
+#[inline(never)]
 fn ecdsa<C: Crypto>(curve: EccCurve) -> Result<(), CryptoError> {
     let answer = ecdsa_answer(curve);
     let private = EccPrivate::new(curve, answer.private)?;
@@ -208,6 +217,7 @@ fn ecdsa<C: Crypto>(curve: EccCurve) -> Result<(), CryptoError> {
     C::ecdsa_verify(&EccPoint::new(curve, answer.x, answer.y)?, answer.digest, &known)
 }
 
+#[inline(never)]
 fn schnorr<C: Crypto>() -> Result<(), CryptoError> {
     let (curve, answer) = (EccCurve::P256, &answers::ECDSA_P256);
     let private = EccPrivate::new(curve, answer.private)?;
@@ -218,6 +228,7 @@ fn schnorr<C: Crypto>() -> Result<(), CryptoError> {
     schnorr::verify::<C>(&EccPoint::new(curve, answer.x, answer.y)?, HashAlg::Sha256, answer.digest, &known)
 }
 
+#[inline(never)]
 fn ecdaa<C: Crypto>() -> Result<(), CryptoError> {
     let (curve, answer) = (EccCurve::BnP256, &answers::ECDSA_BN_P256);
     let private = EccPrivate::new(curve, answer.private)?;
@@ -227,20 +238,23 @@ fn ecdaa<C: Crypto>() -> Result<(), CryptoError> {
     if signed == known { Ok(()) } else { Err(CryptoError::SelfTest) }
 }
 
-fn rsa<C: Crypto>() -> Result<(), CryptoError> {
+#[inline(never)]
+fn rsa<C: Crypto>(memory: &mut C::RsaMemory) -> Result<(), CryptoError> {
     let mut block = answers::RSA_MESSAGE;
-    let key = C::rsa_load(&answers::RSA_MODULUS, 65537, &answers::RSA_PRIME)?;
-    C::rsa_private(&key, &mut block, &mut Constant)?;
+    let key = RsaKey { modulus: &answers::RSA_MODULUS, exponent: 65537, prime: &answers::RSA_PRIME };
+    C::rsa_private(key, &mut block, &mut Constant, memory)?;
     expect(&block, &answers::RSA_RESULT)?;
     C::rsa_public(&answers::RSA_MODULUS, 65537, &mut block)?;
     expect(&block, &answers::RSA_MESSAGE)
 }
 
+#[inline(never)]
 fn x25519<C: Crypto>() -> Result<(), CryptoError> {
     let shared = C::x25519(&answers::X25519_PRIVATE, &answers::X25519_PUBLIC)?;
     expect(shared.as_slice(), &answers::X25519_SHARED)
 }
 
+#[inline(never)]
 fn ed25519<C: Crypto>() -> Result<(), CryptoError> {
     let public = C::ed25519_public(&answers::ED25519_PRIVATE);
     let signature = C::ed25519_sign(&answers::ED25519_PRIVATE, EdDsa::Pure, &[&[0x72]]);
@@ -252,6 +266,7 @@ fn ed25519<C: Crypto>() -> Result<(), CryptoError> {
     C::ed25519_verify(&public, &hasher.finish(), &signature)
 }
 
+#[inline(never)]
 fn mlkem<C: Crypto>() -> Result<(), CryptoError> {
     let set = MlKemSet::MlKem768;
     let (mut public, mut ciphertext) = ([0; 1184], [0; 1088]);
@@ -263,6 +278,7 @@ fn mlkem<C: Crypto>() -> Result<(), CryptoError> {
     expect(C::mlkem_decapsulate(set, &answers::MLKEM_SEED, &ciphertext)?.as_slice(), &answers::MLKEM_SHARED)
 }
 
+#[inline(never)]
 fn mldsa<C: Crypto>() -> Result<(), CryptoError> {
     let set = MlDsaSet::MlDsa65;
     let (mut public, mut signature) = ([0; 1952], [0; 3309]);
@@ -277,6 +293,7 @@ fn mldsa<C: Crypto>() -> Result<(), CryptoError> {
     C::mldsa_verify(set, &public, mu, &signature)
 }
 
+#[inline(never)]
 fn drbg<C: Crypto>() -> Result<(), CryptoError> {
     let mut drbg = HmacDrbg::<C>::new(&answers::DRBG_ENTROPY, &answers::DRBG_NONCE, &[]);
     drbg.reseed(&answers::DRBG_RESEED, &answers::DRBG_RESEED_INPUT);
@@ -304,7 +321,7 @@ mod tests {
     #[test]
     fn every_known_answer_is_given() {
         for test in KnownAnswer::ALL {
-            assert_eq!(run::<RustCrypto>(test), Ok(()), "{test:?}");
+            assert_eq!(run::<RustCrypto>(test, &mut Default::default()), Ok(()), "{test:?}");
         }
     }
 

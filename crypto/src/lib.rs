@@ -71,4 +71,5 @@ pub use lattice::{
 };
 pub use provider::Crypto;
 pub use rng::Rng;
+pub use rsa::RsaKey;
 pub use rust_crypto::{RustCrypto, RustHasher};

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The operations that a TPM needs, as one trait without state.
 
+use core::fmt;
+
 use crate::{
     CipherMode, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, EdDsa, HashAlg, Hmac, MU_SIZE,
-    MlDsaSet, MlKemSet, Rng, SharedKey, StreamingHash,
+    MlDsaSet, MlKemSet, Rng, RsaKey, SharedKey, StreamingHash,
 };
 
 /// Cryptography at the level of TPM operations.
@@ -14,10 +16,10 @@ pub trait Crypto {
     /// A running hash computation.
     type Hasher: StreamingHash;
 
-    /// A private RSA key made ready for use; wipes itself on drop.
-    type RsaPrivate: Clone;
-    /// A search for the primes of an RSA key that is done in steps.
-    type RsaSearch;
+    /// The memory in which a private RSA key is made ready, used or searched for; wipes itself on drop.
+    ///
+    /// It is some KiB, so that it is the caller who says where it lies and each operation borrows it.
+    type RsaMemory: Default + fmt::Debug;
 
     /// Hashes the concatenation of the parts.
     #[must_use]
@@ -102,18 +104,24 @@ pub trait Crypto {
     /// [`CryptoError::RsaInputOutOfRange`].
     fn rsa_public(modulus: &[u8], exponent: u32, block: &mut [u8]) -> Result<(), CryptoError>;
 
-    /// Makes a private key ready for use from what a TPM stores of it: the modulus, the exponent and one prime.
+    /// Tells whether a prime belongs to a modulus, as far as it can without a test of primality.
     ///
     /// # Errors
     /// [`CryptoError::RsaKeySize`], [`CryptoError::RsaExponent`], [`CryptoError::RsaKeyInconsistent`].
-    fn rsa_load(modulus: &[u8], exponent: u32, prime: &[u8]) -> Result<Self::RsaPrivate, CryptoError>;
+    fn rsa_check(key: RsaKey<'_>, memory: &mut Self::RsaMemory) -> Result<(), CryptoError>;
 
-    /// Raises the big-endian number in `block` to the private exponent, in place, blinded with `rng`.
+    /// Raises the big-endian number in `block` to the private exponent, in place, blinded with `rng`; nothing of the key
+    /// stays in the memory.
     ///
     /// # Errors
-    /// [`CryptoError::Length`], [`CryptoError::RsaInputOutOfRange`], [`CryptoError::RsaFault`],
-    /// [`CryptoError::Entropy`].
-    fn rsa_private(key: &Self::RsaPrivate, block: &mut [u8], rng: &mut dyn Rng) -> Result<(), CryptoError>;
+    /// Those of [`Crypto::rsa_check`]; [`CryptoError::Length`], [`CryptoError::RsaInputOutOfRange`],
+    /// [`CryptoError::RsaFault`], [`CryptoError::Entropy`].
+    fn rsa_private(
+        key: RsaKey<'_>,
+        block: &mut [u8],
+        rng: &mut dyn Rng,
+        memory: &mut Self::RsaMemory,
+    ) -> Result<(), CryptoError>;
 
     /// Generates a key (FIPS 186-5, "Generation of Random Primes that are Probably Prime") whose size is that of
     /// `modulus`, and writes the modulus and one prime of half that size.
@@ -124,27 +132,32 @@ pub trait Crypto {
     /// [`CryptoError::RsaKeySize`], [`CryptoError::RsaExponent`], [`CryptoError::Length`],
     /// [`CryptoError::RsaNoPrime`], [`CryptoError::Entropy`].
     fn rsa_generate(exponent: u32, rng: &mut dyn Rng, modulus: &mut [u8], prime: &mut [u8]) -> Result<(), CryptoError> {
-        let mut search = Self::rsa_search(modulus.len().saturating_mul(8), exponent)?;
-        while !Self::rsa_search_step(&mut search, rng, modulus, prime)? {}
+        let mut memory = Self::RsaMemory::default();
+        Self::rsa_search(modulus.len().saturating_mul(8), exponent, &mut memory)?;
+        while !Self::rsa_search_step(&mut memory, rng, modulus, prime)? {}
         Ok(())
     }
 
-    /// Prepares the generation of a key in steps.
+    /// Begins the generation of a key in steps, which go on until something else is done in the memory.
     ///
     /// # Errors
     /// [`CryptoError::RsaKeySize`], [`CryptoError::RsaExponent`].
-    fn rsa_search(bits: usize, exponent: u32) -> Result<Self::RsaSearch, CryptoError>;
+    fn rsa_search(bits: usize, exponent: u32, memory: &mut Self::RsaMemory) -> Result<(), CryptoError>;
 
-    /// Does one step, at most one modular power, and says whether it was the last one: then modulus and prime are written.
+    /// Does one step, at most one modular power, and says whether it was the last one: then modulus and prime are written,
+    /// and nothing of the key stays in the memory.
     ///
     /// # Errors
     /// Those of [`Crypto::rsa_generate`].
     fn rsa_search_step(
-        search: &mut Self::RsaSearch,
+        memory: &mut Self::RsaMemory,
         rng: &mut dyn Rng,
         modulus: &mut [u8],
         prime: &mut [u8],
     ) -> Result<bool, CryptoError>;
+
+    /// Gives up a search and wipes the memory.
+    fn rsa_forget(memory: &mut Self::RsaMemory);
 
     /// Computes the public key of a private key of X25519 (RFC 7748, "Curve25519").
     #[must_use]

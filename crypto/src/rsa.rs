@@ -2,12 +2,13 @@
 //! RSA of our own: fixed-size Montgomery arithmetic, blinded and checked private operations, key generation
 //! (RFC 8017, FIPS 186-5).
 //!
-//! Nothing is allocated and nothing can panic. The largest frames are those of a modular power, whose table of 32
-//! entries has 4 KiB for RSA-2048 and 8 KiB for RSA-4096. Secret values never decide a branch or an address, with one
-//! exception that the sieve explains; this is by construction, and the compiler is trusted with it.
+//! Nothing is allocated and nothing can panic. A private operation works in the memory of its key, and the caller says where
+//! that is: on the stack are a few numbers, 5 KiB at most. Secret values never decide a branch or an address, with one exception
+//! that the sieve explains; this is by construction, and the compiler is trusted with it.
 
 mod generate;
 mod inverse;
+mod key;
 mod miller_rabin;
 mod montgomery;
 mod private;
@@ -19,7 +20,6 @@ mod tests;
 mod verify;
 mod words;
 
-pub use generate::KeyGenerator;
-pub use private::RsaPrivate;
+pub use key::{RsaKey, RsaPrivate};
 pub use public::RsaPublic;
 pub use verify::{rsa_pkcs1_verify, rsa_pss_verify};

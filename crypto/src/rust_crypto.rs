@@ -10,10 +10,10 @@ mod mldsa;
 mod mlkem;
 mod shake;
 
-use crate::rsa::{KeyGenerator, RsaPrivate, RsaPublic};
+use crate::rsa::{RsaPrivate, RsaPublic};
 use crate::{
     CipherMode, Crypto, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, EdDsa, MU_SIZE, MlDsaSet,
-    MlKemSet, Rng, SharedKey,
+    MlKemSet, Rng, RsaKey, SharedKey,
 };
 pub use hasher::RustHasher;
 
@@ -23,8 +23,7 @@ pub struct RustCrypto;
 
 impl Crypto for RustCrypto {
     type Hasher = RustHasher;
-    type RsaPrivate = RsaPrivate;
-    type RsaSearch = KeyGenerator;
+    type RsaMemory = RsaPrivate;
 
     fn cipher(
         key: &[u8],
@@ -68,20 +67,30 @@ impl Crypto for RustCrypto {
         RsaPublic::new(modulus, exponent)?.raise(block)
     }
 
-    fn rsa_load(modulus: &[u8], exponent: u32, prime: &[u8]) -> Result<Self::RsaPrivate, CryptoError> {
-        RsaPrivate::from_prime(modulus, exponent, prime)
+    fn rsa_check(key: RsaKey<'_>, memory: &mut RsaPrivate) -> Result<(), CryptoError> {
+        memory.load(key)?;
+        memory.clear();
+        Ok(())
     }
 
-    fn rsa_private(key: &Self::RsaPrivate, block: &mut [u8], rng: &mut dyn Rng) -> Result<(), CryptoError> {
-        key.raise(block, rng)
+    fn rsa_private(
+        key: RsaKey<'_>,
+        block: &mut [u8],
+        rng: &mut dyn Rng,
+        memory: &mut RsaPrivate,
+    ) -> Result<(), CryptoError> {
+        memory.load(key)?;
+        let raised = memory.raise(block, rng);
+        memory.clear();
+        raised
     }
 
-    fn rsa_search(bits: usize, exponent: u32) -> Result<KeyGenerator, CryptoError> {
-        KeyGenerator::new(bits, exponent)
+    fn rsa_search(bits: usize, exponent: u32, memory: &mut RsaPrivate) -> Result<(), CryptoError> {
+        memory.search(bits, exponent)
     }
 
     fn rsa_search_step(
-        search: &mut KeyGenerator,
+        memory: &mut RsaPrivate,
         rng: &mut dyn Rng,
         modulus: &mut [u8],
         prime: &mut [u8],
@@ -90,10 +99,17 @@ impl Crypto for RustCrypto {
         if prime.len() != half {
             return Err(CryptoError::Length { expected: half, actual: prime.len() });
         }
-        let Some(key) = search.step(rng)? else { return Ok(false) };
-        key.write_modulus(modulus)?;
-        key.write_prime(prime)?;
+        if !memory.step(rng)? {
+            return Ok(false);
+        }
+        memory.write_modulus(modulus)?;
+        memory.write_prime(prime)?;
+        memory.clear();
         Ok(true)
+    }
+
+    fn rsa_forget(memory: &mut RsaPrivate) {
+        memory.clear();
     }
 
     fn x25519_public(private: &[u8; 32]) -> [u8; 32] {
@@ -171,13 +187,13 @@ mod tests {
         let (mut modulus, mut prime) = ([0; 128], [0; 64]);
         RustCrypto::rsa_generate(65537, &mut rng, &mut modulus, &mut prime).unwrap();
 
-        let key = RustCrypto::rsa_load(&modulus, 65537, &prime).unwrap();
+        let key = RsaKey { modulus: &modulus, exponent: 65537, prime: &prime };
         let mut block = [0x33; 128];
         block[0] = 0;
         let message = block;
         RustCrypto::rsa_public(&modulus, 65537, &mut block).unwrap();
         assert_ne!(block, message);
-        RustCrypto::rsa_private(&key, &mut block, &mut rng).unwrap();
+        RustCrypto::rsa_private(key, &mut block, &mut rng, &mut RsaPrivate::default()).unwrap();
         assert_eq!(block, message);
     }
 

@@ -6,11 +6,10 @@
 //! The same random bytes give the same key: a TPM derives primary keys from its seed with this.
 
 use super::miller_rabin::PrimalityTest;
-use super::private::{PrivateKey, RsaPrivate, draw, private_exponent};
+use super::private::{PrivateKey, draw, private_exponent};
 use super::sieve::Window;
-use super::words::{add, add_word, equal, less, mask, select, small, subtract};
+use super::words::{add, equal, less, mask, negate_masked, small, subtract};
 use crate::{CryptoError, Rng};
-use core::fmt;
 use zeroize::Zeroize;
 
 /// Draws per prime. Each gives a window that is in range with probability 0.58 and then holds a prime with
@@ -19,74 +18,6 @@ const MAX_DRAWS: u32 = 128;
 
 /// The highest word of √2 2^(n-1), rounded up: what is above it is "p ≥ √2 (2^(nlen/2 - 1))".
 const MIN_HIGHEST_WORD: u64 = 0xb504_f333_f9de_6485;
-
-/// Generates one key, a bounded step at a time: one sieved window or one modular power.
-pub struct KeyGenerator {
-    search: Search,
-}
-
-enum Search {
-    Rsa1024(KeySearch<8, 16>),
-    Rsa2048(KeySearch<16, 32>),
-    Rsa3072(KeySearch<24, 48>),
-    Rsa4096(KeySearch<32, 64>),
-}
-
-impl KeyGenerator {
-    /// Prepares the generation of a key.
-    ///
-    /// # Errors
-    /// [`CryptoError::RsaKeySize`] unless there are 1024, 2048, 3072 or 4096 bits, [`CryptoError::RsaExponent`]
-    /// unless the exponent is odd and above 2^16 (FIPS 186-5, "The RSA Digital Signature Algorithm", criteria for e).
-    pub const fn new(bits: usize, exponent: u32) -> Result<Self, CryptoError> {
-        if exponent <= 1 << 16 || exponent & 1 == 0 {
-            return Err(CryptoError::RsaExponent { exponent });
-        }
-        let search = match bits {
-            1024 => Search::Rsa1024(KeySearch::new(exponent)),
-            2048 => Search::Rsa2048(KeySearch::new(exponent)),
-            3072 => Search::Rsa3072(KeySearch::new(exponent)),
-            4096 => Search::Rsa4096(KeySearch::new(exponent)),
-            _ => return Err(CryptoError::RsaKeySize { bits }),
-        };
-        Ok(Self { search })
-    }
-
-    /// Does one step, and returns the key if it was the last one. The generator begins another key after that.
-    ///
-    /// # Errors
-    /// [`CryptoError::Entropy`], or [`CryptoError::RsaNoPrime`] and [`CryptoError::RsaFault`], which no working
-    /// generator of random bytes on a working processor can bring about.
-    pub fn step(&mut self, rng: &mut dyn Rng) -> Result<Option<RsaPrivate>, CryptoError> {
-        Ok(match &mut self.search {
-            Search::Rsa1024(search) => search.step(rng)?.map(RsaPrivate::from),
-            Search::Rsa2048(search) => search.step(rng)?.map(RsaPrivate::from),
-            Search::Rsa3072(search) => search.step(rng)?.map(RsaPrivate::from),
-            Search::Rsa4096(search) => search.step(rng)?.map(RsaPrivate::from),
-        })
-    }
-}
-
-impl fmt::Debug for KeyGenerator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyGenerator").finish_non_exhaustive()
-    }
-}
-
-impl RsaPrivate {
-    /// Generates a key with all steps at once.
-    ///
-    /// # Errors
-    /// Those of [`KeyGenerator::new`] and [`KeyGenerator::step`].
-    pub fn generate(bits: usize, exponent: u32, rng: &mut dyn Rng) -> Result<Self, CryptoError> {
-        let mut generator = KeyGenerator::new(bits, exponent)?;
-        loop {
-            if let Some(key) = generator.step(rng)? {
-                return Ok(key);
-            }
-        }
-    }
-}
 
 /// What the next step does.
 #[derive(Clone, Copy)]
@@ -101,58 +32,73 @@ enum Stage {
     Join,
 }
 
-/// The search for a key whose primes have `H` words.
-struct KeySearch<const H: usize, const F: usize> {
+/// The search for a key whose primes have `H` words, in steps: one sieved window or one modular power.
+#[derive(Clone)]
+pub(super) struct KeySearch<const H: usize> {
     exponent: u32,
     stage: Stage,
     draws: u32,
     start: [u64; H],
     window: Window,
-    candidate: [u64; H],
+    test: PrimalityTest<H>,
     /// The prime p once it is found, until then zero.
     first: [u64; H],
 }
 
-impl<const H: usize, const F: usize> Drop for KeySearch<H, F> {
-    fn drop(&mut self) {
+impl<const H: usize> Zeroize for KeySearch<H> {
+    fn zeroize(&mut self) {
         self.start.zeroize();
         self.window.zeroize();
-        self.candidate.zeroize();
+        self.test.zeroize();
         self.first.zeroize();
     }
 }
 
-impl<const H: usize, const F: usize> KeySearch<H, F> {
+impl<const H: usize> KeySearch<H> {
     /// Rounds per prime (FIPS 186-5, table "Minimum number of rounds of Miller-Rabin testing when generating primes
     /// for use in RSA Digital Signatures": 5 for 1024 bits, 4 for 1536 and 2048; 5 for 512 as its predecessor has it).
     const ROUNDS: u32 = if H <= 16 { 5 } else { 4 };
 
-    const fn new(exponent: u32) -> Self {
-        Self {
-            exponent,
-            stage: Stage::Draw,
-            draws: 0,
-            start: [0; H],
-            window: Window::EXHAUSTED,
-            candidate: [0; H],
-            first: [0; H],
+    /// A search that was not begun.
+    pub(super) const EMPTY: Self = Self {
+        exponent: 0,
+        stage: Stage::Draw,
+        draws: 0,
+        start: [0; H],
+        window: Window::EXHAUSTED,
+        test: PrimalityTest::EMPTY,
+        first: [0; H],
+    };
+
+    /// Begins with an exponent that must be odd and above 2^16 (FIPS 186-5, "The RSA Digital Signature Algorithm",
+    /// criteria for e).
+    pub(super) const fn begin(&mut self, exponent: u32) -> Result<(), CryptoError> {
+        if exponent <= 1 << 16 || exponent & 1 == 0 {
+            return Err(CryptoError::RsaExponent { exponent });
         }
+        self.exponent = exponent;
+        Ok(())
     }
 
-    fn step(&mut self, rng: &mut dyn Rng) -> Result<Option<PrivateKey<H, F>>, CryptoError> {
+    /// Does one step, and says whether it made the key. What it needs to compute powers is in the key's memory.
+    pub(super) fn step<const F: usize>(
+        &mut self,
+        key: &mut PrivateKey<H, F>,
+        rng: &mut dyn Rng,
+    ) -> Result<bool, CryptoError> {
         match self.stage {
             Stage::Draw => self.draw(rng)?,
             Stage::Try => self.try_next(),
-            Stage::Test(rounds) => self.test(rounds, rng)?,
-            Stage::Join => return self.join(rng),
+            Stage::Test(rounds) => self.test(rounds, key, rng)?,
+            Stage::Join => return self.join(key, rng),
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Draws the start of a window and sieves it.
     fn draw(&mut self, rng: &mut dyn Rng) -> Result<(), CryptoError> {
         self.count_draw()?;
-        self.start = draw(rng)?;
+        draw(&mut self.start, rng)?;
         // The lower half of the range is never right: not drawing it saves half of the draws.
         let Some(highest) = self.start.last_mut() else { return Ok(()) };
         *highest |= 1 << 63;
@@ -174,18 +120,18 @@ impl<const H: usize, const F: usize> KeySearch<H, F> {
     }
 
     /// Takes the next number of the window, and looks at it more closely if it may be a prime that is wanted.
+    #[inline(never)]
     fn try_next(&mut self) {
         let Some(distance) = self.window.next_distance() else {
             self.stage = Stage::Draw;
             return;
         };
-        let (candidate, overflow) = add_word(&self.start, distance);
-        if overflow {
+        let mut candidate = self.start;
+        if add(&mut candidate, &[distance]) {
             self.stage = Stage::Draw;
             return;
         }
-        self.candidate = candidate;
-        let passes = PrimalityTest::new(candidate).is_some_and(|test| test.base_two());
+        let passes = self.test.prepare(&candidate).is_some() && self.test.base_two();
         // "gcd(p - 1, e) = 1", and for the second prime "|p - q| > 2^(nlen/2 - 100)".
         if passes && private_exponent(&candidate, self.exponent).is_some() && self.is_far_from_first() {
             self.stage = Stage::Test(Self::ROUNDS);
@@ -194,9 +140,9 @@ impl<const H: usize, const F: usize> KeySearch<H, F> {
 
     /// Tells whether the candidate differs from the first prime within their highest 100 bits; without one it does.
     fn is_far_from_first(&self) -> bool {
-        let (difference, negative) = subtract(&self.candidate, &self.first);
-        let (negated, _) = subtract(&[0; H], &difference);
-        let distance = select(mask(negative), &negated, &difference);
+        let mut distance = *self.test.candidate();
+        let negative = subtract(&mut distance, &self.first);
+        negate_masked(&mut distance, mask(negative));
         // 2^(64 H - 100) is a bit of the second highest word.
         let mut bound = [0; H];
         if let Some(word) = bound.iter_mut().rev().nth(1) {
@@ -206,17 +152,20 @@ impl<const H: usize, const F: usize> KeySearch<H, F> {
     }
 
     /// Does one round with a random base.
-    fn test(&mut self, rounds: u32, rng: &mut dyn Rng) -> Result<(), CryptoError> {
-        let Some(test) = PrimalityTest::new(self.candidate) else {
-            self.stage = Stage::Try;
-            return Ok(());
-        };
-        let base = draw(rng)?;
+    #[inline(never)]
+    fn test<const F: usize>(
+        &mut self,
+        rounds: u32,
+        key: &mut PrivateKey<H, F>,
+        rng: &mut dyn Rng,
+    ) -> Result<(), CryptoError> {
+        let mut base = [0; H];
+        draw(&mut base, rng)?;
         // "If ((b ≤ 1) or (b ≥ w - 1)), then go to step 4.1."
-        if !test.accepts(&base) {
+        if !self.test.accepts(&base) {
             return self.count_draw();
         }
-        self.stage = match (test.round(&base), rounds.saturating_sub(1)) {
+        self.stage = match (self.test.round(&base, &mut key.powers), rounds.saturating_sub(1)) {
             (false, _) => Stage::Try,
             (true, 0) => self.keep_prime(),
             (true, left) => Stage::Test(left),
@@ -228,23 +177,23 @@ impl<const H: usize, const F: usize> KeySearch<H, F> {
     fn keep_prime(&mut self) -> Stage {
         self.draws = 0;
         if equal(&self.first, &[0; H]) {
-            self.first = self.candidate;
+            self.first = *self.test.candidate();
             return Stage::Draw;
         }
         Stage::Join
     }
 
     /// Makes the key, and lets it sign once: a pairwise consistency test.
-    fn join(&mut self, rng: &mut dyn Rng) -> Result<Option<PrivateKey<H, F>>, CryptoError> {
+    #[inline(never)]
+    fn join<const F: usize>(&mut self, key: &mut PrivateKey<H, F>, rng: &mut dyn Rng) -> Result<bool, CryptoError> {
         self.stage = Stage::Draw;
-        if !private_exponent_is_large(&self.first, &self.candidate, self.exponent) {
-            return Ok(None);
+        if !private_exponent_is_large(&self.first, self.test.candidate(), self.exponent) {
+            return Ok(false);
         }
-        let key = PrivateKey::from_primes(&self.first, &self.candidate, self.exponent)?;
-        self.first.zeroize();
-        self.candidate.zeroize();
+        key.set_primes(&self.first, self.test.candidate(), self.exponent)?;
+        self.zeroize();
         key.check_pair(rng)?;
-        Ok(Some(key))
+        Ok(true)
     }
 }
 
@@ -253,11 +202,14 @@ impl<const H: usize, const F: usize> KeySearch<H, F> {
 /// It is the only number below lcm(p-1, q-1) with the known remainders modulo p-1 and q-1. One of at most 2^(nlen/2)
 /// is below 2(p-1) and 2(q-1), as p and q are at least √2 2^(nlen/2-1): it is either remainder, or that plus one
 /// modulus, on both sides.
+#[inline(never)]
 fn private_exponent_is_large<const H: usize>(p: &[u64; H], q: &[u64; H], exponent: u32) -> bool {
     let both = |prime: &[u64; H]| -> Option<[([u64; H], bool); 2]> {
         let remainder = private_exponent(prime, exponent)?;
-        let (order, _) = subtract(prime, &small(1));
-        Some([(remainder, false), add(&remainder, &order)])
+        let mut sum = *prime;
+        subtract(&mut sum, &small(1));
+        let carry = add(&mut sum, &remainder);
+        Some([(remainder, false), (sum, carry)])
     };
     let (Some(p_side), Some(q_side)) = (both(p), both(q)) else { return false };
     p_side.iter().all(|(p_value, p_carry)| {

@@ -4,7 +4,7 @@
 //! Thirty-one steps of the binary algorithm at a time run on one word that holds the highest and lowest bits of both
 //! numbers; what they did is then applied to the whole numbers as one linear map.
 
-use super::words::{add, equal, low_word, mask, select, small, split, subtract};
+use super::words::{add_masked, equal, less, low_word, mask, negate_masked, shift_right, small, subtract_masked};
 
 /// Steps per word: its 31 lower bits decide them exactly, its 33 upper bits closely enough.
 const STEPS: u32 = 31;
@@ -17,25 +17,76 @@ struct Map {
     g1: i64,
 }
 
-/// Computes the inverse of `value` modulo the odd `modulus`, which comes with its -modulus^-1 mod 2^64; `None` if
-/// they have a common divisor. The value need not be below the modulus.
-pub(super) fn invert<const L: usize>(value: &[u64; L], modulus: &[u64; L], factor: u64) -> Option<[u64; L]> {
+/// Computes the inverse of `value` modulo the odd `modulus`, which comes with its -modulus^-1 mod 2^64; tells whether there
+/// is one: not if they have a common divisor. The value need not be below the modulus.
+#[inline(never)]
+pub(super) fn invert<const L: usize>(
+    value: &[u64; L],
+    modulus: &[u64; L],
+    factor: u64,
+    inverse: &mut [u64; L],
+) -> bool {
     let (mut a, mut b) = (*value, *modulus);
     // a = value * u and b = value * v (mod modulus), throughout.
-    let (mut u, mut v) = (small(1), [0; L]);
+    let (mut u, v) = (small(1), inverse);
+    *v = [0; L];
     // Each step shortens one of the two by a bit.
     for _ in 0..L.wrapping_mul(128).div_ceil(STEPS as usize) {
         let mut map = steps(&a, &b);
-        let (new_a, negative_a) = combine(&a, &b, map.f0, map.g0);
-        let (new_b, negative_b) = combine(&a, &b, map.f1, map.g1);
-        (a, b) = (new_a, new_b);
-        negate_if(negative_a, &mut map.f0, &mut map.g0);
-        negate_if(negative_b, &mut map.f1, &mut map.g1);
-        let new_u = combine_modular(&u, &v, map.f0, map.g0, modulus, factor);
-        v = combine_modular(&u, &v, map.f1, map.g1, modulus, factor);
-        u = new_u;
+        map.apply(&mut a, &mut b, modulus);
+        map.apply_modular(&mut u, v, modulus, factor);
     }
-    equal(&b, &small(1)).then_some(v)
+    equal(&b, &small(1))
+}
+
+impl Map {
+    /// Applies the map to the numbers that it was made of; a result below zero changes its sign, and that of its row.
+    fn apply<const L: usize>(&mut self, a: &mut [u64; L], b: &mut [u64; L], modulus: &[u64; L]) {
+        let [a_high, b_high] = self.combine(a, b, modulus, [0, 0]);
+        let [a_sign, b_sign] = [a_high, b_high].map(|high| mask(high < 0));
+        negate_masked(a, a_sign);
+        negate_masked(b, b_sign);
+        [self.f0, self.g0] = [self.f0, self.g0].map(|factor| negate_signed(factor, a_sign));
+        [self.f1, self.g1] = [self.f1, self.g1].map(|factor| negate_signed(factor, b_sign));
+    }
+
+    /// Applies the map to two numbers modulo the modulus.
+    fn apply_modular<const L: usize>(&self, u: &mut [u64; L], v: &mut [u64; L], modulus: &[u64; L], factor: u64) {
+        let [u_low, v_low] = [low_word(u), low_word(v)];
+        // The multiple of the modulus that makes a sum divisible.
+        let multiples = [(self.f0, self.g0), (self.f1, self.g1)].map(|(f, g)| {
+            let lowest = u_low.wrapping_mul(f.cast_unsigned()).wrapping_add(v_low.wrapping_mul(g.cast_unsigned()));
+            (lowest.wrapping_mul(factor) & (1u64 << STEPS).wrapping_sub(1)).cast_signed()
+        });
+        let [u_high, v_high] = self.combine(u, v, modulus, multiples);
+        // |f| + |g| <= 2^31, so that each quotient is above -modulus and below twice the modulus.
+        for (number, high) in [(u, u_high), (v, v_high)] {
+            add_masked(number, modulus, mask(high < 0));
+            let is_reduced = (high <= 0) & less(number, modulus);
+            subtract_masked(number, modulus, !mask(is_reduced));
+        }
+    }
+
+    /// Computes both rows with their multiples of the modulus, divided by 2^31, and returns what stands above the words.
+    #[inline(always)]
+    fn combine<const L: usize>(
+        &self,
+        a: &mut [u64; L],
+        b: &mut [u64; L],
+        modulus: &[u64; L],
+        [a_multiple, b_multiple]: [i64; 2],
+    ) -> [i64; 2] {
+        let (mut a_carry, mut b_carry) = (0, 0);
+        for ((a, b), modulus) in a.iter_mut().zip(b.iter_mut()).zip(modulus) {
+            let row = |f, g, multiple| times(*a, f).wrapping_add(times(*b, g)).wrapping_add(times(*modulus, multiple));
+            let (a_sum, b_sum) = (row(self.f0, self.g0, a_multiple), row(self.f1, self.g1, b_multiple));
+            (*a, a_carry) = split_signed(a_sum.wrapping_add(i128::from(a_carry)));
+            (*b, b_carry) = split_signed(b_sum.wrapping_add(i128::from(b_carry)));
+        }
+        shift_right(a, STEPS, a_carry.cast_unsigned());
+        shift_right(b, STEPS, b_carry.cast_unsigned());
+        [a_carry >> STEPS, b_carry >> STEPS]
+    }
 }
 
 /// Runs a batch of steps on the word that stands for both numbers.
@@ -81,56 +132,11 @@ fn approximate<const L: usize>(a: &[u64; L], b: &[u64; L]) -> (u64, u64) {
     (join(a_high, a_next, low_word(a)), join(b_high, b_next, low_word(b)))
 }
 
-/// Computes |a f + b g| / 2^31, and whether it was negative.
-fn combine<const L: usize>(a: &[u64; L], b: &[u64; L], f: i64, g: i64) -> ([u64; L], bool) {
-    let (value, high) = divide(a.iter().zip(b).map(|(a, b)| times(*a, f).wrapping_add(times(*b, g))));
-    let negative = high < 0;
-    let (negated, _) = subtract(&[0; L], &value);
-    (select(mask(negative), &negated, &value), negative)
-}
-
-/// Computes (a f + b g) / 2^31 modulo the modulus.
-fn combine_modular<const L: usize>(
-    a: &[u64; L],
-    b: &[u64; L],
-    f: i64,
-    g: i64,
-    modulus: &[u64; L],
-    factor: u64,
-) -> [u64; L] {
-    let lowest = low_word(a).wrapping_mul(f.cast_unsigned()).wrapping_add(low_word(b).wrapping_mul(g.cast_unsigned()));
-    // The multiple of the modulus that makes the sum divisible.
-    let multiple = (lowest.wrapping_mul(factor) & (1u64 << STEPS).wrapping_sub(1)).cast_signed();
-    let (value, high) = divide(
-        a.iter()
-            .zip(b)
-            .zip(modulus)
-            .map(|((a, b), modulus)| times(*a, f).wrapping_add(times(*b, g)).wrapping_add(times(*modulus, multiple))),
-    );
-    // |f| + |g| <= 2^31, so that the quotient is above -modulus and below twice the modulus.
-    let (raised, _) = add(&value, modulus);
-    let value = select(mask(high < 0), &raised, &value);
-    let (lowered, borrow) = subtract(&value, modulus);
-    select(mask((high <= 0) & borrow), &value, &lowered)
-}
-
-/// Adds up signed terms of rising weight, divides by 2^31, and returns the words and what stands above them.
+/// Splits a sum of products into its lowest word and what is carried, which a word holds: factors have 32 bits.
 #[inline(always)]
-fn divide<const L: usize>(mut terms: impl Iterator<Item = i128>) -> ([u64; L], i64) {
-    let mut carry = 0i128;
-    let mut next_word = || {
-        let sum = carry.wrapping_add(terms.next().unwrap_or(0));
-        carry = sum >> 64;
-        split(sum.cast_unsigned()).0
-    };
-    let mut below = next_word();
-    let mut quotient = [0; L];
-    for out in &mut quotient {
-        let word = next_word();
-        *out = (below >> STEPS) | (word << (64 - STEPS));
-        below = word;
-    }
-    (quotient, below.cast_signed() >> STEPS)
+#[expect(clippy::cast_possible_truncation, reason = "the lowest word is what is wanted, and the carry fits")]
+const fn split_signed(sum: i128) -> (u64, i64) {
+    (sum as u64, (sum >> 64) as i64)
 }
 
 /// Multiplies a word by a signed factor of at most 32 bits.
@@ -139,10 +145,9 @@ fn times(word: u64, factor: i64) -> i128 {
     u128::from(word).cast_signed().wrapping_mul(i128::from(factor))
 }
 
-fn negate_if(negative: bool, f: &mut i64, g: &mut i64) {
-    let sign = mask(negative).cast_signed();
-    *f = (*f ^ sign).wrapping_sub(sign);
-    *g = (*g ^ sign).wrapping_sub(sign);
+/// Negates where the mask is set.
+const fn negate_signed(number: i64, mask: u64) -> i64 {
+    (number ^ mask.cast_signed()).wrapping_sub(mask.cast_signed())
 }
 
 #[inline(always)]

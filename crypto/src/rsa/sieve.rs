@@ -17,26 +17,28 @@ const LIMIT: usize = 1 << 16;
 static SMALL_PRIMES: [u64; LIMIT / 128] = small_primes();
 
 /// A window of consecutive odd numbers, some of them crossed out.
+#[derive(Clone)]
 pub(super) struct Window {
     crossed_out: [u64; SLOTS / 64],
-    next: usize,
+    /// How many of the last slots nobody looked at yet.
+    left: usize,
 }
 
 impl Zeroize for Window {
     fn zeroize(&mut self) {
         self.crossed_out.zeroize();
-        self.next.zeroize();
+        self.left.zeroize();
     }
 }
 
 impl Window {
     /// A window from which nothing comes.
-    pub(super) const EXHAUSTED: Self = Self { crossed_out: [0; SLOTS / 64], next: SLOTS };
+    pub(super) const EXHAUSTED: Self = Self { crossed_out: [0; SLOTS / 64], left: 0 };
 
     /// Sieves the window that begins with an odd number, which is above all small primes.
     pub(super) fn sieve(&mut self, start: &[u64]) {
         self.crossed_out = [0; SLOTS / 64];
-        self.next = 0;
+        self.left = SLOTS;
         let mut primes = odd_primes();
         // Two primes make one modulus, and two moduli are reduced at once.
         while let Some(first) = primes.next() {
@@ -75,9 +77,9 @@ impl Window {
     /// Takes out the distance from the window's first number to the next one that is not crossed out.
     pub(super) fn next_distance(&mut self) -> Option<u64> {
         loop {
-            let slot = self.next;
+            let slot = SLOTS.wrapping_sub(self.left);
             let word = self.crossed_out.get(slot >> 6)?;
-            self.next = slot.wrapping_add(1);
+            self.left = self.left.wrapping_sub(1);
             if word.rotate_right(bit(slot)) & 1 == 0 {
                 return u64::try_from(slot.wrapping_mul(2)).ok();
             }

@@ -2,9 +2,9 @@
 //! The RSA module against `crypto-bigint` and the `rsa` crate, and against keys that are frozen here.
 
 use super::inverse::invert;
-use super::montgomery::{Modulus, multiply_wide};
-use super::words::{equal, halves, less, select, shift_right, small};
-use super::{KeyGenerator, RsaPrivate, RsaPublic};
+use super::montgomery::{Modulus, Powers, multiply_wide};
+use super::words::{equal, halves, less, shift_right, small};
+use super::{RsaKey, RsaPrivate, RsaPublic};
 use crate::{Crypto, CryptoError, EntropyError, HashAlg, Rng, RustCrypto};
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{Odd, Resize, Uint};
@@ -72,6 +72,24 @@ impl Rng for Broken {
     }
 }
 
+fn prepared<const L: usize>(value: [u64; L]) -> Modulus<L> {
+    let mut modulus = Modulus::EMPTY;
+    modulus.prepare(&value).unwrap();
+    modulus
+}
+
+fn generate(bits: usize, exponent: u32, rng: &mut dyn Rng) -> Result<RsaPrivate, CryptoError> {
+    let mut key = RsaPrivate::default();
+    key.generate(bits, exponent, rng)?;
+    Ok(key)
+}
+
+fn load(modulus: &[u8], exponent: u32, prime: &[u8]) -> Result<RsaPrivate, CryptoError> {
+    let mut key = RsaPrivate::default();
+    key.load(RsaKey { modulus, exponent, prime })?;
+    Ok(key)
+}
+
 fn products_agree_with_crypto_bigint<const L: usize>(cases: u64) {
     let mut rng = Seeded::new(L as u64);
     for case in 0..cases {
@@ -79,7 +97,7 @@ fn products_agree_with_crypto_bigint<const L: usize>(cases: u64) {
         modulus[0] |= 1;
         // Some moduli are shorter than their words.
         modulus[L - 1] = if case % 8 == 7 { modulus[L - 1] >> 9 } else { modulus[L - 1] | 1 << 63 };
-        let ours = Modulus::new(modulus).unwrap();
+        let ours = prepared(modulus);
         let params = FixedMontyParams::new_vartime(Odd::new(Uint::from_words(modulus)).unwrap());
         let reduce = |number: [u64; L]| {
             Uint::from_words(number).rem_vartime(&Uint::from_words(modulus).to_nz().unwrap()).to_words()
@@ -94,8 +112,13 @@ fn products_agree_with_crypto_bigint<const L: usize>(cases: u64) {
             // Squaring is multiplication by oneself also outside Montgomery form, where words are ragged.
             assert_eq!(ours.square(&a), ours.multiply(&a, &a));
             assert_eq!(ours.leave(&ours.enter(&any)), reduce(any));
-            assert_eq!(ours.add(&a, &b), (theirs(a) + theirs(b)).retrieve().to_words());
-            assert_eq!(ours.subtract(&a, &b), (theirs(a) - theirs(b)).retrieve().to_words());
+            let (mut sum, mut difference, mut double) = (a, a, a);
+            ours.add(&mut sum, &b);
+            ours.subtract(&mut difference, &b);
+            ours.double(&mut double);
+            assert_eq!(sum, (theirs(a) + theirs(b)).retrieve().to_words());
+            assert_eq!(difference, (theirs(a) - theirs(b)).retrieve().to_words());
+            assert_eq!(double, (theirs(a) + theirs(a)).retrieve().to_words());
         }
     }
 }
@@ -118,13 +141,16 @@ fn powers_agree_with_crypto_bigint() {
         modulus[0] |= 1;
         modulus[15] |= 1 << 63;
         let (base, exponent): ([u64; 16], [u64; 16]) = (rng.number(), rng.ragged());
-        let ours = Modulus::new(modulus).unwrap();
+        let ours = prepared(modulus);
         let params = FixedMontyParams::new_vartime(Odd::new(Uint::from_words(modulus)).unwrap());
         let power = |base: [u64; 16], exponent: &[u64; 16]| {
             let base = Uint::from_words(base).rem_vartime(&Uint::from_words(modulus).to_nz().unwrap());
             FixedMontyForm::new(&base, &params).pow(&Uint::from_words(*exponent)).retrieve().to_words()
         };
-        assert_eq!(ours.leave(&ours.power(&ours.enter(&base), &exponent)), power(base, &exponent));
+        assert_eq!(
+            ours.leave(&ours.power(&ours.enter(&base), &exponent, &mut Powers::EMPTY.clone())),
+            power(base, &exponent)
+        );
         assert_eq!(ours.leave(&ours.power_of_two(&exponent)), power(small(2), &exponent));
         let reduced = ours.leave(&ours.enter(&base));
         for exponent in [3, 5, 17, 65_537, 0xffff_ffff] {
@@ -138,18 +164,24 @@ fn a_wide_number_is_reduced_and_a_wide_product_is_whole() {
     let mut rng = Seeded::new(2);
     for _ in 0..300 {
         let (a, b): ([u64; 16], [u64; 16]) = (rng.ragged(), rng.ragged());
-        let (low, high) = multiply_wide(&a, &b);
+        let product: [u64; 32] = multiply_wide(&a, &b);
+        let (low, high) = halves(&product);
         let theirs: (Uint<16>, Uint<16>) = Uint::from_words(a).widening_mul(&Uint::from_words(b));
-        assert_eq!((low, high), (theirs.0.to_words(), theirs.1.to_words()));
+        assert_eq!((*low, *high), (theirs.0.to_words(), theirs.1.to_words()));
         let mut modulus: [u64; 16] = rng.number();
         modulus[0] |= 1;
         modulus[15] |= 1 << 63;
-        let ours = Modulus::new(modulus).unwrap();
+        let ours = prepared(modulus);
         assert_eq!(
-            ours.enter_wide(&low, &high),
+            ours.enter_wide(low, high),
             ours.enter(&ours.multiply(&ours.enter(&a), &ours.leave(&ours.enter(&b))))
         );
     }
+}
+
+fn inverse<const L: usize>(value: &[u64; L], modulus: &[u64; L]) -> Option<[u64; L]> {
+    let (factor, mut inverse) = (super::words::invert_word(modulus[0]).wrapping_neg(), [0; L]);
+    invert(value, modulus, factor, &mut inverse).then_some(inverse)
 }
 
 fn inverses_agree_with_crypto_bigint<const L: usize>(cases: u64) {
@@ -162,15 +194,15 @@ fn inverses_agree_with_crypto_bigint<const L: usize>(cases: u64) {
         }
         let mut value: [u64; L] = if case % 3 == 0 { rng.ragged() } else { rng.number() };
         if case % 5 == 0 {
-            value = shift_right(&small(value[0]), u32::try_from(case % 64).unwrap());
+            value = small(value[0]);
+            shift_right(&mut value, u32::try_from(case % 64).unwrap(), 0);
         }
         let odd = Odd::new(Uint::from_words(modulus)).unwrap();
         let reduced = Uint::from_words(value).rem_vartime(odd.as_nz_ref());
         let theirs: Option<Uint<L>> = reduced.invert_odd_mod(&odd).into();
-        let factor = super::words::invert_word(modulus[0]).wrapping_neg();
         // Both the reduced and the longer number are inverted.
-        assert_eq!(invert(&reduced.to_words(), &modulus, factor), theirs.map(|inverse| inverse.to_words()));
-        assert_eq!(invert(&value, &modulus, factor), theirs.map(|inverse| inverse.to_words()));
+        assert_eq!(inverse(&reduced.to_words(), &modulus), theirs.map(|number| number.to_words()));
+        assert_eq!(inverse(&value, &modulus), theirs.map(|number| number.to_words()));
     }
 }
 
@@ -180,21 +212,18 @@ fn inverses_agree_with_crypto_bigint_and_common_divisors_have_none() {
     inverses_agree_with_crypto_bigint::<2>(1000);
     inverses_agree_with_crypto_bigint::<16>(300);
     inverses_agree_with_crypto_bigint::<32>(200);
-    let factor = |modulus: u64| super::words::invert_word(modulus).wrapping_neg();
-    assert_eq!(invert(&[0], &[15], factor(15)), None);
-    assert_eq!(invert(&[5], &[15], factor(15)), None);
-    assert_eq!(invert(&[7], &[15], factor(15)), Some([13]));
+    assert_eq!(inverse(&[0], &[15]), None);
+    assert_eq!(inverse(&[5], &[15]), None);
+    assert_eq!(inverse(&[7], &[15]), Some([13]));
 }
 
 #[test]
-fn comparison_and_selection_follow_the_highest_different_word() {
+fn comparison_follows_the_highest_different_word() {
     assert!(less(&[9, 1], &[0, 2]));
     assert!(!less(&[0, 2], &[9, 1]));
     assert!(!less(&[1, 1], &[1, 1]));
     assert!(equal(&[1, 1], &[1, 1]) && !equal(&[1, 1], &[1, 2]));
-    assert_eq!(select(u64::MAX, &[1, 2], &[3, 4]), [1, 2]);
-    assert_eq!(select(0, &[1, 2], &[3, 4]), [3, 4]);
-    assert_eq!(halves(&[1, 2, 3, 4]), ([1, 2], [3, 4]));
+    assert_eq!(halves(&[1, 2, 3, 4]), (&[1, 2], &[3, 4]));
 }
 
 struct Parts {
@@ -223,7 +252,7 @@ fn the_same_random_bytes_give_the_same_key_for_ever() {
         (2048, hex!("99f57849168a3f68e348f4dc1125f6e9505c2818e01f918030f8281d07b4daad")),
         (3072, hex!("c22f7b4752fe5cbd0c75fc4f2dcf96c26c31eb897bb026673f6c1a97983b9bf1")),
     ] {
-        let key = RsaPrivate::generate(bits, 65_537, &mut Seeded::new(bits as u64)).unwrap();
+        let key = generate(bits, 65_537, &mut Seeded::new(bits as u64)).unwrap();
         assert_eq!(fingerprint(&key), expected, "{bits}");
     }
 }
@@ -231,7 +260,7 @@ fn the_same_random_bytes_give_the_same_key_for_ever() {
 /// Checks a generated key by the `rsa` crate, which validates it and its primes.
 fn check_generated(bits: usize, exponent: u32, seed: u64) {
     let mut rng = Seeded::new(seed);
-    let key = RsaPrivate::generate(bits, exponent, &mut rng).unwrap();
+    let mut key = generate(bits, exponent, &mut rng).unwrap();
     let Parts { modulus, prime } = parts(&key);
     assert_eq!(modulus[0] & 0x80, 0x80);
     let p = rsa::BoxedUint::from_be_slice(&prime, u32::try_from(bits / 2).unwrap()).unwrap();
@@ -263,7 +292,7 @@ fn check_generated(bits: usize, exponent: u32, seed: u64) {
     assert_eq!(*theirs.to_be_bytes(), *signature);
 
     // The key survives as a TPM stores it.
-    let loaded = RsaPrivate::from_prime(&modulus, exponent, &prime).unwrap();
+    let mut loaded = load(&modulus, exponent, &prime).unwrap();
     let mut again = message.clone();
     loaded.raise(&mut again, &mut rng).unwrap();
     assert_eq!(again, signature);
@@ -301,10 +330,11 @@ fn generated_keys_pass_the_rsa_crates_validation_and_agree_with_its_results() {
 
 #[test]
 fn steps_give_the_key_that_generating_at_once_gives() {
-    let at_once = RsaPrivate::generate(1024, 65_537, &mut Seeded::new(5)).unwrap();
+    let at_once = generate(1024, 65_537, &mut Seeded::new(5)).unwrap();
     let mut rng = Seeded::new(5);
-    let mut generator = KeyGenerator::new(1024, 65_537).unwrap();
-    let (stepped, steps) = (1..).find_map(|steps| Some((generator.step(&mut rng).unwrap()?, steps))).unwrap();
+    let mut stepped = RsaPrivate::default();
+    stepped.search(1024, 65_537).unwrap();
+    let steps = (1..).find(|_| stepped.step(&mut rng).unwrap()).unwrap();
     assert_eq!(fingerprint(&stepped), fingerprint(&at_once));
     // Two windows, two primes with five rounds each, and the join are the least.
     assert!(steps >= 15, "{steps}");
@@ -313,20 +343,20 @@ fn steps_give_the_key_that_generating_at_once_gives() {
 #[test]
 fn a_broken_generator_is_an_error_and_not_an_endless_search() {
     for byte in [0x00, 0xff] {
-        let result = RsaPrivate::generate(2048, 65_537, &mut Stuck(byte));
+        let result = generate(2048, 65_537, &mut Stuck(byte));
         assert_eq!(result.err(), Some(CryptoError::RsaNoPrime), "{byte}");
     }
-    let result = RsaPrivate::generate(2048, 65_537, &mut Broken);
+    let result = generate(2048, 65_537, &mut Broken);
     assert_eq!(result.err(), Some(CryptoError::Entropy(EntropyError::ReseedRequired)));
 }
 
 #[test]
 fn sizes_and_exponents_outside_the_standard_are_refused() {
     for bits in [0, 512, 1023, 2047, 2049, 8192] {
-        assert_eq!(KeyGenerator::new(bits, 65_537).err(), Some(CryptoError::RsaKeySize { bits }));
+        assert_eq!(RsaPrivate::default().search(bits, 65_537), Err(CryptoError::RsaKeySize { bits }));
     }
     for exponent in [0, 1, 2, 3, 65_535, 65_536, 65_538] {
-        assert_eq!(KeyGenerator::new(2048, exponent).err(), Some(CryptoError::RsaExponent { exponent }));
+        assert_eq!(RsaPrivate::default().search(2048, exponent), Err(CryptoError::RsaExponent { exponent }));
     }
 }
 
@@ -352,7 +382,7 @@ fn public_keys_of_wrong_shape_are_refused() {
 
 #[test]
 fn a_block_that_is_too_long_or_too_large_is_refused_and_stays() {
-    let key = RsaPrivate::generate(1024, 65_537, &mut Seeded::new(6)).unwrap();
+    let mut key = generate(1024, 65_537, &mut Seeded::new(6)).unwrap();
     let modulus = parts(&key).modulus;
     let public = RsaPublic::new(&modulus, 65_537).unwrap();
     let mut block = modulus.clone();
@@ -371,7 +401,7 @@ fn a_block_that_is_too_long_or_too_large_is_refused_and_stays() {
 
 #[test]
 fn zero_one_and_minus_one_are_their_own_powers() {
-    let key = RsaPrivate::generate(1024, 65_537, &mut Seeded::new(8)).unwrap();
+    let mut key = generate(1024, 65_537, &mut Seeded::new(8)).unwrap();
     let mut minus_one = parts(&key).modulus;
     minus_one[127] -= 1;
     let mut one = std::vec![0; 128];
@@ -385,9 +415,9 @@ fn zero_one_and_minus_one_are_their_own_powers() {
 
 #[test]
 fn a_prime_that_is_not_the_modulus_s_is_inconsistent() {
-    let key = RsaPrivate::generate(1024, 65_537, &mut Seeded::new(14)).unwrap();
+    let key = generate(1024, 65_537, &mut Seeded::new(14)).unwrap();
     let Parts { modulus, prime } = parts(&key);
-    let error = |modulus: &[u8], exponent, prime: &[u8]| RsaPrivate::from_prime(modulus, exponent, prime).err();
+    let error = |modulus: &[u8], exponent, prime: &[u8]| load(modulus, exponent, prime).err();
     assert_eq!(error(&modulus, 65_537, &prime), None);
     let mut other = prime.clone();
     other[63] ^= 2;
@@ -402,7 +432,17 @@ fn a_prime_that_is_not_the_modulus_s_is_inconsistent() {
 }
 
 #[test]
+fn where_no_key_is_nothing_can_be_done() {
+    let mut key = RsaPrivate::default();
+    let inconsistent = Err(CryptoError::RsaKeyInconsistent);
+    assert_eq!((key.size(), key.exponent(), key.raise(&mut [], &mut Seeded::new(1))), (0, 0, inconsistent));
+    assert_eq!(key.step(&mut Seeded::new(1)).map(drop), inconsistent);
+    key.search(1024, 65_537).unwrap();
+    assert_eq!(key.raise(&mut [0; 128], &mut Seeded::new(1)), Err(CryptoError::RsaInputOutOfRange));
+}
+
+#[test]
 fn debug_output_of_a_private_key_holds_nothing_of_it() {
-    let key = RsaPrivate::generate(1024, 65_537, &mut Seeded::new(15)).unwrap();
+    let key = generate(1024, 65_537, &mut Seeded::new(15)).unwrap();
     assert_eq!(std::format!("{key:?}"), "RsaPrivate { bytes: 128, .. }");
 }

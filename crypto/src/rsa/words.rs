@@ -5,6 +5,7 @@
 //! not guess that there are only two of them and turn a selection into a branch.
 
 use core::hint::black_box;
+use core::iter::repeat;
 
 /// Makes a mask of a bit.
 #[inline(always)]
@@ -45,45 +46,51 @@ pub(super) fn subtract_borrow(a: u64, b: u64, borrow: bool) -> (u64, bool) {
     (difference, first | second)
 }
 
-/// Adds, and tells whether the sum overflowed.
-pub(super) fn add<const L: usize>(a: &[u64; L], b: &[u64; L]) -> ([u64; L], bool) {
-    let mut sum = *a;
+/// Adds a number, shorter ones too, and tells whether the sum overflowed.
+#[inline(always)]
+pub(super) fn add(a: &mut [u64], b: &[u64]) -> bool {
     let mut carry = 0;
-    for (word, b) in sum.iter_mut().zip(b) {
+    for (word, b) in a.iter_mut().zip(b.iter().chain(repeat(&0))) {
         (*word, carry) = add_carry(*word, *b, carry);
     }
-    (sum, carry != 0)
+    carry != 0
 }
 
-/// Adds a small number, and tells whether the sum overflowed.
-pub(super) fn add_word<const L: usize>(a: &[u64; L], b: u64) -> ([u64; L], bool) {
-    let mut sum = *a;
-    let mut carry = b;
-    for word in &mut sum {
-        (*word, carry) = add_carry(*word, carry, 0);
-    }
-    (sum, carry != 0)
-}
-
-/// Subtracts, and tells whether the difference would be negative.
+/// Adds a number where the mask is set.
 #[inline(always)]
-pub(super) fn subtract<const L: usize>(a: &[u64; L], b: &[u64; L]) -> ([u64; L], bool) {
-    let mut difference = *a;
+pub(super) fn add_masked<const L: usize>(a: &mut [u64; L], b: &[u64; L], mask: u64) {
+    let mut carry = 0;
+    for (word, b) in a.iter_mut().zip(b) {
+        (*word, carry) = add_carry(*word, *b & mask, carry);
+    }
+}
+
+/// Subtracts a number where the mask is set.
+#[inline(always)]
+pub(super) fn subtract_masked<const L: usize>(a: &mut [u64; L], b: &[u64; L], mask: u64) {
     let mut borrow = false;
-    for (word, b) in difference.iter_mut().zip(b) {
+    for (word, b) in a.iter_mut().zip(b) {
+        (*word, borrow) = subtract_borrow(*word, *b & mask, borrow);
+    }
+}
+
+/// Subtracts a number, and tells whether the difference would be negative.
+#[inline(always)]
+pub(super) fn subtract<const L: usize>(a: &mut [u64; L], b: &[u64; L]) -> bool {
+    let mut borrow = false;
+    for (word, b) in a.iter_mut().zip(b) {
         (*word, borrow) = subtract_borrow(*word, *b, borrow);
     }
-    (difference, borrow)
+    borrow
 }
 
-/// Returns `a` where the mask is set, else `b`.
+/// Negates a number modulo the word size where the mask is set.
 #[inline(always)]
-pub(super) fn select<const L: usize>(mask: u64, a: &[u64; L], b: &[u64; L]) -> [u64; L] {
-    let mut chosen = *b;
-    for (word, a) in chosen.iter_mut().zip(a) {
-        *word = (*word & !mask) | (*a & mask);
+pub(super) fn negate_masked<const L: usize>(a: &mut [u64; L], mask: u64) {
+    let mut carry = mask & 1;
+    for word in a {
+        (*word, carry) = add_carry(*word ^ mask, 0, carry);
     }
-    chosen
 }
 
 /// Tells whether `a < b`.
@@ -114,17 +121,15 @@ pub(super) fn low_word<const L: usize>(a: &[u64; L]) -> u64 {
     a.first().copied().unwrap_or(0)
 }
 
-/// Returns the number shifted right by less than 64 bits.
-pub(super) fn shift_right<const L: usize>(a: &[u64; L], count: u32) -> [u64; L] {
-    let mut shifted = *a;
-    let mut above = 0u64;
-    for word in shifted.iter_mut().rev() {
+/// Shifts right by less than 64 bits, and moves the low bits of a word above the highest one in.
+#[inline(always)]
+pub(super) fn shift_right<const L: usize>(a: &mut [u64; L], count: u32, mut above: u64) {
+    for word in a.iter_mut().rev() {
         let old = *word;
         // In two steps, because a shift by 64 is not one by zero.
         *word = old.wrapping_shr(count) | (above << 1).wrapping_shl(63u32.wrapping_sub(count));
         above = old;
     }
-    shifted
 }
 
 /// Returns the number of significant bits; in variable time, for public numbers.
@@ -139,16 +144,15 @@ pub(super) fn bit_length(a: &[u64]) -> usize {
 /// Reads a big-endian number of at most `L` words.
 pub(super) fn from_be_bytes<const L: usize>(bytes: &[u8]) -> Option<[u64; L]> {
     let mut number = [0; L];
+    read_be_bytes(bytes, &mut number).then_some(number)
+}
+
+/// Reads a big-endian number, and tells whether it had room.
+pub(super) fn read_be_bytes(bytes: &[u8], number: &mut [u64]) -> bool {
     let mut words = number.iter_mut();
-    for chunk in bytes.rchunks(8) {
-        let value = chunk.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte));
-        match words.next() {
-            Some(word) => *word = value,
-            None if value == 0 => {}
-            None => return None,
-        }
-    }
-    Some(number)
+    let mut chunks = bytes.rchunks(8).map(|chunk| chunk.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)));
+    words.by_ref().for_each(|word| *word = chunks.next().unwrap_or(0));
+    chunks.all(|value| value == 0)
 }
 
 /// Writes a big-endian number; words that do not fit are dropped, missing ones are zero.
@@ -162,22 +166,13 @@ pub(super) fn to_be_bytes(number: &[u64], out: &mut [u8]) {
     }
 }
 
-/// Joins two halves into a number of twice the words.
-pub(super) fn join<const H: usize, const F: usize>(low: &[u64; H], high: &[u64; H]) -> [u64; F] {
-    let mut number = [0; F];
-    for (word, half) in number.iter_mut().zip(low.iter().chain(high)) {
-        *word = *half;
+/// Borrows the lower and the upper half of a number.
+pub(super) fn halves<const H: usize, const F: usize>(number: &[u64; F]) -> (&[u64; H], &[u64; H]) {
+    const { assert!(F == 2 * H) };
+    match number.as_chunks().0 {
+        [low, high] => (low, high),
+        _ => (&[0; H], &[0; H]),
     }
-    number
-}
-
-/// Divides a number into its lower and upper half.
-pub(super) fn halves<const H: usize, const F: usize>(number: &[u64; F]) -> ([u64; H], [u64; H]) {
-    let (mut low, mut high) = ([0; H], [0; H]);
-    for (word, half) in number.iter().zip(low.iter_mut().chain(&mut high)) {
-        *half = *word;
-    }
-    (low, high)
 }
 
 /// Computes the inverse of an odd word modulo 2^64.
@@ -221,8 +216,27 @@ mod tests {
 
     #[test]
     fn shifts_by_zero_and_across_words() {
-        assert_eq!(shift_right(&[5, 6], 0), [5, 6]);
-        assert_eq!(shift_right(&[4, 3], 2), [(3 << 62) | 1, 0]);
+        for (mut number, count, above, expected) in
+            [([5, 6], 0, 7, [5, 6]), ([4, 3], 2, 0, [(3 << 62) | 1, 0]), ([0, 0], 31, u64::MAX, [0, u64::MAX << 33])]
+        {
+            shift_right(&mut number, count, above);
+            assert_eq!(number, expected);
+        }
+    }
+
+    #[test]
+    fn masks_decide_what_is_added_subtracted_and_negated() {
+        let mut number = [u64::MAX, 1];
+        add_masked(&mut number, &[1, 1], 0);
+        subtract_masked(&mut number, &[1, 1], 0);
+        negate_masked(&mut number, 0);
+        assert_eq!(number, [u64::MAX, 1]);
+        add_masked(&mut number, &[1, 1], u64::MAX);
+        assert_eq!(number, [0, 3]);
+        subtract_masked(&mut number, &[1, 1], u64::MAX);
+        assert_eq!(number, [u64::MAX, 1]);
+        negate_masked(&mut number, u64::MAX);
+        assert_eq!(number, [1, u64::MAX - 1]);
     }
 
     #[test]

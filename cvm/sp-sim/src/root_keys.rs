@@ -3,7 +3,7 @@
 
 use evtpm_crypto::drbg::HmacDrbg;
 use evtpm_crypto::padding::pss;
-use evtpm_crypto::{Crypto, HashAlg, RustCrypto, RustHasher};
+use evtpm_crypto::{Crypto, HashAlg, RsaKey, RustCrypto, RustHasher};
 
 use crate::authority::Role;
 use crate::error::Error;
@@ -51,8 +51,8 @@ impl RootKey {
         let bits = MODULUS_SIZE * 8;
         let salt = usize::from(SALT_SIZE);
         pss::encode::<RustHasher>(HashAlg::Sha384, digest.as_bytes(), salt, bits, &mut rng, &mut block)?;
-        let key = RustCrypto::rsa_load(self.modulus, EXPONENT, self.prime)?;
-        RustCrypto::rsa_private(&key, &mut block, &mut rng)?;
+        let key = RsaKey { modulus: self.modulus, exponent: EXPONENT, prime: self.prime };
+        RustCrypto::rsa_private(key, &mut block, &mut rng, &mut Default::default())?;
         Ok(block)
     }
 }

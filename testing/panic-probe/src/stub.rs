@@ -5,7 +5,7 @@ use core::hint::black_box;
 
 use evtpm_crypto::entropy::NoiseSource;
 use evtpm_crypto::{CipherMode, Crypto, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, EdDsa};
-use evtpm_crypto::{EntropyError, HashAlg, MlDsaSet, MlKemSet, Rng, SharedKey, StreamingHash};
+use evtpm_crypto::{EntropyError, HashAlg, MlDsaSet, MlKemSet, Rng, RsaKey, SharedKey, StreamingHash};
 
 /// A backend, a generator and a noise source whose answers the optimiser cannot foresee.
 pub(crate) struct Anything;
@@ -15,7 +15,7 @@ pub(crate) struct Anything;
 pub(crate) struct Hasher(HashAlg);
 
 /// A private key without content.
-#[derive(Clone)]
+#[derive(Debug, Default)]
 pub(crate) struct Key;
 
 /// Success or failure, who knows.
@@ -66,8 +66,7 @@ impl NoiseSource for Anything {
 
 impl Crypto for Anything {
     type Hasher = Hasher;
-    type RsaPrivate = Key;
-    type RsaSearch = Key;
+    type RsaMemory = Key;
 
     fn cipher(key: &[u8], _: CipherMode, _: Direction, iv: &mut [u8; 16], data: &mut [u8]) -> Result<(), CryptoError> {
         black_box((key, iv, data));
@@ -110,18 +109,23 @@ impl Crypto for Anything {
         maybe(())
     }
 
-    fn rsa_load(modulus: &[u8], _: u32, prime: &[u8]) -> Result<Self::RsaPrivate, CryptoError> {
-        black_box((modulus, prime));
-        maybe(Key)
-    }
-
-    fn rsa_private(_: &Self::RsaPrivate, block: &mut [u8], _: &mut dyn Rng) -> Result<(), CryptoError> {
-        black_box(block);
+    fn rsa_check(key: RsaKey<'_>, memory: &mut Key) -> Result<(), CryptoError> {
+        black_box((key, memory));
         maybe(())
     }
 
-    fn rsa_search(_: usize, _: u32) -> Result<Key, CryptoError> {
-        maybe(Key)
+    fn rsa_private(key: RsaKey<'_>, block: &mut [u8], _: &mut dyn Rng, memory: &mut Key) -> Result<(), CryptoError> {
+        black_box((key, block, memory));
+        maybe(())
+    }
+
+    fn rsa_search(_: usize, _: u32, memory: &mut Key) -> Result<(), CryptoError> {
+        black_box(memory);
+        maybe(())
+    }
+
+    fn rsa_forget(memory: &mut Key) {
+        black_box(memory);
     }
 
     fn rsa_search_step(

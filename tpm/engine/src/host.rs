@@ -8,7 +8,6 @@ mod ek;
 use crate::failure::Phase;
 use crate::object::create::{CreateError, create, primary_generator};
 use crate::state::{Auth, Certificate, CertificateProgress, Hierarchy, NvIndex};
-use crate::work::Work;
 use crate::{Platform, Tpm};
 use core::fmt;
 use evtpm_crypto::{Crypto, HashAlg};
@@ -142,7 +141,8 @@ impl<P: Platform> Host<'_, P> {
         let mut public = ek.template();
         let seed = self.tpm.state.hierarchies.of(Hierarchy::Endorsement).seed.as_bytes();
         let made = primary_generator::<P::Crypto>(seed, &public, &[]).and_then(|mut rng| {
-            create::<P::Crypto>(&mut public, Auth::EMPTY, &Tpm2bSensitiveData::EMPTY, &mut rng, &mut Work::new())
+            let work = &mut self.tpm.work;
+            create::<P::Crypto>(&mut public, Auth::EMPTY, &Tpm2bSensitiveData::EMPTY, &mut rng, work)
         });
         match made {
             Ok(_) => Ok(public),

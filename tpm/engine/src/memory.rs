@@ -152,6 +152,29 @@ impl<T> fmt::Debug for Slots<T> {
     }
 }
 
+/// One value on the heap, reserved once.
+pub(crate) struct Reserved<T> {
+    value: Vec<T>,
+}
+
+impl<T> Reserved<T> {
+    /// Reserves the place of a value and makes it there.
+    pub(crate) fn reserve() -> Result<Self, OutOfMemory>
+    where
+        T: Default,
+    {
+        let mut place = Vec::new();
+        place.try_reserve_exact(1).map_err(|_| OutOfMemory)?;
+        push_within(&mut place, T::default())?;
+        Ok(Self { value: place })
+    }
+
+    /// Borrows the value to change it; the error stands for what the compiler cannot know.
+    pub(crate) fn get_mut(&mut self) -> Result<&mut T, OutOfMemory> {
+        self.value.first_mut().ok_or(OutOfMemory)
+    }
+}
+
 /// Bytes on the heap whose length was decided when they were made; wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Blob {

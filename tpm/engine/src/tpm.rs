@@ -14,6 +14,9 @@ use evtpm_tpm_wire::{Handle, PcrIndex, Rc, Spec, TpmsClockInfo, TpmsTimeInfo, Ye
 /// Mixed into the generator's seed.
 const PERSONALIZATION: &[u8] = b"evtpm ephemeral TPM";
 
+/// The state of a TPM of one platform.
+pub(crate) type StateOf<P> = State<<<P as Platform>::Crypto as Crypto>::Hasher>;
+
 /// A TPM.
 pub struct Tpm<P: Platform> {
     pub(crate) platform: P,
@@ -22,7 +25,7 @@ pub struct Tpm<P: Platform> {
     generator: Option<RandomGenerator<P::Crypto>>,
     pub(crate) phase: Phase,
     /// What a failed command leaves as it was.
-    pub(crate) state: State<<P::Crypto as Crypto>::Hasher>,
+    pub(crate) state: StateOf<P>,
     pub(crate) clock: Clock,
     pub(crate) da: DaCounters,
     /// The locality of the command that is being executed.
@@ -44,7 +47,7 @@ impl<P: Platform> Tpm<P> {
             clock: Clock::new(),
             da: DaCounters::new(),
             locality: Locality::ZERO,
-            work: Work::new(),
+            work: Work::reserve()?,
         };
         let made = RandomGenerator::start(tpm.platform.noise(), PERSONALIZATION).and_then(|generator| {
             let generator = tpm.generator.insert(generator);
@@ -162,9 +165,10 @@ impl<P: Platform> Tpm<P> {
         Generator { platform: &mut self.platform, generator: self.generator.as_mut() }
     }
 
-    /// Lends the generator together with the work that it feeds.
-    pub(crate) fn rng_and_work(&mut self) -> (Generator<'_, P>, &mut Work<P::Crypto>) {
-        (Generator { platform: &mut self.platform, generator: self.generator.as_mut() }, &mut self.work)
+    /// Lends the state beside the generator and the memory with which something is computed from it.
+    pub(crate) fn split(&mut self) -> (&mut StateOf<P>, Generator<'_, P>, &mut Work<P::Crypto>) {
+        let rng = Generator { platform: &mut self.platform, generator: self.generator.as_mut() };
+        (&mut self.state, rng, &mut self.work)
     }
 
     /// Fills a buffer with random bytes, or fails the TPM.

@@ -4,6 +4,7 @@
 //! A command that searches for longer than it may answers `TPM_RC_YIELDED`: "the TPM has suspended operation on the command;
 //! forward progress was made and the command may be retried". It has changed nothing, so it can be dropped as well.
 
+use crate::memory::{OutOfMemory, Reserved};
 use crate::object::create::CreateError;
 use crate::{Execution, Locality, Platform, Tpm};
 use evtpm_crypto::drbg::HmacDrbg;
@@ -20,31 +21,40 @@ pub enum Step {
     Working,
 }
 
-/// The long work of one command.
+/// The long work of one command, and the memory in which it and every other private RSA operation is done.
 pub(crate) struct Work<C: Crypto> {
     /// Steps that are left; as many as it takes when there is no number.
     budget: Option<u32>,
     /// The command that is being executed in steps.
     command: Digest,
     saved: Option<Search<C>>,
+    memory: Reserved<C::RsaMemory>,
 }
 
-/// A search that was interrupted.
+/// A search that was interrupted; what it found so far is in the memory.
 struct Search<C: Crypto> {
     command: Digest,
     rng: HmacDrbg<C>,
-    search: C::RsaSearch,
 }
 
 impl<C: Crypto> Work<C> {
     /// Nothing to go on with, and no end of patience.
-    pub(crate) const fn new() -> Self {
-        Self { budget: None, command: Digest::EMPTY, saved: None }
+    pub(crate) fn reserve() -> Result<Self, OutOfMemory> {
+        Ok(Self { budget: None, command: Digest::EMPTY, saved: None, memory: Reserved::reserve()? })
     }
 
     /// Gives up what was begun.
     pub(crate) fn forget(&mut self) {
         self.saved = None;
+        if let Ok(memory) = self.memory.get_mut() {
+            C::rsa_forget(memory);
+        }
+    }
+
+    /// Lends the memory for another operation, which gives up what was begun.
+    pub(crate) fn memory(&mut self) -> Result<&mut C::RsaMemory, Rc> {
+        self.saved = None;
+        self.memory.get_mut().map_err(|OutOfMemory| Rc::MEMORY)
     }
 
     /// Generates an RSA key from a generator of its own, seeded by `rng`: the same seed gives the same key, in however many
@@ -58,7 +68,10 @@ impl<C: Crypto> Work<C> {
     ) -> Result<(), CreateError> {
         let mut work = match self.saved.take() {
             Some(saved) => saved,
-            None => Search::begin(self.command, modulus.len().saturating_mul(8), exponent, rng)?,
+            None => {
+                C::rsa_search(modulus.len().saturating_mul(8), exponent, self.memory()?)?;
+                Search::begin(self.command, rng)?
+            }
         };
         loop {
             if let Some(left) = self.budget {
@@ -68,7 +81,8 @@ impl<C: Crypto> Work<C> {
                 };
                 self.budget = Some(left);
             }
-            if C::rsa_search_step(&mut work.search, &mut work.rng, modulus, prime)? {
+            let memory = self.memory.get_mut().map_err(|OutOfMemory| Rc::MEMORY)?;
+            if C::rsa_search_step(memory, &mut work.rng, modulus, prime)? {
                 return Ok(());
             }
         }
@@ -76,11 +90,10 @@ impl<C: Crypto> Work<C> {
 }
 
 impl<C: Crypto> Search<C> {
-    fn begin(command: Digest, bits: usize, exponent: u32, rng: &mut dyn Rng) -> Result<Self, CreateError> {
-        let search = C::rsa_search(bits, exponent)?;
+    fn begin(command: Digest, rng: &mut dyn Rng) -> Result<Self, CreateError> {
         let mut seed = Zeroizing::new([0; 48]);
         rng.fill(&mut *seed).map_err(evtpm_crypto::CryptoError::Entropy)?;
-        Ok(Self { command, rng: HmacDrbg::new(&*seed, &[], b"RSA key"), search })
+        Ok(Self { command, rng: HmacDrbg::new(&*seed, &[], b"RSA key") })
     }
 }
 
@@ -93,7 +106,9 @@ impl<P: Platform> Tpm<P> {
     pub fn step(&mut self, locality: Locality, command: &mut [u8], response: &mut [u8], steps: u32) -> Step {
         let name = P::Crypto::hash(HashAlg::Sha256, &[&[locality.number()], command]);
         self.work.budget = Some(steps);
-        self.work.saved = self.work.saved.take().filter(|saved| saved.command == name);
+        if self.work.saved.as_ref().is_none_or(|saved| saved.command != name) {
+            self.work.forget();
+        }
         self.work.command = name;
         // A command is decrypted in place, and must come again as it came.
         let Ok(mut copy) = crate::memory::Blob::copy_of(command) else {

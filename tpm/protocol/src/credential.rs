@@ -93,7 +93,7 @@ mod tests {
     use evtpm_crypto::RustCrypto;
 
     use super::*;
-    use crate::testing::{CountingRng, ecc_key, rsa_key};
+    use crate::testing::{CountingRng, ecc_key, private, rsa_key};
 
     fn activate_with(name: &Tpm2bName, blob: &Tpm2bIdObject, secret: &[u8]) -> Result<Credential, ProtocolError> {
         let (public, private) = ecc_key();
@@ -117,11 +117,12 @@ mod tests {
 
     #[test]
     fn an_rsa_endorsement_key_opens_a_credential() {
-        let (public, private) = rsa_key();
+        let (public, prime) = rsa_key();
         let credential = Credential::new(&[9; 20]).unwrap();
         let name = Tpm2bName::new(&[0, 11, 1, 2, 3]).unwrap();
         let (blob, secret) = make::<RustCrypto>(&public, &credential, &name, &mut CountingRng::new(1)).unwrap();
-        let key = PrivateKey::Rsa(&private);
+        let mut memory = Default::default();
+        let key = PrivateKey::Rsa(private(&public, &prime), &mut memory);
         let opened = activate::<RustCrypto>(&public, key, &name, &blob, secret.as_bytes(), &mut CountingRng::new(2));
         assert_eq!(opened, Ok(credential));
     }

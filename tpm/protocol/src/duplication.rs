@@ -4,8 +4,8 @@
 //! A duplicate is the sensitive area behind its size. The inner wrapper puts a digest before it and encrypts both with
 //! a key that the caller chooses; the outer wrapper encrypts and authenticates with keys from a seed that is shared
 //! with the new parent. Both work in place on one buffer.
-use evtpm_crypto::{CipherMode, Crypto, Direction, constant_time_eq};
-use evtpm_tpm_wire::{HashAlg, Marshal, Reader, Tpm2bDigest, Tpm2bPrivate, TpmtSymDefObject, Writer};
+use evtpm_crypto::{CipherMode, Crypto, Digest, Direction, constant_time_eq};
+use evtpm_tpm_wire::{HashAlg, Reader, Tpm2bDigest, Tpm2bPrivate, TpmtSymDefObject, Writer};
 
 use crate::wrap::{Wrapper, aes_cfb_key_size};
 use crate::{ProtocolError, crypto_hash};
@@ -27,10 +27,7 @@ impl InnerWrapper<'_> {
     /// Puts the digest before `sensitive` (which stands behind its size) and encrypts both.
     pub fn seal<C: Crypto>(&self, sensitive: &[u8]) -> Result<Tpm2bPrivate, ProtocolError> {
         let integrity = C::hash(crypto_hash(self.hash)?, &[sensitive, self.name]);
-        let mut digest = [0; 66];
-        let digest = Tpm2bDigest::new(integrity.as_bytes())?.to_bytes(&mut digest)?;
-        let mut wrapped = Tpm2bPrivate::new(digest)?;
-        wrapped.extend(sensitive)?;
+        let mut wrapped = behind(&integrity, sensitive)?;
         self.cipher::<C>(Direction::Encrypt, wrapped.as_mut_bytes())?;
         Ok(wrapped)
     }
@@ -62,11 +59,17 @@ impl InnerWrapper<'_> {
 pub fn seal_outer<C: Crypto>(wrapper: &Wrapper<'_>, content: &[u8]) -> Result<Tpm2bPrivate, ProtocolError> {
     let mut data = Tpm2bPrivate::new(content)?;
     let integrity = wrapper.seal::<C>(&[], data.as_mut_bytes())?;
-    let mut buffer = [0; Tpm2bPrivate::CAPACITY];
-    let mut writer = Writer::new(&mut buffer);
-    writer.write(&Tpm2bDigest::new(integrity.as_bytes())?)?;
-    writer.bytes(data.as_bytes())?;
-    Ok(Tpm2bPrivate::new(writer.into_written())?)
+    behind(&integrity, data.as_bytes())
+}
+
+/// Puts a digest behind its size, and something behind that.
+fn behind(digest: &Digest, rest: &[u8]) -> Result<Tpm2bPrivate, ProtocolError> {
+    let digest = digest.as_bytes();
+    let mut whole = Tpm2bPrivate::zeros(digest.len().saturating_add(rest.len()).saturating_add(2))?;
+    let mut writer = Writer::new(whole.as_mut_bytes());
+    writer.write(&Tpm2bDigest::new(digest)?)?;
+    writer.bytes(rest)?;
+    Ok(whole)
 }
 
 /// Takes the outer wrapper off and returns what was in it.

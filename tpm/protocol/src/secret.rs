@@ -2,7 +2,7 @@
 //! Sharing a seed with the holder of an asymmetric key (Part 1, "Labeled Key Encapsulation Mechanism (KEM)", "RSA Labeled
 //! KEM", "ECC Labeled KEM", "ML-KEM Labeled KEM").
 use evtpm_crypto::padding::oaep;
-use evtpm_crypto::{Crypto, EccPrivate, Rng, kdfe};
+use evtpm_crypto::{Crypto, EccPrivate, Rng, RsaKey, kdfe};
 use evtpm_tpm_wire::{
     EccCurve, MAX_RSA_KEY, Marshal, PublicBody, Secret, Supported, Tpm2bEccParameter, Tpm2bEncryptedSecret,
     TpmsEccPoint, TpmtPublic, from_bytes,
@@ -76,8 +76,8 @@ pub fn share<C: Crypto>(
 /// The private key that recovers a seed.
 #[derive(Debug)]
 pub enum PrivateKey<'a, C: Crypto> {
-    /// An RSA key.
-    Rsa(&'a C::RsaPrivate),
+    /// An RSA key, and the memory in which it is used.
+    Rsa(RsaKey<'a>, &'a mut C::RsaMemory),
     /// An ECC key.
     Ecc(&'a EccPrivate),
     /// An X25519 key.
@@ -96,7 +96,7 @@ pub fn recover<C: Crypto>(
 ) -> Result<Seed, ProtocolError> {
     let hash = crypto_hash(recipient.name_alg.ok_or(ProtocolError::NoNameAlg)?)?;
     match (&recipient.body, private) {
-        (PublicBody::Rsa { unique, .. }, PrivateKey::Rsa(key)) => {
+        (PublicBody::Rsa { unique, .. }, PrivateKey::Rsa(key, memory)) => {
             let mut block = Zeroizing::new([0; MAX_RSA_KEY]);
             let mut message = Zeroizing::new([0; MAX_RSA_KEY]);
             let block = block.get_mut(..unique.len()).ok_or(ProtocolError::TooLong)?;
@@ -104,7 +104,7 @@ pub fn recover<C: Crypto>(
                 return Err(ProtocolError::TooLong);
             }
             block.iter_mut().zip(encrypted).for_each(|(to, from)| *to = *from);
-            C::rsa_private(key, block, rng)?;
+            C::rsa_private(key, block, rng, memory)?;
             let size = oaep::decode::<C::Hasher>(hash, label.bytes(), block, &mut *message)?;
             // A seed longer than a digest is no seed that Part 1 knows of.
             Ok(Seed::new(message.get(..size).unwrap_or_default())?)
@@ -137,7 +137,7 @@ mod tests {
     use evtpm_crypto::{CryptoError, RustCrypto};
 
     use super::*;
-    use crate::testing::{CountingRng, ecc_key, rsa_key};
+    use crate::testing::{CountingRng, ecc_key, private, rsa_key};
 
     #[test]
     fn the_holder_of_an_ecc_key_recovers_the_seed() {
@@ -188,11 +188,13 @@ mod tests {
 
     #[test]
     fn the_holder_of_an_rsa_key_recovers_the_seed() {
-        let (public, private) = rsa_key();
+        let (public, prime) = rsa_key();
         let mut rng = CountingRng::new(1);
         let (seed, encrypted) = share::<RustCrypto>(&public, Label::Identity, &mut rng).unwrap();
         let recover = |label, bytes: &[u8]| {
-            recover::<RustCrypto>(&public, PrivateKey::Rsa(&private), label, bytes, &mut CountingRng::new(2))
+            let mut memory = Default::default();
+            let key = PrivateKey::Rsa(private(&public, &prime), &mut memory);
+            recover::<RustCrypto>(&public, key, label, bytes, &mut CountingRng::new(2))
         };
         assert_eq!(recover(Label::Identity, encrypted.as_bytes()), Ok(seed));
         let padding = Err(ProtocolError::Crypto(CryptoError::Padding));

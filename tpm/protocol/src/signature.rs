@@ -82,7 +82,7 @@ mod tests {
     use evtpm_tpm_wire::{HashAlg, Tpm2bEccParameter, Tpm2bPublicKeyRsa};
 
     use super::*;
-    use crate::testing::{CountingRng, ecc_key, rsa_key};
+    use crate::testing::{CountingRng, ecc_key, private, rsa_key};
 
     const INVALID: Result<(), ProtocolError> = Err(ProtocolError::Crypto(CryptoError::SignatureInvalid));
 
@@ -97,11 +97,12 @@ mod tests {
     }
 
     fn rsa(encode: impl Fn(&[u8], &mut [u8])) -> (TpmtPublic, TpmsSignatureRsa) {
-        let (public, private) = rsa_key();
+        let (public, prime) = rsa_key();
         let digest = RustCrypto::hash(Hash::Sha256, &[b"message"]);
         let mut block = [0; 128];
         encode(digest.as_bytes(), &mut block);
-        RustCrypto::rsa_private(&private, &mut block, &mut CountingRng::new(6)).unwrap();
+        let key = private(&public, &prime);
+        RustCrypto::rsa_private(key, &mut block, &mut CountingRng::new(6), &mut Default::default()).unwrap();
         (public, TpmsSignatureRsa { hash: HashAlg::Sha256, sig: Tpm2bPublicKeyRsa::new(&block).unwrap() })
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Keys and a predictable generator for the tests of this crate.
-use evtpm_crypto::{Crypto, EccCurve as Curve, EccPrivate, EntropyError, Rng, RustCrypto};
+use evtpm_crypto::{Crypto, EccCurve as Curve, EccPrivate, EntropyError, Rng, RsaKey, RustCrypto};
 use evtpm_tpm_wire::{PublicBody, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmiRsaKeyBits, TpmsEccPoint, TpmtPublic};
 
 use crate::templates::EkTemplate;
@@ -40,8 +40,8 @@ pub(crate) fn ecc_key() -> (TpmtPublic, EccPrivate) {
     (public, private)
 }
 
-/// An RSA endorsement key, of 1,024 bits to be quick.
-pub(crate) fn rsa_key() -> (TpmtPublic, <RustCrypto as Crypto>::RsaPrivate) {
+/// An RSA endorsement key, of 1,024 bits to be quick, and one of its primes.
+pub(crate) fn rsa_key() -> (TpmtPublic, [u8; 64]) {
     let (mut modulus, mut prime) = ([0; 128], [0; 64]);
     RustCrypto::rsa_generate(65_537, &mut CountingRng::new(41), &mut modulus, &mut prime).unwrap();
     let mut public = EkTemplate::L1.public();
@@ -49,5 +49,11 @@ pub(crate) fn rsa_key() -> (TpmtPublic, <RustCrypto as Crypto>::RsaPrivate) {
         parms.key_bits = TpmiRsaKeyBits(1024);
         *unique = Tpm2bPublicKeyRsa::new(&modulus).unwrap();
     }
-    (public, RustCrypto::rsa_load(&modulus, 65_537, &prime).unwrap())
+    (public, prime)
+}
+
+/// The private key of what [`rsa_key`] made.
+pub(crate) fn private<'a>(public: &'a TpmtPublic, prime: &'a [u8]) -> RsaKey<'a> {
+    let PublicBody::Rsa { unique, .. } = &public.body else { panic!("an RSA key") };
+    RsaKey { modulus: unique.as_bytes(), exponent: 65_537, prime }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A synthetic chain and report whose every field a test can spoil before it is signed.
 
-use evtpm_crypto::{Crypto, EccCurve, EccPrivate, EntropyError, HashAlg, Rng, RustCrypto, RustHasher, padding::pss};
+use evtpm_crypto::{
+    Crypto, EccCurve, EccPrivate, EntropyError, HashAlg, Rng, RsaKey, RustCrypto, RustHasher, padding::pss,
+};
 
 use super::{Anchors, Collateral, SnpClaims, verify};
 use crate::{Error, UnixTime, Verified};
@@ -290,11 +292,11 @@ fn rsa_public_key(key: &[&str; 2]) -> Vec<u8> {
 /// Signs with RSASSA-PSS, SHA-384 and a salt of 48 bytes, whatever the certificate says.
 fn pss_sign(key: &[&str; 2], message: &[u8]) -> Vec<u8> {
     let modulus = hex::decode(key[0]).unwrap();
-    let private = RustCrypto::rsa_load(&modulus, 0x1_0001, &hex::decode(key[1]).unwrap()).unwrap();
+    let private = RsaKey { modulus: &modulus, exponent: 0x1_0001, prime: &hex::decode(key[1]).unwrap() };
     let digest = RustCrypto::hash(HashAlg::Sha384, &[message]);
     let mut block = vec![0; modulus.len()];
     pss::encode::<RustHasher>(HashAlg::Sha384, digest.as_bytes(), 48, 2048, &mut Constant, &mut block).unwrap();
-    RustCrypto::rsa_private(&private, &mut block, &mut Constant).unwrap();
+    RustCrypto::rsa_private(private, &mut block, &mut Constant, &mut Default::default()).unwrap();
     block
 }
 

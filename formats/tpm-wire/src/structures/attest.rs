@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Attestation and creation data (Part 2, "Attestation Structures", "Creation Data").
 use crate::{
-    AttestTag, Buf, HashAlg, Marshal, Overflow, Rc, Reader, TPM_GENERATED, Tpm2b, Tpm2bData, Tpm2bDigest,
+    AttestTag, HashAlg, Large, Marshal, Overflow, Rc, Reader, TPM_GENERATED, Tpm2b, Tpm2bData, Tpm2bDigest,
     Tpm2bMaxNvBuffer, Tpm2bName, TpmAlgId, TpmaLocality, TpmlPcrSelection, TpmsClockInfo, TpmsTimeInfo, Unmarshal,
     Writer, YesNo, structure,
 };
@@ -200,7 +200,7 @@ impl Marshal for TpmsAttest<'_> {
 /// The size of the greatest attestation, of NV contents.
 pub const MAX_ATTEST: usize = 2304;
 /// A signed attestation, kept as the bytes that the signature covers (`TPM2B_ATTEST`).
-pub type Tpm2bAttest = Buf<MAX_ATTEST>;
+pub type Tpm2bAttest = Large<MAX_ATTEST>;
 
 #[cfg(test)]
 mod tests {

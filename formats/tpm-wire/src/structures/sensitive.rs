@@ -159,7 +159,7 @@ pub const MAX_PRIVATE: usize = 1024;
 /// A private blob in a command (`TPM2B_PRIVATE`).
 pub type Tpm2bPrivateIn<'a> = Bytes<'a, MAX_PRIVATE>;
 /// A private blob in a response (`TPM2B_PRIVATE`).
-pub type Tpm2bPrivate = Buf<MAX_PRIVATE>;
+pub type Tpm2bPrivate = Large<MAX_PRIVATE>;
 
 /// The size of the greatest `TPMS_ID_OBJECT`.
 pub const MAX_ID_OBJECT: usize = 132;

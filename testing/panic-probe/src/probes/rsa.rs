@@ -3,7 +3,7 @@
 
 use core::hint::black_box;
 
-use evtpm_crypto::rsa::{KeyGenerator, RsaPrivate, RsaPublic};
+use evtpm_crypto::rsa::{RsaKey, RsaPrivate, RsaPublic};
 
 use crate::stub::Anything;
 
@@ -15,12 +15,13 @@ pub(super) fn all(left: &mut [u8], right: &mut [u8]) {
     if let Ok(public) = RsaPublic::from_be_bytes(left, right) {
         black_box((public.bits(), public.size()));
     }
-    if let Ok(private) = RsaPrivate::from_prime(left, exponent, right) {
+    let mut private = RsaPrivate::default();
+    if private.load(RsaKey { modulus: left, exponent, prime: right }).is_ok() {
         let _ = black_box(private.raise(right, &mut Anything));
         let _ = black_box(private.write_modulus(left));
         let _ = black_box(private.write_prime(right));
     }
-    if let Ok(mut generator) = KeyGenerator::new(black_box(2048), exponent) {
-        let _ = black_box(generator.step(&mut Anything).is_ok());
+    if private.search(black_box(2048), exponent).is_ok() {
+        let _ = black_box(private.step(&mut Anything).is_ok());
     }
 }

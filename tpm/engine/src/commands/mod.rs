@@ -228,15 +228,28 @@ where
     let mut handle_writer = Writer::new(&mut bytes);
     handles.iter().try_for_each(|handle| handle_writer.write(handle)).map_err(|Overflow| Rc::FAILURE)?;
     let handles = Reader::new(handle_writer.as_written(), parameters.supported()).read::<C::Handles>()?;
-    let command = parameters.read::<C>()?;
-    parameters.finish()?;
 
-    let response = command.run(tpm, handles)?;
-
-    // The response buffer holds the largest response, so that nothing can go wrong behind the command's back.
-    write_response(&response, tag, writer).map_err(|Overflow| tpm.fail(Failure::Response))
+    // Borrowed from the result, so that it is not on the stack twice.
+    match &execute::<P, C>(tpm, handles, parameters) {
+        // The response buffer holds the largest response, so that nothing can go wrong behind the command's back.
+        Ok(response) => write_response(response, tag, writer).map_err(|Overflow| tpm.fail(Failure::Response)),
+        Err(rc) => Err(*rc),
+    }
 }
 
+/// Reads the parameters and executes.
+#[inline(never)] // What reading leaves on the stack is not there when the response is written.
+fn execute<'a, P, C>(tpm: &mut Tpm<P>, handles: C::Handles, parameters: &mut Reader<'a>) -> Result<C::Response, Rc>
+where
+    P: Platform,
+    C: Execute + Unmarshal<'a>,
+{
+    let command = parameters.read::<C>()?;
+    parameters.finish()?;
+    command.run(tpm, handles)
+}
+
+#[inline(never)] // What writing leaves on the stack was not there while the command was executed.
 fn write_response<R: Response>(response: &R, tag: CommandTag, writer: &mut Writer<'_>) -> Result<usize, Overflow> {
     if let Some(handle) = response.handle() {
         writer.write(&handle)?;

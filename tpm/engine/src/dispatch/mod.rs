@@ -86,23 +86,26 @@ impl<P: Platform> Tpm<P> {
             self.check_present(*handle, number)?;
         }
         self.check_read_only_index(code, &handles)?;
-        let mut area = self.read_sessions(tag, row, &handles, &mut reader)?;
+        // Borrowed from the results, so that neither is on the stack of each command twice.
+        let mut area = self.read_sessions(tag, row, &handles, &mut reader);
+        let area = area.as_mut().map_err(|rc| *rc)?;
         if let Some(pending) = self.pending(code, &handles, reader.remaining()) {
             return Err(Stop::Pending(pending));
         }
         if self.take_declined(&handles) {
             return Err(Rc::RETRY.into());
         }
-        let before = self.authorize_all(row, &handles, &mut area, reader.remaining())?;
+        let before = self.authorize_all(row, &handles, area, reader.remaining());
+        let before = before.as_ref().map_err(|rc| *rc)?;
         let parameters_at = command.len().saturating_sub(reader.remaining().len());
         let parameters = command.get_mut(parameters_at..).ok_or(Rc::FAILURE)?;
-        self.decrypt_parameter(&area, parameters)?;
+        self.decrypt_parameter(area, parameters)?;
         let mut parameters = Reader::new(parameters, &supported);
         let mut writer = Writer::new(response);
         writer.bytes(&[0; HEADER_SIZE]).map_err(|Overflow| Rc::MEMORY)?;
         let parameters_at = (row.run)(self, &handles, &mut parameters, tag, &mut writer)?;
         let written = writer.written();
-        Ok(self.finish(tag, code, &area, &before, response, parameters_at, written)?)
+        Ok(self.finish(tag, code, area, before, response, parameters_at, written)?)
     }
 
     /// "The mode checks shall be performed in the order listed."
@@ -116,6 +119,7 @@ impl<P: Platform> Tpm<P> {
         }
     }
 
+    #[inline(never)] // What reading leaves on the stack is not there when the command runs.
     fn read_sessions(
         &self,
         tag: CommandTag,
@@ -135,6 +139,7 @@ impl<P: Platform> Tpm<P> {
     }
 
     /// Authorizes the command, and remembers what its actions may change but the response still needs.
+    #[inline(never)] // See above.
     fn authorize_all(
         &mut self,
         row: &Row<P>,

@@ -58,6 +58,7 @@ pub(crate) fn primary_generator<C: Crypto>(
 }
 
 /// Makes the sensitive area for a checked template, and completes the template's unique field.
+#[inline(never)] // The stack of the arithmetic is deep enough without that of a command.
 pub(crate) fn create<C: Crypto>(
     public: &mut TpmtPublic,
     auth: Auth,
@@ -78,10 +79,9 @@ pub(crate) fn create<C: Crypto>(
         PublicBody::Rsa { parms, unique } => {
             let size = usize::from(parms.key_bits.0.div_ceil(8));
             let exponent = rsa_exponent(parms.exponent);
-            let mut modulus = Tpm2bPublicKeyRsa::zeros(size)?;
+            *unique = Tpm2bPublicKeyRsa::zeros(size)?;
             let mut prime = Tpm2bPrivateKeyRsa::zeros(size.div_ceil(2))?;
-            work.generate(exponent, rng, modulus.as_mut_bytes(), prime.as_mut_bytes())?;
-            *unique = modulus;
+            work.generate(exponent, rng, unique.as_mut_bytes(), prime.as_mut_bytes())?;
             SensitiveBody::Rsa(prime)
         }
         PublicBody::Ecc { parms, unique } if parms.curve_id == EccCurve::Curve25519 => {
@@ -96,13 +96,7 @@ pub(crate) fn create<C: Crypto>(
         PublicBody::Mlkem { parms, unique } => {
             SensitiveBody::Mlkem(lattice::mlkem::<C>(parms.parameter_set, unique, rng)?)
         }
-        PublicBody::Ecc { parms, unique } => {
-            let curve = algorithm::curve(parms.curve_id).ok_or(Rc::CURVE)?;
-            let private = EccPrivate::generate(curve, rng)?;
-            let point = C::ecc_public(&private)?;
-            *unique = TpmsEccPoint { x: Tpm2bEccParameter::new(point.x())?, y: Tpm2bEccParameter::new(point.y())? };
-            SensitiveBody::Ecc(Secret::new(private.as_bytes())?)
-        }
+        PublicBody::Ecc { parms, unique } => SensitiveBody::Ecc(ecc::<C>(parms.curve_id, unique, rng)?),
         PublicBody::SymCipher { parms, .. } => SensitiveBody::SymCipher(symmetric_key(data, parms.key_size(), rng)?),
         PublicBody::KeyedHash { scheme, .. } => {
             let is_key = attributes.intersects(TpmaObject::SIGN | TpmaObject::DECRYPT);
@@ -122,6 +116,20 @@ pub(crate) fn create<C: Crypto>(
         *unique = symmetric_unique::<C>(alg, &sensitive)?;
     }
     Ok(sensitive)
+}
+
+/// Makes a key on a prime curve.
+#[inline(never)] // Its stack is not that of a search for primes.
+fn ecc<C: Crypto>(
+    curve: EccCurve,
+    unique: &mut TpmsEccPoint,
+    rng: &mut dyn Rng,
+) -> Result<Tpm2bEccPrivate, CreateError> {
+    let curve = algorithm::curve(curve).ok_or(Rc::CURVE)?;
+    let private = EccPrivate::generate(curve, rng)?;
+    let point = C::ecc_public(&private)?;
+    *unique = TpmsEccPoint { x: Tpm2bEccParameter::new(point.x())?, y: Tpm2bEccParameter::new(point.y())? };
+    Ok(Secret::new(private.as_bytes())?)
 }
 
 /// Makes a key on Curve25519, whose private half is any 32 bytes (RFC 7748, RFC 8032).

@@ -8,7 +8,7 @@ use crate::algorithm;
 use crate::name;
 use crate::state::{Hierarchy, Object};
 use crate::{Platform, Tpm, ticket};
-use evtpm_crypto::{Crypto, CryptoError, EccPoint, EccPrivate, MLDSA_SEED_SIZE, MLKEM_SEED_SIZE};
+use evtpm_crypto::{Crypto, CryptoError, EccPoint, EccPrivate, MLDSA_SEED_SIZE, MLKEM_SEED_SIZE, RsaKey};
 use evtpm_protocol::{curve25519_key, ecc_point, rsa_exponent};
 use evtpm_tpm_wire::{
     EccCurve, Handle, Overflow, PublicBody, Rc, SensitiveBody, Subject, TpmaObject, TpmsEccParms, TpmsEccPoint,
@@ -83,7 +83,7 @@ impl<P: Platform> Tpm<P> {
         check_unique::<P::Crypto>(public).map_err(|rc| rc.at(blame.public))?;
         let Some(sensitive) = sensitive else { return Ok(()) };
         check_sizes(public, sensitive).map_err(|rc| rc.at(blame.sensitive))?;
-        match is_bound::<P::Crypto>(public, sensitive) {
+        match is_bound::<P::Crypto>(public, sensitive, self.work.memory()?) {
             Ok(true) => Ok(()),
             // It is neither parameter alone that is wrong; every TPM in the field names none.
             Ok(false) => Err(Rc::BINDING),
@@ -164,11 +164,17 @@ fn check_sizes(public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result<(), Rc>
 }
 
 /// Computes the public half from the sensitive one and compares.
-fn is_bound<C: Crypto>(public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result<bool, CryptoError> {
+fn is_bound<C: Crypto>(
+    public: &TpmtPublic,
+    sensitive: &TpmtSensitive,
+    memory: &mut C::RsaMemory,
+) -> Result<bool, CryptoError> {
     match (&public.body, &sensitive.body) {
         // "the remainder when dividing the public modulus by the private primes is zero": loading checks it
         (PublicBody::Rsa { parms, unique }, SensitiveBody::Rsa(prime)) => {
-            C::rsa_load(unique.as_bytes(), rsa_exponent(parms.exponent), prime.as_bytes()).map(|_| true)
+            let exponent = rsa_exponent(parms.exponent);
+            let key = RsaKey { modulus: unique.as_bytes(), exponent, prime: prime.as_bytes() };
+            C::rsa_check(key, memory).map(|()| true)
         }
         (PublicBody::Ecc { parms, unique }, SensitiveBody::Ecc(private)) if parms.curve_id == EccCurve::Curve25519 => {
             let Ok(seed) = private.as_bytes().try_into() else { return Ok(false) };

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Signing by the scheme of the key, a scheme of version 185 included (Part 3, "Signing and Signature Verification").
 
-use super::secret::Private;
+use super::secret::{Private, private_key};
 use super::signing::select_scheme;
 use crate::algorithm;
-use crate::state::Object;
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, CryptoError, Digest, EdDsa};
 use evtpm_protocol::message::{MessageHash, representative};
 use evtpm_protocol::{ProtocolError, mldsa_set};
 use evtpm_tpm_wire::{
-    HashAlg, Overflow, PublicBody, Rc, Tpm2bSignatureEddsa, Tpm2bSignatureMldsa, TpmiMldsaParms,
+    Handle, HashAlg, Overflow, PublicBody, Rc, Tpm2bSignatureEddsa, Tpm2bSignatureMldsa, TpmiMldsaParms,
     TpmsSignatureHashMldsa, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme, TpmtSigScheme,
     TpmtSignature,
 };
@@ -87,7 +86,7 @@ impl Scheme {
 
 impl<P: Platform> Tpm<P> {
     /// Signs a whole message without a context.
-    pub(crate) fn sign_message(&mut self, key: &Object, scheme: Scheme, message: &[u8]) -> Result<TpmtSignature, Rc> {
+    pub(crate) fn sign_message(&mut self, key: Handle, scheme: Scheme, message: &[u8]) -> Result<TpmtSignature, Rc> {
         match scheme {
             Scheme::Named(TpmtSigScheme::Eddsa) => self.sign_with_ed25519(key, EdDsa::Pure, message),
             Scheme::Named(scheme) => {
@@ -95,14 +94,15 @@ impl<P: Platform> Tpm<P> {
                 self.sign_finished(key, Scheme::Named(scheme), &P::Crypto::hash(alg, &[message]))
             }
             Scheme::MlDsa(_) | Scheme::HashMlDsa(..) => {
-                let signed = hash_message::<P::Crypto>(&key.public, message).map_err(ProtocolError::rc)?;
+                let public = &self.object(key).ok_or(Rc::KEY)?.public;
+                let signed = hash_message::<P::Crypto>(public, message).map_err(ProtocolError::rc)?;
                 self.sign_finished(key, scheme, &signed)
             }
         }
     }
 
     /// Signs what a message became: a digest, or a message representative of ML-DSA.
-    pub(crate) fn sign_finished(&mut self, key: &Object, scheme: Scheme, signed: &Digest) -> Result<TpmtSignature, Rc> {
+    pub(crate) fn sign_finished(&mut self, key: Handle, scheme: Scheme, signed: &Digest) -> Result<TpmtSignature, Rc> {
         match scheme {
             Scheme::Named(TpmtSigScheme::HashEddsa) => self.sign_with_ed25519(key, EdDsa::PreHash, signed.as_bytes()),
             // It signs no digest; see `sign_message`.
@@ -118,27 +118,30 @@ impl<P: Platform> Tpm<P> {
 
     fn sign_with_mldsa(
         &mut self,
-        key: &Object,
+        key: Handle,
         parms: TpmiMldsaParms,
         signed: &Digest,
     ) -> Result<Tpm2bSignatureMldsa, Rc> {
-        let Private::MlDsa(seed) = self.private_key(key)? else { return Err(Rc::KEY) };
+        let (state, mut rng, _) = self.split();
+        let key = state.objects.object(key).ok_or(Rc::KEY)?;
+        let Private::MlDsa(seed) = private_key(key)? else { return Err(Rc::KEY) };
         let set = mldsa_set(parms);
         let mut signature = Tpm2bSignatureMldsa::zeros(set.signature_size()).map_err(|Overflow| Rc::MEMORY)?;
         let mu = representative(signed).map_err(|_| Rc::FAILURE)?;
-        let made = P::Crypto::mldsa_sign(set, seed.as_bytes(), mu, &mut self.rng(), signature.as_mut_bytes());
+        let made = P::Crypto::mldsa_sign(set, seed, mu, &mut rng, signature.as_mut_bytes());
         made.map_err(|error| self.refuse(error, Rc::NO_RESULT))?;
         Ok(signature)
     }
 
     pub(crate) fn sign_with_ed25519(
         &mut self,
-        key: &Object,
+        key: Handle,
         variant: EdDsa,
         message: &[u8],
     ) -> Result<TpmtSignature, Rc> {
-        let Private::Curve25519(seed) = self.private_key(key)? else { return Err(Rc::KEY) };
-        let signature = P::Crypto::ed25519_sign(&seed, variant, &[message]);
+        let key = self.object(key).ok_or(Rc::KEY)?;
+        let Private::Curve25519(seed) = private_key(key)? else { return Err(Rc::KEY) };
+        let signature = P::Crypto::ed25519_sign(seed, variant, &[message]);
         let signature = Tpm2bSignatureEddsa::new(&signature).map_err(|Overflow| Rc::FAILURE)?;
         Ok(match variant {
             EdDsa::Pure => TpmtSignature::Eddsa(signature),

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Signing with a loaded key, and by which scheme (Part 3, "Attestation Commands", "Signing and Signature Verification").
 
-use super::secret::Private;
+use super::secret::{Private, private_key};
 use crate::algorithm;
 use crate::state::Object;
 use crate::{Platform, Tpm};
 use evtpm_crypto::padding::{pkcs1, pss};
-use evtpm_crypto::{Crypto, CryptoError, EccSignature, HashAlg, Rng, schnorr};
+use evtpm_crypto::{Crypto, CryptoError, EccPrivate, EccSignature, HashAlg, Rng, RsaKey, schnorr};
 use evtpm_protocol::pss_salt_size;
 use evtpm_tpm_wire::{
     Handle, Overflow, PublicBody, Rc, SensitiveBody, Subject, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmaObject,
@@ -84,43 +84,36 @@ impl<P: Platform> Tpm<P> {
     }
 
     /// Signs a digest of the scheme's size with a scheme of the key's family.
-    pub(crate) fn sign(&mut self, key: &Object, scheme: TpmtSigScheme, digest: &[u8]) -> Result<TpmtSignature, Rc> {
+    #[inline(never)] // The stack of the arithmetic is deep enough without that of a command.
+    pub(crate) fn sign(&mut self, handle: Handle, scheme: TpmtSigScheme, digest: &[u8]) -> Result<TpmtSignature, Rc> {
         let hash = scheme.hash_alg();
         let alg = algorithm::hash(hash).ok_or(Rc::SCHEME)?;
+        let (state, mut rng, work) = self.split();
+        let key = state.objects.object(handle).ok_or(Rc::KEY)?;
         if let (TpmtSigScheme::Hmac(_), Some(SensitiveBody::KeyedHash(secret))) =
             (scheme, key.sensitive.as_ref().map(|sensitive| &sensitive.body))
         {
             let mac = P::Crypto::hmac(alg, secret.as_bytes(), &[digest]);
             return TpmtHa::new(hash, mac.as_bytes()).map(TpmtSignature::Hmac).ok_or(Rc::FAILURE);
         }
-        let private = self.private_key(key)?;
-        let signed = match (&private, scheme) {
-            (Private::Rsa(private), TpmtSigScheme::Rsassa(_)) => {
-                sign_rsassa::<P::Crypto>(&key.public, private, alg, digest, &mut self.rng())
-                    .map(|sig| TpmtSignature::Rsassa(TpmsSignatureRsa { hash, sig }))
+        let signed = match private_key(key)? {
+            Private::Rsa(private) => {
+                let salt = pss_salt_size(&key.public, alg);
+                sign_rsa::<P::Crypto>(private, scheme, (alg, salt), digest, &mut rng, work.memory()?)
             }
-            (Private::Rsa(private), TpmtSigScheme::Rsapss(_)) => {
-                sign_rsapss::<P::Crypto>(&key.public, private, alg, digest, &mut self.rng())
-                    .map(|sig| TpmtSignature::Rsapss(TpmsSignatureRsa { hash, sig }))
-            }
-            (Private::Ecc(private), TpmtSigScheme::Ecdsa(_)) => {
-                let signature = P::Crypto::ecdsa_sign(private, digest, &mut self.rng());
-                signature.and_then(|signature| wire_signature(hash, &signature)).map(TpmtSignature::Ecdsa)
-            }
-            (Private::Ecc(private), TpmtSigScheme::Ecschnorr(_)) => {
-                let signature = schnorr::sign::<P::Crypto>(private, alg, digest, &mut self.rng());
-                signature.and_then(|signature| wire_signature(hash, &signature)).map(TpmtSignature::Ecschnorr)
-            }
-            (Private::Ecc(private), TpmtSigScheme::Ecdaa(ecdaa)) => {
-                let count = self.state.commits.find(ecdaa.count)?;
-                let signature = self.committed(private.curve(), Some(key), count).and_then(|committed| {
-                    schnorr::sign_committed::<P::Crypto>(private, &committed, alg, digest, &mut self.rng())
-                });
-                let signature = signature.and_then(|signature| wire_signature(hash, &signature));
-                if signature.is_ok() {
-                    self.state.commits.end(ecdaa.count);
+            Private::Ecc(private) => {
+                let committed = match scheme {
+                    TpmtSigScheme::Ecdaa(ecdaa) => {
+                        let count = state.commits.find(ecdaa.count)?;
+                        Some(state.committed::<P::Crypto>(private.curve(), Some(key), count))
+                    }
+                    _ => None,
+                };
+                let signed = sign_ecc::<P::Crypto>(&private, scheme, alg, committed.transpose(), digest, &mut rng);
+                if let (TpmtSigScheme::Ecdaa(ecdaa), Ok(_)) = (scheme, &signed) {
+                    state.commits.end(ecdaa.count);
                 }
-                signature.map(TpmtSignature::Ecdaa)
+                signed
             }
             _ => return Err(Rc::SCHEME),
         };
@@ -128,38 +121,47 @@ impl<P: Platform> Tpm<P> {
     }
 }
 
-fn sign_rsassa<C: Crypto>(
-    key: &TpmtPublic,
-    private: &C::RsaPrivate,
+#[inline(never)] // One kind of arithmetic is on the stack.
+fn sign_ecc<C: Crypto>(
+    private: &EccPrivate,
+    scheme: TpmtSigScheme,
     alg: HashAlg,
+    committed: Result<Option<EccPrivate>, CryptoError>,
     digest: &[u8],
     rng: &mut dyn Rng,
-) -> Result<Tpm2bPublicKeyRsa, CryptoError> {
-    let (_, mut block) = empty_block(key)?;
-    pkcs1::encode_signature(alg, digest, block.as_mut_bytes())?;
-    C::rsa_private(private, block.as_mut_bytes(), rng)?;
-    Ok(block)
+) -> Result<TpmtSignature, CryptoError> {
+    let hash = scheme.hash_alg();
+    let (signature, kind): (_, fn(TpmsSignatureEcc) -> TpmtSignature) = match (scheme, committed?) {
+        (TpmtSigScheme::Ecdsa(_), _) => (C::ecdsa_sign(private, digest, rng)?, TpmtSignature::Ecdsa),
+        (TpmtSigScheme::Ecdaa(_), Some(committed)) => {
+            (schnorr::sign_committed::<C>(private, &committed, alg, digest, rng)?, TpmtSignature::Ecdaa)
+        }
+        _ => (schnorr::sign::<C>(private, alg, digest, rng)?, TpmtSignature::Ecschnorr),
+    };
+    wire_signature(hash, &signature).map(kind)
 }
 
-fn sign_rsapss<C: Crypto>(
-    key: &TpmtPublic,
-    private: &C::RsaPrivate,
-    alg: HashAlg,
+#[inline(never)] // One kind of arithmetic is on the stack.
+fn sign_rsa<C: Crypto>(
+    private: RsaKey<'_>,
+    scheme: TpmtSigScheme,
+    (alg, salt): (HashAlg, usize),
     digest: &[u8],
     rng: &mut dyn Rng,
-) -> Result<Tpm2bPublicKeyRsa, CryptoError> {
-    let (bits, mut block) = empty_block(key)?;
-    let salt = pss_salt_size(key, alg);
-    pss::encode::<C::Hasher>(alg, digest, salt, bits, rng, block.as_mut_bytes())?;
-    C::rsa_private(private, block.as_mut_bytes(), rng)?;
-    Ok(block)
-}
-
-/// Makes room for a signature of an RSA key, and tells the key's size in bits.
-fn empty_block(key: &TpmtPublic) -> Result<(usize, Tpm2bPublicKeyRsa), CryptoError> {
-    let PublicBody::Rsa { parms, unique } = &key.body else { return Err(CryptoError::RsaKeyInconsistent) };
-    let block = Tpm2bPublicKeyRsa::zeros(unique.len()).map_err(|Overflow| too_long(unique.len()))?;
-    Ok((usize::from(parms.key_bits.0), block))
+    memory: &mut C::RsaMemory,
+) -> Result<TpmtSignature, CryptoError> {
+    let size = private.modulus.len();
+    let sig = Tpm2bPublicKeyRsa::zeros(size).map_err(|Overflow| too_long(size))?;
+    let mut signature = TpmsSignatureRsa { hash: scheme.hash_alg(), sig };
+    let block = signature.sig.as_mut_bytes();
+    let is_pss = matches!(scheme, TpmtSigScheme::Rsapss(_));
+    if is_pss {
+        pss::encode::<C::Hasher>(alg, digest, salt, size.saturating_mul(8), rng, block)?;
+    } else {
+        pkcs1::encode_signature(alg, digest, block)?;
+    }
+    C::rsa_private(private, block, rng, memory)?;
+    Ok(if is_pss { TpmtSignature::Rsapss(signature) } else { TpmtSignature::Rsassa(signature) })
 }
 
 fn wire_signature(hash: evtpm_tpm_wire::HashAlg, signature: &EccSignature) -> Result<TpmsSignatureEcc, CryptoError> {

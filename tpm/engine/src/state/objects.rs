@@ -313,6 +313,7 @@ impl<H: StreamingHash> Objects<H> {
     }
 
     /// Loads an object or a sequence and tells its handle.
+    #[inline(never)] // It is moved once more, when nothing else is on the stack.
     pub(crate) fn load(&mut self, loaded: Loaded<H>) -> Result<Handle, Rc> {
         // Whoever copied the object could not see that memory was short.
         if matches!(&loaded, Loaded::Object(object) if object.public.is_lost()) {

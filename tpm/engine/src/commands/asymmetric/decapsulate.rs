@@ -4,7 +4,7 @@
 use super::encapsulate::is_kem_key;
 use crate::commands::Execute;
 use crate::object::encapsulation::{deserialize, dhkem_of, serialize};
-use crate::object::secret::Private;
+use crate::object::secret::{Private, private_key};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, CryptoError, Dhkem, EccPrivate, dhkem_extract_and_expand};
 use evtpm_protocol::{ProtocolError, mlkem_set};
@@ -23,12 +23,11 @@ impl Execute for Decapsulate<'_> {
             return Err(at_key(Rc::ATTRIBUTES));
         }
 
-        let key = key.clone();
-        let private = tpm.private_key(&key).map_err(at_key)?;
+        let private = private_key(key).map_err(at_key)?;
         let ciphertext = self.ciphertext.as_bytes();
         let shared = match (&private, &key.public.body) {
             (Private::MlKem(seed), PublicBody::Mlkem { parms, .. }) => {
-                P::Crypto::mlkem_decapsulate(mlkem_set(parms.parameter_set), seed.as_bytes(), ciphertext)
+                P::Crypto::mlkem_decapsulate(mlkem_set(parms.parameter_set), seed, ciphertext)
                     .map_err(ProtocolError::from)
                     .and_then(|shared| Ok(Tpm2bSharedSecret::new(shared.as_slice())?))
             }

@@ -3,7 +3,7 @@
 
 use super::ecc_encrypt::select_hash;
 use crate::commands::Execute;
-use crate::object::secret::Private;
+use crate::object::secret::{Private, private_key};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, CryptoError, ecc_encryption};
 use evtpm_protocol::ecc_point;
@@ -24,8 +24,7 @@ impl Execute for EccDecrypt<'_> {
         let c1 = ecc_point(parms.curve_id, c1).ok().filter(P::Crypto::ecc_on_curve);
         let c1 = c1.ok_or(Rc::ECC_POINT.at(Subject::Parameter(1)))?;
 
-        let key = key.clone();
-        let Private::Ecc(private) = tpm.private_key(&key)? else { return Err(at_key(Rc::KEY)) };
+        let Private::Ecc(private) = private_key(key)? else { return Err(at_key(Rc::KEY)) };
         let mut plain_text = Buf::new(self.c2.as_bytes()).map_err(|Overflow| Rc::FAILURE)?;
         let opened =
             ecc_encryption::decrypt::<P::Crypto>(&private, alg, &c1, plain_text.as_mut_bytes(), self.c3.as_bytes());

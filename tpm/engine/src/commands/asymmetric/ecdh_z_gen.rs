@@ -3,7 +3,7 @@
 
 use super::ecdh_key_gen::{wire_point, x_point};
 use crate::commands::Execute;
-use crate::object::secret::Private;
+use crate::object::secret::{Private, private_key};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, CryptoError};
 use evtpm_protocol::{curve25519_key, ecc_point};
@@ -28,9 +28,8 @@ impl Execute for EcdhZGen {
         let Tpm2b(in_point) = self.in_point;
         if parms.curve_id == EccCurve::Curve25519 {
             let public = curve25519_key(&in_point).map_err(|_| not_on_curve)?;
-            let key = key.clone();
-            let Private::Curve25519(private) = tpm.private_key(&key)? else { return Err(at_key(Rc::KEY)) };
-            let shared = P::Crypto::x25519(&private, &public).map_err(|_| Rc::NO_RESULT)?;
+            let Private::Curve25519(private) = private_key(key)? else { return Err(at_key(Rc::KEY)) };
+            let shared = P::Crypto::x25519(private, &public).map_err(|_| Rc::NO_RESULT)?;
             return Ok(EcdhZGenResponse { out_point: x_point(shared.as_slice())? });
         }
         let point = ecc_point(parms.curve_id, &in_point).map_err(|_| not_on_curve)?;
@@ -38,8 +37,7 @@ impl Execute for EcdhZGen {
             return Err(not_on_curve);
         }
 
-        let key = key.clone();
-        let Private::Ecc(private) = tpm.private_key(&key)? else { return Err(at_key(Rc::KEY)) };
+        let Private::Ecc(private) = private_key(key)? else { return Err(at_key(Rc::KEY)) };
         let shared = P::Crypto::ecc_multiply(&private, &point).map_err(|error| match error {
             CryptoError::PointAtInfinity => Rc::NO_RESULT,
             error => tpm.refuse(error, not_on_curve),

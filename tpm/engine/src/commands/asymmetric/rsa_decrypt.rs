@@ -3,7 +3,7 @@
 
 use super::rsa::{Padding, rsa_key};
 use crate::commands::Execute;
-use crate::object::secret::Private;
+use crate::object::secret::{Private, private_key};
 use crate::{Platform, Tpm};
 use evtpm_crypto::padding::{oaep, pkcs1};
 use evtpm_crypto::{Crypto, CryptoError};
@@ -23,10 +23,11 @@ impl Execute for RsaDecrypt<'_> {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));
         }
 
-        let key = key.clone();
-        let Private::Rsa(private) = tpm.private_key(&key)? else { return Err(Rc::KEY.at(Subject::Handle(1))) };
         let mut block = Secret::<MAX_RSA_KEY>::new(self.cipher_text.as_bytes()).map_err(|Overflow| Rc::FAILURE)?;
-        let message = P::Crypto::rsa_private(&private, block.as_mut_bytes(), &mut tpm.rng())
+        let (state, mut rng, work) = tpm.split();
+        let key = state.objects.object(handles.key_handle.handle()).map(private_key).transpose()?;
+        let Some(Private::Rsa(private)) = key else { return Err(Rc::KEY.at(Subject::Handle(1))) };
+        let message = P::Crypto::rsa_private(private, block.as_mut_bytes(), &mut rng, work.memory()?)
             .and_then(|()| unpad::<P::Crypto>(padding, self.label.as_bytes(), block.as_mut_bytes()));
         // "If the padding checks fail, TPM_RC_VALUE is returned": the same code in the same time, whatever is wrong
         let message = message.map_err(|error| tpm.refuse(error, Rc::VALUE.at(Subject::Parameter(1))))?;

@@ -3,7 +3,7 @@
 
 use super::ecdh_key_gen::wire_point;
 use crate::commands::Execute;
-use crate::object::secret::Private;
+use crate::object::secret::{Private, private_key};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, CryptoError, EccPoint, EccPrivate};
 use evtpm_protocol::ecc_point;
@@ -28,9 +28,8 @@ impl Execute for ZGen2Phase {
         let ephemeral_b = on_curve::<P::Crypto>(parms.curve_id, &self.in_qe_b, 2)?;
         let count = tpm.state.commits.find(self.counter).map_err(|rc| rc.at(Subject::Parameter(4)))?;
 
-        let key = key.clone();
-        let Private::Ecc(static_a) = tpm.private_key(&key)? else { return Err(at_key(Rc::KEY)) };
-        let ephemeral_a = tpm.committed(static_a.curve(), None, count);
+        let Private::Ecc(static_a) = private_key(key)? else { return Err(at_key(Rc::KEY)) };
+        let ephemeral_a = tpm.state.committed::<P::Crypto>(static_a.curve(), None, count);
         let ephemeral_a = ephemeral_a.map_err(|error| tpm.refuse(error, Rc::NO_RESULT))?;
         // "For TPM_ALG_ECDH outZ1 will be Zs and outZ2 will be Ze"
         let out_z1 = shared::<P>(tpm, &static_a, &static_b)?;

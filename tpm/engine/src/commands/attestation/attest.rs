@@ -6,7 +6,7 @@ use crate::algorithm;
 use crate::name::{self, Name};
 use crate::object::schemes::Scheme;
 use crate::profile::RESPONSE_OVERHEAD;
-use crate::state::{Hierarchy, Object};
+use crate::state::Hierarchy;
 use crate::ticket::PROOF_HASH;
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, kdfa};
@@ -16,10 +16,9 @@ use evtpm_tpm_wire::{
 };
 
 /// Who signs, and how.
-#[expect(clippy::large_enum_variant, reason = "one of them lives for the length of a command, and not on a heap")]
 pub(super) enum Signer {
     /// A key with the scheme that it signs with.
-    Key(Object, Scheme),
+    Key(Handle, Scheme),
     /// `TPM_RH_NULL`: "the attestation block is 'signed' with the NULL Signature"; the scheme is what the caller named.
     Nobody(Option<TpmtSigScheme>),
 }
@@ -32,19 +31,20 @@ impl Signer {
         (requested, parameter_number): (Option<TpmtSigScheme>, u8),
     ) -> Result<Self, Rc> {
         let Some(handle) = handle else { return Ok(Self::Nobody(requested)) };
-        let key = tpm.signing_key(handle.handle(), handle_number)?;
+        let handle = handle.handle();
+        let key = tpm.signing_key(handle, handle_number)?;
         let scheme = Scheme::select(&key.public, requested);
         let scheme = scheme.map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
         if let Scheme::Named(scheme) = scheme {
             tpm.check_commit(scheme).map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
         }
-        Ok(Self::Key(key.clone(), scheme))
+        Ok(Self::Key(handle, scheme))
     }
 
     /// Returns the hash of the digests in the attestation.
-    pub(super) fn hash(&self) -> Option<HashAlg> {
+    pub(super) fn hash<P: Platform>(&self, tpm: &Tpm<P>) -> Option<HashAlg> {
         match self {
-            Self::Key(key, scheme) => scheme.hash_for_attestation(&key.public),
+            Self::Key(key, scheme) => scheme.hash_for_attestation(&tpm.object(*key)?.public),
             Self::Nobody(scheme) => scheme.map(|scheme| scheme.hash_alg()),
         }
     }
@@ -55,10 +55,10 @@ impl Signer {
     }
 
     /// "The QN for TPM_RH_NULL is TPM_RH_NULL." That of an anonymous signer is the Empty Buffer.
-    fn qualified_name(&self) -> Name {
+    fn qualified_name<P: Platform>(&self, tpm: &Tpm<P>) -> Name {
         match self {
             Self::Key(..) if self.is_anonymous() => Name::EMPTY,
-            Self::Key(key, _) => key.qualified_name,
+            Self::Key(key, _) => tpm.object(*key).map_or(Name::EMPTY, |key| key.qualified_name),
             Self::Nobody(_) => name::of_handle(Handle::NULL),
         }
     }
@@ -69,20 +69,10 @@ impl<P: Platform> Tpm<P> {
     pub(super) fn attest(
         &mut self,
         signer: &Signer,
-        qualifying_data: Tpm2bData,
+        qualifying_data: &Tpm2bData,
         attested: TpmuAttest<'_>,
     ) -> Result<(Tpm2bAttest, Option<TpmtSignature>), Rc> {
-        let mut clock_info = self.time_info().clock_info;
-        let mut firmware_version = self.firmware_version();
-        self.obfuscate(signer, &mut clock_info, &mut firmware_version)?;
-        let qualified_signer = signer.qualified_name();
-        // "For an attestation command using the ECDAA scheme, both the qualifiedSigner and extraData fields in the
-        // attestation block (a TPMS_ATTEST) are set to be the Empty Buffer before the data is hashed."
-        let extra_data = if signer.is_anonymous() { Tpm2bData::EMPTY } else { qualifying_data };
-        let attest = TpmsAttest { qualified_signer, extra_data, clock_info, firmware_version, attested };
-        let mut bytes = Tpm2bAttest::zeros(Tpm2bAttest::CAPACITY).map_err(|Overflow| Rc::FAILURE)?;
-        let size = attest.to_bytes(bytes.as_mut_bytes()).map_err(|Overflow| Rc::FAILURE)?.len();
-        bytes.truncate(size);
+        let bytes = self.describe(signer, qualifying_data, attested)?;
         let Signer::Key(key, scheme) = signer else { return Ok((bytes, None)) };
         // A signature of ML-DSA can be too much for the transport, together with contents of NV that alone would fit.
         let needed = RESPONSE_OVERHEAD.saturating_add(bytes.len()).saturating_add(scheme.signature_size());
@@ -95,11 +85,33 @@ impl<P: Platform> Tpm<P> {
                 let alg = algorithm::hash(scheme.hash_alg()).ok_or(Rc::SCHEME)?;
                 let digest = P::Crypto::hash(alg, &[bytes.as_bytes()]);
                 let digest = P::Crypto::hash(alg, &[qualifying_data.as_bytes(), digest.as_bytes()]);
-                self.sign(key, *scheme, digest.as_bytes())?
+                self.sign(*key, *scheme, digest.as_bytes())?
             }
-            scheme => self.sign_message(key, *scheme, bytes.as_bytes())?,
+            scheme => self.sign_message(*key, *scheme, bytes.as_bytes())?,
         };
         Ok((bytes, Some(signature)))
+    }
+
+    /// Writes an attestation.
+    #[inline(never)] // The structure is off the stack when its bytes are signed.
+    fn describe(
+        &self,
+        signer: &Signer,
+        qualifying_data: &Tpm2bData,
+        attested: TpmuAttest<'_>,
+    ) -> Result<Tpm2bAttest, Rc> {
+        let mut clock_info = self.time_info().clock_info;
+        let mut firmware_version = self.firmware_version();
+        self.obfuscate(signer, &mut clock_info, &mut firmware_version)?;
+        let qualified_signer = signer.qualified_name(self);
+        // "For an attestation command using the ECDAA scheme, both the qualifiedSigner and extraData fields in the
+        // attestation block (a TPMS_ATTEST) are set to be the Empty Buffer before the data is hashed."
+        let extra_data = if signer.is_anonymous() { Tpm2bData::EMPTY } else { *qualifying_data };
+        let attest = TpmsAttest { qualified_signer, extra_data, clock_info, firmware_version, attested };
+        let mut bytes = Tpm2bAttest::zeros(Tpm2bAttest::CAPACITY).map_err(|Overflow| Rc::MEMORY)?;
+        let size = attest.to_bytes(bytes.as_mut_bytes()).map_err(|Overflow| Rc::FAILURE)?.len();
+        bytes.truncate(size);
+        Ok(bytes)
     }
 
     /// Tells the firmware version as one number.
@@ -111,17 +123,18 @@ impl<P: Platform> Tpm<P> {
     /// "To provide improved privacy, the resetCount, restartCount, and firmwareVersion numbers are obfuscated when the
     /// signing key is not in the Endorsement or Platform hierarchies."
     fn obfuscate(&self, signer: &Signer, clock: &mut TpmsClockInfo, firmware_version: &mut u64) -> Result<(), Rc> {
-        let alg = match signer {
-            Signer::Key(key, _) if matches!(key.hierarchy, Hierarchy::Endorsement | Hierarchy::Platform) => {
-                return Ok(());
-            }
-            Signer::Key(key, _) => key.public.name_alg.and_then(algorithm::hash).unwrap_or(PROOF_HASH),
-            // "When computing the obfuscation value for TPM_RH_NULL, the hash used for context integrity is used."
-            Signer::Nobody(_) => PROOF_HASH,
+        let key = match signer {
+            Signer::Key(key, _) => self.object(*key),
+            Signer::Nobody(_) => None,
         };
+        if key.is_some_and(|key| matches!(key.hierarchy, Hierarchy::Endorsement | Hierarchy::Platform)) {
+            return Ok(());
+        }
+        // "When computing the obfuscation value for TPM_RH_NULL, the hash used for context integrity is used."
+        let alg = key.and_then(|key| key.public.name_alg).and_then(algorithm::hash).unwrap_or(PROOF_HASH);
         let proof = self.state.hierarchies.of(Hierarchy::Owner).proof.as_bytes();
         let mut obfuscation = [0; 16];
-        kdfa::<P::Crypto>(alg, proof, b"OBFUSCATE", signer.qualified_name().as_bytes(), &[], 128, &mut obfuscation)
+        kdfa::<P::Crypto>(alg, proof, b"OBFUSCATE", signer.qualified_name(self).as_bytes(), &[], 128, &mut obfuscation)
             .map_err(|_| Rc::FAILURE)?;
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = obfuscation;
         *firmware_version = firmware_version.wrapping_add(u64::from_be_bytes([a, b, c, d, e, f, g, h]));

@@ -18,7 +18,7 @@ impl Execute for Certify {
         // key of the same parent would tell as well
         let qualified_name = if signer.is_anonymous() { Name::EMPTY } else { object.qualified_name };
         let info = TpmsCertifyInfo { name: object.name, qualified_name };
-        let (certify_info, signature) = tpm.attest(&signer, self.qualifying_data, TpmuAttest::Certify(info))?;
+        let (certify_info, signature) = tpm.attest(&signer, &self.qualifying_data, TpmuAttest::Certify(info))?;
 
         Ok(CertifyResponse { certify_info, signature })
     }

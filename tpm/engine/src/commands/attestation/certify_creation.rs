@@ -23,7 +23,7 @@ impl Execute for CertifyCreation {
         }
 
         let info = TpmsCreationInfo { object_name, creation_hash: self.creation_hash };
-        let (certify_info, signature) = tpm.attest(&signer, self.qualifying_data, TpmuAttest::Creation(info))?;
+        let (certify_info, signature) = tpm.attest(&signer, &self.qualifying_data, TpmuAttest::Creation(info))?;
 
         Ok(CertifyCreationResponse { certify_info, signature })
     }

@@ -48,8 +48,7 @@ impl Execute for CertifyX509<'_> {
         let completed = x509::complete::<P::Crypto>(&partial, &object.public, (scheme, alg), salt, serial);
         let completed = completed.map_err(|Overflow| at_certificate(Rc::SIZE))?;
         let tbs_digest = Tpm2bDigest::new(completed.tbs_digest.as_bytes()).map_err(|Overflow| Rc::FAILURE)?;
-        let signer = signer.clone();
-        let signature = tpm.sign(&signer, scheme, tbs_digest.as_bytes())?;
+        let signature = tpm.sign(handles.sign_handle.handle(), scheme, tbs_digest.as_bytes())?;
 
         Ok(CertifyX509Response { added_to_certificate: completed.added, tbs_digest, signature })
     }

@@ -27,7 +27,7 @@ impl Execute for GetSessionAuditDigest {
             exclusive_session: YesNo::from(tpm.state.sessions.exclusive() == Some(session_handle)),
             session_digest: Tpm2bDigest::new(digest.as_bytes()).map_err(|Overflow| Rc::FAILURE)?,
         };
-        let (audit_info, signature) = tpm.attest(&signer, self.qualifying_data, TpmuAttest::SessionAudit(info))?;
+        let (audit_info, signature) = tpm.attest(&signer, &self.qualifying_data, TpmuAttest::SessionAudit(info))?;
 
         Ok(GetSessionAuditDigestResponse { audit_info, signature })
     }

@@ -13,7 +13,7 @@ impl Execute for GetTime {
 
         // "the values in TPMS_ATTEST.attested.time are not" obfuscated: the privacy administrator allowed it
         let info = TpmsTimeAttestInfo { time: tpm.time_info(), firmware_version: tpm.firmware_version() };
-        let (time_info, signature) = tpm.attest(&signer, self.qualifying_data, TpmuAttest::Time(info))?;
+        let (time_info, signature) = tpm.attest(&signer, &self.qualifying_data, TpmuAttest::Time(info))?;
 
         Ok(GetTimeResponse { time_info, signature })
     }

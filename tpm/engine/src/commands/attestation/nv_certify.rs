@@ -4,12 +4,13 @@
 use super::attest::Signer;
 use crate::algorithm;
 use crate::commands::Execute;
+use crate::memory::{Blob, OutOfMemory};
 use crate::{Platform, Tpm, name};
 use evtpm_crypto::Crypto;
 use evtpm_tpm_wire::commands::{NvCertify, NvCertifyHandles, NvCertifyResponse};
 use evtpm_tpm_wire::{
-    Buf, MAX_NV_BUFFER, Overflow, Rc, Subject, Tpm2bDigest, Tpm2bMaxNvBuffer, TpmsNvCertifyInfo,
-    TpmsNvDigestCertifyInfo, TpmuAttest,
+    MAX_NV_BUFFER, Overflow, Rc, Subject, Tpm2bDigest, Tpm2bMaxNvBuffer, TpmsNvCertifyInfo, TpmsNvDigestCertifyInfo,
+    TpmuAttest,
 };
 
 impl Execute for NvCertify {
@@ -24,19 +25,19 @@ impl Execute for NvCertify {
         }
 
         let index_name = name::of_nv_index::<P::Crypto>(&index.public);
-        let (certify_info, signature) = if self.size == 0 && self.offset == 0 {
+        let contents;
+        let attested = if self.size == 0 && self.offset == 0 {
             // "The digest ... is created using the hash algorithm of the selected signing scheme", without one TPM_RC_SCHEME
-            let alg = signer.hash().and_then(algorithm::hash).ok_or(Rc::SCHEME.at(Subject::Parameter(2)))?;
+            let alg = signer.hash(tpm).and_then(algorithm::hash).ok_or(Rc::SCHEME.at(Subject::Parameter(2)))?;
             let digest = P::Crypto::hash(alg, &[index.data.as_slice()]);
             let nv_digest = Tpm2bDigest::new(digest.as_bytes()).map_err(|Overflow| Rc::FAILURE)?;
-            let info = TpmsNvDigestCertifyInfo { index_name, nv_digest };
-            tpm.attest(&signer, self.qualifying_data, TpmuAttest::NvDigest(info))?
+            TpmuAttest::NvDigest(TpmsNvDigestCertifyInfo { index_name, nv_digest })
         } else {
-            let contents = Buf::<MAX_NV_BUFFER>::new(selected).map_err(|Overflow| Rc::NV_RANGE)?;
-            let nv_contents = Tpm2bMaxNvBuffer::new(contents.as_bytes()).map_err(|Overflow| Rc::NV_RANGE)?;
-            let info = TpmsNvCertifyInfo { index_name, offset: self.offset, nv_contents };
-            tpm.attest(&signer, self.qualifying_data, TpmuAttest::Nv(info))?
+            contents = Blob::copy_of(selected).map_err(|OutOfMemory| Rc::MEMORY)?;
+            let nv_contents = Tpm2bMaxNvBuffer::new(contents.as_slice()).map_err(|Overflow| Rc::NV_RANGE)?;
+            TpmuAttest::Nv(TpmsNvCertifyInfo { index_name, offset: self.offset, nv_contents })
         };
+        let (certify_info, signature) = tpm.attest(&signer, &self.qualifying_data, attested)?;
 
         Ok(NvCertifyResponse { certify_info, signature })
     }

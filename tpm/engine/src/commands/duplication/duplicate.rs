@@ -2,7 +2,7 @@
 //! `TPM2_Duplicate` (Part 3, "TPM2_Duplicate").
 
 use crate::commands::Execute;
-use crate::object::private::{MAX_SENSITIVE, padded};
+use crate::object::private::{MAX_SENSITIVE, write_padded};
 use crate::{Platform, Tpm};
 use evtpm_protocol::ProtocolError;
 use evtpm_protocol::duplication::InnerWrapper;
@@ -36,7 +36,7 @@ impl Execute for Duplicate {
         let mut writer = Writer::new(plain.as_mut_bytes());
         let sensitive = object.sensitive.as_ref().ok_or(Rc::AUTH_UNAVAILABLE)?;
         let name = object.name;
-        padded(sensitive, &name).and_then(|sensitive| writer.sized(&sensitive)).map_err(|Overflow| Rc::FAILURE)?;
+        write_padded(sensitive, &name, &mut writer).map_err(|Overflow| Rc::FAILURE)?;
         let size = writer.written();
         plain.truncate(size);
         let mut encryption_key_out = Tpm2bData::EMPTY;
@@ -56,7 +56,7 @@ impl Execute for Duplicate {
         };
         let mut out_sym_seed = Tpm2bEncryptedSecret::EMPTY;
         if let Some(new_parent) = new_parent {
-            (duplicate, out_sym_seed) = tpm.wrap_for(&new_parent, name.as_bytes(), duplicate.as_bytes())?;
+            (duplicate, out_sym_seed) = tpm.wrap_for(new_parent, name.as_bytes(), duplicate.as_bytes())?;
         }
 
         Ok(DuplicateResponse { encryption_key_out, duplicate, out_sym_seed })

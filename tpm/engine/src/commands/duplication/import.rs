@@ -5,7 +5,6 @@ use crate::commands::Execute;
 use crate::name;
 use crate::object::attributes::{Parent, check_public};
 use crate::object::load::Blame;
-use crate::object::private::wrap;
 use crate::{Platform, Tpm};
 use evtpm_crypto::Crypto;
 use evtpm_protocol::ProtocolError;
@@ -22,7 +21,8 @@ impl Execute for Import<'_> {
         if public.object_attributes.intersects(TpmaObject::FIXED_TPM | TpmaObject::FIXED_PARENT) {
             return Err(Rc::ATTRIBUTES.at(Subject::Parameter(2)));
         }
-        let parent = tpm.storage_parent(handles.parent_handle.handle(), 1)?.clone();
+        let parent = handles.parent_handle.handle();
+        tpm.storage_parent(parent, 1)?;
         check_wrappers(&self)?;
 
         let supported = tpm.profile.supported;
@@ -31,15 +31,14 @@ impl Execute for Import<'_> {
             Tpm2bPrivate::new(self.duplicate.as_bytes()).map_err(|Overflow| Rc::SIZE.at(Subject::Parameter(3)))?
         } else {
             let (seed, duplicate) = ((self.in_sym_seed.as_bytes(), 4), (self.duplicate.as_bytes(), 3));
-            tpm.unwrap_with(&parent, seed, name.as_bytes(), duplicate)?
+            tpm.unwrap_with(parent, seed, name.as_bytes(), duplicate)?
         };
         let sensitive = open_inner::<P::Crypto>(&self, name.as_bytes(), &mut duplicate, &supported);
         let sensitive = sensitive.map_err(|rc| rc.at(Subject::Parameter(3)))?;
         // "it is sufficient to validate the object's properties (attribute and public-private binding) on import"
         check_public(Parent::None, public).map_err(|rc| rc.at(Subject::Parameter(2)))?;
         tpm.check_keys(public, Some(&sensitive), Blame::IMPORT)?;
-        let out_private = wrap::<P::Crypto>(&parent, &name, &sensitive, &mut tpm.rng())
-            .map_err(|error| tpm.refuse_creation(error))?;
+        let out_private = tpm.wrap(parent, &name, &sensitive)?;
 
         Ok(ImportResponse { out_private })
     }

@@ -12,10 +12,10 @@ impl Execute for Rewrap<'_> {
         if self.in_sym_seed.is_empty() != handles.old_parent.is_none() {
             return Err(Rc::HANDLE.at(Subject::Handle(1)));
         }
-        let old_parent = match handles.old_parent.map(Handle::from) {
-            Some(handle) => Some(tpm.storage_parent(handle, 1)?.clone()),
-            None => None,
-        };
+        let old_parent = handles.old_parent.map(Handle::from);
+        if let Some(handle) = old_parent {
+            tpm.storage_parent(handle, 1)?;
+        }
         let new_parent = handles.new_parent.map(Handle::from);
         let new_parent = new_parent.map(|handle| tpm.new_parent(handle, 2)).transpose()?;
 
@@ -23,13 +23,13 @@ impl Execute for Rewrap<'_> {
         let content = match old_parent {
             Some(parent) => {
                 let (seed, duplicate) = ((self.in_sym_seed.as_bytes(), 3), (self.in_duplicate.as_bytes(), 1));
-                tpm.unwrap_with(&parent, seed, name, duplicate)?
+                tpm.unwrap_with(parent, seed, name, duplicate)?
             }
             None => Tpm2bPrivate::new(self.in_duplicate.as_bytes())
                 .map_err(|Overflow| Rc::SIZE.at(Subject::Parameter(1)))?,
         };
         let (out_duplicate, out_sym_seed) = match new_parent {
-            Some(parent) => tpm.wrap_for(&parent, name, content.as_bytes())?,
+            Some(parent) => tpm.wrap_for(parent, name, content.as_bytes())?,
             // "If newParent is TPM_RH_NULL, then no encryption is performed on outDuplicate."
             None => (content, Tpm2bEncryptedSecret::EMPTY),
         };

@@ -3,7 +3,7 @@
 
 use crate::commands::Execute;
 use crate::commands::asymmetric::wire_point;
-use crate::object::secret::Private;
+use crate::object::secret::{Private, private_key};
 use crate::state::Object;
 use crate::{Platform, Tpm, algorithm};
 use evtpm_crypto::{Crypto, CryptoError, EccPoint, EccPrivate};
@@ -30,9 +30,8 @@ impl Execute for Commit {
         let p2 = base_point::<P::Crypto>(key, parms, &self.s2, &self.y2)?;
         let p1 = given_point::<P::Crypto>(parms, &self.p1)?;
 
-        let key = key.clone();
-        let Private::Ecc(private) = tpm.private_key(&key)? else { return Err(at_key(Rc::KEY)) };
-        let made = tpm.committed(private.curve(), Some(&key), tpm.state.commits.next());
+        let Private::Ecc(private) = private_key(key)? else { return Err(at_key(Rc::KEY)) };
+        let made = tpm.state.committed::<P::Crypto>(private.curve(), Some(key), tpm.state.commits.next());
         let points = made.and_then(|r| multiply::<P::Crypto>(&private, &r, p1.as_ref(), p2.as_ref()));
         // "if K, L, or E is the point at infinity, return TPM_RC_NO_RESULT"
         let [k, l, e] = points.map_err(|error| tpm.refuse(error, Rc::NO_RESULT))?;

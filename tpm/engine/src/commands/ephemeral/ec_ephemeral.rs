@@ -13,7 +13,10 @@ impl Execute for EcEphemeral {
         let curve = algorithm::curve(self.curve_id).ok_or(Rc::CURVE.at(Subject::Parameter(1)))?;
 
         // "assign an ephemeral key r and compute a public point Q := [r]G"
-        let made = tpm.committed(curve, None, tpm.state.commits.next()).and_then(|r| P::Crypto::ecc_public(&r));
+        let made = tpm
+            .state
+            .committed::<P::Crypto>(curve, None, tpm.state.commits.next())
+            .and_then(|r| P::Crypto::ecc_public(&r));
         let q = wire_point(&made.map_err(|error| tpm.refuse(error, Rc::NO_RESULT))?)?;
 
         Ok(EcEphemeralResponse { q, counter: tpm.state.commits.begin() })

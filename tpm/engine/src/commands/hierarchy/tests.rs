@@ -4,7 +4,7 @@
 use crate::Locality;
 use crate::state::Hierarchy;
 use crate::testing::{TestTpm, started};
-use evtpm_crypto::{Crypto, RustCrypto};
+use evtpm_crypto::{Crypto, RsaKey, RustCrypto};
 use evtpm_protocol::templates::{attestation_key, storage_root_key};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
@@ -61,7 +61,8 @@ fn an_rsa_key_has_the_modulus_of_its_private_prime() {
     let object = tpm.object(response.object_handle).unwrap();
     let PublicBody::Rsa { unique, .. } = &object.public.body else { panic!() };
     let prime = object.sensitive.as_ref().unwrap().body.as_bytes();
-    assert!(RustCrypto::rsa_load(unique.as_bytes(), 65_537, prime).is_ok());
+    let key = RsaKey { modulus: unique.as_bytes(), exponent: 65_537, prime };
+    assert_eq!(RustCrypto::rsa_check(key, &mut Default::default()), Ok(()));
 }
 
 #[test]

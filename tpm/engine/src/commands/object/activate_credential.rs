@@ -14,7 +14,8 @@ impl Execute for ActivateCredential<'_> {
         tpm: &mut Tpm<P>,
         handles: ActivateCredentialHandles,
     ) -> Result<ActivateCredentialResponse, Rc> {
-        let key = tpm.storage_parent(handles.key_handle.handle(), 2)?.clone();
+        let handle = handles.key_handle.handle();
+        let key = tpm.storage_parent(handle, 2)?;
         // "If keyHandle is not a Storage Key, then the TPM shall return TPM_RC_TYPE": and only asymmetric ones share secrets
         if !matches!(key.public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. }) {
             return Err(Rc::TYPE.at(Subject::Handle(2)));
@@ -22,8 +23,9 @@ impl Execute for ActivateCredential<'_> {
 
         let name = tpm.entity_name(handles.activate_handle.handle());
         let seed = tpm
-            .recover_secret(&key, Label::Identity, self.secret.as_bytes())
+            .recover_secret(handle, Label::Identity, self.secret.as_bytes())
             .map_err(|rc| rc.at(Subject::Parameter(2)))?;
+        let key = tpm.storage_parent(handle, 2)?;
         let opened = credential::open::<P::Crypto>(&key.public, &seed, &name, &self.credential_blob);
         let opened = opened.map_err(|error| error.rc().at(Subject::Parameter(1)))?;
         let cert_info = Tpm2bDigest::new(opened.as_bytes()).map_err(|Overflow| Rc::SIZE.at(Subject::Parameter(1)))?;

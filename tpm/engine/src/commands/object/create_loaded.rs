@@ -3,20 +3,19 @@
 
 use crate::commands::Execute;
 use crate::object::attributes::{Parent, check_public, check_template};
-use crate::object::create::{create, primary_generator};
+use crate::object::create::create;
 use crate::object::derivation::Derivation;
-use crate::object::private::wrap;
 use crate::state::{Hierarchy, Loaded, Object};
 use crate::{Platform, Tpm};
 use evtpm_tpm_wire::commands::{CreateLoaded, CreateLoadedHandles, CreateLoadedResponse};
 use evtpm_tpm_wire::{
-    DerivedTemplate, Overflow, PublicBody, Rc, Reader, Subject, Tpm2b, Tpm2bPrivate, Tpm2bSensitiveData, TpmaObject,
-    TpmsDerive, TpmsSensitiveCreate, TpmtPublic, TpmtPublicParms, from_bytes,
+    DerivedTemplate, Handle, Overflow, PublicBody, Rc, Reader, Subject, Tpm2b, Tpm2bPrivate, Tpm2bSensitiveData,
+    TpmaObject, TpmsDerive, TpmsSensitiveCreate, TpmtPublic, TpmtPublicParms, TpmtSensitive, from_bytes,
 };
 
 impl Execute for CreateLoaded<'_> {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: CreateLoadedHandles) -> Result<CreateLoadedResponse, Rc> {
-        let Tpm2b(sensitive) = self.in_sensitive;
+        let Tpm2b(sensitive) = &self.in_sensitive;
         let template = self.in_public.as_bytes();
         let handle = handles.parent_handle.handle();
         let parent = tpm.object(handle);
@@ -25,74 +24,104 @@ impl Execute for CreateLoaded<'_> {
         }
         tpm.state.objects.room()?;
 
-        // "If parentHandle references a Derivation Parent or a Primary Seed, then outPrivate will be an Empty Buffer."
-        let (object, out_private) = match Hierarchy::from_handle(handle.0) {
-            Some(hierarchy) => (tpm.make_primary(hierarchy, template, sensitive)?, Tpm2bPrivate::EMPTY),
-            None => {
-                let parent = tpm.object(handle).filter(|object| object.is_parent());
-                let parent = parent.ok_or(Rc::TYPE.at(Subject::Handle(1)))?.clone();
-                match parent.public.body.symmetric() {
-                    Some(_) => tpm.make_child(&parent, template, sensitive)?,
-                    None => (tpm.derive(&parent, template, sensitive)?, Tpm2bPrivate::EMPTY),
-                }
-            }
+        let origin = Origin::find(tpm, handle)?;
+        let (public, sensitive) = match origin {
+            Origin::Seed(hierarchy) => tpm.make_from_seed(hierarchy, template, sensitive)?,
+            Origin::Parent => tpm.make_child(handle, template, sensitive)?,
+            Origin::Derivation => tpm.derive(handle, template, sensitive)?,
         };
-        let (name, out_public) = (object.name, object.public.copy().map_err(|Overflow| Rc::MEMORY)?);
 
-        let object_handle = tpm.state.objects.load(Loaded::Object(object))?;
-        Ok(CreateLoadedResponse { object_handle, out_private, out_public: Tpm2b(out_public), name })
+        tpm.load_made(origin, handle, public, sensitive)
+    }
+}
+
+/// What an object is made under.
+#[derive(Clone, Copy)]
+enum Origin {
+    Seed(Hierarchy),
+    Parent,
+    Derivation,
+}
+
+impl Origin {
+    fn find<P: Platform>(tpm: &Tpm<P>, handle: Handle) -> Result<Self, Rc> {
+        if let Some(hierarchy) = Hierarchy::from_handle(handle.0) {
+            return Ok(Self::Seed(hierarchy));
+        }
+        let parent = tpm.object(handle).filter(|object| object.is_parent()).ok_or(Rc::TYPE.at(Subject::Handle(1)))?;
+        Ok(if parent.public.body.symmetric().is_some() { Self::Parent } else { Self::Derivation })
     }
 }
 
 /// The parameter that every creation refuses when the template is wrong.
 const TEMPLATE: Subject = Subject::Parameter(2);
 
+type Made = Result<(TpmtPublic, TpmtSensitive), Rc>;
+
 impl<P: Platform> Tpm<P> {
     /// "the same Primary Object is created by both TPM2_CreatePrimary() and TPM2_CreateLoaded()"
-    fn make_primary(
-        &mut self,
-        hierarchy: Hierarchy,
-        template: &[u8],
-        sensitive: TpmsSensitiveCreate,
-    ) -> Result<Object, Rc> {
+    #[inline(never)] // One of the three ways is on the stack.
+    fn make_from_seed(&mut self, hierarchy: Hierarchy, template: &[u8], sensitive: &TpmsSensitiveCreate) -> Made {
         let mut public: TpmtPublic = from_bytes(template, &self.profile.supported).map_err(|rc| rc.at(TEMPLATE))?;
         check_template(Parent::Seed, &public, sensitive.data.len()).map_err(|rc| rc.at(TEMPLATE))?;
-        let seed = self.state.hierarchies.of(hierarchy).seed.as_bytes();
-        let work = &mut self.work;
-        let made = primary_generator::<P::Crypto>(seed, &public, sensitive.data.as_bytes())
-            .and_then(|mut rng| create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut rng, work));
-        let sensitive = made.map_err(|error| self.refuse_creation(error))?;
-        Ok(Object::primary_of::<P::Crypto>(hierarchy, public, sensitive))
+        let sensitive = self.make_primary(hierarchy, &mut public, sensitive)?;
+        Ok((public, sensitive))
     }
 
-    fn make_child(
-        &mut self,
-        parent: &Object,
-        template: &[u8],
-        sensitive: TpmsSensitiveCreate,
-    ) -> Result<(Object, Tpm2bPrivate), Rc> {
+    #[inline(never)] // See above.
+    fn make_child(&mut self, parent: Handle, template: &[u8], sensitive: &TpmsSensitiveCreate) -> Made {
         let mut public: TpmtPublic = from_bytes(template, &self.profile.supported).map_err(|rc| rc.at(TEMPLATE))?;
+        let (state, mut rng, work) = self.split();
+        let parent = state.objects.object(parent).ok_or(Rc::TYPE)?;
         check_template(Parent::Key(parent), &public, sensitive.data.len()).map_err(|rc| rc.at(TEMPLATE))?;
-        let (mut rng, work) = self.rng_and_work();
-        let made = create::<P::Crypto>(&mut public, sensitive.user_auth, &sensitive.data, &mut rng, work);
-        let sensitive = made.map_err(|error| self.refuse_creation(error))?;
-        let object = Object::child_of::<P::Crypto>(parent, public, sensitive.clone());
-        let private = wrap::<P::Crypto>(parent, &object.name, &sensitive, &mut self.rng());
-        Ok((object, private.map_err(|error| self.refuse_creation(error))?))
+        match create(&mut public, sensitive.user_auth.clone(), &sensitive.data, &mut rng, work) {
+            Ok(sensitive) => Ok((public, sensitive)),
+            Err(error) => Err(self.refuse_creation(error)),
+        }
     }
 
-    fn derive(&mut self, parent: &Object, template: &[u8], sensitive: TpmsSensitiveCreate) -> Result<Object, Rc> {
+    #[inline(never)] // See above.
+    fn derive(&mut self, parent: Handle, template: &[u8], sensitive: &TpmsSensitiveCreate) -> Made {
         let supported = self.profile.supported;
+        let (state, _, work) = self.split();
+        let parent = state.objects.object(parent).ok_or(Rc::TYPE)?;
         let template: DerivedTemplate = from_bytes(template, &supported).map_err(|rc| rc.at(TEMPLATE))?;
         let derive = label_and_context(&template.unique, &sensitive.data).map_err(|rc| rc.at(Subject::Parameter(1)))?;
         let mut public = public_of(&template);
         check_derived(parent, &public).map_err(|rc| rc.at(TEMPLATE))?;
         let mut rng = Derivation::start::<P::Crypto>(parent, &derive).map_err(|rc| rc.at(Subject::Handle(1)))?;
         // "the caller provides values that influence the derivation process, but ... does not explicitly set the sensitive"
-        let made =
-            create::<P::Crypto>(&mut public, sensitive.user_auth, &Tpm2bSensitiveData::EMPTY, &mut rng, &mut self.work);
-        let sensitive = made.map_err(|error| self.refuse_creation(error))?;
-        Ok(Object::child_of::<P::Crypto>(parent, public, sensitive))
+        match create(&mut public, sensitive.user_auth.clone(), &Tpm2bSensitiveData::EMPTY, &mut rng, work) {
+            Ok(sensitive) => Ok((public, sensitive)),
+            Err(error) => Err(self.refuse_creation(error)),
+        }
+    }
+
+    /// Loads the object when nothing of its making is on the stack.
+    #[inline(never)]
+    fn load_made(
+        &mut self,
+        origin: Origin,
+        parent: Handle,
+        public: TpmtPublic,
+        sensitive: TpmtSensitive,
+    ) -> Result<CreateLoadedResponse, Rc> {
+        let out_public = public.copy().map_err(|Overflow| Rc::MEMORY)?;
+        let object = match origin {
+            Origin::Seed(hierarchy) => Object::primary_of::<P::Crypto>(hierarchy, public, sensitive),
+            Origin::Parent | Origin::Derivation => {
+                Object::child_of::<P::Crypto>(self.object(parent).ok_or(Rc::TYPE)?, public, sensitive)
+            }
+        };
+        let name = object.name;
+        // "If parentHandle references a Derivation Parent or a Primary Seed, then outPrivate will be an Empty Buffer."
+        let out_private = match (origin, &object.sensitive) {
+            (Origin::Parent, Some(sensitive)) => self.wrap(parent, &name, sensitive)?,
+            _ => Tpm2bPrivate::EMPTY,
+        };
+
+        let object_handle = self.state.objects.load(Loaded::Object(object))?;
+        Ok(CreateLoadedResponse { object_handle, out_private, out_public: Tpm2b(out_public), name })
     }
 }
 

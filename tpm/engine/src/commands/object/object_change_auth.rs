@@ -3,7 +3,6 @@
 
 use crate::commands::Execute;
 use crate::name;
-use crate::object::private::wrap;
 use crate::{Platform, Tpm};
 use evtpm_tpm_wire::commands::{ObjectChangeAuth, ObjectChangeAuthHandles, ObjectChangeAuthResponse};
 use evtpm_tpm_wire::{Rc, Subject, TpmtSensitive};
@@ -30,9 +29,8 @@ impl Execute for ObjectChangeAuth {
         let old = object.sensitive.as_ref().ok_or(Rc::AUTH_UNAVAILABLE)?;
         let sensitive =
             TpmtSensitive { auth_value: new_auth, seed_value: old.seed_value.clone(), body: old.body.clone() };
-        let (parent, name) = (parent.clone(), object.name);
-        let out_private = wrap::<P::Crypto>(&parent, &name, &sensitive, &mut tpm.rng())
-            .map_err(|error| tpm.refuse_creation(error))?;
+        let name = object.name;
+        let out_private = tpm.wrap(handles.parent_handle.handle(), &name, &sensitive)?;
 
         // "This command does not change the authorization of the TPM-resident object on which it operates."
         Ok(ObjectChangeAuthResponse { out_private })

@@ -183,7 +183,7 @@ fn a_changed_private_or_public_area_is_an_integrity_error() {
     let made = tpm.create(parent, sealed(), &[], b"data").unwrap();
     let integrity = Err(Rc::INTEGRITY.at(Subject::Parameter(1)));
     for position in [2, 40, made.out_private.len() - 1] {
-        let mut private = made.out_private;
+        let mut private = made.out_private.clone();
         private.as_mut_bytes()[position] ^= 1;
         assert_eq!(tpm.load(parent, &private, &made.out_public.0), integrity);
     }

@@ -106,9 +106,8 @@ fn salt<P: Platform>(tpm: &mut Tpm<P>, key: Option<Handle>, encrypted_salt: &[u8
     {
         return Err(at_salt);
     }
-    let key = key.clone();
     // "The TPM shall return TPM_RC_VALUE if: ... encryptedSalt does not contain a TPMS_ECC_POINT or is not a point on the curve"
-    tpm.recover_secret(&key, Label::Secret, encrypted_salt).map_err(|rc| match rc {
+    tpm.recover_secret(handle, Label::Secret, encrypted_salt).map_err(|rc| match rc {
         Rc::SIZE | Rc::INSUFFICIENT | Rc::ECC_POINT | Rc::VALUE => at_salt,
         other => other.at(Subject::Parameter(2)),
     })

@@ -28,8 +28,7 @@ impl Execute for Sign {
         }
         tpm.check_commit(scheme).map_err(|rc| rc.at(Subject::Parameter(2)))?;
 
-        let key = key.clone();
-        let signature = tpm.sign(&key, scheme, self.digest.as_bytes())?;
+        let signature = tpm.sign(handles.key_handle.handle(), scheme, self.digest.as_bytes())?;
 
         Ok(SignResponse { signature })
     }

@@ -26,8 +26,7 @@ impl Execute for SignDigest<'_> {
             }
         }
 
-        let key = key.clone();
-        let signature = tpm.sign_finished(&key, scheme, &signed)?;
+        let signature = tpm.sign_finished(handles.key_handle.handle(), scheme, &signed)?;
 
         Ok(SignDigestResponse { signature })
     }

@@ -5,12 +5,12 @@ use crate::algorithm;
 use crate::commands::Execute;
 use crate::commands::sequence::signature::fingerprint;
 use crate::object::schemes::Scheme;
-use crate::state::{Message, MessageOf, Object, Safety, SequenceKind};
+use crate::state::{Message, MessageOf, Safety, SequenceKind};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, EdDsa};
 use evtpm_protocol::ProtocolError;
 use evtpm_tpm_wire::commands::{SignSequenceComplete, SignSequenceCompleteHandles, SignSequenceCompleteResponse};
-use evtpm_tpm_wire::{Rc, Subject, TpmaObject, TpmtHa, TpmtSigScheme, TpmtSignature};
+use evtpm_tpm_wire::{Handle, Rc, Subject, TpmaObject, TpmtHa, TpmtSigScheme, TpmtSignature};
 
 type Sequence<P> = MessageOf<<<P as Platform>::Crypto as Crypto>::Hasher>;
 
@@ -44,8 +44,8 @@ impl Execute for SignSequenceComplete<'_> {
             return Err(Rc::ONE_SHOT_SIGNATURE.at(Subject::Handle(1)));
         }
 
-        let (key, sequence) = (key.clone(), sequence.clone());
-        let signature = sign::<P>(tpm, &key, sequence, data)?;
+        let sequence = sequence.clone();
+        let signature = sign::<P>(tpm, handles.key_handle.handle(), sequence, data)?;
 
         tpm.state.objects.flush(handle).ok_or(no_sequence)?;
         Ok(SignSequenceCompleteResponse { signature })
@@ -54,12 +54,13 @@ impl Execute for SignSequenceComplete<'_> {
 
 fn sign<P: Platform>(
     tpm: &mut Tpm<P>,
-    key: &Object,
+    key: Handle,
     mut sequence: Sequence<P>,
     data: &[u8],
 ) -> Result<TpmtSignature, Rc> {
     sequence.update(data);
-    let scheme = Scheme::of(&key.public).map_err(|rc| rc.at(Subject::Handle(2)))?;
+    let public = &tpm.object(key).ok_or(Rc::KEY)?.public;
+    let scheme = Scheme::of(public).map_err(|rc| rc.at(Subject::Handle(2)))?;
     match (sequence.message, scheme) {
         (Message::Whole { .. }, _) => tpm.sign_with_ed25519(key, EdDsa::Pure, data),
         (Message::Keyed(mac), Scheme::Named(TpmtSigScheme::Hmac(_))) => {
@@ -67,7 +68,7 @@ fn sign<P: Platform>(
             TpmtHa::new(hash, mac.finish().as_bytes()).map(TpmtSignature::Hmac).ok_or(Rc::FAILURE)
         }
         (Message::Hashed(hash), _) => {
-            let signed = hash.finish::<P::Crypto>(&key.public).map_err(ProtocolError::rc)?;
+            let signed = hash.finish::<P::Crypto>(public).map_err(ProtocolError::rc)?;
             tpm.sign_finished(key, scheme, &signed)
         }
         (Message::Keyed(_), _) => Err(Rc::FAILURE),
