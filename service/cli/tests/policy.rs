@@ -122,6 +122,8 @@ fn reference_values_of_a_corim_become_a_policy() {
     for part in ["[cca]", "implementations = ", "components = ", "rem3 = ", &"43".repeat(64)] {
         assert!(policy.contains(part), "{part}: {policy}");
     }
+    let signers = policy.lines().find(|line| line.starts_with("signers = ")).unwrap();
+    assert_eq!(signers.matches('"').count(), 2, "two components of one signer: {signers}");
     let scratch = Scratch::new("corim");
     Evtpm::new("policy check").word(scratch.file("policy.toml", policy)).expect(TRUSTED);
     // A platform alone is no policy: no realm is named.

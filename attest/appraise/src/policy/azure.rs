@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What Azure's paravisor has to say of the virtual machine (OpenHCL, "runtime claims").
 //!
-//! Its word is worth what its launch measurement is: [snp] or [tdx] has to name it.
+//! Its word is worth what its launch measurement is: `[snp]` or `[tdx]` has to name it.
 
 use serde::{Deserialize, Serialize};
 

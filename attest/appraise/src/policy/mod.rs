@@ -67,7 +67,7 @@ pub struct Policy {
     /// What an SGX enclave has to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sgx: Option<SgxPolicy>,
-    /// What Azure's paravisor has to say, above [snp] or [tdx].
+    /// What Azure's paravisor has to say, above `[snp]` or `[tdx]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure: Option<AzurePolicy>,
     /// What an AWS Nitro enclave has to be.

@@ -129,13 +129,11 @@ impl Gathered {
     fn platform(&mut self, reference: &Reference) -> Result<(), ReferenceError> {
         let class = reference.class.as_deref().and_then(|class| class.try_into().ok());
         let implementation = Bytes(class.ok_or_else(|| unfit(reference))?);
-        if !self.implementations.contains(&implementation) {
-            self.implementations.push(implementation);
-        }
+        add(&mut self.implementations, vec![implementation]);
         match reference.component.as_deref() {
             Some("cca.software-component") => {
-                self.components.extend(digests(reference)?);
-                self.signers.extend(reference.signers.iter().cloned().map(HexBytes));
+                add(&mut self.components, digests(reference)?);
+                add(&mut self.signers, reference.signers.iter().cloned().map(HexBytes).collect());
             }
             Some("cca.platform-config") => {
                 self.configs.extend(reference.raw_value.clone().map(HexBytes));
@@ -194,6 +192,15 @@ impl Gathered {
             signers: or_known(self.signers, known.map(|known| known.signers.as_slice())),
             allow_recorded: false,
         })
+    }
+}
+
+/// Adds what is not there yet.
+fn add<T: PartialEq>(list: &mut Vec<T>, values: Vec<T>) {
+    for value in values {
+        if !list.contains(&value) {
+            list.push(value);
+        }
     }
 }
 
