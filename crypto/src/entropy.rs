@@ -35,7 +35,9 @@ pub type Seed = Zeroizing<[u8; SEED_SIZE]>;
 /// The first failure is final: every later call reports it again.
 pub struct EntropyCollector {
     // The latest samples, newest first, and how often in a row each lag has found its sample again.
-    recent: [Option<u64>; LAGS],
+    recent: [u64; LAGS],
+    // How many of them there are: fewer than all at the start.
+    known: usize,
     repeats: [u32; LAGS],
     window: Window,
     failed: Option<EntropyError>,
@@ -55,7 +57,8 @@ impl EntropyCollector {
     /// The test that failed.
     pub fn start(noise: &mut dyn NoiseSource) -> Result<Self, EntropyError> {
         let mut collector = Self {
-            recent: [None; LAGS],
+            recent: [0; LAGS],
+            known: 0,
             repeats: [0; LAGS],
             window: Window { first: None, seen: 0, count: 0 },
             failed: None,
@@ -95,14 +98,18 @@ impl EntropyCollector {
     }
 
     fn check(&mut self, sample: u64) -> Result<u64, EntropyError> {
-        let mut newer = Some(sample);
-        for (lag, (recent, repeats)) in (1usize..).zip(self.recent.iter_mut().zip(&mut self.repeats)) {
-            *repeats = if *recent == Some(sample) { repeats.saturating_add(1) } else { 0 };
-            if *repeats >= REPETITION_CUTOFF.saturating_sub(1) {
-                return Err(repetition(sample, lag, repeats.saturating_add(1)));
-            }
-            core::mem::swap(recent, &mut newer);
+        for (recent, repeats) in self.recent.iter().zip(&mut self.repeats).take(self.known) {
+            *repeats = if *recent == sample { repeats.saturating_add(1) } else { 0 };
         }
+        let is_repeating = |repeats: &u32| *repeats >= REPETITION_CUTOFF.saturating_sub(1);
+        if let Some((lag, repeats)) = (1usize..).zip(&self.repeats).find(|(_, repeats)| is_repeating(repeats)) {
+            return Err(repetition(sample, lag, repeats.saturating_add(1)));
+        }
+        self.recent.rotate_right(1);
+        if let Some(newest) = self.recent.first_mut() {
+            *newest = sample;
+        }
+        self.known = self.known.saturating_add(1).min(LAGS);
 
         self.window.check(sample)?;
         Ok(sample)

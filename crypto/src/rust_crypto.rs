@@ -12,8 +12,8 @@ mod shake;
 
 use crate::rsa::{RsaPrivate, RsaPublic};
 use crate::{
-    CipherMode, Crypto, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, EdDsa, MU_SIZE, MlDsaSet,
-    MlKemSet, Rng, RsaKey, SharedKey,
+    CipherMode, Crypto, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, EdDsa, HashAlg, MU_SIZE,
+    MlDsaSet, MlKemSet, Rng, RsaKey, SharedKey,
 };
 pub use hasher::RustHasher;
 
@@ -24,6 +24,10 @@ pub struct RustCrypto;
 impl Crypto for RustCrypto {
     type Hasher = RustHasher;
     type RsaMemory = RsaPrivate;
+
+    fn hash(alg: HashAlg, parts: &[&[u8]]) -> Digest {
+        hasher::digest(alg, parts)
+    }
 
     fn cipher(
         key: &[u8],

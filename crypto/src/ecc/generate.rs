@@ -48,10 +48,11 @@ fn store(limbs: &Limbs, number: &mut [u8; MAX_ECC_BYTES]) {
 // Bit by bit, in a time that depends on the lengths alone.
 fn remainder(number: &[u8], modulus: &Limbs) -> Zeroizing<Limbs> {
     let mut remainder = Zeroizing::new([0u64; LIMBS]);
+    let mut difference = Zeroizing::new([0u64; LIMBS]);
     for byte in number {
         for shift in (0..8).rev() {
             double_and_add(&mut remainder, u64::from((byte >> shift) & 1));
-            subtract_unless_below(&mut remainder, modulus);
+            subtract_unless_below(&mut remainder, modulus, &mut difference);
         }
     }
     remainder
@@ -98,8 +99,7 @@ fn add_one(number: &mut Limbs) {
 }
 
 // Always computes the difference, then takes it or not without a branch: the number is secret.
-fn subtract_unless_below(number: &mut Limbs, modulus: &Limbs) {
-    let mut difference = Zeroizing::new([0u64; LIMBS]);
+fn subtract_unless_below(number: &mut Limbs, modulus: &Limbs, difference: &mut Limbs) {
     let mut borrow = 0;
     for ((out, a), b) in difference.iter_mut().zip(number.iter()).zip(modulus) {
         let (partial, first) = a.overflowing_sub(*b);

@@ -107,6 +107,30 @@ impl StreamingHash for RustHasher {
     }
 }
 
+/// Hashes the concatenation of the parts without the detour over a state that could be any function's.
+pub(super) fn digest(alg: HashAlg, parts: &[&[u8]]) -> Digest {
+    match alg {
+        HashAlg::Sha1 => digest_with::<Sha1>(parts),
+        HashAlg::Sha256 => digest_with::<Sha256>(parts),
+        HashAlg::Sha384 => digest_with::<Sha384>(parts),
+        HashAlg::Sha512 => digest_with::<Sha512>(parts),
+        HashAlg::Sha3_256 => digest_with::<Sha3_256>(parts),
+        HashAlg::Sha3_384 => digest_with::<Sha3_384>(parts),
+        HashAlg::Sha3_512 => digest_with::<Sha3_512>(parts),
+        HashAlg::Shake256_512 => {
+            let mut hasher = Shake256::new();
+            parts.iter().for_each(|part| hasher.update(part));
+            take(&hasher.finish())
+        }
+    }
+}
+
+fn digest_with<H: sha3::Digest>(parts: &[&[u8]]) -> Digest {
+    let mut hasher = H::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    take(&hasher.finalize())
+}
+
 fn put(state: &[u8], out: &mut [u8]) -> Option<usize> {
     out.get_mut(..state.len())?.copy_from_slice(state);
     Some(state.len())

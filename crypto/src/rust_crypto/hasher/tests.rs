@@ -159,3 +159,13 @@ fn a_state_of_another_length_is_refused() {
         assert!(RustHasher::new(alg).save(&mut saved[..size - 1]).is_none());
     }
 }
+
+#[test]
+fn a_digest_at_once_is_the_digest_in_pieces() {
+    for alg in HashAlg::ALL {
+        let mut hasher = RustHasher::new(alg);
+        hasher.update(b"in ");
+        hasher.update(b"pieces");
+        assert_eq!(RustCrypto::hash(alg, &[b"in", b" ", b"pieces"]), hasher.finish(), "{alg:?}");
+    }
+}
