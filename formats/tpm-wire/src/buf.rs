@@ -127,6 +127,8 @@ impl<const N: usize> Marshal for Buf<N> {
 }
 
 /// Up to `N` owned secret bytes: wiped when dropped, compared in constant time, not shown by `Debug`.
+///
+/// What is behind the content is zero, so that wiping takes as long as the content: most authValues are empty.
 #[derive(Clone, Default)]
 pub struct Secret<const N: usize>(Buf<N>);
 
@@ -154,8 +156,9 @@ impl<const N: usize> Secret<N> {
         self.0.extend(bytes)
     }
 
-    /// Drops all bytes after the first `size`.
-    pub const fn truncate(&mut self, size: usize) {
+    /// Wipes all bytes after the first `size`.
+    pub fn truncate(&mut self, size: usize) {
+        self.as_mut_bytes().get_mut(size..).unwrap_or_default().zeroize();
         self.0.truncate(size);
     }
 
@@ -189,7 +192,7 @@ impl<const N: usize> Secret<N> {
 
 impl<const N: usize> Zeroize for Secret<N> {
     fn zeroize(&mut self) {
-        self.0.bytes.zeroize();
+        self.as_mut_bytes().zeroize();
         self.0.size.zeroize();
     }
 }
@@ -344,6 +347,16 @@ mod tests {
     #[test]
     fn secret_debug_shows_no_content() {
         assert_eq!(format!("{:?}", Secret::<4>::new(&[0xAB, 0xCD]).unwrap()), "Secret(2 bytes)");
+    }
+
+    #[test]
+    fn what_is_truncated_or_wiped_leaves_no_byte_behind() {
+        let mut secret = Secret::<4>::new(&[1, 2, 3]).unwrap();
+        secret.truncate(1);
+        assert_eq!(secret.0.bytes, [1, 0, 0, 0]);
+        secret.extend(&[4, 5]).unwrap();
+        secret.zeroize();
+        assert_eq!((secret.0.bytes, secret.len()), ([0; 4], 0));
     }
 
     #[test]

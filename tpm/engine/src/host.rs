@@ -92,6 +92,7 @@ const NOBODY: &[u8] = b"evtpm: no sequence of policy assertions has this digest"
 impl<P: Platform> Tpm<P> {
     /// Gives the host its side.
     pub fn host(&mut self) -> Host<'_, P> {
+        self.may_differ = true;
         Host { tpm: self }
     }
 

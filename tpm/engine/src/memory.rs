@@ -25,6 +25,8 @@ impl core::error::Error for OutOfMemory {}
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Slots<T> {
     slots: Vec<Option<T>>,
+    /// How many slots are used: a walk ends behind the last of them. Most tables are nearly empty, and every command walks.
+    used: usize,
 }
 
 impl<T> Slots<T> {
@@ -35,7 +37,7 @@ impl<T> Slots<T> {
         for _ in 0..capacity {
             push_within(&mut slots, None)?;
         }
-        Ok(Self { slots })
+        Ok(Self { slots, used: 0 })
     }
 
     /// Counts the slots, used or not.
@@ -44,8 +46,8 @@ impl<T> Slots<T> {
     }
 
     /// Counts the used slots.
-    pub(crate) fn used(&self) -> usize {
-        self.slots.iter().flatten().count()
+    pub(crate) const fn used(&self) -> usize {
+        self.used
     }
 
     /// Finds the number of the first free slot.
@@ -62,7 +64,11 @@ impl<T> Slots<T> {
 
     /// Puts a value into slot `number`, whatever it held.
     pub(crate) fn put(&mut self, number: usize, value: T) -> Result<(), OutOfMemory> {
-        *self.slots.get_mut(number).ok_or(OutOfMemory)? = Some(value);
+        let slot = self.slots.get_mut(number).ok_or(OutOfMemory)?;
+        if slot.is_none() {
+            self.used = self.used.saturating_add(1);
+        }
+        *slot = Some(value);
         Ok(())
     }
 
@@ -81,7 +87,9 @@ impl<T> Slots<T> {
     where
         T: Copy,
     {
-        self.slots.get_mut(number)?.take()
+        let taken = self.slots.get_mut(number)?.take()?;
+        self.used = self.used.saturating_sub(1);
+        Some(taken)
     }
 
     /// Empties slot `number` and tells whether it held something.
@@ -92,6 +100,7 @@ impl<T> Slots<T> {
         let slot = self.slots.get_mut(number)?;
         slot.as_ref()?;
         *slot = None;
+        self.used = self.used.saturating_sub(1);
         Some(())
     }
 
@@ -100,6 +109,7 @@ impl<T> Slots<T> {
         for slot in &mut self.slots {
             if slot.as_ref().is_some_and(|value| !keep(value)) {
                 *slot = None;
+                self.used = self.used.saturating_sub(1);
             }
         }
     }
@@ -131,18 +141,20 @@ impl<T> Slots<T> {
                 return Err(Invalid::Value.into());
             }
             *slot = Some(value);
+            self.used = self.used.saturating_add(1);
         }
         Ok(())
     }
 
     /// Walks over the used slots with their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        self.slots.iter().enumerate().filter_map(|(number, slot)| slot.as_ref().map(|value| (number, value)))
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(number, slot)| slot.as_ref().map(|value| (number, value))).take(self.used)
     }
 
     /// Walks over the used slots' values to change them.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.slots.iter_mut().flatten()
+        self.slots.iter_mut().flatten().take(self.used)
     }
 }
 

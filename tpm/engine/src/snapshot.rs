@@ -85,6 +85,18 @@ impl<P: Platform> Tpm<P> {
         self.pass_permanent(archive)
     }
 
+    /// Tells whether [`Self::save_permanent`] could pass other values than when this was asked last: `false` is certain, and
+    /// spares a host that keeps the state the comparison after every PCR_Read.
+    pub fn may_differ_from_saved(&mut self) -> bool {
+        core::mem::replace(&mut self.may_differ, false)
+    }
+
+    /// The few permanent values that a command may change without "{NV}".
+    pub(crate) fn unannounced(&self) -> impl PartialEq + use<P> {
+        let orderly = self.state.orderly.is_some();
+        (orderly, self.clock.kept(orderly), self.da.kept(), self.state.command_audit.counter())
+    }
+
     /// Passes what a running TPM has besides: objects, sessions, sequences, PCRs and time.
     pub fn save_volatile<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
         self.check_savable()?;

@@ -32,6 +32,8 @@ pub struct Tpm<P: Platform> {
     pub(crate) locality: Locality,
     /// A search for primes that has not ended.
     pub(crate) work: Work<P::Crypto>,
+    /// See [`Tpm::may_differ_from_saved`].
+    pub(crate) may_differ: bool,
 }
 
 impl<P: Platform> Tpm<P> {
@@ -48,6 +50,7 @@ impl<P: Platform> Tpm<P> {
             da: DaCounters::new(),
             locality: Locality::ZERO,
             work: Work::reserve()?,
+            may_differ: true,
         };
         let made = RandomGenerator::start(tpm.platform.noise(), PERSONALIZATION).and_then(|generator| {
             let generator = tpm.generator.insert(generator);
@@ -65,6 +68,7 @@ impl<P: Platform> Tpm<P> {
             return;
         }
         self.phase = Phase::Initialized;
+        self.may_differ = true;
         self.work.forget();
         // What has passed since the last command is of the old Time, and not of the one that begins here.
         let now = self.platform.now_ms();
@@ -126,6 +130,7 @@ impl<P: Platform> Tpm<P> {
     /// Does `_TPM_Hash_End`: extends PCR 0 before `TPM2_Startup`, PCR 17 after it.
     pub fn hash_end(&mut self) {
         let Some(sequence) = self.state.hcrtm.take() else { return };
+        self.may_differ = true;
         let pcr = if sequence.is_dynamic() { PcrIndex::Pcr17 } else { PcrIndex::Pcr0 };
         if sequence.is_dynamic() {
             // "the TPM will set all of the PCR designated ... as resettable by this event ... and increment restartCount"

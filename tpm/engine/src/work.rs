@@ -9,7 +9,7 @@ use crate::object::create::CreateError;
 use crate::{Execution, Locality, Platform, Tpm};
 use evtpm_crypto::drbg::HmacDrbg;
 use evtpm_crypto::{Crypto, Digest, HashAlg, Rng};
-use evtpm_tpm_wire::Rc;
+use evtpm_tpm_wire::{Cc, Rc};
 use zeroize::Zeroizing;
 
 /// What became of a command that was given so many steps.
@@ -104,6 +104,9 @@ impl<P: Platform> Tpm<P> {
     /// After [`Step::Working`] nothing has changed, neither in the TPM nor in `command`. Another command, or [`Tpm::cancel`],
     /// gives up what was begun.
     pub fn step(&mut self, locality: Locality, command: &mut [u8], response: &mut [u8], steps: u32) -> Step {
+        if !may_search(command) {
+            return Step::Done(self.execute(locality, command, response));
+        }
         let name = P::Crypto::hash(HashAlg::Sha256, &[&[locality.number()], command]);
         self.work.budget = Some(steps);
         if self.work.saved.as_ref().is_none_or(|saved| saved.command != name) {
@@ -128,6 +131,12 @@ impl<P: Platform> Tpm<P> {
         self.work.forget();
         crate::dispatch::write_error(Rc::CANCELED, response)
     }
+}
+
+/// Tells whether a command may make an RSA key.
+fn may_search(command: &[u8]) -> bool {
+    let code = command.get(6..10).and_then(|code| code.first_chunk()).map(|code| Cc(u32::from_be_bytes(*code)));
+    matches!(code, Some(Cc::CREATE_PRIMARY | Cc::CREATE | Cc::CREATE_LOADED))
 }
 
 #[cfg(test)]

@@ -59,9 +59,18 @@ pub(crate) fn table<'t, P: Platform + 't>() -> &'t [Row<P>] {
     Table::<'t, P>::ROWS
 }
 
+/// Finds the row of a command, if this TPM has it.
+pub(crate) fn row<'t, P: Platform + 't>(code: Cc) -> Option<&'t Row<P>> {
+    let rows = table::<P>();
+    // The codes are nearly without gaps: the row stands as far from the first as its code, or a few places before that.
+    let distance = usize::try_from(code.0.checked_sub(rows.first()?.spec.code.0)?).ok()?;
+    let mut candidates = rows.iter().take(distance.saturating_add(1)).rev();
+    candidates.find(|row| row.spec.code.0 <= code.0).filter(|row| row.spec.code == code)
+}
+
 /// Finds what Part 3 says about a command, if this TPM has it.
 pub(crate) fn spec<P: Platform>(code: Cc) -> Option<Spec> {
-    table::<P>().iter().map(|row| row.spec).find(|spec| spec.code == code)
+    row::<P>(code).map(|row| row.spec)
 }
 
 struct Table<'t, P>(PhantomData<&'t P>);

@@ -17,6 +17,15 @@ fn the_table_is_in_ascending_order_of_the_codes() {
     assert!(codes().zip(codes().skip(1)).all(|(code, next)| code != next));
 }
 
+#[test]
+fn each_code_finds_its_own_row_and_no_other_code_finds_one() {
+    let codes: Vec<Cc> = table::<TestPlatform>().iter().map(|row| row.spec.code).collect();
+    for code in (0..0x400).chain(u32::MAX - 1..=u32::MAX).map(Cc) {
+        let found = row::<TestPlatform>(code).map(|row| row.spec.code);
+        assert_eq!(found, codes.contains(&code).then_some(code));
+    }
+}
+
 /// A TPM with something of everything that a handle can reference.
 fn furnished() -> TestTpm {
     let mut tpm = started();

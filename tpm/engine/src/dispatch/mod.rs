@@ -8,7 +8,7 @@ mod session_area;
 #[cfg(test)]
 mod tests;
 
-use crate::commands::{Row, table};
+use crate::commands::{Row, row, spec};
 use crate::failure::Phase;
 use crate::host::Pending;
 use crate::name::Name;
@@ -54,6 +54,8 @@ impl<P: Platform> Tpm<P> {
 
     /// Executes one command, and goes on with the work that it began.
     pub(crate) fn dispatch(&mut self, locality: Locality, command: &mut [u8], response: &mut [u8]) -> Execution {
+        let unannounced = self.unannounced();
+        self.may_differ |= announces_change::<P>(command);
         let now = self.platform.now_ms();
         self.clock.advance(now);
         self.da.heal(&self.state.da_parameters, self.clock.time());
@@ -61,7 +63,9 @@ impl<P: Platform> Tpm<P> {
         // "if any indication other the _TPM_Hash_Data occurs ... (including receipt of a command), then the H-CRTM Event Sequence
         // is abandoned ... and no change to any PCR is made"
         self.state.hcrtm = None;
-        match self.process(command, response) {
+        let result = self.process(command, response);
+        self.may_differ |= unannounced != self.unannounced();
+        match result {
             Ok(size) => Execution::Response(size),
             Err(Stop::Refused(rc)) => Execution::Response(write_error(rc, response)),
             Err(Stop::Pending(pending)) => Execution::Pending(pending),
@@ -77,7 +81,7 @@ impl<P: Platform> Tpm<P> {
         }
         let supported = self.profile.supported;
         let (tag, code) = read_header(command)?;
-        let row = table::<P>().iter().find(|row| row.spec.code == code).ok_or(Rc::COMMAND_CODE)?;
+        let row = row::<P>(code).ok_or(Rc::COMMAND_CODE)?;
         self.check_mode(tag, code)?;
         self.check_read_only(&row.spec)?;
         let mut reader = Reader::new(command.get(HEADER_SIZE..).unwrap_or_default(), &supported);
@@ -86,9 +90,8 @@ impl<P: Platform> Tpm<P> {
             self.check_present(*handle, number)?;
         }
         self.check_read_only_index(code, &handles)?;
-        // Borrowed from the results, so that neither is on the stack of each command twice.
-        let mut area = self.read_sessions(tag, row, &handles, &mut reader);
-        let area = area.as_mut().map_err(|rc| *rc)?;
+        let area = &mut SessionArea::default();
+        self.read_sessions(tag, row, &handles, &mut reader, area)?;
         if let Some(pending) = self.pending(code, &handles, reader.remaining()) {
             return Err(Stop::Pending(pending));
         }
@@ -126,16 +129,16 @@ impl<P: Platform> Tpm<P> {
         row: &Row<P>,
         handles: &HandleList,
         reader: &mut Reader<'_>,
-    ) -> Result<SessionArea, Rc> {
+        area: &mut SessionArea,
+    ) -> Result<(), Rc> {
         if tag == CommandTag::NoSessions {
-            return if row.spec.authorizations() == 0 { Ok(SessionArea::default()) } else { Err(Rc::AUTH_MISSING) };
+            return if row.spec.authorizations() == 0 { Ok(()) } else { Err(Rc::AUTH_MISSING) };
         }
         if row.spec.flags.contains(Flags::NO_SESSIONS) {
             return Err(Rc::AUTH_CONTEXT);
         }
-        let mut area = SessionArea::read(reader, &row.spec, &self.state.sessions)?;
-        area.assign(&row.spec, handles)?;
-        Ok(area)
+        area.read(reader, &row.spec, &self.state.sessions)?;
+        area.assign(&row.spec, handles)
     }
 
     /// Authorizes the command, and remembers what its actions may change but the response still needs.
@@ -148,13 +151,16 @@ impl<P: Platform> Tpm<P> {
         parameters: &[u8],
     ) -> Result<Before, Rc> {
         let mut names = [Name::EMPTY; 3];
-        for (name, handle) in names.iter_mut().zip(handles) {
-            *name = self.entity_name(*handle);
+        // They enter cpHash, which a password needs none of; of an NV index the Name is a hash by itself.
+        if area.iter().any(|used| !used.is_password()) || self.state.command_audit.covers(row.spec.code) {
+            for (name, handle) in names.iter_mut().zip(handles) {
+                *name = self.entity_name(*handle);
+            }
         }
         let request = Request { spec: &row.spec, names, parameters, handles };
         self.authorize(&request, area)?;
         let mut auths: [Secret<64>; 3] = Default::default();
-        for (auth, used) in auths.iter_mut().zip(area.iter()) {
+        for (auth, used) in auths.iter_mut().zip(area.iter()).filter(|(_, used)| !used.is_password()) {
             *auth = self.included_auth(used, true);
         }
         let session = area.with(TpmaSession::AUDIT).and_then(|used| self.state.sessions.loaded(used.handle.0));
@@ -194,6 +200,18 @@ impl<P: Platform> Tpm<P> {
         write_header(tag.number(), Rc::SUCCESS, size, response);
         Ok(size)
     }
+}
+
+/// Tells whether a command may write NV memory: it is one of those marked "{NV}" in Part 3, or names an NV index, whose
+/// PIN counts a use. Of PCRs and of the generator nothing is kept but after `TPM2_Shutdown`, which is marked itself.
+fn announces_change<P: Platform>(command: &[u8]) -> bool {
+    let mut words = command.get(6..).unwrap_or_default().chunks_exact(4);
+    let code = words.next().and_then(|word| word.first_chunk()).map(|word| Cc(u32::from_be_bytes(*word)));
+    let Some(code) = code else { return false };
+    let is_volatile = matches!(code, Cc::PCR_EXTEND | Cc::PCR_EVENT | Cc::PCR_RESET | Cc::STIR_RANDOM);
+    let is_marked = spec::<P>(code).is_some_and(|spec| spec.flags.contains(Flags::NV));
+    // Three words that need not be handles: to see an index too many costs time alone.
+    is_marked && !is_volatile || words.take(3).any(|word| word.first() == Some(&0x01))
 }
 
 /// "a set of command format and consistency checks", in the order of "Command Header Validation".

@@ -74,7 +74,7 @@ impl<P: Platform> Tpm<P> {
     /// its last command flushed, that of before; of an index that was undefined, none.
     fn response_auths(&self, area: &SessionArea, before: &Before) -> [Secret<64>; 3] {
         let mut auths = before.auths.clone();
-        for (used, auth) in area.iter().zip(&mut auths) {
+        for (used, auth) in area.iter().zip(&mut auths).filter(|(used, _)| !used.is_password()) {
             let Some((handle, _)) = used.authorizes else { continue };
             match self.entity_auth(handle) {
                 Some(now) => *auth = now.clone(),

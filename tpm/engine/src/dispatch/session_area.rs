@@ -68,27 +68,26 @@ impl SessionArea {
     }
 
     /// Reads the area behind its size and checks everything that needs no secret.
-    pub(crate) fn read(reader: &mut Reader<'_>, spec: &Spec, sessions: &Sessions) -> Result<Self, Rc> {
+    pub(crate) fn read(&mut self, reader: &mut Reader<'_>, spec: &Spec, sessions: &Sessions) -> Result<(), Rc> {
         let size = usize::try_from(reader.read::<u32>()?).map_err(|_| Rc::AUTHSIZE)?;
         if size < MIN_AREA || size > reader.remaining().len() {
             return Err(Rc::AUTHSIZE);
         }
         let mut area_reader = Reader::new(reader.take(size)?, reader.supported());
-        let mut area = Self::default();
         for (place, number) in (0..MAX_SESSIONS).zip(1..) {
             if area_reader.is_empty() {
                 break;
             }
             let used =
                 read_session(&mut area_reader, number, sessions).map_err(|rc| rc.at(Subject::Session(number)))?;
-            area.check_distinct(&used)?;
-            area.check_attributes(&used, spec, sessions)?;
-            if let Some(place) = area.uses.get_mut(place) {
+            self.check_distinct(&used)?;
+            self.check_attributes(&used, spec, sessions)?;
+            if let Some(place) = self.uses.get_mut(place) {
                 *place = Some(used);
             }
         }
         // "fewer octets than indicated in authorizationSize were unmarshaled"
-        if area_reader.is_empty() { Ok(area) } else { Err(Rc::AUTHSIZE) }
+        if area_reader.is_empty() { Ok(()) } else { Err(Rc::AUTHSIZE) }
     }
 
     /// Gives each authorization its session and checks that the others have a purpose.

@@ -80,9 +80,8 @@ impl<P: Platform> Tpm<P> {
         sensitive: Option<&TpmtSensitive>,
         blame: Blame,
     ) -> Result<(), Rc> {
-        check_unique::<P::Crypto>(public).map_err(|rc| rc.at(blame.public))?;
+        check_halves::<P::Crypto>(public, sensitive, blame)?;
         let Some(sensitive) = sensitive else { return Ok(()) };
-        check_sizes(public, sensitive).map_err(|rc| rc.at(blame.sensitive))?;
         match is_bound::<P::Crypto>(public, sensitive, self.work.memory()?) {
             Ok(true) => Ok(()),
             // It is neither parameter alone that is wrong; every TPM in the field names none.
@@ -90,6 +89,20 @@ impl<P: Platform> Tpm<P> {
             Err(error) => Err(self.refuse(error, Rc::BINDING)),
         }
     }
+}
+
+/// Checks each half by itself.
+///
+/// Whether they are halves of one key need not be computed again when the parent's integrity value has covered both and
+/// the parent is fixedTPM: nobody but this TPM has its seed, and it has checked them when it made or imported the object.
+pub(crate) fn check_halves<C: Crypto>(
+    public: &TpmtPublic,
+    sensitive: Option<&TpmtSensitive>,
+    blame: Blame,
+) -> Result<(), Rc> {
+    check_unique::<C>(public).map_err(|rc| rc.at(blame.public))?;
+    let Some(sensitive) = sensitive else { return Ok(()) };
+    check_sizes(public, sensitive).map_err(|rc| rc.at(blame.sensitive))
 }
 
 /// Checks what the unique field must satisfy by itself, so that no later command stumbles over it.

@@ -84,11 +84,16 @@ impl Clock {
         self.clock = clock;
     }
 
+    /// Tells what is kept of `Clock`.
+    pub(crate) fn kept(&self, orderly: bool) -> u64 {
+        let ahead = (self.clock | UPDATE_INTERVAL.saturating_sub(1)).saturating_add(1);
+        if orderly { self.clock } else { ahead }
+    }
+
     /// Passes `Clock`: after an orderly shutdown as it stands, else the end of its interval, so that a TPM that lost power
     /// never tells an earlier time than it told before ("safe").
     pub(crate) fn pass_permanent<A: Archive>(&mut self, archive: &mut A, orderly: bool) -> Result<(), A::Error> {
-        let ahead = (self.clock | UPDATE_INTERVAL.saturating_sub(1)).saturating_add(1);
-        let mut kept = if orderly { self.clock } else { ahead };
+        let mut kept = self.kept(orderly);
         archive.pass(&mut kept)?;
         if archive.is_restoring() {
             *self = Self { clock: kept, ..Self::new() };

@@ -83,6 +83,11 @@ impl DaCounters {
         Ok(())
     }
 
+    /// Tells what is kept of the counters.
+    pub(crate) const fn kept(&self) -> (u32, bool) {
+        (self.failed_tries, self.lockout_failed_at.is_some())
+    }
+
     /// Passes the moments from which time forgives.
     pub(crate) fn pass_volatile<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
         let Self { failed_tries: _, healing_since, lockout_failed_at } = self;
