@@ -157,7 +157,7 @@ impl<P: Platform, S: SecureProcessor> Svsm<P, S> {
             }
         }
         // Passwords were in it.
-        self.command.zeroize();
+        self.command.get_mut(..length).unwrap_or_default().zeroize();
         answered.unwrap_or_else(|| {
             self.response.iter_mut().zip(FAILURE).for_each(|(to, from)| *to = from);
             FAILURE.len()

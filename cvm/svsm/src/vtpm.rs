@@ -2,9 +2,9 @@
 //! The SVSM vTPM protocol (SVSM specification, "vTPM Protocol"): a TPM command in a page of the guest, answered in place.
 
 use evtpm_engine::{Locality, Platform};
-use evtpm_svsm_abi::vtpm::{self, SendCommand};
+use evtpm_svsm_abi::vtpm::{self, RequestHeader, SendCommand};
 use evtpm_svsm_abi::{Call, PAGE_SIZE, Registers, ResultCode};
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 use crate::memory::GuestMemory;
 use crate::processor::SecureProcessor;
@@ -30,20 +30,22 @@ impl<P: Platform, S: SecureProcessor> Svsm<P, S> {
     }
 
     fn vtpm_command_at<M: GuestMemory>(&mut self, gpa: u64, memory: &mut M) -> ResultCode {
-        // What passes through may be secret to the guest.
-        let mut page = Zeroizing::new([0; PAGE_SIZE]);
+        let mut page = [0; PAGE_SIZE];
         // The request is copied once; a guest that changes it meanwhile changes nothing (no double fetch).
-        if memory.read(gpa, page.as_mut_slice()).is_err() || !memory.is_writable(gpa, PAGE_SIZE as u64) {
+        if memory.read(gpa, &mut page).is_err() || !memory.is_writable(gpa, PAGE_SIZE as u64) {
             return ResultCode::INVALID_ADDRESS;
         }
-        match self.vtpm_command(&mut page) {
-            Ok(length) => {
-                // Only what was answered goes back: the rest of the guest's page stays as it was.
-                let answer = page.get(..length).unwrap_or_default();
-                memory.write(gpa, answer).map_or(ResultCode::INVALID_ADDRESS, |()| ResultCode::SUCCESS)
-            }
-            Err(code) => code,
-        }
+        let asked = SendCommand::parse(&page).map_or(0, |request| request.tpm_command.len());
+        let answered = self.vtpm_command(&mut page);
+        let written = answered.and_then(|length| {
+            // Only what was answered goes back: the rest of the guest's page stays as it was.
+            let answer = page.get(..length).unwrap_or_default();
+            memory.write(gpa, answer).map_err(|_| ResultCode::INVALID_ADDRESS)
+        });
+        // What passed through may be secret to the guest; behind it is only what its page held anyway.
+        let passed = asked.saturating_add(RequestHeader::SIZE).max(answered.unwrap_or_default());
+        page.get_mut(..passed).unwrap_or_default().zeroize();
+        written.map_or_else(|code| code, |()| ResultCode::SUCCESS)
     }
 
     /// Answers a request in a buffer in place and returns the answer's length, header included.
