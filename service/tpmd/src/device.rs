@@ -55,6 +55,11 @@ pub trait Device: Send {
         Err(DeviceError(format!("the {part:?} state never leaves this device")))
     }
 
+    /// Says whether the permanent state that was saved last, and is kept, is still the device's; if not, it is saved next.
+    fn still_has(&mut self, _: &State) -> bool {
+        false
+    }
+
     /// Becomes the TPM whose state this is: after `_TPM_Init` with the permanent part alone, running with both.
     ///
     /// # Errors

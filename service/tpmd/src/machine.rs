@@ -299,6 +299,9 @@ impl Kept {
     }
 
     fn sync(&mut self, device: &mut dyn Device) -> Result<(), DeviceError> {
+        if self.last.as_ref().is_some_and(|last| device.still_has(last)) {
+            return Ok(());
+        }
         let state = device.save(Part::Permanent)?;
         if state.is_some() && state != self.last {
             state.iter().try_for_each(|state| self.store.save(state)).map_err(trouble)?;

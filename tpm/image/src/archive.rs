@@ -12,12 +12,84 @@ use crate::Error;
 /// More than any single value takes; the longest is an object.
 const MAX_VALUE: usize = 16 * 1024;
 
+/// Room for one value at a time; wiped as far as it was used.
+#[derive(Default)]
+struct Scratch(Vec<u8>);
+
+impl Scratch {
+    fn new() -> Self {
+        Self(alloc::vec![0; MAX_VALUE])
+    }
+
+    /// Writes a value and lends its length and its bytes.
+    fn lend<T>(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), Overflow>,
+        used: impl FnOnce(&[u8], &[u8]) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut writer = Writer::new(&mut self.0);
+        let written = write(&mut writer);
+        let size = writer.written();
+        let result = match (written, u16::try_from(size)) {
+            (Ok(()), Ok(length)) => used(&length.to_be_bytes(), self.0.get(..size).unwrap_or_default()),
+            _ => Err(Error::TooLong),
+        };
+        self.0.get_mut(..size).unwrap_or_default().zeroize();
+        result
+    }
+}
+
+/// Looks whether values are those that were kept, and keeps nothing.
+pub(crate) struct Comparer<'a> {
+    rest: &'a [u8],
+    scratch: Scratch,
+}
+
+impl<'a> Comparer<'a> {
+    pub(crate) fn new(kept: &'a [u8]) -> Self {
+        Self { rest: kept, scratch: Scratch::new() }
+    }
+
+    /// Tells whether everything that was kept has passed.
+    pub(crate) const fn is_at_the_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+}
+
+impl Archive for Comparer<'_> {
+    type Error = Error;
+
+    fn is_restoring(&self) -> bool {
+        false
+    }
+
+    fn pass_with<T>(
+        &mut self,
+        value: Option<&T>,
+        write: impl FnOnce(&T, &mut Writer<'_>) -> Result<(), Overflow>,
+        _: impl FnOnce(&mut Reader<'_>) -> Result<T, Rc>,
+    ) -> Result<Option<T>, Error> {
+        let value = value.ok_or(Invalid::Value)?;
+        let rest = self.rest;
+        let behind = |length: &[u8], bytes: &[u8]| {
+            rest.strip_prefix(length).and_then(|rest| rest.strip_prefix(bytes)).ok_or(Invalid::Value.into())
+        };
+        self.rest = self.scratch.lend(|writer| write(value, writer), behind)?;
+        Ok(None)
+    }
+
+    fn octets(&mut self, octets: &mut [u8]) -> Result<(), Error> {
+        self.rest = self.rest.strip_prefix(&*octets).ok_or(Invalid::Value)?;
+        Ok(())
+    }
+}
+
 /// Keeps copies of values.
 pub(crate) struct Saver {
     bytes: Zeroizing<Vec<u8>>,
     /// Bytes that passed, kept or only counted.
     passed: usize,
-    value: Zeroizing<Vec<u8>>,
+    scratch: Scratch,
     counts_only: bool,
 }
 
@@ -25,8 +97,8 @@ impl Saver {
     /// Lets values pass twice: once to count their bytes and once to keep them. A vector that grows would leave copies of
     /// secrets behind.
     pub(crate) fn save(mut pass: impl FnMut(&mut Self) -> Result<(), Error>) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let value = Zeroizing::new(alloc::vec![0; MAX_VALUE]);
-        let mut saver = Self { bytes: Zeroizing::default(), passed: 0, value, counts_only: true };
+        let scratch = Scratch::new();
+        let mut saver = Self { bytes: Zeroizing::default(), passed: 0, scratch, counts_only: true };
         pass(&mut saver)?;
         let size = saver.passed;
         saver.bytes.try_reserve_exact(size).map_err(|_| Invalid::OutOfMemory)?;
@@ -62,15 +134,15 @@ impl Archive for Saver {
         _: impl FnOnce(&mut Reader<'_>) -> Result<T, Rc>,
     ) -> Result<Option<T>, Error> {
         let value = value.ok_or(Invalid::Value)?;
-        let mut scratch = core::mem::take(&mut self.value);
-        let mut writer = Writer::new(&mut scratch);
-        write(value, &mut writer).map_err(|Overflow| Error::TooLong)?;
-        let size = writer.written();
-        let length = u16::try_from(size).map_err(|_| Error::TooLong)?;
-        self.keep(&length.to_be_bytes())?;
-        self.keep(scratch.get(..size).unwrap_or_default())?;
-        scratch.get_mut(..size).unwrap_or_default().zeroize();
-        self.value = scratch;
+        let mut scratch = core::mem::take(&mut self.scratch);
+        scratch.lend(
+            |writer| write(value, writer),
+            |length, bytes| {
+                self.keep(length)?;
+                self.keep(bytes)
+            },
+        )?;
+        self.scratch = scratch;
         Ok(None)
     }
 

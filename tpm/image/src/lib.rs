@@ -56,7 +56,7 @@ use core::fmt;
 use evtpm_engine::{Platform, Profile, Tpm};
 use zeroize::Zeroizing;
 
-use archive::{Loader, Saver};
+use archive::{Comparer, Loader, Saver};
 pub use container::{Key, Protection};
 pub use error::Error;
 
@@ -84,6 +84,13 @@ impl State {
     pub fn permanent<P: Platform>(tpm: &mut Tpm<P>) -> Result<Self, Error> {
         let bytes = Saver::save(|saver| tpm.save_permanent(saver))?;
         Ok(Self { part: Part::Permanent, bytes })
+    }
+
+    /// Tells whether this is still the permanent part of a TPM's state, in less time than taking it anew.
+    #[must_use]
+    pub fn is_permanent_of<P: Platform>(&self, tpm: &mut Tpm<P>) -> bool {
+        let mut comparer = Comparer::new(&self.bytes);
+        self.part == Part::Permanent && tpm.save_permanent(&mut comparer).is_ok() && comparer.is_at_the_end()
     }
 
     /// Takes the volatile part of a TPM's state; it is worth nothing without the permanent part of the same moment.

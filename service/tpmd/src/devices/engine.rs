@@ -107,6 +107,10 @@ impl Device for EngineDevice {
         state.map(Some).map_err(|error| DeviceError(error.to_string()))
     }
 
+    fn still_has(&mut self, permanent: &State) -> bool {
+        !self.tpm.may_differ_from_saved() || permanent.is_permanent_of(&mut self.tpm)
+    }
+
     fn restore(&mut self, permanent: &State, volatile: Option<&State>) -> Result<(), DeviceError> {
         let mut platform = HostedPlatform::new();
         platform.set_physical_presence(self.tpm.platform().physical_presence());

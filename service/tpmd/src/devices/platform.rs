@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The engine's ends on a hosted system: the kernel's generator, its clock, a switch for physical presence.
 
+use std::fmt;
 use std::time::Instant;
 
 use evtpm_crypto::RustCrypto;
 use evtpm_crypto::entropy::NoiseSource;
 use evtpm_engine::Platform;
+use zeroize::Zeroizing;
 
 /// A TPM's surroundings as a process of an operating system has them.
 #[derive(Debug)]
@@ -19,7 +21,7 @@ impl HostedPlatform {
     /// Begins now.
     #[must_use]
     pub fn new() -> Self {
-        HostedPlatform { noise: KernelNoise, started: Instant::now(), physical_presence: false }
+        HostedPlatform { noise: KernelNoise::default(), started: Instant::now(), physical_presence: false }
     }
 
     /// Asserts or removes physical presence.
@@ -52,11 +54,49 @@ impl Platform for HostedPlatform {
 }
 
 /// The kernel's random generator as a noise source; the health tests above it apply all the same.
-#[derive(Debug, Clone, Copy)]
-pub struct KernelNoise;
+///
+/// A seed takes a hundred samples: they are fetched many at a time, and each is wiped when it is given out.
+#[derive(Default)]
+pub struct KernelNoise {
+    fetched: Zeroizing<[u64; FETCH]>,
+    left: usize,
+}
+
+/// Samples of one call: the kernel answers up to 256 bytes without interruption.
+const FETCH: usize = 32;
 
 impl NoiseSource for KernelNoise {
     fn sample(&mut self) -> Option<u64> {
-        getrandom::u64().ok()
+        if self.left == 0 {
+            let mut bytes = Zeroizing::new([0; FETCH * size_of::<u64>()]);
+            getrandom::fill(&mut *bytes).ok()?;
+            for (sample, bytes) in self.fetched.iter_mut().zip(bytes.chunks_exact(size_of::<u64>())) {
+                *sample = bytes.try_into().map_or(0, u64::from_ne_bytes);
+            }
+            self.left = FETCH;
+        }
+        self.left -= 1;
+        self.fetched.get_mut(self.left).map(std::mem::take)
+    }
+}
+
+impl fmt::Debug for KernelNoise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KernelNoise").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sample_is_given_twice_and_none_stays_behind() {
+        let mut noise = KernelNoise::default();
+        let mut samples: Vec<u64> = (0..3 * FETCH).map(|_| noise.sample().unwrap()).collect();
+        assert_eq!(*noise.fetched, [0; FETCH]);
+        samples.sort_unstable();
+        samples.dedup();
+        assert_eq!(samples.len(), 3 * FETCH);
     }
 }

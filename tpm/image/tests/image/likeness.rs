@@ -43,10 +43,16 @@ proptest! {
         let mut again = copy(&mut tpm, 9);
 
         let mut seen = contexts.clone();
+        let mut kept = State::permanent(&mut one).unwrap();
         for step in anything {
             let mut seen_by_other = seen.clone();
             prop_assert_eq!(play(&mut one, &mut seen, step), play(&mut other, &mut seen_by_other, step), "{:?}", step);
             prop_assert_eq!(&seen, &seen_by_other);
+            // What spares a host the writing of its files must never spare it a change.
+            let now = State::permanent(&mut one).unwrap();
+            prop_assert_eq!(kept.is_permanent_of(&mut one), kept == now);
+            prop_assert!(one.may_differ_from_saved() || kept == now, "{:?} changed what is kept", step);
+            kept = now;
         }
         for step in future {
             let mut seen = contexts.clone();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The data channel: raw TPM packets, or each behind the simulator's `{8, locality, size}` prefix.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use anyhow::Result;
 
@@ -11,6 +11,9 @@ use crate::machine::{BUFFER_SIZES, COMMAND_SIZE, Shared};
 
 /// `MSSIM_SEND_COMMAND`, the first word of a prefixed packet. A TPM command cannot begin with it: its tag is 0x8001 or 0x8002.
 const PREFIX: [u8; 4] = [0, 0, 0, 8];
+
+/// Bytes that one read takes: the longest packet.
+const READ_AHEAD: usize = *BUFFER_SIZES.end() as usize + 9;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Options {
@@ -31,8 +34,10 @@ pub(super) fn listen(machine: &Shared, listener: &Listener, options: Options) ->
 }
 
 /// Answers commands until the client goes.
-pub(super) fn converse(machine: &Shared, mut stream: Stream, options: Options) -> io::Result<End> {
-    while let Some(packet) = read_packet(&mut stream)? {
+pub(super) fn converse(machine: &Shared, stream: Stream, options: Options) -> io::Result<End> {
+    // A command comes in one piece and is read in one: each further call of the kernel would cost as much as a PCR_Read.
+    let mut reader = BufReader::with_capacity(READ_AHEAD, stream);
+    while let Some(packet) = read_packet(&mut reader)? {
         let answer = match &packet {
             Packet::Raw(command) => machine.lock().execute_at_set_locality(command),
             Packet::Prefixed { locality, command } => {
@@ -42,6 +47,7 @@ pub(super) fn converse(machine: &Shared, mut stream: Stream, options: Options) -
             }
             Packet::TooLong => COMMAND_SIZE.to_vec(),
         };
+        let stream = reader.get_mut();
         // One write: QEMU reads the probe's answer with a single read.
         stream.write_all(&answer)?;
         if options.disconnect || matches!(packet, Packet::TooLong) {
