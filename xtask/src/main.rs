@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `foreign`, `coverage`, `size`, `vm`, `deny`.
+//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `foreign`, `coverage`, `differential`, `size`,
+//! `speed`, `vm`, `deny`.
 
 mod arguments;
 mod check;
@@ -11,6 +12,7 @@ mod fuzz;
 mod shell;
 mod size;
 mod source;
+mod speed;
 mod test;
 mod vm;
 
@@ -61,6 +63,11 @@ const CHORES: &[Chore] = &[
         name: "size",
         about: "image, stack of each command and heap of a TPM for an SVSM  [--write]",
         run: size::run_size,
+    },
+    Chore {
+        name: "speed",
+        about: "every common command beside libtpms and Debian's swtpm  [--rounds N] [--keys N] [--only TEXT] [--swtpm PATH]",
+        run: speed::run,
     },
     Chore { name: "vm", about: "boots a real machine in QEMU and looks at what it measured  [--help]", run: vm::run },
     Chore { name: "deny", about: "licences, sources and banned crates, with cargo-deny  [--install]", run: deny::run },

@@ -139,6 +139,8 @@ pub struct Libtpms {
     library: Library,
     /// Loaded once it calls [`draw`].
     openssl: Option<Library>,
+    /// Looked up once: the loader's search would be a part of what is measured.
+    process: Process,
     response: *mut c_uchar,
     response_room: u32,
     running: bool,
@@ -161,9 +163,16 @@ impl Libtpms {
             IN_USE.store(false, Ordering::SeqCst);
             Error::NotInstalled(error)
         })?;
+        // SAFETY: the type is that of tpm_library.h; the pointer is called only while `library` is loaded, beside it.
+        let process = unsafe { library.get::<Process>(c"TPMLIB_Process".to_bytes_with_nul()) }.map(|process| *process);
+        let process = process.map_err(|error| {
+            IN_USE.store(false, Ordering::SeqCst);
+            Error::NotInstalled(error)
+        })?;
         let tpm = Self {
             library,
             openssl: None,
+            process,
             response: std::ptr::null_mut(),
             response_room: 0,
             running: false,
@@ -276,12 +285,10 @@ impl Libtpms {
         host().locality = locality;
         let command_size = u32::try_from(command.len()).unwrap_or(u32::MAX);
         let mut size = 0;
-        // SAFETY: the type is that of tpm_library.h.
-        let process = *unsafe { self.function::<Process>(c"TPMLIB_Process") }?;
         // SAFETY: the first three pointers are to variables of ours; the response buffer is null or came from the last
         // call, with its size, as the function wants it. It reads, and may write, `command_size` bytes of the command.
         let result = unsafe {
-            process(
+            (self.process)(
                 &raw mut self.response,
                 &raw mut size,
                 &raw mut self.response_room,
