@@ -2,6 +2,7 @@
 //! The `evtpm` command line.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod collateral;
 mod demo;
 mod evidence;
@@ -67,6 +68,9 @@ enum Command {
     /// Look at IMA lists.
     #[command(subcommand)]
     Ima(show::ImaCommand),
+    /// Measure how long a TPM takes.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 /// What a command came to, when it did not fail.
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         Command::Quote(command) => show::quote(&command),
         Command::Log(command) => show::log(&command),
         Command::Ima(command) => show::ima(&command),
+        Command::Bench(command) => bench::run(&command),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
