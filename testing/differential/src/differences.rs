@@ -297,7 +297,7 @@ pub const ALL: &[Known] = &[
         is: |case| {
             !case.codes.theirs.is_success()
                 && case.codes.ours.base() == Rc::RANGE
-                && matches!(case.codes.ours.subject(), Some(Subject::Parameter(2 | 4)))
+                && matches!(case.codes.ours.subject(), Some(Subject::Parameter(2..=4)))
         },
         reason: "Part 1, \"verify that t - 2𝑁 < counter < t else return TPM_RC_RANGE\"; libtpms looks at it when it signs, after all \
                  else, and says TPM_RC_VALUE.",
@@ -464,9 +464,9 @@ pub const ALL: &[Known] = &[
     Known {
         name: "external key with several faults",
         is: |case| {
-            case.code == Cc::LOAD_EXTERNAL
+            matches!(case.code, Cc::LOAD_EXTERNAL | Cc::IMPORT)
                 && !case.changes.is_empty()
-                && case.codes.theirs == Rc::KEY_SIZE.at(Subject::Parameter(1))
+                && case.codes.theirs.base() == Rc::KEY_SIZE
                 && case.codes.ours == Rc::KEY.at(Subject::Parameter(2))
         },
         reason: "Part 3, \"Command Processing\": \"Unless stated otherwise, the order of the checks is not normative\". Ours looks at \
