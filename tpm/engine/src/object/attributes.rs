@@ -213,7 +213,7 @@ fn check_asymmetric(
 }
 
 /// What a storage key must have to protect children, and to go wherever its parent is duplicated to.
-fn check_protection(parent: Parent<'_>, public: &TpmtPublic) -> Result<(), Rc> {
+pub(crate) fn check_protection(parent: Parent<'_>, public: &TpmtPublic) -> Result<(), Rc> {
     let attributes = public.object_attributes;
     let is_storage = attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT)
         && !matches!(public.body, PublicBody::KeyedHash { .. });

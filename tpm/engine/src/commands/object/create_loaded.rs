@@ -18,8 +18,9 @@ impl Execute for CreateLoaded<'_> {
         let Tpm2b(sensitive) = &self.in_sensitive;
         let template = self.in_public.as_bytes();
         let handle = handles.parent_handle.handle();
-        let parent = tpm.object(handle);
-        if parent.is_some_and(|parent| !parent.is_parent()) {
+        // A sequence object is no object, and no parent.
+        let is_parent = tpm.object(handle).is_some_and(Object::is_parent);
+        if !is_parent && Hierarchy::from_handle(handle.0).is_none() {
             return Err(Rc::TYPE.at(Subject::Handle(1)));
         }
         tpm.state.objects.room()?;

@@ -3,7 +3,7 @@
 
 use crate::commands::Execute;
 use crate::name;
-use crate::object::attributes::{Parent, check_public, check_scheme};
+use crate::object::attributes::{Parent, check_protection, check_public, check_scheme};
 use crate::object::load::Blame;
 use crate::state::{Hierarchy, Loaded, Object};
 use crate::{Platform, Tpm, ticket};
@@ -49,7 +49,8 @@ fn check_external(public: &TpmtPublic, sensitive: Option<&TpmtSensitive>) -> Res
         return Err(Rc::SIZE);
     }
     if sensitive.is_none() {
-        return check_scheme(public);
+        // "For a restricted decryption key, shall be set to a supported symmetric algorithm": of a public area alone, too
+        return check_scheme(public).and_then(|()| check_protection(Parent::None, public));
     }
     // "fixedTPM, fixedParent, and restricted shall be CLEAR if inPrivate is not the Empty Buffer"
     let protected = TpmaObject::FIXED_TPM | TpmaObject::FIXED_PARENT | TpmaObject::RESTRICTED;

@@ -157,6 +157,18 @@ fn a_parent_of_this_tpm_has_no_key_that_its_caller_chose() {
     tpm.create(parent, cipher(movable), &[], &[7; 16]).unwrap();
 }
 
+/// "For a restricted decryption key, shall be set to a supported symmetric algorithm"
+#[test]
+fn the_public_area_of_a_parent_names_a_cipher() {
+    let mut tpm = started();
+    let (foreign, _) = foreign_ecc();
+    let attributes = TpmaObject::RESTRICTED | TpmaObject::DECRYPT;
+    let without = TpmtPublic { object_attributes: attributes, ..foreign };
+    let in_public = Tpm2b(TpmtPublicPlus(without));
+    let command = LoadExternal { in_private: Tpm2bSensitive(None), in_public, hierarchy: TpmiRhHierarchy::Owner };
+    assert_eq!(tpm.send(&command, ()).unwrap_err(), Rc::SYMMETRIC.at(Subject::Parameter(2)));
+}
+
 /// "This attribute may not be SET if the object is not an asymmetric key or if sign is CLEAR."
 #[test]
 fn a_symmetric_key_signs_no_certificates() {
