@@ -2,6 +2,8 @@
 //! That no secret of a TPM stays in memory that it has given back, or that it has been told to forget (Part 1, "Protection
 //! of Secrets"): every block that the TPM allocates is looked at when it is freed, and while it lives.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use evtpm_client::{Auth, Client, Transport, TransportError};
 use evtpm_crypto::drbg::RandomGenerator;
 use evtpm_crypto::{Crypto, Rng, RustCrypto};
