@@ -33,7 +33,7 @@ impl Times {
     }
 }
 
-/// The head of the table whose lines [`line`] makes.
+/// The head of the table whose lines [`line()`] makes.
 pub(crate) const HEAD: &str =
     "microseconds              theirs min    median       p99    ours min    median       p99   ratio of medians";
 
