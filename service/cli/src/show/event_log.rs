@@ -74,10 +74,10 @@ pub(super) fn show(bytes: &[u8], bank: Option<&str>, pcr: Option<u32>, json: boo
     if json { print_json(&shown.to_json()) } else { shown.print(bank) }
 }
 
-/// A canonical log begins with a record number (type 0, of eight bytes or fewer); no event log does.
+/// A log is canonical if it begins with a canonical record, whose lengths no event of firmware imitates.
 fn read(bytes: &[u8]) -> Result<Shown> {
-    match bytes {
-        [0, 0, 0, 0, 1..=8, ..] => canonical(bytes),
+    match cel::Records::new(bytes).next() {
+        Some(Ok(_)) => canonical(bytes),
         _ => event_log(bytes),
     }
 }
@@ -328,6 +328,22 @@ mod tests {
     fn a_bank_that_the_log_does_not_have_is_named() {
         let error = read(&log()).unwrap().print(Some(HashId::SHA512)).unwrap_err().to_string();
         assert_eq!(error, "the log has no digest of sha512");
+    }
+
+    #[test]
+    fn firmware_that_begins_with_register_0_is_not_taken_for_a_canonical_log() {
+        // PCR 0, EV_NO_ACTION: the first bytes of most logs there are
+        let mut event = vec![0, 0, 0, 0, 3, 0, 0, 0];
+        event.extend([0; 20]);
+        event.extend([17, 0, 0, 0]);
+        event.extend(b"StartupLocality\0\x03");
+        assert_eq!(read(&event).unwrap().format, "TCG event log, SHA-1");
+        let digest = CryptoHashes.hash(HashId::SHA1, &[&[80, 0, 0, 0, 1, 9]]).unwrap();
+        let mut record = vec![0, 0, 0, 0, 1, 3, 1, 0, 0, 0, 1, 4, 3, 0, 0, 0, 25, 4, 0, 0, 0, 20];
+        record.extend(digest.as_bytes());
+        record.extend([80, 0, 0, 0, 1, 9]);
+        let shown = read(&record).unwrap();
+        assert_eq!((shown.format, shown.lines[0].basis.mark()), ("canonical event log, TLV", '='));
     }
 
     #[test]
