@@ -10,11 +10,12 @@ use evtpm_image::{State, restore};
 use evtpm_protocol::templates::{attestation_key, storage_root_key};
 use evtpm_testing_support::{Direct, Noise};
 use evtpm_tpm_wire::{
-    Cc, Command, Handle, HandleArea, HashAlg, Marshal, Reader, Supported, Tpm2bDigest, TpmSu, TpmaNv, TpmaSession,
+    Cc, Command, Handle, HandleArea, HashAlg, Reader, Supported, Tpm2bDigest, TpmSu, TpmaNv, TpmaSession,
     TpmiRhHierarchy, TpmiRhNvLegacyIndex, TpmsNvPublic, commands, for_each_command,
 };
 
 use super::tpm::machine;
+use super::wire;
 
 type Guest = Client<Direct, Noise>;
 
@@ -220,7 +221,7 @@ fn meant() -> [Vec<u8>; 4] {
     let extend = step(Cc::PCR_EVENT, 0x10, &[Handle(16)], &[0, 2, 7, 7]);
     let quote = step(Cc::QUOTE, 0x31, &[SIGNING_KEY], &[0, 1, 9, 0, 0x10, 0, 0, 0, 1, 0, 11, 3, 1, 0, 0]);
     let mut template = vec![0, 4, 0, 0, 0, 0];
-    let public = bytes_of(&storage_root_key());
+    let public = wire::written(|writer| writer.write(&storage_root_key()).is_ok());
     template.extend(u16::try_from(public.len()).unwrap_or_default().to_be_bytes());
     template.extend(public);
     template.extend([0; 6]);
@@ -235,11 +236,6 @@ fn meant() -> [Vec<u8>; 4] {
         create,
         policy.concat(),
     ]
-}
-
-fn bytes_of(value: &impl Marshal) -> Vec<u8> {
-    let mut room = [0; 1024];
-    value.to_bytes(&mut room).map(<[u8]>::to_vec).unwrap_or_default()
 }
 
 #[cfg(test)]

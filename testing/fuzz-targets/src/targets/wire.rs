@@ -13,7 +13,7 @@ const ROOM: usize = 1 << 16;
 /// Reads something, and panics if it does not survive being written and read again.
 type ThereAndBack = fn(&mut Reader<'_>) -> Result<(), Rc>;
 
-fn written(write: impl FnOnce(&mut Writer<'_>) -> bool) -> Vec<u8> {
+pub(super) fn written(write: impl FnOnce(&mut Writer<'_>) -> bool) -> Vec<u8> {
     let mut room = vec![0; ROOM];
     let mut writer = Writer::new(&mut room);
     assert!(write(&mut writer), "what was read fits into {ROOM} bytes");
