@@ -6,15 +6,18 @@ mod bench;
 mod collateral;
 mod demo;
 mod evidence;
+mod file;
 mod keys;
 mod launch;
 mod measure;
 mod output;
 mod policy;
 mod show;
+mod software_tpm;
 mod sp;
 mod tpm;
 mod verify;
+mod vm;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,7 @@ use evtpm_engine::{Platform, Profile};
 use evtpm_snp::PAGE_SIZE;
 use evtpm_sp_sim::Host;
 use evtpm_sp_simd::Channel;
-use evtpm_svsm::{GuestChannel, Svsm};
+use evtpm_svsm::{GuestChannel, GuestMemory, NotGuestMemory, Svsm};
 use evtpm_svsm_abi::vtpm::{SendCommand, parse_response};
 use evtpm_tpmd::devices::platform::HostedPlatform;
 
@@ -64,5 +64,34 @@ impl<P: Platform> Transport for Vm<P> {
         response.clear();
         response.extend_from_slice(answer);
         Ok(())
+    }
+}
+
+/// The guest's memory, from address 0.
+#[derive(Debug)]
+pub(crate) struct Memory(pub(crate) Vec<u8>);
+
+impl Memory {
+    /// Finds where an address range is.
+    pub(crate) fn range(&self, gpa: u64, length: u64) -> Result<std::ops::Range<usize>, NotGuestMemory> {
+        let end = gpa.checked_add(length).filter(|end| *end <= self.0.len() as u64).ok_or(NotGuestMemory { gpa })?;
+        Ok(gpa as usize..end as usize)
+    }
+}
+
+impl GuestMemory for Memory {
+    fn read(&self, gpa: u64, out: &mut [u8]) -> Result<(), NotGuestMemory> {
+        out.copy_from_slice(&self.0[self.range(gpa, out.len() as u64)?]);
+        Ok(())
+    }
+
+    fn write(&mut self, gpa: u64, bytes: &[u8]) -> Result<(), NotGuestMemory> {
+        let range = self.range(gpa, bytes.len() as u64)?;
+        self.0[range].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn is_writable(&self, gpa: u64, length: u64) -> bool {
+        self.range(gpa, length).is_ok()
     }
 }

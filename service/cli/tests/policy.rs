@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm policy` as an operator runs it: reading, comparing, trying out, reference values.
-#![expect(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, and these are their helpers")]
 
 mod support;
 
@@ -23,17 +22,7 @@ fn document(digest: &str, more: &str) -> String {
 
 /// The command line over a recorded boot of the small application.
 fn app(folder: &Path, name: &str, command: &str) -> Evtpm {
-    let boot = folder.join("vm-boot").join(name);
-    let nonce = fs::read_to_string(boot.join("q/nonce.hex")).unwrap();
-    Evtpm::new(command)
-        .with("--at", "2026-03-01T00:00:00Z")
-        .with("--ak", boot.join("keys/ak-ecdsa.pub"))
-        .with("--quote", boot.join("q/ecdsa.msg"))
-        .with("--signature", boot.join("q/ecdsa.sig"))
-        .with("--pcrs", boot.join("q/ecdsa.pcrs"))
-        .with("--quote-nonce", nonce.trim())
-        .with("--event-log", boot.join("q/bios.bin"))
-        .with("--ima-log", boot.join("q/ima.bin"))
+    Evtpm::new(command).with("--at", "2026-03-01T00:00:00Z").with_boot(&folder.join("vm-boot").join(name))
 }
 
 fn learnt(folder: &Path, scratch: &Scratch) -> (PathBuf, String) {

@@ -139,18 +139,11 @@ fn a_certificate_outside_of_its_validity_is_refused_with_the_moment() {
 /// A recorded boot below a real report: what no hardware joins, the operator may.
 fn recorded_boot(folder: &Path, boot: &str, command: &str) -> Evtpm {
     let (item, boot) = (folder.join("snp/milan-v3-oak"), folder.join("vm-boot").join(boot));
-    let nonce = fs::read_to_string(boot.join("q/nonce.hex")).unwrap();
     Evtpm::new(command)
         .with("--report", item.join("report.bin"))
         .with("--certificates", item)
         .with("--at", AT)
-        .with("--ak", boot.join("keys/ak-ecdsa.pub"))
-        .with("--quote", boot.join("q/ecdsa.msg"))
-        .with("--signature", boot.join("q/ecdsa.sig"))
-        .with("--pcrs", boot.join("q/ecdsa.pcrs"))
-        .with("--quote-nonce", nonce.trim())
-        .with("--event-log", boot.join("q/bios.bin"))
-        .with("--ima-log", boot.join("q/ima.bin"))
+        .with_boot(&boot)
 }
 
 /// Puts another value in the place of an option's.

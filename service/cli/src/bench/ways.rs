@@ -10,18 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use evtpm_client::{Transport, TransportError};
-use evtpm_engine::Profile;
 use evtpm_snp::PAGE_SIZE;
-use evtpm_sp_sim::{Host, Platform, Product};
-use evtpm_sp_simd::Channel;
-use evtpm_svsm::{GuestMemory, NotGuestMemory, Svsm};
+use evtpm_sp_sim::{Platform, Product};
 use evtpm_svsm_abi::vtpm::{self, SendCommand};
 use evtpm_svsm_abi::{Call, Protocol, Registers, ResultCode};
-use evtpm_tpmd::device::Device;
-use evtpm_tpmd::devices::engine::EngineDevice;
-use evtpm_tpmd::devices::platform::HostedPlatform;
 
 use crate::launch::{self, Image};
+use crate::software_tpm::SoftwareTpm;
+use crate::vm::{Memory, Vm};
 
 /// How the rows of swtpm are called.
 pub(crate) const SWTPM: &str = "swtpm, unix socket";
@@ -39,7 +35,7 @@ pub(crate) struct Way {
 pub(crate) fn open(swtpm: Option<&str>) -> Result<(Vec<Way>, Vec<String>)> {
     let mut ways = vec![
         Way { name: "SVSM call", transport: Box::new(Guest::boot()?) },
-        Way { name: "engine in process", transport: Box::new(InProcess::new()?) },
+        Way { name: "engine in process", transport: Box::new(SoftwareTpm::new()?) },
         Way { name: "evtpm, unix socket", transport: Box::new(Server::ours()?) },
     ];
     let mut skipped = Vec::new();
@@ -53,77 +49,37 @@ pub(crate) fn open(swtpm: Option<&str>) -> Result<(Vec<Way>, Vec<String>)> {
     Ok((ways, skipped))
 }
 
-/// A guest of a simulated machine, whose VMPL 0 is an SVSM with a TPM, and one page of its memory.
+/// A guest of a simulated machine, whose VMPL 0 is an SVSM with a TPM, and the memory that its calls point to.
 struct Guest {
-    svsm: Svsm<HostedPlatform, Channel<Host>>,
-    memory: OnePage,
+    vm: Vm,
+    memory: Memory,
 }
 
-/// The address of the guest's page.
-const GPA: u64 = 0x3000;
+/// Where the guest has the page of its calls.
+const PAGE: usize = 0x3000;
 
 impl Guest {
     fn boot() -> Result<Self> {
         let executable = crate::sp::this_executable()?;
         let host = launch::host(Platform::new(Product::Milan, crate::sp::CHIP_SEED))?;
-        let (channel, processor) = launch::launch(host, &Image::new(&executable))?;
-        let svsm = Svsm::manufacture(HostedPlatform::new(), Profile::svsm(), processor, channel)
-            .map_err(|_| anyhow::anyhow!("there is not enough memory for a TPM"))?;
-        Ok(Guest { svsm, memory: OnePage(Box::new([0; PAGE_SIZE])) })
+        let vm = Vm::launch(host, &Image::new(&executable))?;
+        Ok(Guest { vm, memory: Memory(vec![0; PAGE + PAGE_SIZE]) })
     }
 }
 
 impl Transport for Guest {
     fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), TransportError> {
-        SendCommand { locality: 0, tpm_command: command }.write(&mut *self.memory.0).map_err(TransportError::new)?;
+        let page = &mut self.memory.0[PAGE..];
+        SendCommand { locality: 0, tpm_command: command }.write(page).map_err(TransportError::new)?;
         let call = Call { protocol: Protocol::VTPM, number: vtpm::CALL_CMD };
-        let mut registers = Registers { rax: call.to_rax(), rcx: GPA, ..Registers::default() };
-        self.svsm.call(&mut registers, &mut self.memory);
+        let mut registers = Registers { rax: call.to_rax(), rcx: PAGE as u64, ..Registers::default() };
+        self.vm.svsm.borrow_mut().call(&mut registers, &mut self.memory);
         if registers.rax != ResultCode::SUCCESS.0 {
             return Err(TransportError::new(ResultCode(registers.rax).to_string()));
         }
-        let answer = vtpm::parse_response(&*self.memory.0).map_err(TransportError::new)?;
+        let answer = vtpm::parse_response(&self.memory.0[PAGE..]).map_err(TransportError::new)?;
         response.clear();
         response.extend_from_slice(answer);
-        Ok(())
-    }
-}
-
-/// Guest memory of one page at [`GPA`].
-struct OnePage(Box<[u8; PAGE_SIZE]>);
-
-impl GuestMemory for OnePage {
-    fn read(&self, gpa: u64, out: &mut [u8]) -> Result<(), NotGuestMemory> {
-        let bytes = self.0.get(..out.len()).filter(|_| gpa == GPA).ok_or(NotGuestMemory { gpa })?;
-        out.copy_from_slice(bytes);
-        Ok(())
-    }
-
-    fn write(&mut self, gpa: u64, bytes: &[u8]) -> Result<(), NotGuestMemory> {
-        let place = self.0.get_mut(..bytes.len()).filter(|_| gpa == GPA).ok_or(NotGuestMemory { gpa })?;
-        place.copy_from_slice(bytes);
-        Ok(())
-    }
-
-    fn is_writable(&self, gpa: u64, length: u64) -> bool {
-        gpa == GPA && length <= PAGE_SIZE as u64
-    }
-}
-
-/// The engine as our servers have it, in this process.
-struct InProcess(EngineDevice);
-
-impl InProcess {
-    fn new() -> Result<Self> {
-        let mut device = EngineDevice::new(Profile::svsm())?;
-        device.power_on()?;
-        Ok(InProcess(device))
-    }
-}
-
-impl Transport for InProcess {
-    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), TransportError> {
-        *response = self.0.execute(0, command);
         Ok(())
     }
 }

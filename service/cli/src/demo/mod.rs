@@ -6,7 +6,6 @@ mod boot;
 mod story;
 mod tsm;
 mod verifier;
-mod vm;
 pub(crate) mod world;
 
 use anyhow::Result;

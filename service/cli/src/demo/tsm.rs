@@ -5,12 +5,12 @@ use std::io::{self, ErrorKind};
 
 use evtpm_agent::tsm::{Entries, Tsm};
 use evtpm_snp::PAGE_SIZE;
-use evtpm_svsm::{GuestMemory, NotGuestMemory};
+use evtpm_svsm::GuestMemory as _;
 use evtpm_svsm_abi::attest::{CALL_SINGLE_SERVICE, ServicesOperation, SingleServiceOperation};
 use evtpm_svsm_abi::manifest::VTPM_SERVICE;
 use evtpm_svsm_abi::{Call, Protocol, Registers, ResultCode, U16, U32, U64};
 
-use super::vm::Vm;
+use crate::vm::{Memory, Vm};
 
 /// Where the guest puts the parts of its request, in pages of its own.
 const OPERATION: u64 = 0;
@@ -159,34 +159,6 @@ fn attest(vm: &Vm, nonce: &[u8; 64], version: u32) -> Result<Blobs, ResultCode> 
         }
     }
     Err(ResultCode::BUSY)
-}
-
-/// The guest's memory, from address 0.
-#[derive(Debug)]
-struct Memory(Vec<u8>);
-
-impl Memory {
-    fn range(&self, gpa: u64, length: u64) -> Result<std::ops::Range<usize>, NotGuestMemory> {
-        let end = gpa.checked_add(length).filter(|end| *end <= self.0.len() as u64).ok_or(NotGuestMemory { gpa })?;
-        Ok(gpa as usize..end as usize)
-    }
-}
-
-impl GuestMemory for Memory {
-    fn read(&self, gpa: u64, out: &mut [u8]) -> Result<(), NotGuestMemory> {
-        out.copy_from_slice(&self.0[self.range(gpa, out.len() as u64)?]);
-        Ok(())
-    }
-
-    fn write(&mut self, gpa: u64, bytes: &[u8]) -> Result<(), NotGuestMemory> {
-        let range = self.range(gpa, bytes.len() as u64)?;
-        self.0[range].copy_from_slice(bytes);
-        Ok(())
-    }
-
-    fn is_writable(&self, gpa: u64, length: u64) -> bool {
-        self.range(gpa, length).is_ok()
-    }
 }
 
 #[cfg(test)]

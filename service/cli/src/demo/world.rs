@@ -22,8 +22,8 @@ use tokio::runtime::Runtime;
 
 use super::boot::{Played, RecordedBoot};
 use super::verifier::{Answer, Beliefs, LocalVerifier};
-use super::vm::Vm;
 use crate::launch::{self, Image};
+use crate::vm::Vm;
 use evtpm_agent::random::SystemRng;
 
 /// Everything that stays the same from machine to machine.

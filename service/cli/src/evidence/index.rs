@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The index and the files that it names, each of which has to have the stated size and SHA-256.
 
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::file::read;
 use crate::output::hex;
 
 /// The largest index that is read.
@@ -139,14 +139,6 @@ fn plain(name: &str) -> Result<&Path> {
         (Some(Component::Normal(_)), None) => Ok(path),
         _ => bail!("{name:?} is not a plain name"),
     }
-}
-
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
-    file.take(limit + 1).read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
-    ensure!(bytes.len() as u64 <= limit, "{} is larger than {limit} bytes", path.display());
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
 use evtpm_logs::cel::{self, Register};
-use evtpm_logs::tcg::{Banks, Event, EventData, Format, Ipl, NoAction, Preimage, TaggedEvent};
-use evtpm_logs::{Digest, EventLog, HashId, Hashes as _, Hex, PcrBank, Text};
+use evtpm_logs::tcg::{Event, EventData, Format, Ipl, NoAction, Preimage, TaggedEvent};
+use evtpm_logs::{EventLog, HashId, Hashes as _, Hex, Text};
 use evtpm_verify::logs::CryptoHashes;
 use serde_json::{Map, Value, json};
 
 use super::print_json;
+use super::registers::{self, Registers};
 use crate::output::{Palette, Style};
 
 /// One event of any log.
@@ -57,7 +58,7 @@ impl Basis {
 struct Shown {
     format: &'static str,
     lines: Vec<Line>,
-    registers: Vec<(HashId, Vec<(String, Digest)>)>,
+    registers: Vec<Registers>,
 }
 
 pub(super) fn show(bytes: &[u8], bank: Option<&str>, pcr: Option<u32>, json: bool) -> Result<()> {
@@ -69,7 +70,7 @@ pub(super) fn show(bytes: &[u8], bank: Option<&str>, pcr: Option<u32>, json: boo
     if let Some(pcr) = pcr {
         let register = pcr.to_string();
         shown.lines.retain(|line| line.register == register);
-        shown.registers.iter_mut().for_each(|(_, values)| values.retain(|(name, _)| *name == register));
+        shown.registers.iter_mut().for_each(|bank| bank.values.retain(|(found, _)| u32::from(found.value()) == pcr));
     }
     if json { print_json(&shown.to_json()) } else { shown.print(bank) }
 }
@@ -84,10 +85,11 @@ fn read(bytes: &[u8]) -> Result<Shown> {
 
 fn event_log(bytes: &[u8]) -> Result<Shown> {
     let log = EventLog::parse(bytes)?;
-    let lines = log.events().map(|event| Ok(line(&event?, log.banks()))).collect::<Result<Vec<_>>>()?;
     let banks: Vec<HashId> = log.banks().iter().map(|bank| bank.algorithm).filter(|bank| is_known(*bank)).collect();
+    let proving = strongest(banks.iter().copied());
+    let lines = log.events().map(|event| Ok(line(&event?, proving))).collect::<Result<Vec<_>>>()?;
     let registers = match log.replay(&banks, &CryptoHashes) {
-        Ok(banks) => banks.iter().map(registers).collect(),
+        Ok(banks) => banks.iter().map(Registers::of).collect(),
         // A confidential computing log may name registers that no TPM has.
         Err(evtpm_logs::Error::PcrOutOfRange { .. }) => Vec::new(),
         Err(error) => return Err(error.into()),
@@ -103,13 +105,8 @@ fn is_known(bank: HashId) -> bool {
     CryptoHashes.hash(bank, &[]).is_some()
 }
 
-fn registers(bank: &PcrBank) -> (HashId, Vec<(String, Digest)>) {
-    (bank.algorithm(), bank.extended().iter().map(|pcr| (pcr.to_string(), *bank.value(pcr))).collect())
-}
-
-fn line(event: &Event<'_>, banks: Banks<'_>) -> Line {
-    let preimage = strongest(banks.iter().map(|bank| bank.algorithm).filter(|bank| is_known(*bank)))
-        .and_then(|bank| event.preimage(bank, &CryptoHashes));
+fn line(event: &Event<'_>, proving: Option<HashId>) -> Line {
+    let preimage = proving.and_then(|bank| event.preimage(bank, &CryptoHashes));
     let basis = match (event.is_extended(), preimage) {
         (false, _) => Basis::NotExtended,
         (true, Some(_)) => Basis::Hashed,
@@ -244,16 +241,7 @@ impl Shown {
                 })
             })
             .collect();
-        let registers: Map<String, Value> = self
-            .registers
-            .iter()
-            .map(|(bank, values)| {
-                let values: Map<String, Value> =
-                    values.iter().map(|(name, value)| (name.clone(), json!(value.to_string()))).collect();
-                (bank.to_string(), Value::Object(values))
-            })
-            .collect();
-        json!({ "format": self.format, "events": events, "registers": registers })
+        json!({ "format": self.format, "events": events, "registers": registers::to_json(&self.registers) })
     }
 
     fn print(&self, bank: Option<HashId>) -> Result<()> {
@@ -279,10 +267,10 @@ impl Shown {
                 writeln!(out, "           {}", palette.paint(Style::Faint, &format!("{bank} {}", Hex(digest))))?;
             }
         }
-        for (found, values) in self.registers.iter().filter(|(found, _)| Some(*found) == bank) {
-            writeln!(out, "{}", palette.paint(Style::Strong, &format!("registers after the log, {found}")))?;
-            for (name, value) in values {
-                writeln!(out, "{name:>9}  {value}")?;
+        for Registers { algorithm, values } in self.registers.iter().filter(|found| Some(found.algorithm) == bank) {
+            writeln!(out, "{}", palette.paint(Style::Strong, &format!("registers after the log, {algorithm}")))?;
+            for (pcr, value) in values {
+                writeln!(out, "{:>9}  {value}", pcr.value())?;
             }
         }
         Ok(())

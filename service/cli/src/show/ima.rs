@@ -7,8 +7,9 @@ use anyhow::Result;
 use evtpm_logs::ima::{AsciiList, BinaryList, Entry, TemplateDigests, extend};
 use evtpm_logs::{Error, HashId, Hex, PcrBank, Text};
 use evtpm_verify::logs::CryptoHashes;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
+use super::registers::{self, Registers};
 use crate::output::{Palette, Style};
 
 /// The banks that are replayed.
@@ -174,15 +175,8 @@ impl<W: Write> Printer for Json<W> {
     }
 
     fn end(&mut self, count: u64, banks: &[PcrBank]) -> Result<()> {
-        let registers: Map<String, Value> = banks
-            .iter()
-            .map(|bank| {
-                let values: Map<String, Value> =
-                    bank.extended().iter().map(|pcr| (pcr.to_string(), json!(bank.value(pcr).to_string()))).collect();
-                (bank.algorithm().to_string(), Value::Object(values))
-            })
-            .collect();
-        writeln!(self.out, "\n], \"count\": {count}, \"registers\": {}}}", Value::Object(registers))?;
+        let registers = registers::to_json(&banks.iter().map(Registers::of).collect::<Vec<_>>());
+        writeln!(self.out, "\n], \"count\": {count}, \"registers\": {}}}", registers)?;
         self.out.flush()?;
         Ok(())
     }
@@ -190,6 +184,8 @@ impl<W: Write> Printer for Json<W> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     const TEXT: &[u8] =

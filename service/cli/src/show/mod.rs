@@ -4,16 +4,17 @@
 mod event_log;
 mod ima;
 mod quote;
+mod registers;
 mod report;
 mod sheet;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
-use crate::Outcome;
+use crate::{Outcome, file};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReportCommand {
@@ -106,17 +107,9 @@ impl Source {
     }
 }
 
-/// Reads a file whole, if it is not larger than evidence of its kind can be.
-fn read(file: &Path, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let source: Box<dyn Read> = if file == Path::new("-") {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(file).with_context(|| format!("opening {}", file.display()))?)
-    };
-    source.take(limit + 1).read_to_end(&mut bytes).with_context(|| format!("reading {}", file.display()))?;
-    ensure!(bytes.len() as u64 <= limit, "{}: larger than {limit} bytes", file.display());
-    Ok(bytes)
+/// Reads a file, or standard input where it is called `-`.
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    if path == Path::new("-") { file::read_from(std::io::stdin(), path, limit) } else { file::read(path, limit) }
 }
 
 fn print_json(value: &serde_json::Value) -> Result<()> {

@@ -2,6 +2,7 @@
 //! `evtpm quote show`: what a TPM attests, field by field (Part 2, "Attestation Structures").
 
 use anyhow::{Context, Result, anyhow};
+use evtpm_logs::HashId;
 use evtpm_tpm_wire::{
     HashAlg, Reader, Supported, TpmlPcrSelection, TpmsAttest, TpmsClockInfo, TpmtSignature, TpmuAttest, YesNo,
     from_bytes,
@@ -113,7 +114,7 @@ fn attested(attested: &TpmuAttest<'_>) -> Vec<Field> {
 fn selection(selection: &TpmlPcrSelection) -> Value {
     let banks = selection.iter().map(|bank| {
         let pcrs: Vec<u8> = bank.select.iter().map(|pcr| pcr.number()).collect();
-        (hash_name(bank.hash).to_owned(), json!(pcrs))
+        (hash_name(bank.hash), json!(pcrs))
     });
     Value::Object(banks.collect::<Map<_, _>>())
 }
@@ -157,17 +158,11 @@ fn signature_fields(bytes: &[u8]) -> Result<Vec<Field>> {
     Ok(fields)
 }
 
-const fn hash_name(alg: HashAlg) -> &'static str {
+/// Names a hash as logs do, of which SHAKE256 is none.
+fn hash_name(alg: HashAlg) -> String {
     match alg {
-        HashAlg::Sha1 => "sha1",
-        HashAlg::Sha256 => "sha256",
-        HashAlg::Sha384 => "sha384",
-        HashAlg::Sha512 => "sha512",
-        HashAlg::Sm3_256 => "sm3-256",
-        HashAlg::Sha3_256 => "sha3-256",
-        HashAlg::Sha3_384 => "sha3-384",
-        HashAlg::Sha3_512 => "sha3-512",
-        HashAlg::Shake256_512 => "shake256-512",
+        HashAlg::Shake256_512 => "shake256-512".to_owned(),
+        hash => HashId(hash.id().0).to_string(),
     }
 }
 

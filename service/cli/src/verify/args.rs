@@ -13,6 +13,7 @@ use evtpm_verify::snp::{Anchors, Collateral};
 
 use super::hardware::args::{Hardware, HardwareArgs};
 use super::moment;
+use crate::file;
 
 /// What may be verified without a report.
 const OTHER_EVIDENCE: [&str; 11] = [
@@ -240,13 +241,7 @@ impl EvidenceArgs {
 
 /// Reads a file whole; the largest evidence is an IMA list of a machine that ran for long.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    use std::io::Read as _;
-    const LIMIT: u64 = 1 << 28;
-    let reading = || format!("reading {}", path.display());
-    let mut bytes = Vec::new();
-    std::fs::File::open(path).with_context(reading)?.take(LIMIT + 1).read_to_end(&mut bytes).with_context(reading)?;
-    anyhow::ensure!(u64::try_from(bytes.len())? <= LIMIT, "{}: larger than {LIMIT} bytes", path.display());
-    Ok(bytes)
+    file::read(path, 1 << 28)
 }
 
 /// Adds a file by its name, or the files of a directory in the order of their names.

@@ -49,6 +49,18 @@ impl Evtpm {
         self.word(option).word(value)
     }
 
+    /// Adds a recorded boot's quote by its P-256 key, with the logs of the same moment.
+    pub(crate) fn with_boot(self, boot: &Path) -> Self {
+        let nonce = fs::read_to_string(boot.join("q/nonce.hex")).unwrap();
+        self.with("--ak", boot.join("keys/ak-ecdsa.pub"))
+            .with("--quote", boot.join("q/ecdsa.msg"))
+            .with("--signature", boot.join("q/ecdsa.sig"))
+            .with("--pcrs", boot.join("q/ecdsa.pcrs"))
+            .with("--quote-nonce", nonce.trim())
+            .with("--event-log", boot.join("q/bios.bin"))
+            .with("--ima-log", boot.join("q/ima.bin"))
+    }
+
     pub(crate) fn run(&self) -> Output {
         Command::new(env!("CARGO_BIN_EXE_evtpm")).args(&self.0).output().unwrap()
     }

@@ -4,7 +4,6 @@
 use anyhow::{Context, Result};
 use evtpm_client::{Client, Transport, TransportError};
 use evtpm_crypto::{Crypto, HashAlg as Hash, RustCrypto};
-use evtpm_engine::Profile;
 use evtpm_protocol::templates::EkTemplate;
 use evtpm_snp::MessageType;
 use evtpm_snp::request::{KeySelect, ReportRequest, ReportResponse};
@@ -13,13 +12,12 @@ use evtpm_svsm::GuestChannel;
 use evtpm_tpm_wire::{
     Handle, HashAlg, Marshal, Tpm2bDigest, TpmaNv, TpmiRhHierarchy, TpmiRhNvLegacyIndex, TpmsNvPublic, Writer,
 };
-use evtpm_tpmd::device::Device;
-use evtpm_tpmd::devices::engine::EngineDevice;
 
 use super::{Attack, Stage};
 use crate::demo::verifier::Answer;
-use crate::demo::vm::Vm;
 use crate::launch::{self, Image};
+use crate::software_tpm::SoftwareTpm;
+use crate::vm::Vm;
 use evtpm_agent::random::SystemRng;
 
 /// The NV index of the P-256 endorsement key's certificate, where the report lies.
@@ -154,24 +152,6 @@ pub(super) const OVERWRITTEN_REPORT: Attack = Attack {
         stage.world.attest(stage.verifier, stage.machine, client.into_transport(), &stage.world.boot)
     },
 };
-
-/// A TPM that the guest runs as a program of its own.
-struct SoftwareTpm(EngineDevice);
-
-impl SoftwareTpm {
-    fn new() -> Result<Self> {
-        let mut device = EngineDevice::new(Profile::svsm())?;
-        device.power_on()?;
-        Ok(SoftwareTpm(device))
-    }
-}
-
-impl Transport for SoftwareTpm {
-    fn transmit(&mut self, command: &[u8], response: &mut Vec<u8>) -> Result<(), TransportError> {
-        *response = self.0.execute(0, command);
-        Ok(())
-    }
-}
 
 /// A TPM of which the guest shows another report: whoever sits between TPM and verifier can change what NV_Read returns.
 struct OtherReport<F>(Vm, F);

@@ -7,8 +7,8 @@ use evtpm_engine::Platform;
 use evtpm_sp_sim::Misbehaviour;
 
 use super::Attack;
-use crate::demo::vm::Vm;
 use crate::launch::Image;
+use crate::vm::Vm;
 
 pub(super) const CORRUPTED_MESSAGES: Attack = Attack {
     name: "corrupted messages",

@@ -12,8 +12,8 @@ use evtpm_tpmd::devices::platform::HostedPlatform;
 
 use super::Attack;
 use crate::demo::verifier::Answer;
-use crate::demo::vm::Vm;
 use crate::launch::{self, Image};
+use crate::vm::Vm;
 use evtpm_agent::random::SystemRng;
 
 /// The level that an SVSM gives to its guest.

@@ -7,8 +7,8 @@ use evtpm_sp_sim::{Authority, Host, Platform, RevocationList, Role};
 
 use super::{Attack, Stage};
 use crate::demo::verifier::{Answer, Beliefs};
-use crate::demo::vm::Vm;
 use crate::launch::{self, Image, POLICY};
+use crate::vm::Vm;
 
 pub(super) const MODIFIED_SVSM: Attack = Attack {
     name: "modified SVSM",

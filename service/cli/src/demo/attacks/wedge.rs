@@ -18,7 +18,7 @@ use evtpm_tpm_wire::{
 
 use super::Attack;
 use crate::demo::tsm::GuestKernel;
-use crate::demo::vm::Vm;
+use crate::vm::Vm;
 
 /// More objects than the TPM has room for.
 const MANY: usize = 64;
