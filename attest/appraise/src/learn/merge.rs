@@ -3,7 +3,7 @@
 
 mod vendors;
 
-use crate::policy::{BootPolicy, ImaPolicy, Policy, SnpPolicy, TcbFloor, TpmPolicy, ViolationRule};
+use crate::policy::{AtLeastOne, BootPolicy, ImaPolicy, Policy, SnpPolicy, TcbFloor, TpmPolicy, ViolationRule};
 
 impl Policy {
     /// Makes the policy accept what the other one accepts, too; floors become the lower ones.
@@ -34,9 +34,7 @@ fn section<T>(ours: &mut Option<T>, theirs: Option<T>, merge: impl FnOnce(&mut T
 fn snp(policy: &mut SnpPolicy, other: SnpPolicy) {
     union(&mut policy.products, other.products);
     union(&mut policy.simulated, other.simulated);
-    for measurement in other.measurements.iter() {
-        policy.measurements.insert(*measurement);
-    }
+    insert_all(&mut policy.measurements, &other.measurements);
     policy.allow_debug |= other.allow_debug;
     policy.allow_migration |= other.allow_migration;
     policy.allow_vlek |= other.allow_vlek;
@@ -70,7 +68,7 @@ fn tpm(policy: &mut TpmPolicy, other: TpmPolicy) {
     policy.pcrs.retain(|rule| other.pcrs.iter().any(|other| other.pcr == rule.pcr));
     for rule in &mut policy.pcrs {
         for other in other.pcrs.iter().filter(|other| other.pcr == rule.pcr) {
-            other.values.iter().for_each(|value| rule.values.insert(value.clone()));
+            insert_all(&mut rule.values, &other.values);
         }
     }
 }
@@ -86,7 +84,7 @@ fn boot(policy: &mut BootPolicy, other: BootPolicy) {
 fn ima(policy: &mut ImaPolicy, other: ImaPolicy) {
     for (path, digests) in other.files {
         let known = policy.files.entry(path).or_insert_with(|| digests.clone());
-        digests.iter().for_each(|digest| known.insert(digest.clone()));
+        insert_all(known, &digests);
     }
     union(&mut policy.digests, other.digests);
     union(&mut policy.signers, other.signers);
@@ -95,6 +93,10 @@ fn ima(policy: &mut ImaPolicy, other: ImaPolicy) {
         policy.violations = ViolationRule::Report;
     }
     policy.boot_aggregate &= other.boot_aggregate;
+}
+
+fn insert_all<T: PartialEq + Clone>(list: &mut AtLeastOne<T>, other: &[T]) {
+    other.iter().for_each(|element| list.insert(element.clone()));
 }
 
 fn union<T: PartialEq>(list: &mut Vec<T>, other: Vec<T>) {

@@ -5,7 +5,7 @@
 //! a list makes the policy wider, the first one makes it narrower.
 
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -98,11 +98,13 @@ fn compare(rule: &str, was: Option<&Value>, is: Option<&Value>, changes: &mut Ve
         Some(_) => None,
     };
     if let (Some(was_list), Some(is_list)) = (list(was), list(is)) {
-        return match (numbered(&was_list), numbered(&is_list)) {
-            // Rules about registers: each is a table of its own.
-            (Some(was), Some(is)) if rule == "tpm.pcrs" => tables(rule, &was, &is, changes),
-            _ => lists(rule, &was_list, &is_list, changes),
-        };
+        // Rules about registers: each is a table of its own.
+        if rule == "tpm.pcrs"
+            && let (Some(was), Some(is)) = (numbered(&was_list), numbered(&is_list))
+        {
+            return tables(rule, &was, &is, changes);
+        }
+        return lists(rule, &was_list, &is_list, changes);
     }
     // A whole section that came or went is one change, and not as many as it has rules.
     let is_section = !rule.is_empty() && !rule.contains('.') && (was.is_none() || is.is_none());
@@ -113,7 +115,7 @@ fn compare(rule: &str, was: Option<&Value>, is: Option<&Value>, changes: &mut Ve
 }
 
 fn tables(rule: &str, was: &Map<String, Value>, is: &Map<String, Value>, changes: &mut Vec<Change>) {
-    let keys: std::collections::BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let keys: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
     for key in keys {
         let name = if rule.is_empty() { key.clone() } else { format!("{rule}.{key}") };
         compare(&name, was.get(key), is.get(key), changes);
@@ -127,17 +129,13 @@ fn numbered(list: &[Value]) -> Option<Map<String, Value>> {
 }
 
 fn lists(rule: &str, was: &[Value], is: &[Value], changes: &mut Vec<Change>) {
-    let adding = match kind(rule) {
-        Kind::Required => Effect::Narrower,
-        Kind::Accepted if was.is_empty() => Effect::Narrower,
-        Kind::Exempt => Effect::Wider,
-        Kind::Accepted | Kind::Restricted => Effect::Wider,
-    };
-    let adding = if was.is_empty() && kind(rule) == Kind::Restricted { Effect::Narrower } else { adding };
-    let removing = match kind(rule) {
-        Kind::Required => Effect::Wider,
-        Kind::Accepted | Kind::Restricted if is.is_empty() => Effect::Wider,
-        Kind::Accepted | Kind::Exempt | Kind::Restricted => Effect::Narrower,
+    let (adding, removing) = match kind(rule) {
+        Kind::Required => (Effect::Narrower, Effect::Wider),
+        Kind::Exempt => (Effect::Wider, Effect::Narrower),
+        Kind::Accepted => (
+            if was.is_empty() { Effect::Narrower } else { Effect::Wider },
+            if is.is_empty() { Effect::Wider } else { Effect::Narrower },
+        ),
     };
     for value in was.iter().filter(|value| !is.contains(value)) {
         changes.push(Change { rule: rule.into(), was: Some(shown(value)), is: None, effect: removing });
@@ -148,12 +146,9 @@ fn lists(rule: &str, was: &[Value], is: &[Value], changes: &mut Vec<Change>) {
 }
 
 /// What the elements of a list are.
-#[derive(PartialEq, Eq)]
 enum Kind {
     /// Values that are accepted; none stands for any.
     Accepted,
-    /// The values of a rule that only exists with some: its coming restricts.
-    Restricted,
     /// Values that nothing else restricts: each of them is one more that passes.
     Exempt,
     /// Things that have to be there.
@@ -165,8 +160,6 @@ fn kind(rule: &str) -> Kind {
         "tpm.banks" | "boot.pcrs" => Kind::Required,
         "ima.digests" | "ima.signers" | "ima.excludes" => Kind::Exempt,
         _ if rule.starts_with("ima.files.") => Kind::Exempt,
-        _ if rule.starts_with("tpm.pcrs.") || rule.starts_with("nitro.pcrs.") => Kind::Restricted,
-        _ if rule.starts_with("nvidia.measurements.") => Kind::Restricted,
         _ => Kind::Accepted,
     }
 }
@@ -218,8 +211,7 @@ fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Object(table) if table.len() > 1 => format!("{} rules", table.len()),
         Value::Object(table) => {
-            let pairs: BTreeMap<_, _> = table.iter().collect();
-            pairs.iter().map(|(key, value)| format!("{key} {}", shown(value))).collect::<Vec<_>>().join(", ")
+            table.iter().map(|(key, value)| format!("{key} {}", shown(value))).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }

@@ -83,12 +83,8 @@ impl Sentences {
         }
     }
 
-    fn allowance(&mut self, allowed: bool, sentence: &str) {
-        self.when(allowed, sentence);
-    }
-
     fn recorded(&mut self, allowed: bool) {
-        self.allowance(allowed, "Evidence that answers no challenge of this verifier is accepted: it may be old.");
+        self.when(allowed, "Evidence that answers no challenge of this verifier is accepted: it may be old.");
     }
 
     fn revocation(&mut self, rule: RevocationRule) {
@@ -107,9 +103,9 @@ fn snp(rules: &SnpPolicy) -> Vec<String> {
         said.say(format!("The SIMULATED root \"{name}\" is accepted: no hardware stands behind it."));
     }
     said.say(format!("The report has to be made for VMPL {}.", rules.vmpl));
-    said.allowance(rules.allow_debug, "A guest that the host may debug is accepted.");
-    said.allowance(rules.allow_migration, "A guest with a migration agent is accepted.");
-    said.allowance(rules.allow_vlek, "A report signed by a provider's key is accepted.");
+    said.when(rules.allow_debug, "A guest that the host may debug is accepted.");
+    said.when(rules.allow_migration, "A guest with a migration agent is accepted.");
+    said.when(rules.allow_vlek, "A report signed by a provider's key is accepted.");
     for (product, floor) in &rules.tcb {
         let fmc = floor.fmc.map(|fmc| format!("FMC {fmc}, ")).unwrap_or_default();
         said.say(format!(
@@ -143,7 +139,7 @@ fn tdx(rules: &TdxPolicy) -> Vec<String> {
     said.one_of("TDATTRIBUTES", &rules.attributes);
     said.one_of("XFAM", &rules.xfam);
     said.one_of("REPORTDATA", &rules.report_data);
-    said.allowance(rules.allow_debug, "A TD that the host may debug is accepted.");
+    said.when(rules.allow_debug, "A TD that the host may debug is accepted.");
     said.recorded(rules.allow_recorded);
     intel(&rules.platform, &mut said);
     said.0
@@ -157,7 +153,7 @@ fn sgx(rules: &SgxPolicy) -> Vec<String> {
     said.one_of("ISVPRODID", &rules.products);
     said.say(format!("ISVSVN has to be at least {}.", rules.min_security_version));
     said.one_of("REPORTDATA", &rules.report_data);
-    said.allowance(rules.allow_debug, "An enclave that the host may debug is accepted.");
+    said.when(rules.allow_debug, "An enclave that the host may debug is accepted.");
     said.recorded(rules.allow_recorded);
     intel(&rules.platform, &mut said);
     said.0
@@ -165,7 +161,7 @@ fn sgx(rules: &SgxPolicy) -> Vec<String> {
 
 fn intel(rules: &IntelPlatform, said: &mut Sentences) {
     said.one_of("The state of the platform's TCB", &rules.tcb);
-    said.allowance(rules.allow_unchecked_tcb, "A platform whose TCB nobody judged is accepted, with a warning.");
+    said.when(rules.allow_unchecked_tcb, "A platform whose TCB nobody judged is accepted, with a warning.");
     said.one_of("An advisory that applies to the platform", &rules.advisories);
     said.one_of("The kind of platform (FMSPC)", &rules.fmspcs);
     said.revocation(rules.revocation);
@@ -174,8 +170,8 @@ fn intel(rules: &IntelPlatform, said: &mut Sentences) {
 fn azure(rules: &AzurePolicy) -> Vec<String> {
     let mut said = Sentences::new();
     said.if_some(rules.secure_boot, |on| format!("Secure Boot has to be {}.", if on { "on" } else { "off" }));
-    said.allowance(rules.allow_console, "The host may have a console of the guest.");
-    said.allowance(rules.allow_persisted_tpm, "A vTPM whose state is kept by the host is accepted.");
+    said.when(rules.allow_console, "The host may have a console of the guest.");
+    said.when(rules.allow_persisted_tpm, "A vTPM whose state is kept by the host is accepted.");
     said.one_of("The virtual machine's identifier", &rules.vm_ids);
     said.one_of("What the guest had put in", &rules.user_data);
     said.0
@@ -188,7 +184,7 @@ fn nitro(rules: &NitroPolicy) -> Vec<String> {
         said.one_of(&format!("PCR {number}"), accepted);
     }
     said.one_of("What the enclave had put in", &rules.user_data);
-    said.allowance(rules.allow_debug, "An enclave in debug mode is accepted, whatever it runs.");
+    said.when(rules.allow_debug, "An enclave in debug mode is accepted, whatever it runs.");
     said.recorded(rules.allow_recorded);
     said.0
 }
@@ -247,7 +243,7 @@ fn tpm(rules: &TpmPolicy) -> Vec<String> {
     let banks: Vec<String> = rules.banks.iter().map(ToString::to_string).collect();
     said.when(!banks.is_empty(), &format!("The quote has to cover the banks {}.", banks.join(", ")));
     said.one_of("The way in which hardware vouches for the key", &rules.bindings);
-    said.allowance(rules.allow_named_ak, "An attestation key that only the operator vouches for is accepted.");
+    said.when(rules.allow_named_ak, "An attestation key that only the operator vouches for is accepted.");
     said.recorded(rules.allow_recorded);
     for rule in &rules.pcrs {
         said.one_of(&format!("PCR {}", rule.pcr.0), &rule.values);

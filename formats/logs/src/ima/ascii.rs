@@ -33,6 +33,12 @@ impl<'a> AsciiList<'a> {
         AsciiList { rest: list, at: At { record: 0, offset: 0 }, failed: false }
     }
 
+    /// Tells a text list from a binary one: it begins with the digits of a register, the other with its number.
+    #[must_use]
+    pub fn recognizes(list: &[u8]) -> bool {
+        list.first().is_some_and(|first| first.is_ascii_digit() || *first == b' ')
+    }
+
     /// Rewrites a whole list as the kernel's binary list; every template hash must be SHA-1, as it is there.
     pub fn to_binary(list: &[u8]) -> Result<Vec<u8>, Error> {
         let mut binary = Vec::new();

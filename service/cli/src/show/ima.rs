@@ -44,9 +44,9 @@ trait Printer {
     }
 }
 
-/// Calls `each` with every entry; a text list begins with a digit or a space, a binary one with a register and zeros.
+/// Calls `each` with every entry.
 fn each_entry(bytes: &[u8], mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
-    if bytes.first().is_some_and(|first| matches!(first, b'0'..=b'9' | b' ')) && bytes.get(1..4) != Some(&[0; 3]) {
+    if AsciiList::recognizes(bytes) {
         for record in AsciiList::new(bytes) {
             each(&record?.entry()?)?;
         }

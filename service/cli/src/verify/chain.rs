@@ -277,11 +277,7 @@ impl Verification {
 
 /// The list in its binary form, which it may have come in.
 fn binary_list(list: &[u8]) -> Result<Cow<'_, [u8]>, evtpm_logs::Error> {
-    // The ASCII list begins with the number of a register, the binary one with the same number in four bytes.
-    match list.first() {
-        Some(byte) if byte.is_ascii_digit() || *byte == b' ' => AsciiList::to_binary(list).map(Cow::Owned),
-        _ => Ok(Cow::Borrowed(list)),
-    }
+    if AsciiList::recognizes(list) { AsciiList::to_binary(list).map(Cow::Owned) } else { Ok(Cow::Borrowed(list)) }
 }
 
 /// Tells whether the list begins with a `boot_aggregate` of zeros, which the kernel writes where it has no TPM.

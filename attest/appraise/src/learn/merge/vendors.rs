@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::union_of_restrictions;
+use super::{insert_all, union_of_restrictions};
 use crate::policy::{
     AtLeastOne, AzurePolicy, CcaPolicy, Index, IntelPlatform, NitroPolicy, NvidiaPolicy, PsaPolicy, RevocationRule,
     S390Policy, SgxPolicy, TdxPolicy,
@@ -100,10 +100,6 @@ pub(super) fn s390(policy: &mut S390Policy, other: S390Policy) {
     union_of_restrictions(&mut policy.user_data, other.user_data);
     union_of_restrictions(&mut policy.additional_data, other.additional_data);
     policy.allow_recorded |= other.allow_recorded;
-}
-
-fn insert_all<T: PartialEq + Clone>(list: &mut AtLeastOne<T>, other: &[T]) {
-    other.iter().for_each(|element| list.insert(element.clone()));
 }
 
 /// What only one of them restricts may have any value on the other's machine.
