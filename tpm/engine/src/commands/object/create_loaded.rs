@@ -18,14 +18,9 @@ impl Execute for CreateLoaded<'_> {
         let Tpm2b(sensitive) = &self.in_sensitive;
         let template = self.in_public.as_bytes();
         let handle = handles.parent_handle.handle();
-        // A sequence object is no object, and no parent.
-        let is_parent = tpm.object(handle).is_some_and(Object::is_parent);
-        if !is_parent && Hierarchy::from_handle(handle.0).is_none() {
-            return Err(Rc::TYPE.at(Subject::Handle(1)));
-        }
+        let origin = Origin::find(tpm, handle)?;
         tpm.state.objects.room()?;
 
-        let origin = Origin::find(tpm, handle)?;
         let (public, sensitive) = match origin {
             Origin::Seed(hierarchy) => tpm.make_from_seed(hierarchy, template, sensitive)?,
             Origin::Parent => tpm.make_child(handle, template, sensitive)?,
@@ -49,6 +44,7 @@ impl Origin {
         if let Some(hierarchy) = Hierarchy::from_handle(handle.0) {
             return Ok(Self::Seed(hierarchy));
         }
+        // A sequence object is no object, and no parent.
         let parent = tpm.object(handle).filter(|object| object.is_parent()).ok_or(Rc::TYPE.at(Subject::Handle(1)))?;
         Ok(if parent.public.body.symmetric().is_some() { Self::Parent } else { Self::Derivation })
     }
