@@ -8,13 +8,15 @@ mod session_area;
 #[cfg(test)]
 mod tests;
 
-use crate::commands::{Row, row, spec};
+use crate::commands::{Row, row};
 use crate::failure::Phase;
 use crate::host::Pending;
 use crate::name::Name;
 use crate::{Locality, Platform, Tpm};
 use authorize::Request;
-use evtpm_tpm_wire::{Cc, CommandTag, Flags, HandleList, Overflow, Rc, Reader, Secret, TpmaSession, Writer};
+use evtpm_tpm_wire::{
+    Cc, CommandTag, Flags, Handle, HandleList, HandleType, Overflow, Rc, Reader, Secret, Spec, TpmaSession, Writer,
+};
 use respond::Before;
 use session_area::SessionArea;
 
@@ -55,7 +57,6 @@ impl<P: Platform> Tpm<P> {
     /// Executes one command, and goes on with the work that it began.
     pub(crate) fn dispatch(&mut self, locality: Locality, command: &mut [u8], response: &mut [u8]) -> Execution {
         let unannounced = self.unannounced();
-        self.may_differ |= announces_change::<P>(command);
         let now = self.platform.now_ms();
         self.clock.advance(now);
         self.da.heal(&self.state.da_parameters, self.clock.time());
@@ -86,6 +87,7 @@ impl<P: Platform> Tpm<P> {
         self.check_read_only(&row.spec)?;
         let mut reader = Reader::new(command.get(HEADER_SIZE..).unwrap_or_default(), &supported);
         let handles = (row.handles)(&mut reader)?;
+        self.may_differ |= announces_change(&row.spec, &handles);
         for (handle, number) in handles.iter().zip(1..) {
             self.check_present(*handle, number)?;
         }
@@ -204,14 +206,10 @@ impl<P: Platform> Tpm<P> {
 
 /// Tells whether a command may write NV memory: it is one of those marked "{NV}" in Part 3, or names an NV index, whose
 /// PIN counts a use. Of PCRs and of the generator nothing is kept but after `TPM2_Shutdown`, which is marked itself.
-fn announces_change<P: Platform>(command: &[u8]) -> bool {
-    let mut words = command.get(6..).unwrap_or_default().chunks_exact(4);
-    let code = words.next().and_then(|word| word.first_chunk()).map(|word| Cc(u32::from_be_bytes(*word)));
-    let Some(code) = code else { return false };
-    let is_volatile = matches!(code, Cc::PCR_EXTEND | Cc::PCR_EVENT | Cc::PCR_RESET | Cc::STIR_RANDOM);
-    let is_marked = spec::<P>(code).is_some_and(|spec| spec.flags.contains(Flags::NV));
-    // Three words that need not be handles: to see an index too many costs time alone.
-    is_marked && !is_volatile || words.take(3).any(|word| word.first() == Some(&0x01))
+fn announces_change(spec: &Spec, handles: &HandleList) -> bool {
+    let is_volatile = matches!(spec.code, Cc::PCR_EXTEND | Cc::PCR_EVENT | Cc::PCR_RESET | Cc::STIR_RANDOM);
+    let is_index = |handle: &Handle| matches!(handle.kind(), Some(HandleType::NvIndex | HandleType::ExternalNv));
+    spec.flags.contains(Flags::NV) && !is_volatile || handles.iter().any(is_index)
 }
 
 /// "a set of command format and consistency checks", in the order of "Command Header Validation".
