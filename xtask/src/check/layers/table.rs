@@ -41,6 +41,7 @@ const SVSM: &str = "evtpm-svsm";
 const SP_SIM: &str = "evtpm-sp-sim";
 const ROOTS: &str = "evtpm-roots";
 const API: &str = "evtpm-api";
+const KEYLIME: &str = "evtpm-keylime";
 const MEASURE: &str = "evtpm-measure";
 const VERIFY: &str = "evtpm-verify";
 const APPRAISE: &str = "evtpm-appraise";
@@ -66,6 +67,7 @@ const BELOW_SERVICES: &[&str] = &[
     SP_SIM,
     ROOTS,
     API,
+    KEYLIME,
     MEASURE,
     VERIFY,
     APPRAISE,
@@ -87,6 +89,7 @@ const BELOW_CLI: &[&str] = &[
     SP_SIM,
     ROOTS,
     API,
+    KEYLIME,
     MEASURE,
     VERIFY,
     APPRAISE,
@@ -205,6 +208,14 @@ pub(super) const HOUSE: &[Room] = &[
     },
     Room {
         package: API,
+        layer: 0,
+        no_std: false,
+        below: &[],
+        external: External::Only(&[TYPED]),
+        never: &["std::fs", "std::net", "serde_json::Value"],
+    },
+    Room {
+        package: KEYLIME,
         layer: 0,
         no_std: false,
         below: &[],
