@@ -8,6 +8,7 @@
 
 pub mod agent;
 mod envelope;
+pub mod quote;
 mod version;
 
 pub use envelope::{Envelope, Nothing};

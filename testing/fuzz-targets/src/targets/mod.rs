@@ -4,6 +4,7 @@
 mod attest;
 mod evidence;
 mod image;
+mod keylime;
 mod logs;
 mod policy;
 mod protocol;
@@ -49,5 +50,6 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "corim", run: evidence::corim, seeds: evidence::corim_seeds },
     Target { name: "s390_exchange", run: evidence::s390_exchange, seeds: evidence::s390_exchange_seeds },
     Target { name: "cel_log", run: evidence::cel_log, seeds: evidence::cel_log_seeds },
+    Target { name: "keylime_quote", run: keylime::quote, seeds: keylime::quote_seeds },
     Target { name: "policy", run: policy::document, seeds: policy::document_seeds },
 ];
