@@ -10,7 +10,7 @@ use evtpm_appraise::{
 use evtpm_crypto::{Rng, constant_time_eq};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, SigningKey, VerifyingKey, jwt};
+use crate::{Error, Format, SigningKey, Token, VerifyingKey, cbor, cwt, jwt};
 
 /// The profile that deployed relying parties know.
 pub const PROFILE: &str = "tag:github.com,2023:veraison/ear";
@@ -168,16 +168,31 @@ impl Ear {
         serde_json::to_string(self).map_err(|error| Error::Malformed { what: "result", detail: error.to_string() })
     }
 
-    /// Signs the result; `rng` hardens the signature's nonce and changes nothing else.
+    /// Signs the result as a JWT; `rng` hardens the signature's nonce and changes nothing else.
     pub fn sign(&self, key: &SigningKey, rng: &mut dyn Rng) -> Result<String, Error> {
         jwt::sign(self.to_json()?.as_bytes(), key, rng)
     }
 
-    /// Checks a token: signature by this very key, profile, time of issue, expiry, and that it answers `nonce`.
-    pub fn check(token: &str, key: &VerifyingKey, nonce: Option<&[u8]>, now: UnixTime) -> Result<Self, Error> {
-        let payload = jwt::check(token, key)?;
-        let ear: Self = serde_json::from_slice(&payload)
-            .map_err(|error| Error::Malformed { what: "result", detail: error.to_string() })?;
+    /// Signs the result as a CWT.
+    pub fn sign_cwt(&self, key: &SigningKey, rng: &mut dyn Rng) -> Result<Vec<u8>, Error> {
+        cwt::sign(cbor::encode(self)?, key, rng)
+    }
+
+    /// Reads the claims of a token of either form, whoever signed it.
+    pub fn unverified(token: &Token) -> Result<Self, Error> {
+        match token.format {
+            Format::Jwt => serde_json::from_slice(&token.payload)
+                .map_err(|error| Error::Malformed { what: "result", detail: error.to_string() }),
+            Format::Cwt => cbor::decode(&token.payload),
+        }
+    }
+
+    /// Checks a token of either form: signature by this very key, profile, time of issue, expiry, and that it answers
+    /// `nonce`.
+    pub fn check(token: &[u8], key: &VerifyingKey, nonce: Option<&[u8]>, now: UnixTime) -> Result<Self, Error> {
+        let token = Token::parse(token)?;
+        token.verify(key)?;
+        let ear = Self::unverified(&token)?;
         if ear.eat_profile != PROFILE {
             return Err(Error::Profile { expected: PROFILE, actual: ear.eat_profile });
         }
@@ -199,6 +214,11 @@ impl Ear {
             }
         }
         Ok(ear)
+    }
+
+    /// Returns the worst tier of all layers.
+    pub fn status(&self) -> Tier {
+        self.submods.values().map(|submodule| submodule.status).max().unwrap_or(Tier::None)
     }
 
     /// Returns the name of the simulated root, if no hardware stands behind the result.

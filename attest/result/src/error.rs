@@ -10,7 +10,7 @@ use evtpm_crypto::CryptoError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text is no compact JWS of a bearable size.
+    /// The bytes are no token, no result or no key, or too many.
     Malformed {
         /// The part.
         what: &'static str,

@@ -1,65 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Keys that sign and check results, and their JWK form (RFC 7517, RFC 7518, 6.2).
+//! Keys that sign and check results.
 
 use core::fmt;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use evtpm_crypto::{Crypto, EccCurve, EccPoint, EccPrivate, EccSignature, HashAlg, Rng, RustCrypto};
-use serde::{Deserialize, Serialize};
+use evtpm_crypto::{Crypto, CryptoError, EccPoint, EccPrivate, EccSignature, EdDsa, Rng, RustCrypto, StreamingHash};
+use zeroize::Zeroizing;
 
-use crate::Error;
-
-/// A signature algorithm of RFC 7518, 3.4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// ECDSA on P-384 with SHA-384.
-    Es384,
-}
-
-impl Algorithm {
-    /// Names the algorithm as token headers do.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-        }
-    }
-
-    /// Returns the curve.
-    pub const fn curve(self) -> EccCurve {
-        match self {
-            Self::Es256 => EccCurve::P256,
-            Self::Es384 => EccCurve::P384,
-        }
-    }
-
-    const fn hash(self) -> HashAlg {
-        match self {
-            Self::Es256 => HashAlg::Sha256,
-            Self::Es384 => HashAlg::Sha384,
-        }
-    }
-
-    const fn curve_name(self) -> &'static str {
-        match self {
-            Self::Es256 => "P-256",
-            Self::Es384 => "P-384",
-        }
-    }
-
-    fn from_curve_name(name: &str) -> Option<Self> {
-        [Self::Es256, Self::Es384].into_iter().find(|algorithm| algorithm.curve_name() == name)
-    }
-}
+use crate::{Algorithm, Error};
 
 /// A verifier's private key.
 #[derive(Clone)]
 pub struct SigningKey {
-    algorithm: Algorithm,
-    private: EccPrivate,
+    private: Private,
     public: VerifyingKey,
+}
+
+#[derive(Clone)]
+enum Private {
+    Ecc(EccPrivate),
+    Ed25519(Zeroizing<[u8; 32]>),
 }
 
 impl fmt::Debug for SigningKey {
@@ -69,24 +28,37 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Takes a big-endian private scalar.
-    pub fn new(algorithm: Algorithm, scalar: &[u8]) -> Result<Self, Error> {
-        Self::of(algorithm, EccPrivate::new(algorithm.curve(), scalar).map_err(Error::Key)?)
+    /// Takes a big-endian private scalar, or the 32 bytes that an Ed25519 key is made from.
+    pub fn new(algorithm: Algorithm, private: &[u8]) -> Result<Self, Error> {
+        match algorithm.ecdsa() {
+            Some((curve, _)) => Self::of_ecc(algorithm, EccPrivate::new(curve, private).map_err(Error::Key)?),
+            None => Ok(Self::of_ed25519(Zeroizing::new(exactly_32(private)?))),
+        }
     }
 
     /// Makes a new key.
     pub fn generate(algorithm: Algorithm, rng: &mut dyn Rng) -> Result<Self, Error> {
-        Self::of(algorithm, EccPrivate::generate(algorithm.curve(), rng).map_err(Error::Key)?)
+        if let Some((curve, _)) = algorithm.ecdsa() {
+            return Self::of_ecc(algorithm, EccPrivate::generate(curve, rng).map_err(Error::Key)?);
+        }
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill(seed.as_mut()).map_err(|error| Error::Key(error.into()))?;
+        Ok(Self::of_ed25519(seed))
     }
 
-    fn of(algorithm: Algorithm, private: EccPrivate) -> Result<Self, Error> {
+    fn of_ecc(algorithm: Algorithm, private: EccPrivate) -> Result<Self, Error> {
         let point = RustCrypto::ecc_public(&private).map_err(Error::Key)?;
-        Ok(Self { algorithm, private, public: VerifyingKey { algorithm, point } })
+        Ok(Self { private: Private::Ecc(private), public: VerifyingKey { algorithm, public: Public::Ecc(point) } })
+    }
+
+    fn of_ed25519(seed: Zeroizing<[u8; 32]>) -> Self {
+        let public = Public::Ed25519(RustCrypto::ed25519_public(&seed));
+        Self { private: Private::Ed25519(seed), public: VerifyingKey { algorithm: Algorithm::EdDsa, public } }
     }
 
     /// Returns the algorithm.
     pub const fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.public.algorithm
     }
 
     /// Returns the public key.
@@ -94,11 +66,25 @@ impl SigningKey {
         &self.public
     }
 
-    /// Signs a message: r ‖ s, each as long as a coordinate (RFC 7518, 3.4).
+    /// Returns the private scalar, or the bytes that an Ed25519 key is made from.
+    pub(crate) fn private_bytes(&self) -> &[u8] {
+        match &self.private {
+            Private::Ecc(private) => private.as_bytes(),
+            Private::Ed25519(seed) => seed.as_slice(),
+        }
+    }
+
+    /// Signs a message. Of ECDSA that is r ‖ s, each as long as a coordinate (RFC 7518, 3.4; RFC 9053, 2.1).
     pub(crate) fn sign(&self, message: &[u8], rng: &mut dyn Rng) -> Result<Vec<u8>, Error> {
-        let digest = RustCrypto::hash(self.algorithm.hash(), &[message]);
-        let signature = RustCrypto::ecdsa_sign(&self.private, digest.as_bytes(), rng).map_err(Error::Key)?;
-        Ok([signature.r(), signature.s()].concat())
+        match (&self.private, self.algorithm().ecdsa()) {
+            (Private::Ecc(private), Some((_, hash))) => {
+                let digest = RustCrypto::hash(hash, &[message]);
+                let signature = RustCrypto::ecdsa_sign(private, digest.as_bytes(), rng).map_err(Error::Key)?;
+                Ok([signature.r(), signature.s()].concat())
+            }
+            (Private::Ed25519(seed), None) => Ok(RustCrypto::ed25519_sign(seed, EdDsa::Pure, &[message]).to_vec()),
+            _ => Err(Error::Signature),
+        }
     }
 }
 
@@ -106,89 +92,72 @@ impl SigningKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyingKey {
     algorithm: Algorithm,
-    point: EccPoint,
+    public: Public,
 }
 
-/// A public key in JSON (RFC 7517).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Jwk {
-    /// The key type, `EC`.
-    pub kty: String,
-    /// The curve, `P-256` or `P-384`.
-    pub crv: String,
-    /// The x coordinate in base64url.
-    pub x: String,
-    /// The y coordinate in base64url.
-    pub y: String,
-    /// The key's identifier: its thumbprint.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kid: Option<String>,
-    /// The algorithm.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alg: Option<String>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Public {
+    Ecc(EccPoint),
+    Ed25519([u8; 32]),
 }
 
 impl VerifyingKey {
+    /// Takes the coordinates of a point, which has to be on the algorithm's curve; of Ed25519 only `x`, which is the key.
+    pub fn new(algorithm: Algorithm, x: &[u8], y: &[u8]) -> Result<Self, Error> {
+        let malformed = |detail: &str| Error::Malformed { what: "public key", detail: detail.into() };
+        let Some((curve, _)) = algorithm.ecdsa() else {
+            let public = exactly_32(x)?;
+            if !RustCrypto::ed25519_on_curve(&public) {
+                return Err(malformed("it is no point of the curve"));
+            }
+            return Ok(Self { algorithm, public: Public::Ed25519(public) });
+        };
+        // RFC 7518, 6.2.1.2: "The length of this octet string MUST be the full size of a coordinate".
+        if let Some(actual) = [x.len(), y.len()].into_iter().find(|length| *length != curve.coordinate_size()) {
+            return Err(Error::Key(CryptoError::Length { expected: curve.coordinate_size(), actual }));
+        }
+        let point = EccPoint::new(curve, x, y).map_err(Error::Key)?;
+        if !RustCrypto::ecc_on_curve(&point) {
+            return Err(malformed("the point is not on its curve"));
+        }
+        Ok(Self { algorithm, public: Public::Ecc(point) })
+    }
+
     /// Returns the algorithm.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Returns the key's thumbprint (RFC 7638): SHA-256 over its required members in order.
-    pub fn id(&self) -> String {
-        let Jwk { crv, kty, x, y, .. } = self.members();
-        let canonical = format!(r#"{{"crv":"{crv}","kty":"{kty}","x":"{x}","y":"{y}"}}"#);
-        URL_SAFE_NO_PAD.encode(RustCrypto::hash(HashAlg::Sha256, &[canonical.as_bytes()]).as_bytes())
+    pub(crate) const fn public(&self) -> &Public {
+        &self.public
     }
 
-    /// Returns the key in JSON form.
-    pub fn to_jwk(&self) -> Jwk {
-        Jwk { kid: Some(self.id()), alg: Some(self.algorithm.name().into()), ..self.members() }
-    }
-
-    fn members(&self) -> Jwk {
-        Jwk {
-            kty: "EC".into(),
-            crv: self.algorithm.curve_name().into(),
-            x: URL_SAFE_NO_PAD.encode(self.point.x()),
-            y: URL_SAFE_NO_PAD.encode(self.point.y()),
-            kid: None,
-            alg: None,
-        }
-    }
-
-    /// Takes a key in JSON form; its point has to be on its curve.
-    pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
-        let malformed = |detail: String| Error::Malformed { what: "JWK", detail };
-        let algorithm = Algorithm::from_curve_name(&jwk.crv)
-            .filter(|_| jwk.kty == "EC")
-            .ok_or_else(|| malformed(format!("key type {} on curve {}", jwk.kty, jwk.crv)))?;
-        if jwk.alg.as_ref().is_some_and(|name| name != algorithm.name()) {
-            return Err(malformed("the algorithm is not that of the curve".into()));
-        }
-        let coordinate = |text: &String| {
-            let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|error| malformed(error.to_string()))?;
-            // RFC 7518, 6.2.1.2: "The length of this octet string MUST be the full size of a coordinate".
-            if bytes.len() != algorithm.curve().coordinate_size() {
-                return Err(malformed(format!("a coordinate of {} bytes", bytes.len())));
-            }
-            Ok(bytes)
-        };
-        let point = EccPoint::new(algorithm.curve(), &coordinate(&jwk.x)?, &coordinate(&jwk.y)?).map_err(Error::Key)?;
-        if !RustCrypto::ecc_on_curve(&point) {
-            return Err(malformed("the point is not on its curve".into()));
-        }
-        Ok(Self { algorithm, point })
-    }
-
-    /// Checks r ‖ s over a message.
+    /// Checks a signature over a message.
     pub(crate) fn check(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
-        let size = self.algorithm.curve().coordinate_size();
-        let (r, s) = signature.split_at_checked(size).filter(|(_, s)| s.len() == size).ok_or(Error::Signature)?;
-        let signature = EccSignature::new(self.algorithm.curve(), r, s).map_err(|_| Error::Signature)?;
-        let digest = RustCrypto::hash(self.algorithm.hash(), &[message]);
-        RustCrypto::ecdsa_verify(&self.point, digest.as_bytes(), &signature).map_err(|_| Error::Signature)
+        match (&self.public, self.algorithm.ecdsa()) {
+            (Public::Ecc(point), Some((curve, hash))) => {
+                let size = curve.coordinate_size();
+                let halves = signature.split_at_checked(size).filter(|(_, s)| s.len() == size);
+                let (r, s) = halves.ok_or(Error::Signature)?;
+                let signature = EccSignature::new(curve, r, s).map_err(|_| Error::Signature)?;
+                let digest = RustCrypto::hash(hash, &[message]);
+                RustCrypto::ecdsa_verify(point, digest.as_bytes(), &signature).map_err(|_| Error::Signature)
+            }
+            (Public::Ed25519(public), None) => {
+                let signature = <&[u8; 64]>::try_from(signature).map_err(|_| Error::Signature)?;
+                let (r, _) = signature.split_at(32);
+                let mut challenge: <RustCrypto as Crypto>::Hasher = EdDsa::Pure.challenge(r, public);
+                challenge.update(message);
+                RustCrypto::ed25519_verify(public, &challenge.finish(), signature).map_err(|_| Error::Signature)
+            }
+            _ => Err(Error::Signature),
+        }
     }
+}
+
+/// A key of Ed25519, private or public, is 32 bytes.
+fn exactly_32(bytes: &[u8]) -> Result<[u8; 32], Error> {
+    bytes.try_into().map_err(|_| Error::Key(CryptoError::Length { expected: 32, actual: bytes.len() }))
 }
 
 #[cfg(test)]
@@ -196,39 +165,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_survives_its_json_form() {
-        for algorithm in [Algorithm::Es256, Algorithm::Es384] {
-            let key = SigningKey::new(algorithm, &[7; 32]).unwrap();
-            let jwk = key.verifying_key().to_jwk();
-            assert_eq!(jwk.alg.as_deref(), Some(algorithm.name()));
-            assert_eq!(VerifyingKey::from_jwk(&jwk).as_ref(), Ok(key.verifying_key()));
-        }
-    }
-
-    #[test]
-    fn the_thumbprint_is_the_one_of_rfc_7638() {
-        // The public key of RFC 7517, A.1; its thumbprint was computed with other tools.
-        let jwk = Jwk {
-            kty: "EC".into(),
-            crv: "P-256".into(),
-            x: "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4".into(),
-            y: "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM".into(),
-            kid: None,
-            alg: None,
-        };
-        assert_eq!(VerifyingKey::from_jwk(&jwk).unwrap().id(), "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s");
-    }
-
-    #[test]
     fn a_point_off_its_curve_is_refused() {
-        let mut jwk = SigningKey::new(Algorithm::Es256, &[7; 32]).unwrap().verifying_key().to_jwk();
-        jwk.y = jwk.x.clone();
-        assert!(matches!(VerifyingKey::from_jwk(&jwk), Err(Error::Malformed { what: "JWK", .. })));
+        for (algorithm, size) in [(Algorithm::Es256, 32), (Algorithm::Es384, 48)] {
+            assert!(matches!(
+                VerifyingKey::new(algorithm, &vec![1; size], &vec![1; size]),
+                Err(Error::Malformed { what: "public key", .. })
+            ));
+            let short = VerifyingKey::new(algorithm, &[1; 5], &vec![1; size]);
+            assert_eq!(short, Err(Error::Key(CryptoError::Length { expected: size, actual: 5 })));
+        }
+        assert!(VerifyingKey::new(Algorithm::EdDsa, &[2; 32], &[]).is_err());
+        let short = VerifyingKey::new(Algorithm::EdDsa, &[1; 31], &[]);
+        assert_eq!(short, Err(Error::Key(CryptoError::Length { expected: 32, actual: 31 })));
     }
 
     #[test]
     fn a_private_key_is_not_shown() {
-        let shown = format!("{:?}", SigningKey::new(Algorithm::Es256, &[7; 32]).unwrap());
-        assert!(!shown.contains("0707"), "{shown}");
+        for algorithm in Algorithm::ALL {
+            let shown = format!("{:?}", SigningKey::new(algorithm, &[7; 32]).unwrap());
+            assert!(!shown.contains("7, 7, 7") && !shown.contains("0707"), "{shown}");
+        }
     }
 }

@@ -132,7 +132,7 @@ fn a_simulated_machine_is_trusted_by_the_policy_that_names_its_root() {
     let policy_id = policy.id().unwrap();
     let context = Context { issued: NOW, lifetime: Some(60), policy_id: &policy_id, nonce: None, build: "test" };
     let token = Ear::new(&appraisal, &context).sign(&key, &mut Counter(3)).unwrap();
-    let result = Ear::check(&token, key.verifying_key(), None, NOW).unwrap();
+    let result = Ear::check(token.as_bytes(), key.verifying_key(), None, NOW).unwrap();
     assert_eq!(result.simulated_root(), Some("SIMULATED ARK-Milan"));
     assert_eq!(result.submods["snp"].status, evtpm_appraise::Tier::Warning);
     assert_eq!(result.submods["tpm"].status, evtpm_appraise::Tier::Affirming);

@@ -5,7 +5,7 @@ use evtpm_appraise::{Claims, Policy, appraise, policy::SnpPolicy};
 use evtpm_crypto::EntropyError;
 
 use super::*;
-use crate::key::Algorithm;
+use crate::Algorithm;
 
 const NOW: UnixTime = UnixTime(1_767_225_600);
 
@@ -37,14 +37,23 @@ fn token(algorithm: Algorithm) -> String {
     ear().sign(&key(algorithm), &mut Fixed).unwrap()
 }
 
-fn check(token: &str, algorithm: Algorithm) -> Result<Ear, Error> {
+fn cwt(algorithm: Algorithm) -> Vec<u8> {
+    ear().sign_cwt(&key(algorithm), &mut Fixed).unwrap()
+}
+
+fn check_cwt(token: &[u8], algorithm: Algorithm) -> Result<Ear, Error> {
     Ear::check(token, key(algorithm).verifying_key(), Some(b"nonce"), NOW)
+}
+
+fn check(token: &str, algorithm: Algorithm) -> Result<Ear, Error> {
+    Ear::check(token.as_bytes(), key(algorithm).verifying_key(), Some(b"nonce"), NOW)
 }
 
 #[test]
 fn a_signed_result_is_read_back_as_it_was() {
-    for algorithm in [Algorithm::Es256, Algorithm::Es384] {
+    for algorithm in Algorithm::ALL {
         assert_eq!(check(&token(algorithm), algorithm), Ok(ear()));
+        assert_eq!(check_cwt(&cwt(algorithm), algorithm), Ok(ear()));
     }
 }
 
@@ -68,7 +77,10 @@ fn the_json_has_the_names_of_the_draft() {
 #[test]
 fn the_same_appraisal_gives_the_same_bytes() {
     assert_eq!(ear().to_json(), ear().to_json());
-    assert_eq!(token(Algorithm::Es256), token(Algorithm::Es256));
+    for algorithm in Algorithm::ALL {
+        assert_eq!(token(algorithm), token(algorithm));
+        assert_eq!(cwt(algorithm), cwt(algorithm));
+    }
 }
 
 #[test]
@@ -84,9 +96,67 @@ fn no_changed_character_survives() {
 }
 
 #[test]
+fn no_flipped_bit_of_a_cwt_survives() {
+    for algorithm in Algorithm::ALL {
+        let token = cwt(algorithm);
+        // Each bit of the one whose signatures are cheapest to check, and one bit of each byte of the others.
+        let step = if algorithm == Algorithm::EdDsa { 1 } else { 9 };
+        for bit in (0..token.len() * 8).step_by(step) {
+            let mut tampered = token.clone();
+            tampered[bit / 8] ^= 1 << (bit % 8);
+            let verdict = check_cwt(&tampered, algorithm);
+            assert!(verdict.is_err(), "{algorithm}, bit {bit}: {verdict:?}");
+        }
+        assert!(check_cwt(&[token.as_slice(), &[0]].concat(), algorithm).is_err(), "{algorithm}: a byte behind it");
+        (0..token.len())
+            .step_by(step)
+            .for_each(|end| assert!(check_cwt(&token[..end], algorithm).is_err(), "{algorithm}: {end}"));
+    }
+}
+
+#[test]
+fn a_cwt_may_stand_behind_its_own_tag_or_without_any() {
+    let token = cwt(Algorithm::EdDsa);
+    assert_eq!(token[0], 0xd2);
+    let both = [&[0xd8, 61], token.as_slice()].concat();
+    assert_eq!(check_cwt(&both, Algorithm::EdDsa), Ok(ear()));
+    assert_eq!(check_cwt(&token[1..], Algorithm::EdDsa), Ok(ear()));
+    let other = [&[0xd8, 62], token.as_slice()].concat();
+    assert!(matches!(check_cwt(&other, Algorithm::EdDsa), Err(Error::Malformed { .. })));
+}
+
+#[test]
+fn an_algorithm_that_is_not_signed_does_not_count() {
+    // `[h'', {1: -8}, h'a0', h'']`
+    let token = [0x84, 0x40, 0xa1, 0x01, 0x27, 0x41, 0xa0, 0x40];
+    assert!(matches!(check_cwt(&token, Algorithm::EdDsa), Err(Error::Malformed { what: "header", .. })));
+}
+
+#[test]
+fn a_claim_that_stands_twice_is_refused() {
+    let payload = crate::cbor::encode(&ear()).unwrap();
+    // One more member, `6: 0`, in front of the others.
+    let twice = [&[payload[0] + 1, 6, 0], &payload[1..]].concat();
+    let token = crate::cwt::sign(twice, &key(Algorithm::Es256), &mut Fixed).unwrap();
+    assert_eq!(
+        check_cwt(&token, Algorithm::Es256),
+        Err(Error::Malformed { what: "iat", detail: "it is there twice".into() })
+    );
+}
+
+#[test]
+fn a_claim_that_is_unknown_is_passed_over() {
+    let payload = crate::cbor::encode(&ear()).unwrap();
+    // `-70001: "x"`
+    let more = [&[payload[0] + 1, 0x3a, 0, 1, 0x11, 0x70, 0x61, b'x'], &payload[1..]].concat();
+    let token = crate::cwt::sign(more, &key(Algorithm::Es256), &mut Fixed).unwrap();
+    assert_eq!(check_cwt(&token, Algorithm::Es256), Ok(ear()));
+}
+
+#[test]
 fn another_key_did_not_sign() {
     let other = SigningKey::new(Algorithm::Es256, &[8; 32]).unwrap();
-    let verdict = Ear::check(&token(Algorithm::Es256), other.verifying_key(), None, NOW);
+    let verdict = Ear::check(token(Algorithm::Es256).as_bytes(), other.verifying_key(), None, NOW);
     assert_eq!(verdict, Err(Error::Signature));
 }
 
@@ -117,7 +187,7 @@ fn critical_extensions_are_not_ignored() {
 #[test]
 fn a_result_expires_and_does_not_come_from_the_future() {
     let token = token(Algorithm::Es256);
-    let at = |now| Ear::check(&token, key(Algorithm::Es256).verifying_key(), None, UnixTime(now));
+    let at = |now| Ear::check(token.as_bytes(), key(Algorithm::Es256).verifying_key(), None, UnixTime(now));
     assert!(at(NOW.0 + 299).is_ok());
     assert_eq!(at(NOW.0 + 300), Err(Error::Expired { expires: UnixTime(NOW.0 + 300), now: UnixTime(NOW.0 + 300) }));
     assert!(at(NOW.0 - 60).is_ok());
@@ -126,7 +196,8 @@ fn a_result_expires_and_does_not_come_from_the_future() {
 
 #[test]
 fn a_result_for_another_nonce_is_a_replay() {
-    let verdict = Ear::check(&token(Algorithm::Es256), key(Algorithm::Es256).verifying_key(), Some(b"other"), NOW);
+    let token = token(Algorithm::Es256);
+    let verdict = Ear::check(token.as_bytes(), key(Algorithm::Es256).verifying_key(), Some(b"other"), NOW);
     assert_eq!(verdict, Err(Error::Nonce));
     let without = Ear { eat_nonce: None, ..ear() }.sign(&key(Algorithm::Es256), &mut Fixed).unwrap();
     assert_eq!(check(&without, Algorithm::Es256), Err(Error::Nonce));

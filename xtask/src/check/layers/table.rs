@@ -299,7 +299,7 @@ pub(super) const HOUSE: &[Room] = &[
         layer: 2,
         no_std: false,
         below: &[APPRAISE, CRYPTO],
-        external: External::Only(&[TYPED, &["coset"]]),
+        external: External::Only(&[TYPED, SECRETS, &["coset"]]),
         never: &["std::fs", "std::net", "std::time"],
     },
     Room { package: TPMD, layer: 3, no_std: false, below: BELOW_SERVICES, external: External::Anything, never: &[] },
