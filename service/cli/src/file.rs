@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Files that are read whole, unless they are larger than what they should hold can be.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -18,6 +19,18 @@ pub(crate) fn read_from(source: impl Read, path: &Path, limit: u64) -> Result<Ve
     source.take(limit + 1).read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
     ensure!(bytes.len() as u64 <= limit, "{}: larger than {limit} bytes", path.display());
     Ok(bytes)
+}
+
+/// Writes a file that did not exist and that its owner alone may read.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

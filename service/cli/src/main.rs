@@ -6,12 +6,14 @@ mod bench;
 mod collateral;
 mod demo;
 mod evidence;
+mod explanation;
 mod file;
 mod keys;
 mod launch;
 mod measure;
 mod output;
 mod policy;
+mod result;
 mod show;
 mod software_tpm;
 mod sp;
@@ -59,6 +61,9 @@ enum Command {
     /// Learn and check policies: documents that say what a machine has to be.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Look at attestation results (EAR), and check them.
+    #[command(subcommand)]
+    Result(result::ResultCommand),
     /// Look at SEV-SNP attestation reports.
     #[command(subcommand)]
     Report(show::ReportCommand),
@@ -104,6 +109,7 @@ fn main() -> ExitCode {
         Command::Verify(command) => verify::run(&command),
         Command::Evidence(command) => evidence::run(&command),
         Command::Policy(command) => policy::run(&command),
+        Command::Result(command) => result::run(&command),
         Command::Report(command) => show::report(&command),
         Command::Quote(command) => show::quote(&command),
         Command::Log(command) => show::log(&command),

@@ -3,9 +3,10 @@
 
 pub(crate) mod args;
 pub(crate) mod chain;
+mod ear;
 mod facts;
 mod hardware;
-mod moment;
+pub(crate) mod moment;
 pub(crate) mod pcrs;
 mod record;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use evtpm_verify::logs::Keyring;
 
 use crate::{Outcome, policy};
 use args::EvidenceArgs;
+use ear::EarArgs;
 use record::{Conclusion, Record};
 
 /// Verify evidence in files, offline: an SEV-SNP report, and what a TPM quoted and logged.
@@ -50,6 +52,8 @@ pub(crate) struct Verify {
     /// Print JSON, with the attestation result (EAR) where there was a policy.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    ear: EarArgs,
 }
 
 pub(crate) fn run(command: &Verify) -> Result<Outcome> {
@@ -65,7 +69,10 @@ pub(crate) fn run(command: &Verify) -> Result<Outcome> {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&verification.claims.to_json())?)?;
         return Ok(Outcome::NotAppraised);
     }
-    let conclusion = conclude(policy.as_ref(), command.audit, &verification, at)?;
+    let conclusion = conclude(policy.as_ref(), command, &verification, at)?;
+    if let Conclusion::Appraised { ear, .. } = &conclusion {
+        command.ear.write(ear)?;
+    }
     let record = Record::new(&verification, &conclusion, at);
     let mut out = std::io::stdout().lock();
     if command.json {
@@ -79,7 +86,7 @@ pub(crate) fn run(command: &Verify) -> Result<Outcome> {
 /// Appraises by the policy, if there is one.
 fn conclude(
     policy: Option<&Policy>,
-    audit: bool,
+    command: &Verify,
     verification: &chain::Verification,
     at: evtpm_verify::UnixTime,
 ) -> Result<Conclusion> {
@@ -87,13 +94,13 @@ fn conclude(
         return Ok(if verification.is_refused() { Conclusion::Refused } else { Conclusion::NotAppraised });
     };
     let policy_id = policy.id()?;
-    let mode = if audit { Mode::Audit } else { policy.mode };
+    let mode = if command.audit { Mode::Audit } else { policy.mode };
     let appraisal = appraise(&Policy { mode, ..policy.clone() }, &verification.claims);
     let context = Context {
         issued: at,
-        lifetime: None,
+        lifetime: command.ear.lifetime(),
         policy_id: &policy_id,
-        nonce: None,
+        nonce: command.ear.nonce(),
         build: concat!("evtpm ", env!("CARGO_PKG_VERSION")),
     };
     let ear = Ear::new(&appraisal, &context);

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use evtpm_appraise::{Appraisal, Explanation, Finding, Severity, Verdict};
+use evtpm_appraise::{Appraisal, Explanation, Finding, Verdict};
 use evtpm_result::Ear;
 use evtpm_verify::UnixTime;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::chain::{State, Step, Verification};
 use super::facts::Fact;
+use crate::explanation;
 use crate::output::{Palette, Style, printable};
 
 /// What it all came to.
@@ -120,15 +121,7 @@ impl<'a> Record<'a> {
             return Ok(());
         }
         writeln!(out, "\n{}", palette.paint(Style::Strong, "findings"))?;
-        for finding in &self.findings {
-            let style = if finding.severity >= Severity::Stale { Style::Bad } else { Style::Faint };
-            let severity = palette.paint(style, severity(finding.severity));
-            writeln!(out, "  {severity} {}: {}", finding.code, printable(&finding.sentence))?;
-            writeln!(out, "    expected    {}", printable(&finding.expected))?;
-            writeln!(out, "    actual      {}", printable(&finding.actual))?;
-            writeln!(out, "    suggestion  {}", printable(&finding.suggestion))?;
-        }
-        Ok(())
+        explanation::show(out, palette, &self.findings)
     }
 
     fn show_conclusion(&self, out: &mut impl Write, palette: Palette) -> io::Result<()> {
@@ -168,15 +161,5 @@ const fn style_of_state(state: State) -> Style {
         State::Named => Style::Strong,
         State::Refused => Style::Bad,
         State::NotReached => Style::Faint,
-    }
-}
-
-const fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Notice => "notice ",
-        Severity::Warning => "warning",
-        Severity::Stale => "stale  ",
-        Severity::Missing => "missing",
-        Severity::Failure => "failure",
     }
 }
