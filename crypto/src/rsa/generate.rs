@@ -207,7 +207,7 @@ fn private_exponent_is_large<const H: usize>(p: &[u64; H], q: &[u64; H], exponen
     let both = |prime: &[u64; H]| -> Option<[([u64; H], bool); 2]> {
         let remainder = private_exponent(prime, exponent)?;
         let mut sum = *prime;
-        subtract(&mut sum, &small(1));
+        subtract(&mut sum, &small::<H>(1));
         let carry = add(&mut sum, &remainder);
         Some([(remainder, false), (sum, carry)])
     };

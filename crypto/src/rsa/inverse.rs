@@ -27,21 +27,28 @@ pub(super) fn invert<const L: usize>(
     inverse: &mut [u64; L],
 ) -> bool {
     let (mut a, mut b) = (*value, *modulus);
-    // a = value * u and b = value * v (mod modulus), throughout.
-    let (mut u, v) = (small(1), inverse);
-    *v = [0; L];
+    let mut u: [u64; L] = small(1);
+    *inverse = [0; L];
+    reduce([&mut a, &mut b], [&mut u, inverse], modulus, factor);
+    equal(&b, &small::<L>(1))
+}
+
+/// Brings the greatest common divisor of two numbers into `b`, with a = value * u and b = value * v (mod modulus) throughout.
+///
+/// For numbers of any length, so that it is linked once.
+#[inline(never)]
+fn reduce([a, b]: [&mut [u64]; 2], [u, v]: [&mut [u64]; 2], modulus: &[u64], factor: u64) {
     // Each step shortens one of the two by a bit.
-    for _ in 0..L.wrapping_mul(128).div_ceil(STEPS as usize) {
-        let mut map = steps(&a, &b);
-        map.apply(&mut a, &mut b, modulus);
-        map.apply_modular(&mut u, v, modulus, factor);
+    for _ in 0..modulus.len().wrapping_mul(128).div_ceil(STEPS as usize) {
+        let mut map = steps(a, b);
+        map.apply(a, b, modulus);
+        map.apply_modular(u, v, modulus, factor);
     }
-    equal(&b, &small(1))
 }
 
 impl Map {
     /// Applies the map to the numbers that it was made of; a result below zero changes its sign, and that of its row.
-    fn apply<const L: usize>(&mut self, a: &mut [u64; L], b: &mut [u64; L], modulus: &[u64; L]) {
+    fn apply(&mut self, a: &mut [u64], b: &mut [u64], modulus: &[u64]) {
         let [a_high, b_high] = self.combine(a, b, modulus, [0, 0]);
         let [a_sign, b_sign] = [a_high, b_high].map(|high| mask(high < 0));
         negate_masked(a, a_sign);
@@ -51,7 +58,7 @@ impl Map {
     }
 
     /// Applies the map to two numbers modulo the modulus.
-    fn apply_modular<const L: usize>(&self, u: &mut [u64; L], v: &mut [u64; L], modulus: &[u64; L], factor: u64) {
+    fn apply_modular(&self, u: &mut [u64], v: &mut [u64], modulus: &[u64], factor: u64) {
         let [u_low, v_low] = [low_word(u), low_word(v)];
         // The multiple of the modulus that makes a sum divisible.
         let multiples = [(self.f0, self.g0), (self.f1, self.g1)].map(|(f, g)| {
@@ -69,13 +76,7 @@ impl Map {
 
     /// Computes both rows with their multiples of the modulus, divided by 2^31, and returns what stands above the words.
     #[inline(always)]
-    fn combine<const L: usize>(
-        &self,
-        a: &mut [u64; L],
-        b: &mut [u64; L],
-        modulus: &[u64; L],
-        [a_multiple, b_multiple]: [i64; 2],
-    ) -> [i64; 2] {
+    fn combine(&self, a: &mut [u64], b: &mut [u64], modulus: &[u64], [a_multiple, b_multiple]: [i64; 2]) -> [i64; 2] {
         let (mut a_carry, mut b_carry) = (0, 0);
         for ((a, b), modulus) in a.iter_mut().zip(b.iter_mut()).zip(modulus) {
             let row = |f, g, multiple| times(*a, f).wrapping_add(times(*b, g)).wrapping_add(times(*modulus, multiple));
@@ -90,7 +91,7 @@ impl Map {
 }
 
 /// Runs a batch of steps on the word that stands for both numbers.
-fn steps<const L: usize>(a: &[u64; L], b: &[u64; L]) -> Map {
+fn steps(a: &[u64], b: &[u64]) -> Map {
     let (mut a, mut b) = approximate(a, b);
     let mut map = Map { f0: 1, g0: 0, f1: 0, g1: 1 };
     for _ in 0..STEPS {
@@ -110,7 +111,7 @@ fn steps<const L: usize>(a: &[u64; L], b: &[u64; L]) -> Map {
 }
 
 /// Returns for each number a word of its 33 highest bits (at the position of the longer one) and its 31 lowest.
-fn approximate<const L: usize>(a: &[u64; L], b: &[u64; L]) -> (u64, u64) {
+fn approximate(a: &[u64], b: &[u64]) -> (u64, u64) {
     // The highest word that is not zero in both, and the one below it; the flags are masks.
     let ([mut a_high, mut a_next], [mut b_high, mut b_next]) = ([0u64; 2], [0u64; 2]);
     let (mut want_high, mut want_next) = (u64::MAX, u64::MAX);

@@ -33,7 +33,7 @@ impl<const L: usize> PrimalityTest<L> {
     pub(super) fn prepare(&mut self, candidate: &[u64; L]) -> Option<()> {
         self.modulus.prepare(candidate)?;
         self.order = *candidate;
-        subtract(&mut self.order, &small(1));
+        subtract(&mut self.order, &small::<L>(1));
         self.twos = low_word(&self.order).trailing_zeros();
         if self.twos >= 64 {
             return None;
@@ -50,7 +50,7 @@ impl<const L: usize> PrimalityTest<L> {
 
     /// Tells whether a number may be a base: "1 < b < w - 1".
     pub(super) fn accepts(&self, base: &[u64; L]) -> bool {
-        less(&small(1), base) && less(base, &self.order)
+        less(&small::<L>(1), base) && less(base, &self.order)
     }
 
     /// Does one round with the given base; `false` proves the candidate composite.

@@ -148,7 +148,7 @@ impl<const H: usize, const F: usize> PrivateKey<H, F> {
         let modulo_q = Zeroizing::new(remainder_power(&self.q, number, &self.q_exponent, &mut self.powers));
         // Both primes have their highest bit set, so that q < 2 p.
         let mut reduced = modulo_q.clone();
-        subtract_masked(&mut reduced, self.p.value(), !mask(less(&modulo_q, self.p.value())));
+        subtract_masked(&mut *reduced, self.p.value(), !mask(less(&*modulo_q, self.p.value())));
         self.p.subtract(&mut quotient, &reduced);
         *quotient = self.p.multiply(&quotient, &self.coefficient);
         *number = multiply_wide(&quotient, self.q.value());
@@ -173,7 +173,7 @@ fn remainder_power<const H: usize, const F: usize>(
 #[inline(never)]
 pub(super) fn private_exponent<const H: usize>(prime: &[u64; H], exponent: u32) -> Option<[u64; H]> {
     let mut order = Zeroizing::new(*prime);
-    subtract(&mut order, &small(1));
+    subtract(&mut *order, &small::<H>(1));
     let exponent = SmallModulus::new(exponent)?;
     let residue = exponent.residue(&*order);
     let mut inverse = [0];

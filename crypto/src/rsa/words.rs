@@ -58,7 +58,7 @@ pub(super) fn add(a: &mut [u64], b: &[u64]) -> bool {
 
 /// Adds a number where the mask is set.
 #[inline(always)]
-pub(super) fn add_masked<const L: usize>(a: &mut [u64; L], b: &[u64; L], mask: u64) {
+pub(super) fn add_masked(a: &mut [u64], b: &[u64], mask: u64) {
     let mut carry = 0;
     for (word, b) in a.iter_mut().zip(b) {
         (*word, carry) = add_carry(*word, *b & mask, carry);
@@ -67,7 +67,7 @@ pub(super) fn add_masked<const L: usize>(a: &mut [u64; L], b: &[u64; L], mask: u
 
 /// Subtracts a number where the mask is set.
 #[inline(always)]
-pub(super) fn subtract_masked<const L: usize>(a: &mut [u64; L], b: &[u64; L], mask: u64) {
+pub(super) fn subtract_masked(a: &mut [u64], b: &[u64], mask: u64) {
     let mut borrow = false;
     for (word, b) in a.iter_mut().zip(b) {
         (*word, borrow) = subtract_borrow(*word, *b & mask, borrow);
@@ -76,7 +76,7 @@ pub(super) fn subtract_masked<const L: usize>(a: &mut [u64; L], b: &[u64; L], ma
 
 /// Subtracts a number, and tells whether the difference would be negative.
 #[inline(always)]
-pub(super) fn subtract<const L: usize>(a: &mut [u64; L], b: &[u64; L]) -> bool {
+pub(super) fn subtract(a: &mut [u64], b: &[u64]) -> bool {
     let mut borrow = false;
     for (word, b) in a.iter_mut().zip(b) {
         (*word, borrow) = subtract_borrow(*word, *b, borrow);
@@ -86,7 +86,7 @@ pub(super) fn subtract<const L: usize>(a: &mut [u64; L], b: &[u64; L]) -> bool {
 
 /// Negates a number modulo the word size where the mask is set.
 #[inline(always)]
-pub(super) fn negate_masked<const L: usize>(a: &mut [u64; L], mask: u64) {
+pub(super) fn negate_masked(a: &mut [u64], mask: u64) {
     let mut carry = mask & 1;
     for word in a {
         (*word, carry) = add_carry(*word ^ mask, 0, carry);
@@ -94,7 +94,7 @@ pub(super) fn negate_masked<const L: usize>(a: &mut [u64; L], mask: u64) {
 }
 
 /// Tells whether `a < b`.
-pub(super) fn less<const L: usize>(a: &[u64; L], b: &[u64; L]) -> bool {
+pub(super) fn less(a: &[u64], b: &[u64]) -> bool {
     let mut borrow = false;
     for (a, b) in a.iter().zip(b) {
         (_, borrow) = subtract_borrow(*a, *b, borrow);
@@ -103,7 +103,7 @@ pub(super) fn less<const L: usize>(a: &[u64; L], b: &[u64; L]) -> bool {
 }
 
 /// Tells whether two numbers are equal.
-pub(super) fn equal<const L: usize>(a: &[u64; L], b: &[u64; L]) -> bool {
+pub(super) fn equal(a: &[u64], b: &[u64]) -> bool {
     black_box(a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b))) == 0
 }
 
@@ -117,13 +117,13 @@ pub(super) fn small<const L: usize>(value: u64) -> [u64; L] {
 }
 
 /// Returns the least significant word.
-pub(super) fn low_word<const L: usize>(a: &[u64; L]) -> u64 {
+pub(super) fn low_word(a: &[u64]) -> u64 {
     a.first().copied().unwrap_or(0)
 }
 
 /// Shifts right by less than 64 bits, and moves the low bits of a word above the highest one in.
 #[inline(always)]
-pub(super) fn shift_right<const L: usize>(a: &mut [u64; L], count: u32, mut above: u64) {
+pub(super) fn shift_right(a: &mut [u64], count: u32, mut above: u64) {
     for word in a.iter_mut().rev() {
         let old = *word;
         // In two steps, because a shift by 64 is not one by zero.
