@@ -73,6 +73,8 @@ pub enum CryptoError {
     LatticeKey,
     /// HashML-DSA does not sign digests of this hash algorithm.
     PreHash,
+    /// The implementation was linked without this algorithm.
+    Absent,
     /// A known-answer test gave another answer: the implementation must not be used.
     SelfTest,
 }
@@ -101,6 +103,7 @@ impl fmt::Display for CryptoError {
             Self::Padding => f.write_str("the padding is not valid"),
             Self::LatticeKey => f.write_str("the coefficients of the ML-KEM key are not reduced"),
             Self::PreHash => f.write_str("HashML-DSA does not sign digests of this algorithm"),
+            Self::Absent => f.write_str("the algorithm is not linked"),
             Self::SelfTest => f.write_str("a known-answer test failed"),
         }
     }

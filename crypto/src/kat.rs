@@ -256,8 +256,8 @@ fn x25519<C: Crypto>() -> Result<(), CryptoError> {
 
 #[inline(never)]
 fn ed25519<C: Crypto>() -> Result<(), CryptoError> {
-    let public = C::ed25519_public(&answers::ED25519_PRIVATE);
-    let signature = C::ed25519_sign(&answers::ED25519_PRIVATE, EdDsa::Pure, &[&[0x72]]);
+    let public = C::ed25519_public(&answers::ED25519_PRIVATE)?;
+    let signature = C::ed25519_sign(&answers::ED25519_PRIVATE, EdDsa::Pure, &[&[0x72]])?;
     expect(&public, &answers::ED25519_PUBLIC)?;
     expect(&signature, &answers::ED25519_SIGNATURE)?;
     let [r, _] = signature.as_chunks::<32>().0 else { return Err(CryptoError::SelfTest) };

@@ -72,4 +72,4 @@ pub use lattice::{
 pub use provider::Crypto;
 pub use rng::Rng;
 pub use rsa::RsaKey;
-pub use rust_crypto::{RustCrypto, RustHasher};
+pub use rust_crypto::{Everything, Offer, PortableCrypto, RustCrypto, RustHasher, Selection, Small, SmallCrypto};

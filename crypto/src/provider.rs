@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::{
     CipherMode, CryptoError, Digest, Direction, EccPoint, EccPrivate, EccSignature, EdDsa, HashAlg, Hmac, MU_SIZE,
-    MlDsaSet, MlKemSet, Rng, RsaKey, SharedKey, StreamingHash,
+    MlDsaSet, MlKemSet, Offer, Rng, RsaKey, SharedKey, StreamingHash,
 };
 
 /// Cryptography at the level of TPM operations.
@@ -13,6 +13,9 @@ use crate::{
 /// There is no `self`: an implementation is a type, chosen once (`P::Crypto`), and all its state is in the values that
 /// it hands out. Padding, key derivation and random generation are generic functions above this trait.
 pub trait Crypto {
+    /// Which of the algorithms below there are; the operations of the others answer [`CryptoError::Absent`].
+    const OFFER: Offer = Offer::EVERYTHING;
+
     /// A running hash computation.
     type Hasher: StreamingHash;
 
@@ -160,8 +163,10 @@ pub trait Crypto {
     fn rsa_forget(memory: &mut Self::RsaMemory);
 
     /// Computes the public key of a private key of X25519 (RFC 7748, "Curve25519").
-    #[must_use]
-    fn x25519_public(private: &[u8; 32]) -> [u8; 32];
+    ///
+    /// # Errors
+    /// [`CryptoError::Absent`].
+    fn x25519_public(private: &[u8; 32]) -> Result<[u8; 32], CryptoError>;
 
     /// Computes the secret that two keys of X25519 share (RFC 7748, "Diffie-Hellman").
     ///
@@ -170,16 +175,20 @@ pub trait Crypto {
     fn x25519(private: &[u8; 32], public: &[u8; 32]) -> Result<SharedKey, CryptoError>;
 
     /// Computes the public key of a private key of Ed25519 (RFC 8032, "Key Generation").
-    #[must_use]
-    fn ed25519_public(private: &[u8; 32]) -> [u8; 32];
+    ///
+    /// # Errors
+    /// [`CryptoError::Absent`].
+    fn ed25519_public(private: &[u8; 32]) -> Result<[u8; 32], CryptoError>;
 
     /// Tells whether a public key of Ed25519 is the encoding of a point on the curve (RFC 8032, "Decoding").
     #[must_use]
     fn ed25519_on_curve(public: &[u8; 32]) -> bool;
 
     /// Signs the concatenation of the parts: the message of Ed25519, or the digest of Ed25519ph (RFC 8032, "Sign").
-    #[must_use]
-    fn ed25519_sign(private: &[u8; 32], variant: EdDsa, parts: &[&[u8]]) -> [u8; 64];
+    ///
+    /// # Errors
+    /// [`CryptoError::Absent`].
+    fn ed25519_sign(private: &[u8; 32], variant: EdDsa, parts: &[&[u8]]) -> Result<[u8; 64], CryptoError>;
 
     /// Verifies a signature with the digest that [`EdDsa::challenge`] gives over the same message (RFC 8032, "Verify").
     ///

@@ -8,7 +8,10 @@ mod elliptic;
 mod hasher;
 mod mldsa;
 mod mlkem;
+mod selection;
 mod shake;
+
+use core::marker::PhantomData;
 
 use crate::rsa::{RsaPrivate, RsaPublic};
 use crate::{
@@ -16,12 +19,26 @@ use crate::{
     MlDsaSet, MlKemSet, Rng, RsaKey, SharedKey,
 };
 pub use hasher::RustHasher;
+pub use selection::{Everything, Offer, Selection, Small};
 
-/// The pure-Rust implementation of [`Crypto`].
+/// The pure-Rust implementation of [`Crypto`], as much of it as `S` selects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RustCrypto;
+pub struct PortableCrypto<S>(PhantomData<S>);
 
-impl Crypto for RustCrypto {
+/// The whole implementation.
+pub type RustCrypto = PortableCrypto<Everything>;
+
+/// What a small TPM needs: no post-quantum algorithm, and of the curves those of NIST.
+pub type SmallCrypto = PortableCrypto<Small>;
+
+/// Refuses what is not linked.
+const fn linked(offered: bool) -> Result<(), CryptoError> {
+    if offered { Ok(()) } else { Err(CryptoError::Absent) }
+}
+
+impl<S: Selection> Crypto for PortableCrypto<S> {
+    const OFFER: Offer = S::OFFER;
+
     type Hasher = RustHasher;
     type RsaMemory = RsaPrivate;
 
@@ -40,31 +57,31 @@ impl Crypto for RustCrypto {
     }
 
     fn ecc_public(private: &EccPrivate) -> Result<EccPoint, CryptoError> {
-        elliptic::public(private)
+        elliptic::public::<S>(private)
     }
 
     fn ecc_on_curve(point: &EccPoint) -> bool {
-        elliptic::on_curve(point)
+        elliptic::on_curve::<S>(point)
     }
 
     fn ecc_multiply(private: &EccPrivate, point: &EccPoint) -> Result<EccPoint, CryptoError> {
-        elliptic::multiply(private, point)
+        elliptic::multiply::<S>(private, point)
     }
 
     fn ecdsa_sign(private: &EccPrivate, digest: &[u8], rng: &mut dyn Rng) -> Result<EccSignature, CryptoError> {
-        elliptic::sign(private, digest, rng)
+        elliptic::sign::<S>(private, digest, rng)
     }
 
     fn ecdsa_verify(public: &EccPoint, digest: &[u8], signature: &EccSignature) -> Result<(), CryptoError> {
-        elliptic::verify(public, digest, signature)
+        elliptic::verify::<S>(public, digest, signature)
     }
 
     fn ecc_multiply_add(private: &EccPrivate, factor: &[u8], addend: &EccPrivate) -> Result<EccPrivate, CryptoError> {
-        elliptic::multiply_add(private, factor, addend)
+        elliptic::multiply_add::<S>(private, factor, addend)
     }
 
     fn ecc_schnorr_commitment(public: &EccPoint, signature: &EccSignature) -> Result<EccPoint, CryptoError> {
-        elliptic::schnorr_commitment(public, signature)
+        elliptic::schnorr_commitment::<S>(public, signature)
     }
 
     fn rsa_public(modulus: &[u8], exponent: u32, block: &mut [u8]) -> Result<(), CryptoError> {
@@ -116,35 +133,42 @@ impl Crypto for RustCrypto {
         memory.clear();
     }
 
-    fn x25519_public(private: &[u8; 32]) -> [u8; 32] {
-        curve25519::x25519_public(private)
+    fn x25519_public(private: &[u8; 32]) -> Result<[u8; 32], CryptoError> {
+        linked(S::OFFER.curve25519)?;
+        Ok(curve25519::x25519_public(private))
     }
 
     fn x25519(private: &[u8; 32], public: &[u8; 32]) -> Result<SharedKey, CryptoError> {
+        linked(S::OFFER.curve25519)?;
         curve25519::x25519(private, public)
     }
 
-    fn ed25519_public(private: &[u8; 32]) -> [u8; 32] {
-        curve25519::ed25519_public(private)
+    fn ed25519_public(private: &[u8; 32]) -> Result<[u8; 32], CryptoError> {
+        linked(S::OFFER.curve25519)?;
+        Ok(curve25519::ed25519_public(private))
     }
 
     fn ed25519_on_curve(public: &[u8; 32]) -> bool {
-        curve25519::ed25519_on_curve(public)
+        S::OFFER.curve25519 && curve25519::ed25519_on_curve(public)
     }
 
-    fn ed25519_sign(private: &[u8; 32], variant: EdDsa, parts: &[&[u8]]) -> [u8; 64] {
-        curve25519::ed25519_sign(private, variant, parts)
+    fn ed25519_sign(private: &[u8; 32], variant: EdDsa, parts: &[&[u8]]) -> Result<[u8; 64], CryptoError> {
+        linked(S::OFFER.curve25519)?;
+        Ok(curve25519::ed25519_sign(private, variant, parts))
     }
 
     fn ed25519_verify(public: &[u8; 32], challenge: &Digest, signature: &[u8; 64]) -> Result<(), CryptoError> {
+        linked(S::OFFER.curve25519)?;
         curve25519::ed25519_verify(public, challenge, signature)
     }
 
     fn mlkem_public(set: MlKemSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError> {
+        linked(S::OFFER.lattices)?;
         mlkem::public(set, private, public)
     }
 
     fn mlkem_check(set: MlKemSet, public: &[u8]) -> Result<(), CryptoError> {
+        linked(S::OFFER.lattices)?;
         mlkem::check(set, public)
     }
 
@@ -154,14 +178,17 @@ impl Crypto for RustCrypto {
         rng: &mut dyn Rng,
         ciphertext: &mut [u8],
     ) -> Result<SharedKey, CryptoError> {
+        linked(S::OFFER.lattices)?;
         mlkem::encapsulate(set, public, rng, ciphertext)
     }
 
     fn mlkem_decapsulate(set: MlKemSet, private: &[u8], ciphertext: &[u8]) -> Result<SharedKey, CryptoError> {
+        linked(S::OFFER.lattices)?;
         mlkem::decapsulate(set, private, ciphertext)
     }
 
     fn mldsa_public(set: MlDsaSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError> {
+        linked(S::OFFER.lattices)?;
         mldsa::public(set, private, public)
     }
 
@@ -172,10 +199,12 @@ impl Crypto for RustCrypto {
         rng: &mut dyn Rng,
         signature: &mut [u8],
     ) -> Result<(), CryptoError> {
+        linked(S::OFFER.lattices)?;
         mldsa::sign(set, private, mu, rng, signature)
     }
 
     fn mldsa_verify(set: MlDsaSet, public: &[u8], mu: &[u8; MU_SIZE], signature: &[u8]) -> Result<(), CryptoError> {
+        linked(S::OFFER.lattices)?;
         mldsa::verify(set, public, mu, signature)
     }
 }
@@ -183,6 +212,7 @@ impl Crypto for RustCrypto {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::EccCurve;
     use crate::drbg::HmacDrbg;
 
     #[test]
@@ -211,6 +241,18 @@ mod tests {
         };
         assert_eq!(generate(b"one"), generate(b"one"));
         assert_ne!(generate(b"one"), generate(b"two"));
+    }
+
+    #[test]
+    fn what_is_not_linked_is_refused_and_what_is_linked_is_the_same() {
+        let absent = EccPrivate::new(EccCurve::BnP256, &[7]).unwrap();
+        assert_eq!(SmallCrypto::ecc_public(&absent), Err(CryptoError::Absent));
+        assert_eq!(SmallCrypto::ed25519_public(&[7; 32]), Err(CryptoError::Absent));
+        assert_eq!(SmallCrypto::mldsa_public(MlDsaSet::MlDsa44, &[7; 32], &mut [0; 1312]), Err(CryptoError::Absent));
+        for curve in [EccCurve::P256, EccCurve::P384, EccCurve::P521] {
+            let private = EccPrivate::new(curve, &[7]).unwrap();
+            assert_eq!(SmallCrypto::ecc_public(&private), RustCrypto::ecc_public(&private));
+        }
     }
 
     #[test]

@@ -122,14 +122,14 @@ fn ed25519_signs_the_bytes_that_dalek_signs() {
     for round in 0..ROUNDS {
         let seed: [u8; 32] = bytes(&mut rng);
         let key = ed25519_dalek::SigningKey::from_bytes(&seed);
-        let public = RustCrypto::ed25519_public(&seed);
+        let public = RustCrypto::ed25519_public(&seed).unwrap();
         assert_eq!(public, key.verifying_key().to_bytes());
         let message = &bytes::<64>(&mut rng)[..round];
-        let signature = RustCrypto::ed25519_sign(&seed, EdDsa::Pure, &[message]);
+        let signature = RustCrypto::ed25519_sign(&seed, EdDsa::Pure, &[message]).unwrap();
         assert_eq!(signature, key.sign(message).to_bytes());
 
         let digest = RustCrypto::hash(HashAlg::Sha512, &[message]);
-        let signature = RustCrypto::ed25519_sign(&seed, EdDsa::PreHash, &[digest.as_bytes()]);
+        let signature = RustCrypto::ed25519_sign(&seed, EdDsa::PreHash, &[digest.as_bytes()]).unwrap();
         let prehashed = <ed25519_dalek::Sha512 as ed25519_dalek::Digest>::new_with_prefix(message);
         assert_eq!(signature, key.sign_prehashed(prehashed, None).unwrap().to_bytes());
     }

@@ -18,19 +18,52 @@ use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
 use super::bn_p256::BnP256;
-
+use super::selection::Selection;
 use crate::{CryptoError, EccCurve, EccPoint, EccPrivate, EccSignature, MAX_ECC_BYTES, Rng};
 
 // Bytes of fresh randomness in a nonce: the strength of the strongest curve.
 const NONCE_SALT: usize = 32;
 
-pub(super) fn public(private: &EccPrivate) -> Result<EccPoint, CryptoError> {
-    match private.curve() {
-        EccCurve::P256 => public_on::<NistP256>(private),
-        EccCurve::P384 => public_on::<NistP384>(private),
-        EccCurve::P521 => public_on::<NistP521>(private),
-        EccCurve::BnP256 => public_on::<BnP256>(private),
-    }
+/// Names the type of a curve; one whose arithmetic is not linked is refused.
+macro_rules! on_curve {
+    ($selection:ty, $curve:expr, $C:ident => $result:expr) => {
+        match $curve {
+            EccCurve::P256 => on_curve!(@ NistP256, $C => $result),
+            EccCurve::P384 => on_curve!(@ NistP384, $C => $result),
+            EccCurve::P521 => on_curve!(@ NistP521, $C => $result),
+            EccCurve::BnP256 if <$selection>::OFFER.bn_p256 => on_curve!(@ BnP256, $C => $result),
+            EccCurve::BnP256 => Err(CryptoError::Absent),
+        }
+    };
+    (@ $curve:ty, $C:ident => $result:expr) => {{
+        type $C = $curve;
+        $result
+    }};
+}
+
+pub(super) fn public<S: Selection>(private: &EccPrivate) -> Result<EccPoint, CryptoError> {
+    on_curve!(S, private.curve(), C => public_on::<C>(private))
+}
+
+/// A curve with the hash function that makes its nonces, of the strength of the curve.
+trait NonceCurve: CurveArithmetic {
+    type NonceHash: sha2::Digest + BlockSizeUser;
+}
+
+impl NonceCurve for NistP256 {
+    type NonceHash = Sha256;
+}
+
+impl NonceCurve for NistP384 {
+    type NonceHash = Sha384;
+}
+
+impl NonceCurve for NistP521 {
+    type NonceHash = Sha512;
+}
+
+impl NonceCurve for BnP256 {
+    type NonceHash = Sha256;
 }
 
 fn public_on<C>(private: &EccPrivate) -> Result<EccPoint, CryptoError>
@@ -42,22 +75,12 @@ where
     to_point::<C>(private.curve(), multiply_generator::<C>(&scalar))
 }
 
-pub(super) fn on_curve(point: &EccPoint) -> bool {
-    match point.curve() {
-        EccCurve::P256 => affine::<NistP256>(point).is_ok(),
-        EccCurve::P384 => affine::<NistP384>(point).is_ok(),
-        EccCurve::P521 => affine::<NistP521>(point).is_ok(),
-        EccCurve::BnP256 => affine::<BnP256>(point).is_ok(),
-    }
+pub(super) fn on_curve<S: Selection>(point: &EccPoint) -> bool {
+    on_curve!(S, point.curve(), C => affine::<C>(point).map(drop)).is_ok()
 }
 
-pub(super) fn multiply(private: &EccPrivate, point: &EccPoint) -> Result<EccPoint, CryptoError> {
-    match same_curve(private.curve(), point.curve())? {
-        EccCurve::P256 => multiply_on::<NistP256>(private, point),
-        EccCurve::P384 => multiply_on::<NistP384>(private, point),
-        EccCurve::P521 => multiply_on::<NistP521>(private, point),
-        EccCurve::BnP256 => multiply_on::<BnP256>(private, point),
-    }
+pub(super) fn multiply<S: Selection>(private: &EccPrivate, point: &EccPoint) -> Result<EccPoint, CryptoError> {
+    on_curve!(S, same_curve(private.curve(), point.curve())?, C => multiply_on::<C>(private, point))
 }
 
 fn multiply_on<C>(private: &EccPrivate, point: &EccPoint) -> Result<EccPoint, CryptoError>
@@ -135,34 +158,32 @@ fn combine<C: CurveArithmetic>(u: &Scalar<C>, point: &ProjectivePoint<C>, v: &Sc
     multiply_generator::<C>(u) + product
 }
 
-pub(super) fn sign(private: &EccPrivate, digest: &[u8], rng: &mut dyn Rng) -> Result<EccSignature, CryptoError> {
+pub(super) fn sign<S: Selection>(
+    private: &EccPrivate,
+    digest: &[u8],
+    rng: &mut dyn Rng,
+) -> Result<EccSignature, CryptoError> {
     let mut salt = Zeroizing::new([0; NONCE_SALT]);
     rng.fill(&mut *salt)?;
-    sign_salted(private, digest, &*salt)
+    sign_salted::<S>(private, digest, &*salt)
 }
 
 // RFC 6979, "Additional Data" variant: the salt enters the generator of k beside the key and the digest.
-fn sign_salted(private: &EccPrivate, digest: &[u8], salt: &[u8]) -> Result<EccSignature, CryptoError> {
+fn sign_salted<S: Selection>(private: &EccPrivate, digest: &[u8], salt: &[u8]) -> Result<EccSignature, CryptoError> {
     // The digest of no bytes is the number zero; the generator below wants to see it.
     let digest = if digest.is_empty() { &[0] } else { digest };
-    match private.curve() {
-        EccCurve::P256 => sign_on::<NistP256, Sha256>(private, digest, salt),
-        EccCurve::P384 => sign_on::<NistP384, Sha384>(private, digest, salt),
-        EccCurve::P521 => sign_on::<NistP521, Sha512>(private, digest, salt),
-        EccCurve::BnP256 => sign_on::<BnP256, Sha256>(private, digest, salt),
-    }
+    on_curve!(S, private.curve(), C => sign_on::<C>(private, digest, salt))
 }
 
 #[expect(clippy::arithmetic_side_effects, reason = "arithmetic modulo the order has none")]
-fn sign_on<C, D>(private: &EccPrivate, digest: &[u8], salt: &[u8]) -> Result<EccSignature, CryptoError>
+fn sign_on<C>(private: &EccPrivate, digest: &[u8], salt: &[u8]) -> Result<EccSignature, CryptoError>
 where
-    C: CurveArithmetic,
+    C: NonceCurve,
     AffinePoint<C>: AffineCoordinates<FieldRepr = FieldBytes<C>>,
-    D: sha2::Digest + BlockSizeUser,
 {
     let curve = private.curve();
     let scalar = scalar::<C>(private)?;
-    let nonce = nonce::<C, D>(&scalar, digest, salt);
+    let nonce = nonce::<C>(&scalar, digest, salt);
     let commitment = to_point::<C>(curve, multiply_generator::<C>(&nonce))?;
     let r = reduced::<C>(commitment.x());
     let s = Zeroizing::new(*nonce.invert() * (leftmost::<C>(curve, digest) + r * **scalar));
@@ -180,14 +201,10 @@ fn leftmost<C: CurveArithmetic>(curve: EccCurve, digest: &[u8]) -> Scalar<C> {
 
 // RFC 6979, "Generation of k"; the generator is off the stack when its nonce is used.
 #[inline(never)]
-fn nonce<C, D>(private: &NonZeroScalar<C>, digest: &[u8], salt: &[u8]) -> Zeroizing<NonZeroScalar<C>>
-where
-    C: CurveArithmetic,
-    D: sha2::Digest + BlockSizeUser,
-{
+fn nonce<C: NonceCurve>(private: &NonZeroScalar<C>, digest: &[u8], salt: &[u8]) -> Zeroizing<NonZeroScalar<C>> {
     let key = Zeroizing::new(private.to_repr());
     let order = C::ORDER;
-    let mut generator = KGenerator::<D, C::Uint>::new(&key, digest, salt, &order);
+    let mut generator = KGenerator::<C::NonceHash, C::Uint>::new(&key, digest, salt, &order);
     loop {
         let mut bytes = Zeroizing::new(FieldBytes::<C>::default());
         generator.fill_next_k(&mut bytes);
@@ -197,13 +214,12 @@ where
     }
 }
 
-pub(super) fn verify(public: &EccPoint, digest: &[u8], signature: &EccSignature) -> Result<(), CryptoError> {
-    match same_curve(public.curve(), signature.curve())? {
-        EccCurve::P256 => verify_on::<NistP256>(public, digest, signature),
-        EccCurve::P384 => verify_on::<NistP384>(public, digest, signature),
-        EccCurve::P521 => verify_on::<NistP521>(public, digest, signature),
-        EccCurve::BnP256 => verify_on::<BnP256>(public, digest, signature),
-    }
+pub(super) fn verify<S: Selection>(
+    public: &EccPoint,
+    digest: &[u8],
+    signature: &EccSignature,
+) -> Result<(), CryptoError> {
+    on_curve!(S, same_curve(public.curve(), signature.curve())?, C => verify_on::<C>(public, digest, signature))
 }
 
 #[expect(clippy::arithmetic_side_effects, reason = "arithmetic modulo the order has none")]
@@ -228,17 +244,12 @@ fn part<C: CurveArithmetic>(bytes: &[u8]) -> Result<NonZeroScalar<C>, CryptoErro
     part.ok_or(CryptoError::SignatureInvalid)
 }
 
-pub(super) fn multiply_add(
+pub(super) fn multiply_add<S: Selection>(
     private: &EccPrivate,
     factor: &[u8],
     addend: &EccPrivate,
 ) -> Result<EccPrivate, CryptoError> {
-    match same_curve(private.curve(), addend.curve())? {
-        EccCurve::P256 => multiply_add_on::<NistP256>(private, factor, addend),
-        EccCurve::P384 => multiply_add_on::<NistP384>(private, factor, addend),
-        EccCurve::P521 => multiply_add_on::<NistP521>(private, factor, addend),
-        EccCurve::BnP256 => multiply_add_on::<BnP256>(private, factor, addend),
-    }
+    on_curve!(S, same_curve(private.curve(), addend.curve())?, C => multiply_add_on::<C>(private, factor, addend))
 }
 
 #[expect(clippy::arithmetic_side_effects, reason = "arithmetic modulo the order has none")]
@@ -265,13 +276,11 @@ fn reduced<C: CurveArithmetic>(number: &[u8]) -> Scalar<C> {
     number.iter().fold(Scalar::<C>::ZERO, |sum, byte| sum * base + Scalar::<C>::from(u64::from(*byte)))
 }
 
-pub(super) fn schnorr_commitment(public: &EccPoint, signature: &EccSignature) -> Result<EccPoint, CryptoError> {
-    match same_curve(public.curve(), signature.curve())? {
-        EccCurve::P256 => schnorr_commitment_on::<NistP256>(public, signature),
-        EccCurve::P384 => schnorr_commitment_on::<NistP384>(public, signature),
-        EccCurve::P521 => schnorr_commitment_on::<NistP521>(public, signature),
-        EccCurve::BnP256 => schnorr_commitment_on::<BnP256>(public, signature),
-    }
+pub(super) fn schnorr_commitment<S: Selection>(
+    public: &EccPoint,
+    signature: &EccSignature,
+) -> Result<EccPoint, CryptoError> {
+    on_curve!(S, same_curve(public.curve(), signature.curve())?, C => schnorr_commitment_on::<C>(public, signature))
 }
 
 #[expect(clippy::arithmetic_side_effects, reason = "arithmetic on points and modulo the order has none")]
@@ -311,6 +320,7 @@ where
     AffinePoint::<C>::from_coordinates(&x, &y).into_option().ok_or(CryptoError::PointNotOnCurve)
 }
 
+#[inline(never)] // What becomes of a product is not on the stack while it is computed.
 fn to_point<C>(curve: EccCurve, point: ProjectivePoint<C>) -> Result<EccPoint, CryptoError>
 where
     C: CurveArithmetic,

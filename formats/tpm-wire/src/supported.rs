@@ -118,6 +118,12 @@ impl CurveSet {
         set
     }
 
+    /// Takes `curve` out of the set.
+    #[must_use]
+    pub const fn without(self, curve: EccCurve) -> Self {
+        Self(self.0 & !Self::bit(curve))
+    }
+
     /// Returns whether `curve` is a member.
     pub const fn contains(self, curve: EccCurve) -> bool {
         self.0 & Self::bit(curve) != 0

@@ -2,7 +2,7 @@
 //! What kind of TPM this is: algorithms, limits, names. A value, so that one process can hold different TPMs.
 
 use crate::state::DaParameters;
-use evtpm_crypto::HashAlg;
+use evtpm_crypto::{HashAlg, Offer};
 use evtpm_tpm_wire::{AlgSet, CurveSet, EccCurve, KeyBits, Supported, TpmAlgId, TpmaMlParameterSet};
 
 /// Everything in which TPMs of this engine differ.
@@ -186,6 +186,25 @@ impl Profile {
         if self.limits.response_size < MLDSA_87_QUOTE {
             let sets = self.supported.ml_parameter_sets;
             self.supported.ml_parameter_sets = sets.without(TpmaMlParameterSet::ML_DSA_87);
+        }
+        self
+    }
+
+    /// The same TPM over arithmetic that lacks something: what is not linked is not announced.
+    #[must_use]
+    pub const fn over(mut self, offer: Offer) -> Self {
+        let supported = &mut self.supported;
+        if !offer.bn_p256 {
+            supported.curves = supported.curves.without(EccCurve::BnP256);
+        }
+        if !offer.curve25519 {
+            supported.curves = supported.curves.without(EccCurve::Curve25519);
+            supported.algorithms = supported.algorithms.without(TpmAlgId::EDDSA).without(TpmAlgId::HASH_EDDSA);
+        }
+        if !offer.lattices {
+            supported.ml_parameter_sets = TpmaMlParameterSet::NONE;
+            supported.algorithms =
+                supported.algorithms.without(TpmAlgId::MLKEM).without(TpmAlgId::MLDSA).without(TpmAlgId::HASH_MLDSA);
         }
         self
     }

@@ -38,7 +38,10 @@ pub struct Tpm<P: Platform> {
 
 impl<P: Platform> Tpm<P> {
     /// Makes a new TPM with fresh seeds, as after `_TPM_Init`; a bad noise source makes one in failure mode.
+    ///
+    /// It has of the profile what the platform's arithmetic offers.
     pub fn manufacture(platform: P, profile: Profile) -> Result<Self, OutOfMemory> {
+        let profile = profile.over(P::Crypto::OFFER);
         let state = State::reserve(&profile)?;
         let mut tpm = Self {
             platform,

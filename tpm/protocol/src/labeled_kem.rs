@@ -24,7 +24,7 @@ pub(crate) fn share_x25519<C: Crypto>(
     let recipient = curve25519_key(unique)?;
     let mut ephemeral = Zeroizing::new([0; 32]);
     rng.fill(&mut *ephemeral)?;
-    let public = C::x25519_public(&ephemeral);
+    let public = C::x25519_public(&ephemeral)?;
     let shared = C::x25519(&ephemeral, &recipient)?;
     let seed = x25519_seed::<C>(hash, &*shared, label, &public, &recipient)?;
     let point = TpmsEccPoint { x: Tpm2bEccParameter::new(&public)?, y: Tpm2bEccParameter::EMPTY };
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn the_holder_of_an_x25519_key_recovers_the_seed() {
         let mut public = EkTemplate::L2.public();
-        let x = Tpm2bEccParameter::new(&RustCrypto::x25519_public(&[7; 32])).unwrap();
+        let x = Tpm2bEccParameter::new(&RustCrypto::x25519_public(&[7; 32]).unwrap()).unwrap();
         let symmetric = Some(TpmtSymDefObject::AES_128_CFB);
         public.body = PublicBody::Ecc {
             parms: TpmsEccParms { symmetric, scheme: None, curve_id: EccCurve::Curve25519, kdf: None },

@@ -266,7 +266,7 @@ mod tests {
     }
 
     fn ed25519_key(scheme: TpmtEccScheme) -> TpmtPublic {
-        let x = Tpm2bEccParameter::new(&RustCrypto::ed25519_public(&[7; 32])).unwrap();
+        let x = Tpm2bEccParameter::new(&RustCrypto::ed25519_public(&[7; 32]).unwrap()).unwrap();
         let unique = TpmsEccPoint { x, y: Tpm2bEccParameter::EMPTY };
         let curve_id = EccCurve::Curve25519;
         let parms = TpmsEccParms { symmetric: None, scheme: Some(scheme), curve_id, kdf: None };
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn an_eddsa_challenge_is_of_one_r() {
         let public = ed25519_key(TpmtEccScheme::Eddsa);
-        let bytes = RustCrypto::ed25519_sign(&[7; 32], EdDsa::Pure, &[b"message"]);
+        let bytes = RustCrypto::ed25519_sign(&[7; 32], EdDsa::Pure, &[b"message"]).unwrap();
         let signature = TpmtSignature::Eddsa(Tpm2bSignatureEddsa::new(&bytes).unwrap());
         assert_eq!(verify_message::<RustCrypto>(&public, &[], b"message", &signature), Ok(()));
         assert_eq!(verify_message::<RustCrypto>(&public, &[], b"another", &signature), INVALID);
@@ -330,7 +330,7 @@ mod tests {
     fn the_two_kinds_of_eddsa_are_kept_apart() {
         let public = ed25519_key(TpmtEccScheme::HashEddsa);
         let digest = RustCrypto::hash(Hash::Sha512, &[b"message"]);
-        let bytes = RustCrypto::ed25519_sign(&[7; 32], EdDsa::PreHash, &[digest.as_bytes()]);
+        let bytes = RustCrypto::ed25519_sign(&[7; 32], EdDsa::PreHash, &[digest.as_bytes()]).unwrap();
         let buffer = Tpm2bSignatureEddsa::new(&bytes).unwrap();
         let signature = TpmtSignature::HashEddsa(buffer);
         assert_eq!(verify_message::<RustCrypto>(&public, &[], b"message", &signature), Ok(()));

@@ -4,7 +4,8 @@
 use hex_literal::hex;
 
 use super::*;
-use crate::{EntropyError, HashAlg, StreamingHash};
+use crate::rust_crypto::selection::Everything;
+use crate::{Crypto, EntropyError, HashAlg, RustCrypto, StreamingHash};
 
 struct Counting(u8);
 
@@ -79,9 +80,9 @@ fn without_salt_the_signatures_are_those_of_rfc_6979() {
     for (curve, private, alg, r, s) in vectors {
         let private = EccPrivate::new(curve, private).unwrap();
         let digest = hash(alg, b"sample");
-        let signature = sign_salted(&private, digest.as_bytes(), &[]).unwrap();
+        let signature = sign_salted::<Everything>(&private, digest.as_bytes(), &[]).unwrap();
         assert_eq!(signature, EccSignature::new(curve, r, s).unwrap());
-        verify(&public(&private).unwrap(), digest.as_bytes(), &signature).unwrap();
+        RustCrypto::ecdsa_verify(&RustCrypto::ecc_public(&private).unwrap(), digest.as_bytes(), &signature).unwrap();
     }
 }
 
@@ -90,7 +91,7 @@ fn the_public_point_of_one_is_the_base_point() {
     for curve in EccCurve::ALL {
         let one = EccPrivate::new(curve, &[1]).unwrap();
         let parameters = curve.parameters();
-        assert_eq!(public(&one).unwrap(), EccPoint::new(curve, parameters.gx, parameters.gy).unwrap());
+        assert_eq!(RustCrypto::ecc_public(&one).unwrap(), EccPoint::new(curve, parameters.gx, parameters.gy).unwrap());
     }
 }
 
@@ -100,10 +101,10 @@ fn order_minus_one_gives_the_base_point_mirrored() {
         let parameters = curve.parameters();
         let mut largest = parameters.n.to_vec();
         *largest.last_mut().unwrap() -= 1;
-        let point = public(&EccPrivate::new(curve, &largest).unwrap()).unwrap();
+        let point = RustCrypto::ecc_public(&EccPrivate::new(curve, &largest).unwrap()).unwrap();
         assert_eq!(point.x(), parameters.gx);
         assert_ne!(point.y(), parameters.gy);
-        assert!(on_curve(&point));
+        assert!(RustCrypto::ecc_on_curve(&point));
     }
 }
 
@@ -111,35 +112,35 @@ fn order_minus_one_gives_the_base_point_mirrored() {
 fn both_sides_of_a_key_agreement_reach_the_same_point() {
     for curve in EccCurve::ALL {
         let (a, b) = (key(curve), EccPrivate::new(curve, b"another number").unwrap());
-        let shared = multiply(&a, &public(&b).unwrap()).unwrap();
-        assert_eq!(shared, multiply(&b, &public(&a).unwrap()).unwrap());
-        assert!(on_curve(&shared));
+        let shared = RustCrypto::ecc_multiply(&a, &RustCrypto::ecc_public(&b).unwrap()).unwrap();
+        assert_eq!(shared, RustCrypto::ecc_multiply(&b, &RustCrypto::ecc_public(&a).unwrap()).unwrap());
+        assert!(RustCrypto::ecc_on_curve(&shared));
     }
 }
 
 #[test]
 fn a_point_beside_the_curve_is_refused_everywhere() {
     for curve in EccCurve::ALL {
-        let good = public(&key(curve)).unwrap();
+        let good = RustCrypto::ecc_public(&key(curve)).unwrap();
         let mut y = good.y().to_vec();
         *y.last_mut().unwrap() ^= 1;
         let beside = EccPoint::new(curve, good.x(), &y).unwrap();
-        let signature = sign(&key(curve), &[1; 32], &mut Counting(0)).unwrap();
+        let signature = RustCrypto::ecdsa_sign(&key(curve), &[1; 32], &mut Counting(0)).unwrap();
 
-        assert!(!on_curve(&beside));
-        assert_eq!(multiply(&key(curve), &beside), Err(CryptoError::PointNotOnCurve));
-        assert_eq!(verify(&beside, &[1; 32], &signature), Err(CryptoError::PointNotOnCurve));
+        assert!(!RustCrypto::ecc_on_curve(&beside));
+        assert_eq!(RustCrypto::ecc_multiply(&key(curve), &beside), Err(CryptoError::PointNotOnCurve));
+        assert_eq!(RustCrypto::ecdsa_verify(&beside, &[1; 32], &signature), Err(CryptoError::PointNotOnCurve));
     }
 }
 
 #[test]
 fn neither_zeros_nor_coordinates_from_the_field_prime_on_are_points() {
     for curve in EccCurve::ALL {
-        assert!(!on_curve(&EccPoint::new(curve, &[], &[]).unwrap()));
+        assert!(!RustCrypto::ecc_on_curve(&EccPoint::new(curve, &[], &[]).unwrap()));
 
         // x = p + gx is the same field element as gx on P-521, where it fits into the bytes.
         let prime = curve.parameters().p;
-        assert!(!on_curve(&EccPoint::new(curve, prime, curve.parameters().gy).unwrap()));
+        assert!(!RustCrypto::ecc_on_curve(&EccPoint::new(curve, prime, curve.parameters().gy).unwrap()));
     }
     let parameters = EccCurve::P521.parameters();
     let mut carry = 0;
@@ -149,7 +150,7 @@ fn neither_zeros_nor_coordinates_from_the_field_prime_on_are_points() {
         *sum = total as u8;
         carry = total >> 8;
     }
-    assert!(!on_curve(&EccPoint::new(EccCurve::P521, &x, parameters.gy).unwrap()));
+    assert!(!RustCrypto::ecc_on_curve(&EccPoint::new(EccCurve::P521, &x, parameters.gy).unwrap()));
 }
 
 #[test]
@@ -157,36 +158,36 @@ fn fresh_randomness_changes_the_signature_and_repeated_randomness_repeats_it() {
     for curve in EccCurve::ALL {
         let private = key(curve);
         let mut rng = Counting(0);
-        let first = sign(&private, &[9; 48], &mut rng).unwrap();
-        let second = sign(&private, &[9; 48], &mut rng).unwrap();
+        let first = RustCrypto::ecdsa_sign(&private, &[9; 48], &mut rng).unwrap();
+        let second = RustCrypto::ecdsa_sign(&private, &[9; 48], &mut rng).unwrap();
         assert_ne!(first.r(), second.r());
-        assert_eq!(first, sign(&private, &[9; 48], &mut Counting(0)).unwrap());
+        assert_eq!(first, RustCrypto::ecdsa_sign(&private, &[9; 48], &mut Counting(0)).unwrap());
     }
 }
 
 #[test]
 fn a_stuck_generator_does_not_repeat_a_nonce_for_another_digest() {
     let private = key(EccCurve::P256);
-    let one = sign(&private, &[1; 32], &mut Counting(0)).unwrap();
-    let two = sign(&private, &[2; 32], &mut Counting(0)).unwrap();
+    let one = RustCrypto::ecdsa_sign(&private, &[1; 32], &mut Counting(0)).unwrap();
+    let two = RustCrypto::ecdsa_sign(&private, &[2; 32], &mut Counting(0)).unwrap();
     assert_ne!(one.r(), two.r());
 }
 
 #[test]
 fn digests_of_any_length_are_signed_and_the_bits_beyond_the_order_do_not_count() {
     for curve in EccCurve::ALL {
-        let (private, public) = (key(curve), public(&key(curve)).unwrap());
+        let (private, public) = (key(curve), RustCrypto::ecc_public(&key(curve)).unwrap());
         for length in [0, 1, 20, 32, 48, 64, 66, 80] {
             let digest = std::vec![0xa5; length];
-            let signature = sign(&private, &digest, &mut Counting(0)).unwrap();
-            verify(&public, &digest, &signature).unwrap();
+            let signature = RustCrypto::ecdsa_sign(&private, &digest, &mut Counting(0)).unwrap();
+            RustCrypto::ecdsa_verify(&public, &digest, &signature).unwrap();
 
             if length > curve.coordinate_size() {
-                verify(&public, &digest[..curve.coordinate_size()], &signature).unwrap();
+                RustCrypto::ecdsa_verify(&public, &digest[..curve.coordinate_size()], &signature).unwrap();
             } else if length > 0 {
                 let mut other = digest;
                 other[0] ^= 1;
-                assert_eq!(verify(&public, &other, &signature), Err(CryptoError::SignatureInvalid));
+                assert_eq!(RustCrypto::ecdsa_verify(&public, &other, &signature), Err(CryptoError::SignatureInvalid));
             }
         }
     }
@@ -195,11 +196,14 @@ fn digests_of_any_length_are_signed_and_the_bits_beyond_the_order_do_not_count()
 #[test]
 fn signature_numbers_outside_one_to_order_minus_one_are_invalid() {
     for curve in EccCurve::ALL {
-        let (private, public) = (key(curve), public(&key(curve)).unwrap());
-        let good = sign(&private, &[7; 32], &mut Counting(0)).unwrap();
+        let (private, public) = (key(curve), RustCrypto::ecc_public(&key(curve)).unwrap());
+        let good = RustCrypto::ecdsa_sign(&private, &[7; 32], &mut Counting(0)).unwrap();
         for bad in [&[][..], curve.parameters().n] {
             for signature in [EccSignature::new(curve, bad, good.s()), EccSignature::new(curve, good.r(), bad)] {
-                assert_eq!(verify(&public, &[7; 32], &signature.unwrap()), Err(CryptoError::SignatureInvalid));
+                assert_eq!(
+                    RustCrypto::ecdsa_verify(&public, &[7; 32], &signature.unwrap()),
+                    Err(CryptoError::SignatureInvalid)
+                );
             }
         }
     }
@@ -208,10 +212,10 @@ fn signature_numbers_outside_one_to_order_minus_one_are_invalid() {
 #[test]
 fn operands_of_different_curves_do_not_mix() {
     let (p256, p384) = (key(EccCurve::P256), key(EccCurve::P384));
-    let signature = sign(&p256, &[7; 32], &mut Counting(0)).unwrap();
-    let public = public(&p384).unwrap();
-    assert_eq!(multiply(&p256, &public), Err(CryptoError::CurveMismatch));
-    assert_eq!(verify(&public, &[7; 32], &signature), Err(CryptoError::CurveMismatch));
+    let signature = RustCrypto::ecdsa_sign(&p256, &[7; 32], &mut Counting(0)).unwrap();
+    let public = RustCrypto::ecc_public(&p384).unwrap();
+    assert_eq!(RustCrypto::ecc_multiply(&p256, &public), Err(CryptoError::CurveMismatch));
+    assert_eq!(RustCrypto::ecdsa_verify(&public, &[7; 32], &signature), Err(CryptoError::CurveMismatch));
 }
 
 #[test]
@@ -222,6 +226,6 @@ fn a_failing_generator_gives_no_signature() {
             Err(EntropyError::ReseedRequired)
         }
     }
-    let refused = sign(&key(EccCurve::P256), &[7; 32], &mut Broken);
+    let refused = RustCrypto::ecdsa_sign(&key(EccCurve::P256), &[7; 32], &mut Broken);
     assert_eq!(refused, Err(CryptoError::Entropy(EntropyError::ReseedRequired)));
 }

@@ -140,7 +140,7 @@ fn curve25519<C: Crypto>(
 ) -> Result<Tpm2bEccPrivate, CreateError> {
     let mut seed = Zeroizing::new([0; 32]);
     fill(rng, seed.as_mut_slice())?;
-    let public = if signs { C::ed25519_public(&seed) } else { C::x25519_public(&seed) };
+    let public = if signs { C::ed25519_public(&seed) } else { C::x25519_public(&seed) }?;
     *unique = TpmsEccPoint { x: Tpm2bEccParameter::new(&public)?, y: Tpm2bEccParameter::EMPTY };
     Ok(Tpm2bEccPrivate::new(seed.as_slice())?)
 }

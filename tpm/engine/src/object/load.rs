@@ -193,7 +193,7 @@ fn is_bound<C: Crypto>(
             let Ok(seed) = private.as_bytes().try_into() else { return Ok(false) };
             let signs = public.object_attributes.contains(TpmaObject::SIGN);
             let actual = if signs { C::ed25519_public(seed) } else { C::x25519_public(seed) };
-            Ok(actual == unique.x.as_bytes())
+            Ok(actual.is_ok_and(|actual| actual == unique.x.as_bytes()))
         }
         (PublicBody::Ecc { parms, unique }, SensitiveBody::Ecc(private)) => {
             let Some(expected) = point(parms, unique) else { return Ok(false) };

@@ -141,7 +141,7 @@ impl<P: Platform> Tpm<P> {
     ) -> Result<TpmtSignature, Rc> {
         let key = self.object(key).ok_or(Rc::KEY)?;
         let Private::Curve25519(seed) = private_key(key)? else { return Err(Rc::KEY) };
-        let signature = P::Crypto::ed25519_sign(seed, variant, &[message]);
+        let signature = P::Crypto::ed25519_sign(seed, variant, &[message]).map_err(|_| Rc::SCHEME)?;
         let signature = Tpm2bSignatureEddsa::new(&signature).map_err(|Overflow| Rc::FAILURE)?;
         Ok(match variant {
             EdDsa::Pure => TpmtSignature::Eddsa(signature),

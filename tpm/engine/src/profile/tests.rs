@@ -5,13 +5,14 @@ use super::{Limits, Profile};
 use crate::Execution;
 use crate::testing::{Start, TestPlatform, TestTpm, command_bytes, marshal};
 use crate::{Locality, Tpm};
+use evtpm_crypto::Offer;
 use evtpm_protocol::templates::storage_root_key;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     Bytes, Cc, Handle, HashAlg, MAX_CONTEXT, Rc, Subject, Supported, Tpm2b, Tpm2bAuth, Tpm2bData, Tpm2bDigest,
-    Tpm2bEncryptedSecretIn, Tpm2bNonce, TpmSe, TpmSu, TpmaNv, TpmiDhContext, TpmiDhObject, TpmiDhPersistent,
-    TpmiRhHierarchy, TpmiRhNvAuth, TpmiRhNvIndex, TpmiRhNvLegacyIndex, TpmiRhProvision, TpmlPcrSelection, TpmsContext,
-    TpmsContextIn, TpmsNvPublic, TpmsSensitiveCreate,
+    Tpm2bEncryptedSecretIn, Tpm2bNonce, TpmAlgId, TpmSe, TpmSu, TpmaMlParameterSet, TpmaNv, TpmiDhContext,
+    TpmiDhObject, TpmiDhPersistent, TpmiRhHierarchy, TpmiRhNvAuth, TpmiRhNvIndex, TpmiRhNvLegacyIndex, TpmiRhProvision,
+    TpmlPcrSelection, TpmsContext, TpmsContextIn, TpmsNvPublic, TpmsSensitiveCreate,
 };
 
 const UNBOUND: StartAuthSessionHandles = StartAuthSessionHandles { tpm_key: None, bind: None };
@@ -236,4 +237,15 @@ fn a_policy_session_and_an_hmac_session_share_the_memory() {
     tpm.start_session(Start::HMAC);
     tpm.start_session(Start::POLICY);
     assert_eq!(session(&mut tpm), Err(Rc::SESSION_MEMORY));
+}
+
+#[test]
+fn what_the_arithmetic_lacks_is_not_announced() {
+    let over = Profile::pqc().over(Offer::SMALL).supported;
+    assert_eq!(over.ml_parameter_sets, TpmaMlParameterSet::NONE);
+    for alg in [TpmAlgId::MLKEM, TpmAlgId::MLDSA, TpmAlgId::HASH_MLDSA, TpmAlgId::EDDSA, TpmAlgId::HASH_EDDSA] {
+        assert!(Profile::pqc().supported.algorithms.contains(alg) && !over.algorithms.contains(alg), "{alg:?}");
+    }
+    let svsm = Profile::svsm();
+    assert_eq!(svsm.clone().over(Offer::SMALL).supported, svsm.supported);
 }

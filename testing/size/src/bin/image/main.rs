@@ -7,7 +7,7 @@
 
 use core::hint::black_box;
 
-use evtpm_crypto::RustCrypto;
+use evtpm_crypto::SmallCrypto;
 use evtpm_crypto::entropy::NoiseSource;
 use evtpm_engine::{Ek, Execution, Locality, Pending, Platform, Profile, Tpm};
 
@@ -27,7 +27,7 @@ impl NoiseSource for Machine {
 }
 
 impl Platform for Machine {
-    type Crypto = RustCrypto;
+    type Crypto = SmallCrypto;
     type Noise = Self;
 
     fn noise(&mut self) -> &mut Self {

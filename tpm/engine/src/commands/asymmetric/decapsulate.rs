@@ -50,7 +50,7 @@ fn x25519<C: Crypto>(private: &[u8; 32], ciphertext: &[u8]) -> Shared {
     let actual = ciphertext.len();
     let ephemeral = ciphertext.try_into().map_err(|_| CryptoError::Length { expected: 32, actual })?;
     let dh = C::x25519(private, ephemeral)?;
-    let recipient = C::x25519_public(private);
+    let recipient = C::x25519_public(private)?;
     let secret = dhkem_extract_and_expand::<C>(Dhkem::X25519, dh.as_slice(), ciphertext, &recipient)?;
     Ok(Tpm2bSharedSecret::new(secret.as_bytes())?)
 }

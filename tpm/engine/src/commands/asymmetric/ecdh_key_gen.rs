@@ -39,15 +39,14 @@ fn agree<C: Crypto>(
     Ok((C::ecc_multiply(&ephemeral, recipient)?, C::ecc_public(&ephemeral)?))
 }
 
-/// Writes a point with coordinates of the curve's full size.
 /// "y has length 0 and x is populated" with the little-endian X coordinate.
 fn agree_x25519<P: Platform>(tpm: &mut Tpm<P>, recipient: &[u8; 32]) -> Result<EcdhKeyGenResponse, Rc> {
     let mut ephemeral = Zeroizing::new([0; 32]);
     tpm.rng().fill(ephemeral.as_mut_slice()).map_err(|error| tpm.fail(Failure::Entropy(error)))?;
     let shared = P::Crypto::x25519(&ephemeral, recipient).map_err(|_| Rc::NO_RESULT)?;
-    let z_point = x_point(shared.as_slice())?;
+    let public = P::Crypto::x25519_public(&ephemeral).map_err(|_| Rc::NO_RESULT)?;
 
-    Ok(EcdhKeyGenResponse { z_point, pub_point: x_point(&P::Crypto::x25519_public(&ephemeral))? })
+    Ok(EcdhKeyGenResponse { z_point: x_point(shared.as_slice())?, pub_point: x_point(&public)? })
 }
 
 /// Makes a point of Curve25519.
@@ -56,6 +55,7 @@ pub(super) fn x_point(x: &[u8]) -> Result<Tpm2bEccPoint, Rc> {
     Ok(Tpm2b(TpmsEccPoint { x, y: Tpm2bEccParameter::EMPTY }))
 }
 
+/// Writes a point with coordinates of the curve's full size.
 pub(in crate::commands) fn wire_point(point: &EccPoint) -> Result<Tpm2bEccPoint, Rc> {
     let coordinate = |bytes| Tpm2bEccParameter::new(bytes).map_err(|Overflow| Rc::FAILURE);
     Ok(Tpm2b(TpmsEccPoint { x: coordinate(point.x())?, y: coordinate(point.y())? }))

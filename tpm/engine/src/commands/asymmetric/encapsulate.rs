@@ -61,7 +61,7 @@ fn x25519<C: Crypto>(unique: &TpmsEccPoint, rng: &mut dyn Rng) -> Shared {
     let recipient = curve25519_key(unique)?;
     let mut ephemeral = Zeroizing::new([0; 32]);
     rng.fill(ephemeral.as_mut_slice())?;
-    let public = C::x25519_public(&ephemeral);
+    let public = C::x25519_public(&ephemeral)?;
     let dh = C::x25519(&ephemeral, &recipient)?;
     let kem = evtpm_crypto::Dhkem::X25519;
     let secret = dhkem_extract_and_expand::<C>(kem, dh.as_slice(), &public, &recipient)?;
