@@ -6,29 +6,18 @@ use evtpm_api::{
     BankSelection, Binding, CredentialChallenge, CredentialProof, LaunchEvidence, QUALIFYING_LABEL, QuoteChallenge,
     Registered, RegistrationOpened, RegistrationRequest, RuntimeEvidence, Verdict,
 };
-use evtpm_client::{Client, Object, PcrValue, Quote, Transport};
+use evtpm_client::{Client, Transport};
 use evtpm_crypto::{Crypto, HashAlg as Hash, Rng, RustCrypto};
-use evtpm_protocol::templates::{EkTemplate, attestation_key};
+use evtpm_protocol::templates::EkTemplate;
 use evtpm_svsm_abi::attest::NONCE_SIZE;
 use evtpm_svsm_abi::manifest::{VTPM_V0, VTPM_V1};
-use evtpm_tpm_wire::{
-    Handle, HashAlg, Marshal, PcrIndex, PcrSelect, Reader, Supported, Tpm2bIdObject, TpmiRhHierarchy, TpmlPcrSelection,
-    TpmsPcrSelection, Unmarshal, Writer,
-};
+use evtpm_tpm_wire::{Handle, HashAlg, PcrIndex, PcrSelect, TpmlPcrSelection, TpmsPcrSelection};
 use hyper::Method;
 
+use crate::keys::{FIRST_EK, Keys, bytes_of, sized, too_long};
 use crate::logs::Logs;
 use crate::tsm::SvsmReports;
 use crate::verifier::Connection;
-
-/// The largest public area or signature, with its size.
-const MAX_STRUCTURE: usize = 2048;
-
-/// The endorsement key that is made first: the one that an e-vTPM has at boot, and quick to make.
-const FIRST_EK: EkTemplate = EkTemplate::L2;
-
-/// How often a quote is repeated because a register changed meanwhile.
-const QUOTE_ATTEMPTS: usize = 16;
 
 /// Where the report comes from that vouches for the endorsement key.
 #[derive(Debug)]
@@ -39,13 +28,10 @@ enum Voucher {
     Svsm(Box<dyn SvsmReports>),
 }
 
-/// A TPM with its endorsement and attestation keys loaded.
+/// A TPM with its keys, and what vouches for them.
 #[derive(Debug)]
 pub struct Attester<T, R> {
-    tpm: Client<T, R>,
-    template: EkTemplate,
-    ek: Object,
-    ak: Object,
+    keys: Keys<T, R>,
     voucher: Voucher,
 }
 
@@ -61,7 +47,7 @@ impl<T: Transport, R: Rng> Attester<T, R> {
         let report = tpm
             .nv_read(Handle(index), &[])
             .with_context(|| format!("reading the report at NV index {index:#010x}: is this an e-vTPM?"))?;
-        Self::with_voucher(tpm, Voucher::Nv(report))
+        Ok(Attester { keys: Keys::new(tpm)?, voucher: Voucher::Nv(report) })
     }
 
     /// Makes the same keys; the report will come from the SVSM, in answer to the nonce of each registration.
@@ -69,20 +55,12 @@ impl<T: Transport, R: Rng> Attester<T, R> {
     /// # Errors
     /// Names the step that the TPM refused.
     pub fn with_svsm(transport: T, rng: R, svsm: Box<dyn SvsmReports>) -> Result<Self> {
-        Self::with_voucher(Client::new(transport, rng), Voucher::Svsm(svsm))
-    }
-
-    fn with_voucher(mut tpm: Client<T, R>, voucher: Voucher) -> Result<Self> {
-        let ek = endorsement_key(&mut tpm, FIRST_EK)?;
-        let ak = tpm
-            .create_primary(TpmiRhHierarchy::Endorsement, &[], &attestation_key())
-            .context("making the attestation key")?;
-        Ok(Attester { tpm, template: FIRST_EK, ek, ak, voucher })
+        Ok(Attester { keys: Keys::new(Client::new(transport, rng))?, voucher: Voucher::Svsm(svsm) })
     }
 
     /// Borrows the TPM.
     pub fn tpm(&mut self) -> &mut Client<T, R> {
-        &mut self.tpm
+        &mut self.keys.tpm
     }
 
     /// Returns what the chip says of this launch, and the keys of this boot. The nonce counts where the SVSM is asked.
@@ -94,25 +72,15 @@ impl<T: Transport, R: Rng> Attester<T, R> {
             Voucher::Nv(report) => (Binding::NvReport, Vouched { report: report.clone(), ..Vouched::default() }),
             Voucher::Svsm(svsm) => ask_svsm(svsm.as_mut(), nonce)?,
         };
-        self.use_key(if binding == Binding::SvsmV0 { EkTemplate::L1 } else { FIRST_EK })?;
+        self.keys.use_endorsement_key(if binding == Binding::SvsmV0 { EkTemplate::L1 } else { FIRST_EK })?;
         Ok(LaunchEvidence {
             binding,
             report: vouched.report.into(),
             manifest: vouched.manifest.map(Into::into),
             certificates: vouched.certificates.map(Into::into),
-            ek_public: sized(&self.ek.public)?.into(),
-            ak_public: sized(&self.ak.public)?.into(),
+            ek_public: sized(&self.keys.ek.public)?.into(),
+            ak_public: sized(&self.keys.ak.public)?.into(),
         })
-    }
-
-    /// Changes the endorsement key where another than the loaded one is vouched for.
-    fn use_key(&mut self, template: EkTemplate) -> Result<()> {
-        if self.template != template {
-            self.tpm.flush(self.ek.handle).context("flushing the endorsement key")?;
-            self.ek = endorsement_key(&mut self.tpm, template)?;
-            self.template = template;
-        }
-        Ok(())
     }
 
     /// Opens a credential: only the TPM that holds both keys can.
@@ -120,13 +88,7 @@ impl<T: Transport, R: Rng> Attester<T, R> {
     /// # Errors
     /// When the TPM refuses it.
     pub fn open_credential(&mut self, challenge: &CredentialChallenge) -> Result<CredentialProof> {
-        let blob = Tpm2bIdObject::unmarshal(&mut Reader::new(&challenge.credential, &Supported::ALL))
-            .map_err(|code| anyhow::anyhow!("the verifier's credential is malformed ({code:?})"))?;
-        // TPM2B_ENCRYPTED_SECRET: the size stands before the bytes.
-        let (size, secret) = challenge.secret.split_first_chunk::<2>().context("the verifier's secret is too short")?;
-        anyhow::ensure!(usize::from(u16::from_be_bytes(*size)) == secret.len(), "the verifier's secret is malformed");
-        let credential =
-            self.tpm.activate_credential(&self.ak, &self.ek, &[], &blob, secret).context("opening the credential")?;
+        let credential = self.keys.open_credential(&challenge.credential, &challenge.secret)?;
         Ok(CredentialProof { secret: credential.as_bytes().into() })
     }
 
@@ -157,7 +119,7 @@ impl<T: Transport, R: Rng> Attester<T, R> {
     ) -> Result<RuntimeEvidence> {
         let selection = selection(&challenge.selection)?;
         let nonce = RustCrypto::hash(Hash::Sha256, &[QUALIFYING_LABEL, &challenge.nonce, binding]);
-        let (quote, values) = self.consistent_quote(nonce.as_bytes(), &selection)?;
+        let (quote, values) = self.keys.consistent_quote(nonce.as_bytes(), &selection)?;
         // After the quote: the list then holds at least what the quote covers, and a verifier finds the prefix.
         let logs = logs()?;
         let mut pcrs = Vec::new();
@@ -166,30 +128,14 @@ impl<T: Transport, R: Rng> Attester<T, R> {
                 pcrs.push(value.digest.as_bytes().into());
             }
         }
-        let mut signature = vec![0; MAX_STRUCTURE];
-        let signature = quote.signature.to_bytes(&mut signature).map_err(|_| too_long())?.to_vec();
         Ok(RuntimeEvidence {
             challenge: challenge.challenge.clone(),
             message: quote.attest.as_bytes().into(),
-            signature: signature.into(),
+            signature: bytes_of(&quote.signature)?.into(),
             pcrs,
             event_log: logs.event_log.into(),
             ima_log: logs.ima_log.into(),
         })
-    }
-
-    /// Quotes until the registers stand still around it: IMA may extend one between two commands.
-    fn consistent_quote(&mut self, nonce: &[u8], pcrs: &TpmlPcrSelection) -> Result<(Quote, Vec<PcrValue>)> {
-        let mut before = self.tpm.pcr_read(pcrs).context("reading the PCRs")?;
-        for _ in 0..QUOTE_ATTEMPTS {
-            let quote = self.tpm.quote(&self.ak, &[], nonce, pcrs).context("quoting")?;
-            let after = self.tpm.pcr_read(pcrs).context("reading the PCRs")?;
-            if before == after {
-                return Ok((quote, after));
-            }
-            before = after;
-        }
-        anyhow::bail!("the PCRs changed during each of {QUOTE_ATTEMPTS} quotes")
     }
 
     /// Attests once.
@@ -233,22 +179,6 @@ fn ask_svsm(svsm: &mut dyn SvsmReports, nonce: &[u8]) -> Result<(Binding, Vouche
         }
     }
     anyhow::bail!("the SVSM gives no report with a manifest of version {VTPM_V1} or {VTPM_V0}")
-}
-
-fn endorsement_key<T: Transport, R: Rng>(tpm: &mut Client<T, R>, template: EkTemplate) -> Result<Object> {
-    tpm.create_primary(TpmiRhHierarchy::Endorsement, &[], &template.public()).context("making the endorsement key")
-}
-
-/// Marshals with the size before it, as a TPM2B.
-fn sized(value: &impl Marshal) -> Result<Vec<u8>> {
-    let mut buffer = vec![0; MAX_STRUCTURE];
-    let mut writer = Writer::new(&mut buffer);
-    writer.sized(value).map_err(|_| too_long())?;
-    Ok(writer.into_written().to_vec())
-}
-
-fn too_long() -> anyhow::Error {
-    anyhow::anyhow!("a structure of the TPM is longer than {MAX_STRUCTURE} bytes")
 }
 
 /// Puts the challenge's words into the TPM's.

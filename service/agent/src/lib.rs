@@ -4,6 +4,9 @@
 
 pub mod attester;
 pub mod device;
+mod http;
+pub mod keylime;
+pub mod keys;
 pub mod logs;
 pub mod program;
 pub mod random;

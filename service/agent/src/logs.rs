@@ -47,7 +47,8 @@ impl LogFiles {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// Reads a log; one that does not exist is empty.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The program `evtpm-agent`, and `evtpm agent`: registers this machine and attests it, once or again and again.
+//! The program `evtpm-agent`, and `evtpm agent`: what it is told to do, and the push model.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, Subcommand};
 use evtpm_api::{Registered, Verdict};
 
 use crate::attester::Attester;
-use crate::device::TpmDevice;
+use crate::device::Tpm;
+use crate::keylime::{self, program::PullArgs};
 use crate::logs::LogFiles;
 use crate::random::SystemRng;
 use crate::tsm::{self, Configfs, Tsm};
@@ -19,49 +20,66 @@ use crate::verifier::{Refused, Verifier};
 /// Seconds before the first new attempt after a failure, and at most.
 const BACK_OFF: (u64, u64) = (1, 60);
 
-/// Register this machine with a verifier and attest it: push model, no port is opened here.
+/// Attest this machine to whoever relies on it.
 ///
+/// Without a command: register with a verifier of ours and attest, once or again and again (push: no port is opened).
 /// With --once: exit code 0 trusted, 1 judged and not trusted, 3 no verdict. Without, it goes on until it is ended.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct AgentArgs {
+    #[command(subcommand)]
+    command: Option<AgentCommand>,
+    #[command(flatten)]
+    push: PushArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum AgentCommand {
+    /// Be a Keylime agent of the pull model, for a stock Keylime verifier.
+    Pull(PullArgs),
+}
+
+/// How to attest to a verifier of ours.
+#[derive(Debug, Args)]
+struct PushArgs {
     /// The verifier: https://HOST:PORT.
-    #[arg(long, value_name = "URL")]
-    pub verifier: String,
+    #[arg(long, value_name = "URL", required = true)]
+    verifier: Option<String>,
     /// The certificate of the CA that signed the verifier's (its `ca.pem`).
-    #[arg(long, value_name = "FILE")]
-    pub ca: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    ca: Option<PathBuf>,
     /// The name that the operator knows this machine by.
-    #[arg(long, value_name = "NAME")]
-    pub machine: String,
-    /// The TPM's device.
-    #[arg(long, value_name = "FILE", default_value = "/dev/tpmrm0")]
-    pub tpm: PathBuf,
+    #[arg(long, value_name = "NAME", required = true)]
+    machine: Option<String>,
+    /// The TPM: a device, or the data channel of a software TPM as tcp:HOST:PORT or unix:PATH.
+    #[arg(long, value_name = "TPM", default_value = "/dev/tpmrm0")]
+    tpm: String,
     /// Where the report on the endorsement key comes from.
     #[arg(long, value_enum, default_value_t = ReportSource::Auto)]
-    pub report: ReportSource,
+    report: ReportSource,
     /// The folder in which Linux makes reports.
     #[arg(long, value_name = "DIR", default_value = tsm::ROOT)]
-    pub tsm: PathBuf,
+    tsm: PathBuf,
     /// The firmware's event log.
     #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/tpm0/binary_bios_measurements")]
-    pub event_log: PathBuf,
+    event_log: PathBuf,
     /// IMA's list in binary form.
     #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/ima/binary_runtime_measurements")]
-    pub ima_log: PathBuf,
+    ima_log: PathBuf,
     /// Attest once and end.
     #[arg(long)]
-    pub once: bool,
+    once: bool,
     /// Seconds between two attestations.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, conflicts_with = "once")]
-    pub interval: u64,
+    interval: u64,
     /// Print each verdict as one line of JSON.
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
 /// Where the report comes from that vouches for the endorsement key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum ReportSource {
+enum ReportSource {
     /// From the SVSM where it can be asked, else from the TPM.
     Auto,
     /// From the SVSM, in answer to the verifier's nonce.
@@ -75,18 +93,24 @@ pub enum ReportSource {
 /// # Errors
 /// What keeps it from working at all; with `--once` also what kept it from a verdict.
 pub fn run(args: &AgentArgs) -> Result<ExitCode> {
+    if let Some(AgentCommand::Pull(args)) = &args.command {
+        return keylime::program::run(args).map(|()| ExitCode::SUCCESS);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(attest(args))
+    runtime.block_on(attest(&args.push))
 }
 
-async fn attest(args: &AgentArgs) -> Result<ExitCode> {
-    let verifier = Verifier::new(&args.verifier, &args.ca)?;
+async fn attest(args: &PushArgs) -> Result<ExitCode> {
+    let (Some(verifier), Some(ca), Some(machine)) = (&args.verifier, &args.ca, &args.machine) else {
+        anyhow::bail!("--verifier, --ca and --machine are needed");
+    };
+    let verifier = Verifier::new(verifier, ca)?;
     let logs = LogFiles { event_log: args.event_log.clone(), ima_log: args.ima_log.clone() };
     let mut attester = attester(args)?;
     let mut registered = None;
     let mut wait = BACK_OFF.0;
     loop {
-        let round = round(&verifier, &mut attester, &mut registered, args, &logs).await;
+        let round = round(&verifier, &mut attester, &mut registered, machine, &logs).await;
         match round {
             Ok(verdict) => {
                 show(&verdict, args.json)?;
@@ -106,8 +130,8 @@ async fn attest(args: &AgentArgs) -> Result<ExitCode> {
     }
 }
 
-fn attester(args: &AgentArgs) -> Result<Attester<TpmDevice, SystemRng>> {
-    let tpm = TpmDevice::open(&args.tpm)?;
+fn attester(args: &PushArgs) -> Result<Attester<Tpm, SystemRng>> {
+    let tpm = Tpm::open(&args.tpm)?;
     let open = || Tsm::open(Configfs(args.tsm.clone()));
     let svsm = match args.report {
         ReportSource::Nv => None,
@@ -130,15 +154,15 @@ fn attester(args: &AgentArgs) -> Result<Attester<TpmDevice, SystemRng>> {
 /// One attestation; registers first where the verifier does not know this boot (any more).
 async fn round(
     verifier: &Verifier,
-    attester: &mut Attester<TpmDevice, SystemRng>,
+    attester: &mut Attester<Tpm, SystemRng>,
     registered: &mut Option<Registered>,
-    args: &AgentArgs,
+    machine: &str,
     logs: &LogFiles,
 ) -> Result<Verdict> {
     let mut connection = verifier.connect().await?;
     let known = match registered.take() {
         Some(known) => known,
-        None => attester.register(&mut connection, &args.machine).await.context("registering")?,
+        None => attester.register(&mut connection, machine).await.context("registering")?,
     };
     let verdict = attester.attest(&mut connection, &known, || logs.read()).await;
     let forgotten = verdict

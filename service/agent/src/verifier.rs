@@ -12,13 +12,14 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+use crate::http;
 
 /// How long the verifier may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,11 +46,7 @@ impl Verifier {
         anyhow::ensure!(matches!(uri.path(), "" | "/"), "`{url}` has a path; give https://HOST:PORT alone");
         let host = uri.host().with_context(|| format!("`{url}` names no host"))?;
 
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(ca).with_context(|| format!("reading {}", ca.display()))? {
-            roots.add(certificate?).with_context(|| format!("{} is not a CA certificate", ca.display()))?;
-        }
-        anyhow::ensure!(!roots.is_empty(), "{} holds no certificate", ca.display());
+        let roots = http::roots(ca)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?

@@ -50,7 +50,7 @@ enum Command {
     /// Play the whole story in seconds: launch, boot, attestation, verdict, and every attack on it.
     Demo(demo::Demo),
     /// Attest this machine to a verifier, from inside the guest.
-    Agent(evtpm_agent::program::AgentArgs),
+    Agent(Box<evtpm_agent::program::AgentArgs>),
     /// Run a verifier.
     Verifier(evtpm_verifierd::program::VerifierArgs),
     /// Verify evidence in files, offline: an SEV-SNP report, and what a TPM quoted and logged.

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! IMA's ASCII list, read on from where the last reader stopped: only new entries are formatted, sent and hashed.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The largest part of a list that is sent at once, in bytes.
+const MAX_PART: usize = 64 << 20;
+
+/// The list in securityfs. The file stays open between two reads, since Linux formats everything before the place that
+/// is sought in a file that was just opened.
+#[derive(Debug)]
+pub struct ImaList {
+    path: PathBuf,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: BufReader<File>,
+    /// Entries that were read.
+    entries: u64,
+}
+
+impl ImaList {
+    /// Names the file; it is opened when it is asked for.
+    pub fn new(path: &Path) -> Self {
+        ImaList { path: path.to_owned(), open: None }
+    }
+
+    /// Returns the entries from number `first` on, and the number that they begin with: 0, and so all entries, where
+    /// the list is shorter than that. `None` where there is no list, because IMA is off.
+    ///
+    /// # Errors
+    /// Names the file that exists and cannot be read, or is too long.
+    pub fn from(&mut self, first: u64) -> Result<Option<(String, u64)>> {
+        let read = self.read(first);
+        if read.is_err() {
+            self.open = None;
+        }
+        read.with_context(|| format!("reading {}", self.path.display()))
+    }
+
+    fn read(&mut self, first: u64) -> Result<Option<(String, u64)>> {
+        if self.open.is_none() {
+            match File::open(&self.path) {
+                Ok(file) => self.open = Some(Open { file: BufReader::new(file), entries: 0 }),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let Some(open) = &mut self.open else { return Ok(None) };
+        if open.entries != first {
+            open.rewind()?;
+            if open.skip(first)? < first {
+                open.rewind()?;
+            }
+        }
+        let begin = open.entries;
+        Ok(Some((open.rest()?, begin)))
+    }
+}
+
+impl Open {
+    fn rewind(&mut self) -> Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        self.entries = 0;
+        Ok(())
+    }
+
+    /// Skips entries, and returns how many there were.
+    fn skip(&mut self, count: u64) -> Result<u64> {
+        let mut line = Vec::new();
+        while self.entries < count {
+            line.clear();
+            if self.file.read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            self.entries += 1;
+        }
+        Ok(self.entries)
+    }
+
+    /// Reads to the end.
+    fn rest(&mut self) -> Result<String> {
+        let mut rest = String::new();
+        loop {
+            let before = rest.len();
+            if self.file.read_line(&mut rest)? == 0 {
+                return Ok(rest);
+            }
+            anyhow::ensure!(rest.ends_with('\n'), "entry {} has no end", self.entries);
+            anyhow::ensure!(rest.len() <= MAX_PART, "the entries to send are longer than {MAX_PART} bytes");
+            self.entries += u64::from(rest.len() > before);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A list that grows, in a file.
+    struct Growing(PathBuf, File);
+
+    impl Growing {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("evtpm-ima-{name}-{}", std::process::id()));
+            let file = File::create(&path).unwrap();
+            Growing(path, file)
+        }
+
+        fn add(&mut self, line: &str) {
+            writeln!(self.1, "{line}").unwrap();
+        }
+    }
+
+    impl Drop for Growing {
+        fn drop(&mut self) {
+            drop(std::fs::remove_file(&self.0));
+        }
+    }
+
+    #[test]
+    fn only_new_entries_are_sent() {
+        let mut file = Growing::new("new");
+        let mut list = ImaList::new(&file.0);
+        file.add("10 a");
+        file.add("10 b");
+        assert_eq!(list.from(0).unwrap(), Some(("10 a\n10 b\n".into(), 0)));
+        assert_eq!(list.from(2).unwrap(), Some((String::new(), 2)));
+        file.add("10 c");
+        assert_eq!(list.from(2).unwrap(), Some(("10 c\n".into(), 2)));
+    }
+
+    #[test]
+    fn whoever_asks_for_earlier_entries_gets_them() {
+        let mut file = Growing::new("earlier");
+        let mut list = ImaList::new(&file.0);
+        for line in ["10 a", "10 b", "10 c"] {
+            file.add(line);
+        }
+        list.from(0).unwrap();
+        assert_eq!(list.from(1).unwrap(), Some(("10 b\n10 c\n".into(), 1)));
+        assert_eq!(list.from(0).unwrap(), Some(("10 a\n10 b\n10 c\n".into(), 0)));
+    }
+
+    #[test]
+    fn a_number_beyond_the_list_means_all_of_it() {
+        let mut file = Growing::new("beyond");
+        let mut list = ImaList::new(&file.0);
+        file.add("10 a");
+        assert_eq!(list.from(7).unwrap(), Some(("10 a\n".into(), 0)));
+    }
+
+    #[test]
+    fn without_ima_there_is_no_list() {
+        assert_eq!(ImaList::new(Path::new("/nowhere/list")).from(0).unwrap(), None);
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A Keylime agent of the pull model (API 2.1 to 2.6): registers at a registrar, and answers a verifier and a tenant.
+//!
+//! Whoever asks must show a certificate of the verifier's CA; our own is self-signed, and pinned by the registrar. The
+//! agent keeps no file but the one in which its two keys survive a restart.
+
+mod answer;
+mod ima_list;
+mod payload;
+pub mod program;
+mod quote;
+mod registrar;
+mod server;
+mod state;
+mod transport_key;
+
+pub use answer::{PullAgent, Reply};
+pub use ima_list::ImaList;
+pub use payload::PayloadFolder;
+pub use registrar::{Contact, Registrar};
+pub use state::State;
+pub use transport_key::TransportKey;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Registration: the registrar believes our attestation key once we open a credential that only its TPM can.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use evtpm_client::Transport;
+use evtpm_crypto::{Crypto, HashAlg, Rng, RustCrypto};
+use evtpm_keylime::{ApiVersion, Envelope, Nothing};
+use hyper::Method;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::answer::hex;
+use crate::http::Server;
+use crate::keys::{Keys, sized};
+
+/// The magic number and the version of tpm2-tools' credential files.
+const CREDENTIAL_HEADER: [u8; 8] = [0xBA, 0xDC, 0xC0, 0xDE, 0, 0, 0, 1];
+
+/// A registrar, and where.
+#[derive(Debug)]
+pub struct Registrar(Server);
+
+/// Where the verifier finds the agent, and by which certificate it knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// An IP address, or a name.
+    pub ip: String,
+    /// The port.
+    pub port: u16,
+    /// The agent's own certificate in PEM.
+    pub certificate: String,
+}
+
+/// The answer to `GET /version`.
+#[derive(Deserialize)]
+struct Versions {
+    supported_versions: Vec<ApiVersion>,
+}
+
+/// `POST /agents/{id}`.
+#[derive(Serialize)]
+struct Registration<'a> {
+    ek_tpm: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ekcert: Option<String>,
+    aik_tpm: String,
+    mtls_cert: &'a str,
+    ip: &'a str,
+    port: u16,
+}
+
+#[derive(Deserialize)]
+struct Challenge {
+    blob: String,
+}
+
+/// `PUT /agents/{id}/activate`.
+#[derive(Serialize)]
+struct Activation {
+    auth_tag: String,
+}
+
+impl Registrar {
+    /// Takes `http://HOST[:8890]`, or `https://HOST[:PORT]` with the file of the CA that signed its certificate.
+    ///
+    /// # Errors
+    /// Names what is wrong with the address or the file.
+    pub fn new(url: &str, ca: Option<&Path>) -> Result<Self> {
+        Server::new(url, 8890, ca).map(Registrar)
+    }
+
+    /// Registers the keys of this boot under `name`, with the endorsement key's certificate if there is one.
+    ///
+    /// # Errors
+    /// The registrar's refusal, or the TPM's.
+    pub async fn register<T: Transport, R: Rng>(
+        &self,
+        name: &str,
+        keys: &mut Keys<T, R>,
+        certificate: Option<&[u8]>,
+        contact: &Contact,
+    ) -> Result<()> {
+        let versions: Versions = self.ask(Method::GET, "/version", &Nothing).await?;
+        let version = versions.supported_versions.iter().filter(|version| ApiVersion::PULL.contains(version)).max();
+        let version = version.context("the registrar has no version of the API from 2.1 to 2.6")?;
+        let path = format!("/v{version}/agents/{name}");
+
+        let registration = Registration {
+            ek_tpm: STANDARD.encode(sized(&keys.ek.public)?),
+            ekcert: certificate.map(|certificate| STANDARD.encode(certificate)),
+            aik_tpm: STANDARD.encode(sized(&keys.ak.public)?),
+            mtls_cert: &contact.certificate,
+            ip: &contact.ip,
+            port: contact.port,
+        };
+        let challenge: Challenge = self.ask(Method::POST, &path, &registration).await?;
+        let secret = open(keys, &challenge.blob)?;
+        let auth_tag = RustCrypto::hmac(HashAlg::Sha384, secret.as_bytes(), &[name.as_bytes()]);
+        let activation = Activation { auth_tag: hex(auth_tag.as_bytes()) };
+        let _: Nothing = self.ask(Method::PUT, &format!("{path}/activate"), &activation).await?;
+        Ok(())
+    }
+
+    async fn ask<A: DeserializeOwned>(&self, method: Method, path: &str, question: &impl Serialize) -> Result<A> {
+        let (status, body) = self.0.ask(method, path, question).await?;
+        let refused = || {
+            let said = serde_json::from_slice::<Envelope<Nothing>>(&body).map(|envelope| envelope.status);
+            format!("the registrar refused {path} ({status}): {}", said.unwrap_or_default())
+        };
+        anyhow::ensure!(status == 200, refused());
+        let envelope: Envelope<A> = serde_json::from_slice(&body)
+            .with_context(|| format!("the registrar's answer to {path} is not what the API says"))?;
+        Ok(envelope.results)
+    }
+}
+
+/// Opens the registrar's credential; the secret in it is used as the base64 text of its bytes.
+fn open<T: Transport, R: Rng>(keys: &mut Keys<T, R>, blob: &str) -> Result<String> {
+    let blob = STANDARD.decode(blob).context("the registrar's credential is not base64")?;
+    let parts = blob.strip_prefix(&CREDENTIAL_HEADER).context("the registrar's credential has another header")?;
+    let size = parts.first_chunk::<2>().map_or(0, |size| usize::from(u16::from_be_bytes(*size)) + 2);
+    let (credential, secret) = parts.split_at_checked(size).context("the registrar's credential is too short")?;
+    Ok(STANDARD.encode(keys.open_credential(credential, secret)?.as_bytes()))
+}
