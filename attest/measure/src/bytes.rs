@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Little-endian numbers at offsets of a file.
+//! Little-endian numbers at offsets of a file, and digests as arrays.
+
+use evtpm_crypto::Digest;
 
 use crate::Error;
+
+/// Returns the digest, whose algorithm the caller chose to have `N` bytes.
+pub(crate) fn array_of_digest<const N: usize>(digest: &Digest) -> [u8; N] {
+    digest.as_bytes().first_chunk().copied().unwrap_or([0; N])
+}
 
 /// Returns `N` bytes at `offset`, or says that the file lacks `what`.
 pub(crate) fn array<const N: usize>(file: &[u8], offset: usize, what: &'static str) -> Result<[u8; N], Error> {

@@ -2,9 +2,9 @@
 //! The pages of a launch in order, and the digest that the secure processor makes of them (AMD 56860, "SNP_LAUNCH_UPDATE").
 
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
-use evtpm_snp::{LaunchDigest, LaunchMeasurement, PAGE_SIZE, PageType, launch::VMSA_GPA, vmsa::Vmsa};
+use evtpm_snp::{LaunchDigest, LaunchMeasurement, PAGE_SIZE, PageType, launch::PageInfo, launch::VMSA_GPA, vmsa::Vmsa};
 
-use crate::Error;
+use crate::{Error, bytes::array_of_digest as array};
 
 /// The most pages of one launch: 4 GiB.
 const MAX_PAGES: u64 = 1 << 20;
@@ -30,6 +30,17 @@ pub struct PageRange {
     pub count: u64,
     /// The contents, page by page; `None` where all pages are zero or are not measured.
     contents: Option<Vec<u8>>,
+}
+
+/// What one range makes of the digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// The pages.
+    pub range: &'a PageRange,
+    /// The digest before them.
+    pub before: LaunchDigest,
+    /// The digest after them.
+    pub after: LaunchDigest,
 }
 
 /// One page of a launch.
@@ -86,7 +97,10 @@ impl Launch {
             return Err(Error::TooLarge { pages, limit: MAX_PAGES });
         }
         self.pages = pages;
-        self.ranges.push(range);
+        match self.ranges.last_mut() {
+            Some(last) if last.is_continued_by(&range) => last.extend(range),
+            _ => self.ranges.push(range),
+        }
         Ok(())
     }
 
@@ -102,15 +116,52 @@ impl Launch {
 
     /// Computes the launch digest.
     pub fn digest(&self) -> LaunchDigest {
-        let mut measurement = LaunchMeasurement::resume(self.base.unwrap_or(LaunchDigest([0; 48])), sha384);
-        for page in self.pages() {
-            measurement.add_page(page.page_type, page.gpa, page.contents);
-        }
-        measurement.digest()
+        self.steps().last().map_or_else(|| self.start(), |step| step.after)
+    }
+
+    /// Goes through the ranges with the digests before and after each.
+    pub fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+        self.ranges.iter().scan(self.start(), |digest, range| {
+            let before = *digest;
+            *digest = range.measure(before);
+            Some(Step { range, before, after: *digest })
+        })
+    }
+
+    fn start(&self) -> LaunchDigest {
+        self.base.unwrap_or(LaunchDigest([0; 48]))
     }
 }
 
 impl PageRange {
+    /// Tells whether the other range begins where this one ends, with pages of the same kind.
+    fn is_continued_by(&self, next: &Self) -> bool {
+        let end = self.count.saturating_mul(PAGE_SIZE as u64).saturating_add(self.gpa);
+        self.page_type == next.page_type && end == next.gpa && self.contents.is_some() == next.contents.is_some()
+    }
+
+    fn extend(&mut self, next: Self) {
+        self.count = self.count.saturating_add(next.count);
+        if let (Some(contents), Some(more)) = (&mut self.contents, next.contents) {
+            contents.extend(more);
+        }
+    }
+
+    /// Returns the digest after this range, by the one before it.
+    fn measure(&self, before: LaunchDigest) -> LaunchDigest {
+        let mut measurement = LaunchMeasurement::resume(before, sha384);
+        if self.contents.is_some() {
+            self.pages().for_each(|page| measurement.add_page(page.page_type, page.gpa, page.contents));
+            return measurement.digest();
+        }
+        // All pages are the same: their contents are hashed once.
+        let contents = if self.page_type.measures_contents() { sha384(&ZEROS) } else { [0; 48] };
+        for page in self.pages() {
+            measurement.add(&PageInfo::new(measurement.digest(), page.page_type, page.gpa, contents));
+        }
+        measurement.digest()
+    }
+
     /// Iterates over the pages of the range.
     pub fn pages(&self) -> impl Iterator<Item = Page<'_>> {
         let contents = self.contents.as_deref().unwrap_or_default();
@@ -124,11 +175,7 @@ impl PageRange {
 }
 
 pub(crate) fn sha384(bytes: &[u8]) -> [u8; 48] {
-    let mut digest = [0; 48];
-    for (to, from) in digest.iter_mut().zip(RustCrypto::hash(HashAlg::Sha384, &[bytes]).as_bytes()) {
-        *to = *from;
-    }
-    digest
+    array(&RustCrypto::hash(HashAlg::Sha384, &[bytes]))
 }
 
 #[cfg(test)]
@@ -174,12 +221,34 @@ mod tests {
     }
 
     #[test]
+    fn adjacent_pages_of_one_type_are_one_range_and_every_step_begins_where_the_last_one_ended() {
+        let mut launch = launch();
+        launch.add_zeros(PageType::Zero, 0x3000, 2).unwrap();
+        let steps: Vec<_> = launch.steps().collect();
+        assert_eq!(
+            steps.iter().map(|step| (step.range.gpa, step.range.count)).collect::<Vec<_>>(),
+            [(0x1000, 2), (0x3000, 2)]
+        );
+        assert_eq!(steps[0].before, LaunchDigest([0; 48]));
+        assert_eq!(steps[0].after, steps[1].before);
+        assert_eq!(steps[1].after, launch.digest());
+    }
+
+    #[test]
     fn a_launch_goes_on_from_a_digest() {
         let mut first = Launch::new();
         first.add_page(PageType::Normal, 0x1000, &[1; PAGE_SIZE]).unwrap();
         let mut rest = Launch::resume(first.digest());
         rest.add_page(PageType::Normal, 0x2000, &[2; PAGE_SIZE]).unwrap();
         assert_eq!(rest.digest(), launch().digest());
+    }
+
+    #[test]
+    fn normal_pages_of_zeros_are_the_same_with_and_without_their_contents() {
+        let (mut stored, mut stated) = (Launch::new(), Launch::new());
+        stored.add_bytes(PageType::Normal, 0x1000, &[0; 2 * PAGE_SIZE]).unwrap();
+        stated.add_zeros(PageType::Normal, 0x1000, 2).unwrap();
+        assert_eq!(stored.digest(), stated.digest());
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! the chain of their PAGE_INFO structures (AMD 56860, "SNP_LAUNCH_UPDATE"). Nothing here looks at a simulator or at a
 //! report: two independent ways to the same digest are what gives the comparison its worth.
 //!
+//! SEV and SEV-ES hash what is loaded, without addresses, into one SHA-256; the processor attests it with a key that the
+//! guest's owner shares with it, and takes a secret in return (AMD 55766, "LAUNCH_MEASURE", "LAUNCH_SECRET"): see [`sev`].
+//!
 //! ```
 //! use evtpm_measure::{Launch, PageType};
 //!
@@ -23,12 +26,17 @@
 
 pub mod boot;
 mod bytes;
+pub mod cpu;
 pub mod elf;
 mod error;
 pub mod id_block;
+pub mod igvm;
 mod launch;
 pub mod ovmf;
+pub mod sev;
+pub mod svsm;
 
 pub use error::Error;
 pub use evtpm_snp::{LaunchDigest, PageType};
-pub use launch::{Launch, Page, PageRange};
+pub use launch::{Launch, Page, PageRange, Step};
+pub use sev::SevLaunch;

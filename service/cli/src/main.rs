@@ -45,8 +45,8 @@ enum Command {
     /// The simulated secure processor.
     #[command(subcommand)]
     Sp(sp::SpCommand),
-    /// Predict the launch measurement of an executable that plays VMPL 0.
-    Measure(measure::Measure),
+    /// Predict launch measurements from files, and check what SEV attests before a guest starts.
+    Measure(Box<measure::Measure>),
     /// Play the whole story in seconds: launch, boot, attestation, verdict, and every attack on it.
     Demo(demo::Demo),
     /// Attest this machine to a verifier, from inside the guest.

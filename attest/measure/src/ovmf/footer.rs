@@ -13,13 +13,14 @@ const RESET_VECTOR_BYTES: usize = 0x20;
 const FOOTER: [u8; 16] = guid(0x96b582de_1fb2_45f7_baea_a366c55a082d);
 const SEV_ES_RESET_BLOCK: [u8; 16] = guid(0x00f771de_1a7e_4fcb_890e_68c77e2fb44e);
 const SEV_METADATA: [u8; 16] = guid(0xdc886566_984a_4798_a75e_5585a7bf67cc);
+const SVSM_INFO: [u8; 16] = guid(0xa789a612_0597_4c4b_a49f_cbb1fe9d1ddd);
 const SEV_HASH_TABLE: [u8; 16] = guid(0x7255371f_3a3b_4b04_927b_1da6efa8d454);
 
 /// The most sections that metadata may list.
 const MAX_SECTIONS: u32 = 64;
 
 /// Stores a GUID's digits as UEFI does.
-pub(super) const fn guid(digits: u128) -> [u8; 16] {
+pub(crate) const fn guid(digits: u128) -> [u8; 16] {
     let [a3, a2, a1, a0, b1, b0, c1, c0, d0, d1, d2, d3, d4, d5, d6, d7] = digits.to_be_bytes();
     [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, d2, d3, d4, d5, d6, d7]
 }
@@ -74,20 +75,20 @@ impl SectionKind {
 impl Firmware {
     /// Reads the table and the metadata of a firmware file.
     pub fn parse(file: &[u8]) -> Result<Self, Error> {
+        const WHAT: &str = "SNP metadata";
+        let from_end = Table::find(file)?.number(&SEV_METADATA)?.ok_or(Error::Missing { what: WHAT })?;
+        let offset = usize::try_from(from_end).ok().and_then(|from_end| file.len().checked_sub(from_end));
+        let sections = metadata(file, offset.ok_or(Error::Truncated { what: WHAT })?)?;
+        Ok(Self { sections, ..Self::before_snp(file)? })
+    }
+
+    /// Reads the table alone: a firmware that is launched with SEV or SEV-ES needs no metadata.
+    pub fn before_snp(file: &[u8]) -> Result<Self, Error> {
         let table = Table::find(file)?;
-        let sections = match table.entry(&SEV_METADATA)? {
-            Some(data) => {
-                let from_end = u32_at(data, 0, "SNP metadata offset")?;
-                let offset = usize::try_from(from_end).ok().and_then(|from_end| file.len().checked_sub(from_end));
-                metadata(file, offset.ok_or(Error::Truncated { what: "SNP metadata" })?)?
-            }
-            None => return Err(Error::Missing { what: "SNP metadata" }),
-        };
-        let number = |data: Option<&[u8]>| data.map(|data| u32_at(data, 0, "table entry")).transpose();
         Ok(Self {
-            sections,
-            ap_entry: number(table.entry(&SEV_ES_RESET_BLOCK)?)?,
-            hash_table: number(table.entry(&SEV_HASH_TABLE)?)?,
+            sections: Vec::new(),
+            ap_entry: table.number(&SEV_ES_RESET_BLOCK)?,
+            hash_table: table.number(&SEV_HASH_TABLE)?,
         })
     }
 
@@ -106,13 +107,21 @@ impl Firmware {
         self.ap_entry.ok_or(Error::Missing { what: "SEV-ES reset block" })
     }
 
+    /// Returns the address of the table of kernel hashes.
+    pub(super) fn hash_table(&self) -> Result<u32, Error> {
+        // A firmware that takes no hashes says so by the address 0.
+        self.hash_table.filter(|address| *address != 0).ok_or(Error::Missing { what: "kernel hash table" })
+    }
+
     /// Returns where in its page the table of kernel hashes begins.
     pub(super) fn hash_table_offset(&self) -> Result<usize, Error> {
-        // A firmware that takes no hashes says so by the address 0.
-        let address =
-            self.hash_table.filter(|address| *address != 0).ok_or(Error::Missing { what: "kernel hash table" })?;
-        usize::try_from(address & 0xfff).map_err(|_| Error::Missing { what: "kernel hash table" })
+        usize::try_from(self.hash_table()? & 0xfff).map_err(|_| Error::Missing { what: "kernel hash table" })
     }
+}
+
+/// Returns the offset at which an SVSM image starts to run, as its table says.
+pub(crate) fn svsm_entry(file: &[u8]) -> Result<u32, Error> {
+    Table::find(file)?.number(&SVSM_INFO)?.ok_or(Error::Missing { what: "SVSM entry point" })
 }
 
 /// The entries of the GUID table, which is read from its end.
@@ -132,6 +141,11 @@ impl<'a> Table<'a> {
         let length = usize::from(length).checked_sub(18).ok_or(MISSING)?;
         let start = entries.len().checked_sub(length).ok_or(Error::Truncated { what: "table of GUIDs" })?;
         Ok(Self { entries: entries.get(start..).unwrap_or_default() })
+    }
+
+    /// Reads the number with which an entry begins.
+    fn number(&self, wanted: &[u8; 16]) -> Result<Option<u32>, Error> {
+        self.entry(wanted)?.map(|data| u32_at(data, 0, "table entry")).transpose()
     }
 
     fn entry(&self, wanted: &[u8; 16]) -> Result<Option<&'a [u8]>, Error> {

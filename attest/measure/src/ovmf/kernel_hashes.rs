@@ -5,7 +5,7 @@ use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_snp::PAGE_SIZE;
 
 use super::footer::guid;
-use crate::Error;
+use crate::{Error, bytes::array_of_digest};
 
 const TABLE: [u8; 16] = guid(0x9438d606_4f22_4cc9_b479_a793d411fd21);
 const COMMAND_LINE: [u8; 16] = guid(0x97d02dd8_bd20_4c94_aa78_e7714d36ab2a);
@@ -35,8 +35,8 @@ impl KernelHashes {
         }
     }
 
-    /// Lays the table out in its page, filled up to a multiple of 16 bytes with zeros.
-    pub(super) fn page(&self, offset: usize) -> Result<[u8; PAGE_SIZE], Error> {
+    /// The table, filled up to a multiple of 16 bytes with zeros: what a launch before SNP measures.
+    pub(super) fn table(&self) -> Vec<u8> {
         let mut table = Vec::with_capacity(usize::from(TABLE_BYTES));
         table.extend_from_slice(&TABLE);
         table.extend_from_slice(&TABLE_BYTES.to_le_bytes());
@@ -45,9 +45,15 @@ impl KernelHashes {
             table.extend_from_slice(&ENTRY_BYTES.to_le_bytes());
             table.extend_from_slice(hash);
         }
+        table.resize(table.len().next_multiple_of(16), 0);
+        table
+    }
+
+    /// Lays the table out in its page.
+    pub(super) fn page(&self, offset: usize) -> Result<[u8; PAGE_SIZE], Error> {
+        let table = self.table();
         let mut page = [0; PAGE_SIZE];
-        let padded = table.len().next_multiple_of(16);
-        let room = page.get_mut(offset..).filter(|room| room.len() >= padded);
+        let room = page.get_mut(offset..).filter(|room| room.len() >= table.len());
         let Some(room) = room else {
             return Err(Error::Invalid { what: "kernel hash table", detail: format!("no room at {offset:#x}") });
         };
@@ -57,9 +63,5 @@ impl KernelHashes {
 }
 
 fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut digest = [0; 32];
-    for (to, from) in digest.iter_mut().zip(RustCrypto::hash(HashAlg::Sha256, parts).as_bytes()) {
-        *to = *from;
-    }
-    digest
+    array_of_digest(&RustCrypto::hash(HashAlg::Sha256, parts))
 }

@@ -15,7 +15,9 @@ use evtpm_snp::{
 pub use footer::{Firmware, Section, SectionKind};
 pub use kernel_hashes::KernelHashes;
 
-use crate::{Error, Launch};
+use crate::{Error, Launch, SevLaunch};
+
+pub(crate) use footer::{guid, svsm_entry};
 
 /// The program that launches the guest: each gives processors another state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +56,40 @@ const MAX_PROCESSORS: u32 = 4096;
 pub fn launch(firmware: &[u8], machine: &Machine<'_>) -> Result<Launch, Error> {
     let parsed = Firmware::parse(firmware)?;
     let mut launch = Launch::new();
-    // QEMU maps the file so that it ends at 4 GiB.
-    let length = u64::try_from(firmware.len()).unwrap_or(u64::MAX);
-    let gpa = (1u64 << 32).checked_sub(length).ok_or(Error::TooLarge { pages: length, limit: 1 << 32 })?;
-    launch.add_bytes(PageType::Normal, gpa, firmware)?;
+    launch.add_bytes(PageType::Normal, flash(firmware)?, firmware)?;
     add_sections_and_states(launch, &parsed, machine)
+}
+
+/// Returns the address of a firmware file, which QEMU maps so that it ends at 4 GiB.
+pub(crate) fn flash(firmware: &[u8]) -> Result<u64, Error> {
+    let length = u64::try_from(firmware.len()).unwrap_or(u64::MAX);
+    (1u64 << 32).checked_sub(length).ok_or(Error::TooLarge { pages: length, limit: 1 << 32 })
+}
+
+/// Returns the pieces of a launch with SEV (without states) or SEV-ES (with them) by QEMU.
+///
+/// `states` is the number of processors and the CPUID signature of their model.
+pub fn sev_launch(
+    firmware: &[u8],
+    kernel: Option<&KernelHashes>,
+    states: Option<(u32, u32)>,
+) -> Result<SevLaunch, Error> {
+    let mut launch = SevLaunch::new();
+    launch.add_data(flash(firmware)?, firmware)?;
+    if let Some(kernel) = kernel {
+        let parsed = Firmware::before_snp(firmware)?;
+        launch.add_data(u64::from(parsed.hash_table()?), &kernel.table())?;
+    }
+    if let Some((processors, cpu_signature)) = states {
+        check_processors(processors)?;
+        // SEV_FEATURES is not part of an SEV-ES state.
+        launch.add_vmsa(&Vmsa::qemu_reset(BSP_RESET_EIP, cpu_signature, 0))?;
+        for _ in 1..processors {
+            let entry = Firmware::before_snp(firmware)?.ap_entry()?;
+            launch.add_vmsa(&Vmsa::qemu_reset(entry, cpu_signature, 0))?;
+        }
+    }
+    Ok(launch)
 }
 
 /// Returns the pages of a launch whose firmware is known by its facts and by the digest after its own pages alone.
@@ -68,6 +99,24 @@ pub fn launch_after(pages: LaunchDigest, firmware: &Firmware, machine: &Machine<
 
 /// Adds what follows the firmware's own pages.
 fn add_sections_and_states(mut launch: Launch, firmware: &Firmware, machine: &Machine<'_>) -> Result<Launch, Error> {
+    check_processors(machine.processors)?;
+    add_sections(&mut launch, firmware, machine)?;
+    launch.add_vmsa(&machine.state(BSP_RESET_EIP))?;
+    for _ in 1..machine.processors {
+        launch.add_vmsa(&machine.state(firmware.ap_entry()?))?;
+    }
+    Ok(launch)
+}
+
+pub(crate) fn check_processors(processors: u32) -> Result<(), Error> {
+    if processors == 0 || processors > MAX_PROCESSORS {
+        return Err(Error::Invalid { what: "machine", detail: format!("{processors} processors") });
+    }
+    Ok(())
+}
+
+/// Adds the sections of the metadata.
+pub(crate) fn add_sections(launch: &mut Launch, firmware: &Firmware, machine: &Machine<'_>) -> Result<(), Error> {
     if machine.kernel.is_some() && !firmware.sections().any(|section| section.kind == SectionKind::KernelHashes) {
         return Err(Error::Missing { what: "section for kernel hashes" });
     }
@@ -100,14 +149,7 @@ fn add_sections_and_states(mut launch: Launch, firmware: &Firmware, machine: &Ma
             )?;
         }
     }
-    if machine.processors == 0 || machine.processors > MAX_PROCESSORS {
-        return Err(Error::Invalid { what: "machine", detail: format!("{} processors", machine.processors) });
-    }
-    launch.add_vmsa(&machine.state(BSP_RESET_EIP))?;
-    for _ in 1..machine.processors {
-        launch.add_vmsa(&machine.state(firmware.ap_entry()?))?;
-    }
-    Ok(launch)
+    Ok(())
 }
 
 impl Machine<'_> {

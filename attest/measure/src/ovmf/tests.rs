@@ -6,9 +6,10 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use evtpm_snp::LaunchDigest;
 use serde::Deserialize;
 use sev::measurement::{
+    sev_hashes::SevHashes,
     snp::{SnpMeasurementArgs, snp_calc_launch_digest},
     vcpu_types::CpuType,
-    vmsa::{GuestFeatures, VMMType},
+    vmsa::{GuestFeatures, VMMType, VMSA},
 };
 
 use super::*;
@@ -150,6 +151,8 @@ fn firmware(sections: &[(u32, u32, u32)]) -> Vec<u8> {
     let entry = |guid: [u8; 16], data: &[u8]| [data, &(data.len() as u16 + 18).to_le_bytes(), &guid].concat();
     let mut table = entry(footer::guid(0xdc886566_984a_4798_a75e_5585a7bf67cc), &(PAGE_SIZE as u32).to_le_bytes());
     table.extend(entry(footer::guid(0x00f771de_1a7e_4fcb_890e_68c77e2fb44e), &0x80b004u32.to_le_bytes()));
+    let hash_table = [0x81_0c00u32.to_le_bytes(), 0x400u32.to_le_bytes()].concat();
+    table.extend(entry(footer::guid(0x7255371f_3a3b_4b04_927b_1da6efa8d454), &hash_table));
     let length = table.len() as u16 + 18;
     table.extend([&length.to_le_bytes()[..], &footer::guid(0x96b582de_1fb2_45f7_baea_a366c55a082d)].concat());
     let end = PAGE_SIZE - 0x20;
@@ -191,6 +194,71 @@ fn a_kernel_needs_a_firmware_that_checks_it() {
     let hashes = KernelHashes::new(b"kernel", b"", "console=ttyS0");
     let refused = launch(&firmware(&[]), &Machine { kernel: Some(&hashes), ..QEMU });
     assert_eq!(refused.unwrap_err(), Error::Missing { what: "section for kernel hashes" });
+}
+
+#[test]
+fn before_snp_the_file_the_table_and_the_states_of_the_sev_crate_are_hashed() {
+    let file = firmware(&[]);
+    let empty = PathBuf::from("/dev/null");
+    let table = SevHashes::new(empty.clone(), Some(empty), Some("console=ttyS0")).unwrap().construct_table().unwrap();
+    let states = VMSA::new(0x80_b004, CpuType::EpycV4, VMMType::QEMU, None, GuestFeatures(0)).pages(3).unwrap();
+    let kernel = KernelHashes::new(&[], &[], "console=ttyS0");
+
+    let mut expected = SevLaunch::new();
+    expected.add_data(0, &[file.as_slice(), &table].concat()).unwrap();
+    assert_eq!(sev_launch(&file, Some(&kernel), None).unwrap().digest(), expected.digest());
+
+    states.iter().for_each(|state| expected.add_state(state).unwrap());
+    let ours = sev_launch(&file, Some(&kernel), Some((3, 0x0080_0f12))).unwrap();
+    assert_eq!(ours.digest(), expected.digest());
+    assert_eq!(ours.steps().last().unwrap().after, ours.digest());
+}
+
+#[test]
+fn before_snp_a_kernel_needs_a_firmware_with_a_table_too() {
+    let hashes = KernelHashes::new(b"kernel", b"", "");
+    let refused = sev_launch(&[0; PAGE_SIZE], Some(&hashes), None);
+    assert_eq!(refused.unwrap_err(), Error::Missing { what: "table of GUIDs" });
+    assert!(sev_launch(&[0; PAGE_SIZE], None, None).is_ok());
+    assert!(sev_launch(&[0; PAGE_SIZE], None, Some((0, 0))).is_err());
+}
+
+/// The published digests of launches that take the files themselves; `EVTPM_SEV_SNP_MEASURE` names a checkout of
+/// github.com/virtee/sev-snp-measure, whose `tests/fixtures` they are (`tests/test_guest.py`).
+#[test]
+fn the_published_digests_of_sev_sev_es_and_svsm_launches_are_reproduced() {
+    let Some(checkout) = std::env::var_os("EVTPM_SEV_SNP_MEASURE").map(PathBuf::from) else {
+        eprintln!("skipped: no checkout of sev-snp-measure (EVTPM_SEV_SNP_MEASURE)");
+        return;
+    };
+    let read = |name: &str| fs::read(checkout.join("tests/fixtures").join(name)).unwrap();
+    let amd_sev = read("ovmf_AmdSev_suffix.bin");
+    let epyc_v4 = crate::cpu::signature("EPYC-v4").unwrap();
+    let kernel = |command_line| KernelHashes::new(&[], &[], command_line);
+    for (launch, expected) in [
+        (
+            sev_launch(&amd_sev, Some(&kernel("")), Some((4, epyc_v4))),
+            "0dccbcaba8e90b261bd0d2e1863a2f9da714768b7b2a19363cd6ae35aa90de91",
+        ),
+        (
+            sev_launch(&amd_sev, Some(&kernel("console=ttyS0 loglevel=7")), None),
+            "82a3ee5d537c3620628270c292ae30cb40c3c878666a7890ee7ef2a08fb535ff",
+        ),
+        (
+            sev_launch(&read("ovmf_OvmfX64_suffix.bin"), None, None),
+            "b4c021e085fb83ceffe6571a3d357b4a98773c83c474e47f76c876708fe316da",
+        ),
+    ] {
+        assert_eq!(launch.unwrap().digest().to_string(), expected);
+    }
+    let (svsm, firmware) = (read("svsm.bin"), read("svsm_ovmf.fd"));
+    for (processors, expected) in [
+        (2, "9b94745036aafddf4f7f8b00c7513abb5b7703178cb95aaa57928bd963d68d3bfcb715d6019b9167ee2517b11b0d9be7"),
+        (4, "27d154c27b7b359c935e250ec6fee72aa0ae8c1225e3b0e1cf46a9567e938066d7d6f94bbdc4a857818bdb79277a44b2"),
+    ] {
+        let launch = crate::svsm::launch(&svsm, &firmware, 540_672, processors, epyc_v4).unwrap();
+        assert_eq!(launch.digest(), digest(expected));
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use evtpm_appraise::{Appraisal, UnixTime};
 use evtpm_crypto::{EntropyError, Rng};
-use evtpm_measure::{elf, ovmf};
+use evtpm_measure::{elf, igvm, ovmf};
 use evtpm_result::{Algorithm, Context, Ear, SigningKey, Token};
 use evtpm_sp_sim::{Authority, Product, RevocationList, Role};
 use evtpm_verify::{
@@ -101,6 +101,42 @@ pub(super) fn ovmf_launch(input: &[u8]) -> bool {
 }
 
 /// A file of one page: metadata with one section, and the table of GUIDs that points to it and to the other processors.
+/// Measures an IGVM file whose size and checksum are made right, so that what they protect is reached.
+pub(super) fn igvm_launch(input: &[u8]) -> bool {
+    let mut file = input.to_vec();
+    if let Some((fixed, rest)) = file.split_at_mut_checked(24) {
+        let headers = rest.len().min(usize::from(fixed[12]) | usize::from(fixed[13]) << 8);
+        fixed[..12].copy_from_slice(b"IGVM\x01\0\0\0\x18\0\0\0");
+        fixed[12..16].copy_from_slice(&(headers as u32).to_le_bytes());
+        fixed[16..20].copy_from_slice(&(input.len() as u32).to_le_bytes());
+        let checksum = igvm::checksum(fixed, &rest[..headers]);
+        fixed[20..].copy_from_slice(&checksum.to_le_bytes());
+    }
+    let Ok(parsed) = igvm::File::parse(&file) else { return false };
+    let _expected = igvm::expected_digest(&parsed);
+    let _es = igvm::sev_launch(&parsed, igvm::Platform::SevEs, igvm::Loader::default());
+    let _kvm = igvm::launch(&parsed, igvm::Loader { kvm: true, native_zero: true });
+    igvm::launch(&parsed, igvm::Loader::default()).is_ok_and(|launch| launch.pages().count() > 0)
+}
+
+pub(super) fn igvm_launch_seeds() -> Vec<Vec<u8>> {
+    let numbers = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+    let headers = [
+        numbers(&[0x001, 16, 1, 0x1_0200, 0, 0]),
+        numbers(&[0x001, 16, 2, 0x1_0500, 0, 0]),
+        numbers(&[0x101, 16, 0x3_0000, 0, 1, 0]),
+        numbers(&[0x301, 16, 0x2000, 0, 0, 0]),
+        numbers(&[0x302, 24, 0x1000, 0, 3, 0x100, 0, 0]),
+        numbers(&[0x302, 24, 0x2000, 0, 3, 0, 2, 0]),
+        numbers(&[0x302, 24, 0x3000, 0, 1, 0, 0, 1]),
+        numbers(&[0x303, 16, 0x8000, 0, 1, 0]),
+        numbers(&[0x304, 20, 0xffff_f000, 0xffff, 3, 0x100, 0, 0]),
+    ]
+    .concat();
+    let fixed = numbers(&[0x4d56_4749, 1, 24, headers.len() as u32, 0, 0]);
+    vec![[fixed, headers, vec![0x31; 0x1100]].concat()]
+}
+
 pub(super) fn ovmf_launch_seeds() -> Vec<Vec<u8>> {
     let mut file = vec![0; 0x1000];
     file[..4].copy_from_slice(b"ASEV");

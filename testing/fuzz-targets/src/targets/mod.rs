@@ -40,6 +40,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "x509_crl", run: attest::revocation_list, seeds: attest::revocation_list_seeds },
     Target { name: "elf_launch", run: attest::elf_launch, seeds: attest::elf_launch_seeds },
     Target { name: "ovmf_launch", run: attest::ovmf_launch, seeds: attest::ovmf_launch_seeds },
+    Target { name: "igvm_launch", run: attest::igvm_launch, seeds: attest::igvm_launch_seeds },
     Target { name: "ear_token", run: attest::token, seeds: attest::token_seeds },
     Target { name: "td_quote", run: evidence::td_quote, seeds: evidence::td_quote_seeds },
     Target { name: "hcl_report", run: evidence::hcl_report, seeds: evidence::hcl_report_seeds },

@@ -251,7 +251,7 @@ pub(super) const HOUSE: &[Room] = &[
         layer: 1,
         no_std: false,
         below: &[SNP, CRYPTO],
-        external: External::Only(&[&["igvm", "igvm_defs"]]),
+        external: External::Only(&[SECRETS]),
         never: &["std::fs", "std::net"],
     },
     Room {
