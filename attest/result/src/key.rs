@@ -32,7 +32,7 @@ impl SigningKey {
     pub fn new(algorithm: Algorithm, private: &[u8]) -> Result<Self, Error> {
         match algorithm.ecdsa() {
             Some((curve, _)) => Self::of_ecc(algorithm, EccPrivate::new(curve, private).map_err(Error::Key)?),
-            None => Ok(Self::of_ed25519(Zeroizing::new(exactly_32(private)?))),
+            None => Self::of_ed25519(Zeroizing::new(exactly_32(private)?)),
         }
     }
 
@@ -43,7 +43,7 @@ impl SigningKey {
         }
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill(seed.as_mut()).map_err(|error| Error::Key(error.into()))?;
-        Ok(Self::of_ed25519(seed))
+        Self::of_ed25519(seed)
     }
 
     fn of_ecc(algorithm: Algorithm, private: EccPrivate) -> Result<Self, Error> {
@@ -51,9 +51,9 @@ impl SigningKey {
         Ok(Self { private: Private::Ecc(private), public: VerifyingKey { algorithm, public: Public::Ecc(point) } })
     }
 
-    fn of_ed25519(seed: Zeroizing<[u8; 32]>) -> Self {
-        let public = Public::Ed25519(RustCrypto::ed25519_public(&seed));
-        Self { private: Private::Ed25519(seed), public: VerifyingKey { algorithm: Algorithm::EdDsa, public } }
+    fn of_ed25519(seed: Zeroizing<[u8; 32]>) -> Result<Self, Error> {
+        let public = Public::Ed25519(RustCrypto::ed25519_public(&seed).map_err(Error::Key)?);
+        Ok(Self { private: Private::Ed25519(seed), public: VerifyingKey { algorithm: Algorithm::EdDsa, public } })
     }
 
     /// Returns the algorithm.
@@ -82,7 +82,10 @@ impl SigningKey {
                 let signature = RustCrypto::ecdsa_sign(private, digest.as_bytes(), rng).map_err(Error::Key)?;
                 Ok([signature.r(), signature.s()].concat())
             }
-            (Private::Ed25519(seed), None) => Ok(RustCrypto::ed25519_sign(seed, EdDsa::Pure, &[message]).to_vec()),
+            (Private::Ed25519(seed), None) => {
+                let signature = RustCrypto::ed25519_sign(seed, EdDsa::Pure, &[message]).map_err(Error::Key)?;
+                Ok(signature.to_vec())
+            }
             _ => Err(Error::Signature),
         }
     }
