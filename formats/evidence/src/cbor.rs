@@ -132,7 +132,7 @@ pub fn array<'a>(what: &'static str, bytes: &'a [u8]) -> Result<Vec<&'a [u8]>, E
 }
 
 /// Tells whether a map or an array goes on: `left` is how many members are still to come, or nothing where a break ends it.
-fn has_next(what: &'static str, decoder: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, Error> {
+pub(crate) fn has_next(what: &'static str, decoder: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, Error> {
     match left {
         Some(0) => return Ok(false),
         Some(count) => *count = count.saturating_sub(1),

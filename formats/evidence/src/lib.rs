@@ -21,6 +21,7 @@ extern crate std;
 mod bytes;
 pub mod cbor;
 pub mod cca;
+pub mod cmw;
 pub mod corim;
 pub mod cose;
 mod error;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Evidence of the other TEEs: what parses is verified as far as it goes, and nothing that a fuzzer makes is believed.
 
-use evtpm_evidence::{cca, corim, hcl, nitro, psa, quote, s390, spdm, uvm};
+use evtpm_evidence::{cca, cmw::Cmw, corim, hcl, nitro, psa, quote, s390, spdm, uvm};
 use evtpm_logs::cel;
 use evtpm_verify::{UnixTime, dcap};
 
@@ -192,4 +192,22 @@ pub(super) fn cel_log_seeds() -> Vec<Vec<u8>> {
     ]
     .concat();
     vec![record.repeat(2)]
+}
+
+/// Parses a wrapper; what was read is written, and read as the same again.
+pub(super) fn cmw(input: &[u8]) -> bool {
+    let Ok(wrapper) = Cmw::parse(input) else { return false };
+    let again = wrapper.to_cbor().and_then(|bytes| Cmw::parse(&bytes));
+    assert_eq!(again.as_ref(), Ok(&wrapper));
+    if let Ok(json) = wrapper.to_json() {
+        assert_eq!(Cmw::parse(json.as_bytes()).as_ref(), Ok(&wrapper));
+    }
+    true
+}
+
+pub(super) fn cmw_seeds() -> Vec<Vec<u8>> {
+    let json = br#"{"__cmwc_t":"tag:example.com,2026:x","a":["a/b","AQID",4],"b":{"c":["a/b; c=d",""]}}"#;
+    let coap = [0xa2, 0x00, 0x82, 0x19, 0xfd, 0xe7, 0x41, 0x07, 0x20, 0xda, 0x63, 0x75, 0x7c, 0xa5, 0x41, 0x07];
+    let cbor = Cmw::parse(json).and_then(|wrapper| wrapper.to_cbor());
+    [json.to_vec(), coap.to_vec()].into_iter().chain(cbor).collect()
 }

@@ -49,6 +49,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "psa_token", run: evidence::psa_token, seeds: evidence::psa_token_seeds },
     Target { name: "spdm_report", run: evidence::spdm_report, seeds: evidence::spdm_report_seeds },
     Target { name: "corim", run: evidence::corim, seeds: evidence::corim_seeds },
+    Target { name: "cmw", run: evidence::cmw, seeds: evidence::cmw_seeds },
     Target { name: "s390_exchange", run: evidence::s390_exchange, seeds: evidence::s390_exchange_seeds },
     Target { name: "cel_log", run: evidence::cel_log, seeds: evidence::cel_log_seeds },
     Target { name: "keylime_quote", run: keylime::quote, seeds: keylime::quote_seeds },
