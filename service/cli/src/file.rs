@@ -21,13 +21,22 @@ pub(crate) fn read_from(source: impl Read, path: &Path, limit: u64) -> Result<Ve
     Ok(bytes)
 }
 
+/// Writes a file that did not exist.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, 0o666)
+}
+
 /// Writes a file that did not exist and that its owner alone may read.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, 0o600)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(mode)
         .open(path)
         .and_then(|mut file| file.write_all(bytes))
         .with_context(|| format!("writing {}", path.display()))

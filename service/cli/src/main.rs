@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod bundle;
 mod collateral;
 mod demo;
 mod evidence;
@@ -53,8 +54,11 @@ enum Command {
     Agent(Box<evtpm_agent::program::AgentArgs>),
     /// Run a verifier.
     Verifier(evtpm_verifierd::program::VerifierArgs),
-    /// Verify evidence in files, offline: an SEV-SNP report, and what a TPM quoted and logged.
+    /// Verify evidence in files or in a bundle, offline: an SEV-SNP report, and what a TPM quoted and logged.
     Verify(Box<verify::Verify>),
+    /// Pack all the evidence of a machine into one file, and look into such files.
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// Check a folder of evidence against an index of what each item has to come to.
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
@@ -107,6 +111,7 @@ fn main() -> ExitCode {
         },
         Command::Verifier(args) => evtpm_verifierd::program::run(&args).map(|()| Outcome::Good),
         Command::Verify(command) => verify::run(&command),
+        Command::Bundle(command) => bundle::run(&command),
         Command::Evidence(command) => evidence::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Result(command) => result::run(&command),
@@ -124,6 +129,10 @@ fn main() -> ExitCode {
         // Whoever reads our output has seen enough: `evtpm report show … | head` is no failure.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            // What is wrong with the command line beyond its grammar ends as the grammar's own errors do.
+            if let Some(usage) = error.downcast_ref::<clap::Error>() {
+                usage.exit();
+            }
             eprintln!("evtpm: {error:#}");
             ExitCode::from(3)
         }

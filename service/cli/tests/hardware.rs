@@ -117,6 +117,27 @@ fn codes(record: &Value, severity: &str) -> Vec<String> {
 }
 
 #[test]
+fn every_kind_has_the_same_record_out_of_a_bundle() {
+    let Some(folder) = evidence() else { return };
+    let scratch = Scratch::new("bundled");
+    for item in &ITEMS {
+        let is_key = |(option, _): &&(&str, &str)| option.ends_with("-key");
+        let add =
+            |command: Evtpm, (option, name): &(&str, &str)| command.with(option, folder.join(item.folder).join(name));
+        let expected = item.command("verify", &folder).json(NOT_APPRAISED);
+        for ending in ["cbor", "json"] {
+            let bundle = scratch.file(&format!("bundle.{ending}"), "");
+            let pack = Evtpm::new("bundle pack").with("--out", &bundle);
+            item.files.iter().filter(|file| !is_key(file)).fold(pack, add).expect(TRUSTED);
+            // What the operator vouches for is no part of the bundle.
+            let verify = Evtpm::new("verify").word(&bundle).with("--at", item.at);
+            let verify = item.files.iter().filter(is_key).fold(verify, add);
+            assert_eq!(verify.json(NOT_APPRAISED), expected, "{} {ending}", item.folder);
+        }
+    }
+}
+
+#[test]
 fn every_kind_is_verified_learnt_and_trusted_by_what_it_taught() {
     let Some(folder) = evidence() else { return };
     let scratch = Scratch::new("kinds");

@@ -11,30 +11,30 @@ use evtpm_logs::{PcrIndex, PcrSet};
 use evtpm_verify::UnixTime;
 use evtpm_verify::snp::{Anchors, Collateral};
 
-use super::hardware::args::{Hardware, HardwareArgs};
+use super::hardware::args::{Hardware, HardwareFiles, HardwareTrust};
 use super::moment;
+use crate::bundle::material::{Given, Material, Origin, Part, Source};
+use crate::bundle::role::{MANIFESTS, REVOCATION_LISTS, Role};
 use crate::file;
-
-/// What may be verified without a report.
-const OTHER_EVIDENCE: [&str; 11] = [
-    "quote",
-    "event_log",
-    "ima_log",
-    "dcap_quote",
-    "hcl_report",
-    "nitro_document",
-    "cca_token",
-    "psa_token",
-    "nvidia_report",
-    "nvidia_evidence",
-    "se_exchange",
-];
 
 /// The evidence, and what it is judged by.
 #[derive(Debug, Args)]
 pub(crate) struct EvidenceArgs {
+    /// All the evidence of a machine in one file, as `evtpm bundle pack` makes it. Files that are named beside it take the
+    /// place of its parts; certificates are added to its own.
+    #[arg(value_name = "BUNDLE")]
+    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    files: FileArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// Evidence in files.
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
     /// The SEV-SNP attestation report: 1184 bytes.
-    #[arg(long, value_name = "FILE", conflicts_with = "hcl_report", required_unless_present_any = OTHER_EVIDENCE)]
+    #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Certificates (PEM, DER) or revocation lists (.crl) of the processor, or a directory of them; may be repeated.
     ///
@@ -44,21 +44,15 @@ pub(crate) struct EvidenceArgs {
     /// The certificate table that the host gives with a report (GHCB, "SNP Extended Guest Request").
     #[arg(long, value_name = "FILE")]
     certificate_table: Option<PathBuf>,
-    /// Trust a SIMULATED root certificate of this name, too; the result says so. May be repeated.
-    #[arg(long, value_name = "NAME=FILE")]
-    trust_simulated: Vec<NamedFile>,
-    /// The moment to verify at: RFC 3339 or seconds since 1970 [default: now]
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    at: Option<UnixTime>,
 
     /// The endorsement key (TPM2B_PUBLIC) that the report has to bind; without --manifest as the report at its NV index does.
-    #[arg(long, value_name = "FILE", requires = "report", help_heading = "Endorsement key")]
+    #[arg(long, value_name = "FILE", help_heading = "Endorsement key")]
     ek: Option<PathBuf>,
     /// The manifest that the SVSM gave with the report.
-    #[arg(long, value_name = "FILE", requires_all = ["report", "nonce"], help_heading = "Endorsement key")]
+    #[arg(long, value_name = "FILE", help_heading = "Endorsement key")]
     manifest: Option<PathBuf>,
     /// The 64 bytes that the SVSM was asked with.
-    #[arg(long, value_name = "HEX", requires = "manifest", help_heading = "Endorsement key")]
+    #[arg(long, value_name = "HEX", help_heading = "Endorsement key")]
     nonce: Option<HexBytes>,
     /// What the manifest is [default: 1 with --ek, else 0]
     #[arg(
@@ -75,17 +69,17 @@ pub(crate) struct EvidenceArgs {
     #[arg(long, value_name = "FILE", help_heading = "Quote")]
     ak: Option<PathBuf>,
     /// The quote (TPMS_ATTEST), as `tpm2_quote --message` writes it.
-    #[arg(long, value_name = "FILE", requires_all = ["signature", "pcrs", "quote_nonce"], help_heading = "Quote")]
+    #[arg(long, value_name = "FILE", help_heading = "Quote")]
     quote: Option<PathBuf>,
     /// The quote's signature (TPMT_SIGNATURE), as `tpm2_quote --signature` writes it.
-    #[arg(long, value_name = "FILE", requires = "quote", help_heading = "Quote")]
+    #[arg(long, value_name = "FILE", help_heading = "Quote")]
     signature: Option<PathBuf>,
     /// The PCR values, as `tpm2_quote --pcrs_output` writes them, or lines like `sha256:0=DIGITS`; the quote has to be of
     /// exactly these registers.
-    #[arg(long, value_name = "FILE", requires = "quote", help_heading = "Quote")]
+    #[arg(long, value_name = "FILE", help_heading = "Quote")]
     pcrs: Option<PathBuf>,
     /// The qualifying data that the quote was asked with.
-    #[arg(long, value_name = "HEX", requires = "quote", help_heading = "Quote")]
+    #[arg(long, value_name = "HEX", help_heading = "Quote")]
     quote_nonce: Option<HexBytes>,
 
     /// The firmware's event log (binary_bios_measurements); it has to explain every quoted register but IMA's.
@@ -94,12 +88,25 @@ pub(crate) struct EvidenceArgs {
     /// IMA's list (binary_runtime_measurements or ascii_runtime_measurements).
     #[arg(long, value_name = "FILE", help_heading = "Logs")]
     ima_log: Option<PathBuf>,
+
+    #[command(flatten)]
+    hardware: HardwareFiles,
+}
+
+/// What the operator decides, and no machine.
+#[derive(Debug, Args)]
+struct TrustArgs {
+    /// Trust a SIMULATED root certificate of this name, too; the result says so. May be repeated.
+    #[arg(long, value_name = "NAME=FILE")]
+    trust_simulated: Vec<NamedFile>,
+    /// The moment to verify at: RFC 3339 or seconds since 1970 [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    at: Option<UnixTime>,
     /// A register that IMA extends; may be repeated.
     #[arg(long, value_name = "PCR", default_value = "10", value_parser = register, help_heading = "Logs")]
     ima_pcr: Vec<PcrIndex>,
-
     #[command(flatten)]
-    hardware: HardwareArgs,
+    hardware: HardwareTrust,
 }
 
 /// What a manifest is.
@@ -168,6 +175,8 @@ pub(crate) struct Evidence {
     pub(crate) ek: Option<Vec<u8>>,
     pub(crate) manifest: Option<Manifest>,
     pub(crate) ak: Option<Vec<u8>>,
+    /// Whether the attestation key came in a bundle, so that nobody here vouched for it.
+    pub(crate) is_ak_bundled: bool,
     pub(crate) quote: Option<QuoteFiles>,
     pub(crate) event_log: Option<Vec<u8>>,
     pub(crate) ima_log: Option<Vec<u8>>,
@@ -192,78 +201,138 @@ pub(crate) struct QuoteFiles {
     pub(crate) nonce: Vec<u8>,
 }
 
+impl FileArgs {
+    /// Lists what is named, by what it is.
+    pub(crate) fn given(&self) -> Result<Vec<Given>> {
+        let mut given = Vec::new();
+        let mut add = |role, media, source| given.push(Given { role, media, source });
+        for (role, path) in [
+            (Role::Report, &self.report),
+            (Role::CertificateTable, &self.certificate_table),
+            (Role::Ek, &self.ek),
+            (Role::Ak, &self.ak),
+            (Role::Quote, &self.quote),
+            (Role::Signature, &self.signature),
+            (Role::Pcrs, &self.pcrs),
+            (Role::EventLog, &self.event_log),
+            (Role::ImaLog, &self.ima_log),
+        ] {
+            path.iter().for_each(|path| add(role, None, Source::File(path.clone())));
+        }
+        for (role, nonce) in [(Role::Nonce, &self.nonce), (Role::QuoteNonce, &self.quote_nonce)] {
+            nonce.iter().for_each(|HexBytes(bytes)| add(role, None, Source::Bytes(bytes.clone())));
+        }
+        let usual = if self.ek.is_some() { ManifestVersion::V1 } else { ManifestVersion::V0 };
+        let version = self.manifest_version.unwrap_or(usual).media();
+        self.manifest.iter().for_each(|path| add(Role::Manifest, Some(version), Source::File(path.clone())));
+        for path in self.certificate_files()? {
+            add(Role::Certificates, None, Source::File(path));
+        }
+        self.hardware.files().for_each(|(role, path)| add(role, None, Source::File(path.to_owned())));
+        Ok(given)
+    }
+
+    /// Lists the certificates: files by their names, or those of a directory in the order of their names.
+    fn certificate_files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for path in &self.certificates {
+            if !path.is_dir() {
+                files.push(path.clone());
+                continue;
+            }
+            let reading = || format!("reading {}", path.display());
+            let entries = std::fs::read_dir(path).with_context(reading)?;
+            let entries = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+            let mut found = entries.with_context(reading)?;
+            found.retain(|file| file.is_file() && is_certificate(file));
+            found.sort();
+            files.extend(found);
+        }
+        Ok(files)
+    }
+}
+
+/// The endings that certificates and revocation lists have; a directory may hold anything else.
+fn is_certificate(path: &Path) -> bool {
+    let endings = ["pem", "der", "crt", "cer", "crl"];
+    path.extension().is_some_and(|ending| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
+
 impl EvidenceArgs {
     /// Reads every file; what it says is nobody's concern here.
     pub(crate) fn read(&self) -> Result<Evidence> {
+        let trust = &self.trust;
         let mut anchors = Anchors::amd()?;
-        for NamedFile { name, path } in &self.trust_simulated {
+        for NamedFile { name, path } in &trust.trust_simulated {
             anchors = anchors.and_simulated(name, &read(path)?).with_context(|| path.display().to_string())?;
         }
+        let mut material = Material::read(self.bundle.as_deref(), &self.files.given()?, &trust.hardware.keys())?;
         let mut collateral = Collateral::new();
-        for path in &self.certificates {
-            add_certificates(&mut collateral, path)?;
+        for Part { media, source, bytes, .. } in material.take_all(Role::Certificates) {
+            let is_list = media == REVOCATION_LISTS;
+            let added =
+                if is_list { collateral.add_revocation_lists(&bytes) } else { collateral.add_certificates(&bytes) };
+            added.context(source)?;
         }
-        let optional = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
-        let manifest = match (optional(&self.manifest)?, &self.nonce) {
-            (Some(bytes), Some(nonce)) => {
-                let usual = if self.ek.is_some() { ManifestVersion::V1 } else { ManifestVersion::V0 };
-                Some(Manifest { version: self.manifest_version.unwrap_or(usual), nonce: nonce.0.clone(), bytes })
-            }
-            _ => None,
-        };
+        let hardware = Hardware::take(&mut material, &trust.hardware)?;
+        let (manifest, quote) = (Manifest::take(&mut material), QuoteFiles::take(&mut material));
+        let ak = material.take(Role::Ak);
+        let is_bundled = |part: &Part| part.origin == Origin::Bundle;
+        let mut bytes = |role| material.take(role).map(|part| part.bytes);
         Ok(Evidence {
-            at: self.at.unwrap_or_else(moment::now),
+            at: trust.at.unwrap_or_else(moment::now),
             anchors,
             collateral,
-            report: optional(&self.report)?,
-            certificate_table: optional(&self.certificate_table)?,
-            ek: optional(&self.ek)?,
+            report: bytes(Role::Report),
+            certificate_table: bytes(Role::CertificateTable),
+            ek: bytes(Role::Ek),
             manifest,
-            ak: optional(&self.ak)?,
-            quote: self.read_quote()?,
-            event_log: optional(&self.event_log)?,
-            ima_log: optional(&self.ima_log)?,
-            ima_pcrs: self.ima_pcr.iter().copied().collect(),
-            hardware: self.hardware.read()?,
+            is_ak_bundled: ak.as_ref().is_some_and(is_bundled),
+            ak: ak.map(|part| part.bytes),
+            quote,
+            event_log: bytes(Role::EventLog),
+            ima_log: bytes(Role::ImaLog),
+            ima_pcrs: trust.ima_pcr.iter().copied().collect(),
+            hardware,
         })
     }
+}
 
-    fn read_quote(&self) -> Result<Option<QuoteFiles>> {
-        let (Some(quote), Some(signature), Some(pcrs), Some(nonce)) =
-            (&self.quote, &self.signature, &self.pcrs, &self.quote_nonce)
-        else {
-            return Ok(None);
-        };
-        let (message, signature, pcrs) = (read(quote)?, read(signature)?, read(pcrs)?);
-        Ok(Some(QuoteFiles { message, signature, pcrs, nonce: nonce.0.clone() }))
+impl ManifestVersion {
+    const ALL: [Self; 3] = [Self::V0, Self::V1, Self::Services];
+
+    /// Returns the media type of such a manifest.
+    fn media(self) -> &'static str {
+        let [v0, v1, services] = MANIFESTS;
+        match self {
+            Self::V0 => v0,
+            Self::V1 => v1,
+            Self::Services => services,
+        }
+    }
+}
+
+impl Manifest {
+    fn take(material: &mut Material) -> Option<Self> {
+        let (manifest, nonce) = (material.take(Role::Manifest)?, material.take(Role::Nonce)?);
+        let version = ManifestVersion::ALL.into_iter().find(|version| version.media() == manifest.media)?;
+        Some(Self { version, nonce: nonce.bytes, bytes: manifest.bytes })
+    }
+}
+
+impl QuoteFiles {
+    fn take(material: &mut Material) -> Option<Self> {
+        let mut bytes = |role| material.take(role).map(|part| part.bytes);
+        Some(Self {
+            message: bytes(Role::Quote)?,
+            signature: bytes(Role::Signature)?,
+            pcrs: bytes(Role::Pcrs)?,
+            nonce: bytes(Role::QuoteNonce)?,
+        })
     }
 }
 
 /// Reads a file whole; the largest evidence is an IMA list of a machine that ran for long.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     file::read(path, 1 << 28)
-}
-
-/// Adds a file by its name, or the files of a directory in the order of their names.
-fn add_certificates(collateral: &mut Collateral, path: &Path) -> Result<()> {
-    let mut files = vec![path.to_owned()];
-    let is_directory = path.is_dir();
-    if is_directory {
-        let reading = || format!("reading {}", path.display());
-        let entries = std::fs::read_dir(path).with_context(reading)?;
-        files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>().with_context(reading)?;
-        files.retain(|file| file.is_file());
-        files.sort();
-    }
-    for file in files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        let is_known = [".pem", ".der", ".crt", ".cer", ".crl"].iter().any(|ending| name.ends_with(ending));
-        let added = match (is_known, is_directory) {
-            (true, _) => collateral.add_files([(name.as_str(), read(&file)?.as_slice())]),
-            (false, true) => Ok(()),
-            (false, false) => collateral.add_certificates(&read(&file)?),
-        };
-        added.with_context(|| file.display().to_string())?;
-    }
-    Ok(())
 }

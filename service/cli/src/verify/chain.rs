@@ -151,7 +151,9 @@ impl Verification {
         match attestation_key(file) {
             Ok(public) => {
                 let key = TrustedAk::named(public);
-                let detail = "on your word: it is restricted to what its TPM made, but no report leads to it";
+                let whose = if evidence.is_ak_bundled { "the bundle's" } else { "your" };
+                let detail =
+                    format!("on {whose} word: it is restricted to what its TPM made, but no report leads to it");
                 self.note(WHAT, State::Named, detail);
                 self.facts.push(Fact::new("ak_name", hex(key.name())));
                 self.claims = std::mem::take(&mut self.claims).with_key(&key);

@@ -189,7 +189,11 @@ pub(crate) fn not_checked(claims: &Claims, evidence: &Evidence) -> Vec<String> {
         "whose TPM this is: no endorsement key was given, so the report leads to no TPM",
     );
     gap(
-        evidence.ak.is_some(),
+        evidence.is_ak_bundled,
+        "whose the attestation key is: it came in the bundle, from whoever packed that; name one that you know by --ak",
+    );
+    gap(
+        evidence.ak.is_some() && !evidence.is_ak_bundled,
         "where the attestation key lives: it is yours to vouch for; only a live TPM can activate a credential for it",
     );
     gap(evidence.ak.is_some() && evidence.quote.is_none(), "what the attestation key signs: no quote was given");

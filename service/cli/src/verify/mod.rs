@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `evtpm verify`: evidence in files, offline; the same files, policy and moment always give the same answer.
+//! `evtpm verify`: evidence in files or in a bundle, offline; the same files, policy and moment always give the same answer.
 
 pub(crate) mod args;
 pub(crate) mod chain;
@@ -27,13 +27,13 @@ use args::EvidenceArgs;
 use ear::EarArgs;
 use record::{Conclusion, Record};
 
-/// Verify evidence in files, offline: an SEV-SNP report, and what a TPM quoted and logged.
+/// Verify evidence in files or in a bundle, offline: an SEV-SNP report, and what a TPM quoted and logged.
 ///
 /// Says what was verified, up to which root and at which moment, and what was not. Verification alone finds evidence to be
 /// whole and of genuine hardware; whether the machine is a good one is for a policy to say.
 ///
 /// Exit codes: 0 a policy was given and the verdict is trusted; 1 the verdict is another, or evidence was refused;
-/// 2 the command line is wrong; 3 a file cannot be read, or is no certificate or policy;
+/// 2 the command line is wrong; 3 a file cannot be read, or is no certificate, policy or bundle;
 /// 4 the evidence was verified, but without a policy nothing was appraised;
 /// 5 the policy is only tried out (--audit, or mode = "audit" in it): findings are reported, and nothing is decided.
 #[derive(Debug, Args)]

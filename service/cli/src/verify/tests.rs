@@ -27,6 +27,7 @@ fn evidence() -> Evidence {
         ek: Some(launch.ek_public.to_vec()),
         manifest: None,
         ak: Some(launch.ak_public.to_vec()),
+        is_ak_bundled: false,
         quote: None,
         event_log: None,
         ima_log: None,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Evidence of hardware other than AMD's, as files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
@@ -11,60 +11,99 @@ use evtpm_verify::dcap::Collateral;
 use evtpm_verify::x509::PublicKey;
 use serde::Deserialize;
 
+use crate::bundle::material::{Key, Material, Part};
+use crate::bundle::role::Role;
 use crate::verify::args::{HexBytes, read};
 
 /// Evidence of hardware other than AMD's.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Other hardware")]
-pub(crate) struct HardwareArgs {
-    /// The challenge that the evidence below has to answer: REPORTDATA (zeros may follow), nonce or challenge.
-    #[arg(long, value_name = "HEX")]
-    challenge: Option<HexBytes>,
+pub(crate) struct HardwareFiles {
     /// A quote of a TD or an SGX enclave (Intel DCAP); zeros or other bytes may follow it.
     #[arg(long, value_name = "FILE")]
     dcap_quote: Option<PathBuf>,
     /// Intel's collateral for the quote's platform: JSON as dcap-qvl stores it.
-    #[arg(long, value_name = "FILE", requires = "dcap_quote")]
+    #[arg(long, value_name = "FILE")]
     dcap_collateral: Option<PathBuf>,
     /// The report of Azure's paravisor (NV index 01400001h); its SEV-SNP report takes the place of --report.
-    #[arg(long, value_name = "FILE", conflicts_with = "ak")]
+    #[arg(long, value_name = "FILE")]
     hcl_report: Option<PathBuf>,
     /// The attestation document of an AWS Nitro enclave.
     #[arg(long, value_name = "FILE")]
     nitro_document: Option<PathBuf>,
     /// An Arm CCA token.
-    #[arg(long, value_name = "FILE", requires = "cca_key")]
+    #[arg(long, value_name = "FILE")]
     cca_token: Option<PathBuf>,
-    /// The key of the CCA platform (PEM or JWK), which you vouch for.
-    #[arg(long, value_name = "FILE", requires = "cca_token")]
-    cca_key: Option<PathBuf>,
     /// A PSA token.
-    #[arg(long, value_name = "FILE", requires = "psa_key")]
+    #[arg(long, value_name = "FILE")]
     psa_token: Option<PathBuf>,
-    /// The key of the PSA device (PEM or JWK), which you vouch for.
-    #[arg(long, value_name = "FILE", requires = "psa_token")]
-    psa_key: Option<PathBuf>,
     /// The report of an NVIDIA device (SPDM); may be repeated, each with its --nvidia-chain.
-    #[arg(long, value_name = "FILE", requires = "nvidia_chain")]
+    #[arg(long, value_name = "FILE")]
     nvidia_report: Vec<PathBuf>,
     /// The certificates of an NVIDIA device (PEM), its own first; in the order of the reports.
-    #[arg(long, value_name = "FILE", requires = "nvidia_report")]
+    #[arg(long, value_name = "FILE")]
     nvidia_chain: Vec<PathBuf>,
     /// Reports and certificates of many devices: the JSON list that NVIDIA's tools exchange.
     #[arg(long, value_name = "FILE")]
     nvidia_evidence: Option<PathBuf>,
     /// An answered request of IBM Secure Execution, as `pvattest perform` writes it.
-    #[arg(long, value_name = "FILE", requires_all = ["se_header", "se_key"])]
+    #[arg(long, value_name = "FILE")]
     se_exchange: Option<PathBuf>,
     /// The header of the Secure Execution image.
-    #[arg(long, value_name = "FILE", requires = "se_exchange")]
+    #[arg(long, value_name = "FILE")]
     se_header: Option<PathBuf>,
-    /// The measurement key of the request: a file of 64 bytes.
-    #[arg(long, value_name = "FILE", requires = "se_exchange")]
+}
+
+impl HardwareFiles {
+    /// Lists the files by what they are.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (Role, &Path)> {
+        let single = [
+            (Role::DcapQuote, &self.dcap_quote),
+            (Role::DcapCollateral, &self.dcap_collateral),
+            (Role::HclReport, &self.hcl_report),
+            (Role::NitroDocument, &self.nitro_document),
+            (Role::CcaToken, &self.cca_token),
+            (Role::PsaToken, &self.psa_token),
+            (Role::NvidiaEvidence, &self.nvidia_evidence),
+            (Role::SeExchange, &self.se_exchange),
+            (Role::SeHeader, &self.se_header),
+        ];
+        let single = single.into_iter().filter_map(|(role, path)| Some((role, path.as_deref()?)));
+        let reports = self.nvidia_report.iter().map(|path| (Role::NvidiaReport, path.as_path()));
+        single.chain(reports).chain(self.nvidia_chain.iter().map(|path| (Role::NvidiaChain, path.as_path())))
+    }
+}
+
+/// What the operator knows of such evidence, which no machine can tell.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Other hardware")]
+pub(crate) struct HardwareTrust {
+    /// The challenge that the evidence of other hardware has to answer: REPORTDATA (zeros may follow), nonce or challenge.
+    #[arg(long, value_name = "HEX")]
+    challenge: Option<HexBytes>,
+    /// The key of the CCA platform (PEM or JWK), which you vouch for.
+    #[arg(long, value_name = "FILE")]
+    cca_key: Option<PathBuf>,
+    /// The key of the PSA device (PEM or JWK), which you vouch for.
+    #[arg(long, value_name = "FILE")]
+    psa_key: Option<PathBuf>,
+    /// The measurement key of the Secure Execution request: a file of 64 bytes.
+    #[arg(long, value_name = "FILE")]
     se_key: Option<PathBuf>,
-    /// The nonce of the request: 16 bytes.
-    #[arg(long, value_name = "HEX", requires = "se_exchange")]
+    /// The nonce of the Secure Execution request: 16 bytes.
+    #[arg(long, value_name = "HEX", requires = "se_key")]
     se_nonce: Option<HexBytes>,
+}
+
+impl HardwareTrust {
+    /// Lists the keys that parts cannot do without.
+    pub(crate) const fn keys(&self) -> [Key; 3] {
+        [
+            Key { role: Role::CcaToken, option: "--cca-key", is_given: self.cca_key.is_some() },
+            Key { role: Role::PsaToken, option: "--psa-key", is_given: self.psa_key.is_some() },
+            Key { role: Role::SeExchange, option: "--se-key", is_given: self.se_key.is_some() },
+        ]
+    }
 }
 
 /// The evidence as bytes, none of it believed.
@@ -126,57 +165,57 @@ struct Listed {
     evidence: String,
 }
 
-impl HardwareArgs {
-    /// Reads every file; what it says is nobody's concern here.
-    pub(crate) fn read(&self) -> Result<Hardware> {
-        let optional = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
-        let collateral = optional(&self.dcap_collateral)?.as_deref().map(crate::collateral::parse).transpose()?;
-        Ok(Hardware {
-            challenge: self.challenge.as_ref().map(|HexBytes(bytes)| bytes.clone()),
-            dcap: optional(&self.dcap_quote)?.map(|quote| (quote, collateral)),
-            hcl: optional(&self.hcl_report)?,
-            nitro: optional(&self.nitro_document)?,
-            cca: token(self.cca_token.as_ref(), self.cca_key.as_ref())?,
-            psa: token(self.psa_token.as_ref(), self.psa_key.as_ref())?,
-            nvidia: self.devices()?,
-            s390: self.exchange()?,
+impl Hardware {
+    /// Takes its parts out of the material; what they say is nobody's concern here.
+    pub(crate) fn take(material: &mut Material, trust: &HardwareTrust) -> Result<Self> {
+        let mut bytes = |role| material.take(role).map(|part| part.bytes);
+        let (dcap, collateral) = (bytes(Role::DcapQuote), bytes(Role::DcapCollateral));
+        let collateral = collateral.as_deref().map(crate::collateral::parse).transpose()?;
+        let (hcl, nitro) = (bytes(Role::HclReport), bytes(Role::NitroDocument));
+        Ok(Self {
+            challenge: trust.challenge.as_ref().map(|HexBytes(bytes)| bytes.clone()),
+            dcap: dcap.map(|quote| (quote, collateral)),
+            hcl,
+            nitro,
+            cca: token(material.take(Role::CcaToken), trust.cca_key.as_deref())?,
+            psa: token(material.take(Role::PsaToken), trust.psa_key.as_deref())?,
+            nvidia: devices(material)?,
+            s390: exchange(material, trust)?,
         })
-    }
-
-    fn devices(&self) -> Result<Vec<Device>> {
-        let (reports, chains) = (self.nvidia_report.len(), self.nvidia_chain.len());
-        ensure!(reports == chains, "--nvidia-report: {reports} reports and {chains} chains");
-        let mut devices = Vec::new();
-        for (report, chain) in self.nvidia_report.iter().zip(&self.nvidia_chain) {
-            devices.push(Device { report: read(report)?, chain: read(chain)? });
-        }
-        if let Some(path) = &self.nvidia_evidence {
-            let listed: Vec<Listed> =
-                serde_json::from_slice(&read(path)?).with_context(|| path.display().to_string())?;
-            for device in listed {
-                let report = STANDARD.decode(&device.evidence).with_context(|| path.display().to_string())?;
-                let chain = STANDARD.decode(&device.certificate).with_context(|| path.display().to_string())?;
-                devices.push(Device { report, chain });
-            }
-        }
-        Ok(devices)
-    }
-
-    fn exchange(&self) -> Result<Option<Exchange>> {
-        let (Some(exchange), Some(header), Some(key)) = (&self.se_exchange, &self.se_header, &self.se_key) else {
-            return Ok(None);
-        };
-        let key = read(key)?;
-        let length = key.len();
-        let key = key.try_into().map_err(|_| anyhow::anyhow!("--se-key: expected 64 bytes, got {length}"))?;
-        let nonce = self.se_nonce.as_ref().map(|nonce| nonce.exactly("--se-nonce")).transpose()?;
-        Ok(Some(Exchange { bytes: read(exchange)?, header: read(header)?, key, nonce: nonce.map(|nonce| nonce.0) }))
     }
 }
 
-fn token(file: Option<&PathBuf>, key: Option<&PathBuf>) -> Result<Option<Token>> {
-    let (Some(file), Some(path)) = (file, key) else { return Ok(None) };
+fn devices(material: &mut Material) -> Result<Vec<Device>> {
+    let (reports, chains) = (material.take_all(Role::NvidiaReport), material.take_all(Role::NvidiaChain));
+    ensure!(reports.len() == chains.len(), "--nvidia-report: {} reports and {} chains", reports.len(), chains.len());
+    let pairs = reports.into_iter().zip(chains);
+    let mut devices: Vec<Device> =
+        pairs.map(|(report, chain)| Device { report: report.bytes, chain: chain.bytes }).collect();
+    if let Some(part) = material.take(Role::NvidiaEvidence) {
+        let naming = || part.source.clone();
+        let listed: Vec<Listed> = serde_json::from_slice(&part.bytes).with_context(naming)?;
+        for device in listed {
+            let report = STANDARD.decode(&device.evidence).with_context(naming)?;
+            let chain = STANDARD.decode(&device.certificate).with_context(naming)?;
+            devices.push(Device { report, chain });
+        }
+    }
+    Ok(devices)
+}
+
+fn exchange(material: &mut Material, trust: &HardwareTrust) -> Result<Option<Exchange>> {
+    let (exchange, header) = (material.take(Role::SeExchange), material.take(Role::SeHeader));
+    let (Some(exchange), Some(header), Some(key)) = (exchange, header, &trust.se_key) else { return Ok(None) };
+    let key = read(key)?;
+    let length = key.len();
+    let key = key.try_into().map_err(|_| anyhow::anyhow!("--se-key: expected 64 bytes, got {length}"))?;
+    let nonce = trust.se_nonce.as_ref().map(|nonce| nonce.exactly("--se-nonce")).transpose()?;
+    Ok(Some(Exchange { bytes: exchange.bytes, header: header.bytes, key, nonce: nonce.map(|nonce| nonce.0) }))
+}
+
+fn token(part: Option<Part>, key: Option<&Path>) -> Result<Option<Token>> {
+    let (Some(part), Some(path)) = (part, key) else { return Ok(None) };
     let key = crate::keys::find(&read(path)?)?.with_context(|| format!("{}: no public key", path.display()))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Some(Token { bytes: read(file)?, key, name }))
+    Ok(Some(Token { bytes: part.bytes, key, name }))
 }
