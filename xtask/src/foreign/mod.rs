@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `cargo xtask foreign`: other people's test suites, run against our server and against Debian's swtpm.
+//! `cargo xtask foreign`: other people's test suites and programs, run against ours.
 
 mod crate_source;
+mod keylime;
 mod servers;
 mod tss_esapi;
 
@@ -17,11 +18,18 @@ struct Suite {
     run: fn(&Workspace, Arguments) -> anyhow::Result<()>,
 }
 
-const SUITES: &[Suite] = &[Suite {
-    name: "tss-esapi",
-    about: "the integration tests that the crate tss-esapi ships  [--server ours|debian] [--jobs N] [--only TEXT]",
-    run: tss_esapi::run,
-}];
+const SUITES: &[Suite] = &[
+    Suite {
+        name: "tss-esapi",
+        about: "the integration tests that the crate tss-esapi ships  [--server ours|debian] [--jobs N] [--only TEXT]",
+        run: tss_esapi::run,
+    },
+    Suite {
+        name: "keylime",
+        about: "the Python Keylime's registrar, verifier and tenant, against our agent and our TPM",
+        run: keylime::run,
+    },
+];
 
 /// Runs one suite.
 pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {

@@ -109,6 +109,11 @@ impl FreshTpm {
         format!("swtpm:host=127.0.0.1,port={}", self.port)
     }
 
+    /// The port of the data channel.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     fn wait_for(&mut self, port: u16) -> anyhow::Result<()> {
         let started = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
@@ -137,7 +142,7 @@ impl Drop for FreshTpm {
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
 /// Finds a port that is free together with the next one, where both protocols have their second channel.
-fn neighbouring_ports() -> anyhow::Result<u16> {
+pub(crate) fn neighbouring_ports() -> anyhow::Result<u16> {
     let offset = u16::try_from(std::process::id() % 1000).unwrap_or_default() * 10;
     let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     for _ in 0..1000 {

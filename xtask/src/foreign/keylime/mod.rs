@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The Python Keylime (registrar, verifier, tenant) against our agent, over our TPM: what passes, and what must not.
+
+mod config;
+mod ima;
+mod python;
+mod world;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+use self::python::Keylime;
+use self::world::World;
+use crate::arguments::Arguments;
+use crate::shell::Workspace;
+
+/// How many good rounds count as an attested machine.
+const ROUNDS: u64 = 2;
+
+/// Plays the story, and says what each step came to.
+pub(super) fn run(workspace: &Workspace, arguments: Arguments) -> anyhow::Result<()> {
+    arguments.finish()?;
+    let folder = workspace.target().join("foreign").join("keylime");
+    let keylime = match Keylime::install(&folder)? {
+        Ok(keylime) => keylime,
+        Err(reason) => {
+            println!("skipped: {reason}");
+            return Ok(());
+        }
+    };
+    let world = World::start(workspace, keylime, folder.join(format!("run-{}", std::process::id())))?;
+    let folder = world.folder.clone();
+    let passed = story(world).with_context(|| format!("what each program said is in {}", folder.display()));
+    if passed.is_ok() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    passed
+}
+
+fn story(mut world: World) -> anyhow::Result<()> {
+    let good = [("boot_aggregate", 1), ("/usr/bin/app", 2)];
+    world.measure(&good)?;
+    world.start_agent()?;
+    world.wait_for("registration", |world| world.is_registered())?;
+    println!("registered: EK and AK of P-256, without an EK certificate");
+
+    world.add(&good, "a secret of the tenant")?;
+    world.wait_for("attestation", |world| Ok(world.status()?.has_passed(ROUNDS)))?;
+    println!("attested: the runtime policy holds, state Get Quote");
+    world.wait_for("payload", |world| Ok(world.payload() == Some("a secret of the tenant".to_owned())))?;
+    println!("payload delivered: U from the tenant, V from the verifier");
+
+    world.stop_agent();
+    world.start_agent()?;
+    let before = world.status()?.attestation_count;
+    world.wait_for("attestation after a restart", |world| Ok(world.status()?.has_passed(before + ROUNDS)))?;
+    println!("the agent was restarted: attestation goes on");
+
+    let known = [&good[..], &[("/usr/bin/new", 3)]].concat();
+    world.stop_agent();
+    world.measure(&[("/usr/bin/new", 3)])?;
+    world.start_agent()?;
+    world.wait_for("failure", |world| Ok(world.status()?.has_failed()))?;
+    let event = world.status()?.last_event_id.unwrap_or_default();
+    ensure!(event.ends_with("not_in_allowlist"), "the verifier failed the agent for another reason: {event}");
+    println!("refused: an executable that the policy does not know ({event})");
+
+    world.remove()?;
+    world.add(&known, "a secret of the tenant")?;
+    world.wait_for("attestation", |world| Ok(world.status()?.has_passed(ROUNDS)))?;
+    println!("attested: the policy knows it now");
+    world.remove()?;
+    world.forge_last_entry()?;
+    world.add(&known, "a secret of the tenant")?;
+    world.wait_for("failure", |world| Ok(world.status()?.has_failed()))?;
+    let event = world.status()?.last_event_id.unwrap_or_default();
+    println!("refused: an IMA entry that was changed after it was measured ({event})");
+    Ok(())
+}
+
+/// How long a step may take: the tenant alone needs a second for each question.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! One run's processes: our TPM and our agent, Keylime's verifier, registrar and tenant, each with a log of its own.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::config::{COMPONENTS, Ports};
+use super::python::Keylime;
+use super::{PATIENCE, config, ima};
+use crate::foreign::servers::{FreshTpm, Server, neighbouring_ports};
+use crate::shell::{Workspace, run};
+
+/// The machine's name.
+const UUID: &str = "d432fbb3-d2f1-4a97-9ef7-75bd81c00000";
+
+/// Everything that runs.
+pub(super) struct World {
+    keylime: Keylime,
+    /// Where files and logs are.
+    pub(super) folder: PathBuf,
+    agent_program: PathBuf,
+    ports: Ports,
+    agent: Option<Process>,
+    /// The order in which they end.
+    _services: [Process; 2],
+    tpm: FreshTpm,
+}
+
+/// What the verifier says of the agent.
+#[derive(Debug, Deserialize)]
+pub(super) struct Status {
+    operational_state: String,
+    pub(super) attestation_count: u64,
+    pub(super) last_event_id: Option<String>,
+}
+
+impl Status {
+    pub(super) fn has_passed(&self, rounds: u64) -> bool {
+        self.operational_state == "Get Quote" && self.attestation_count >= rounds
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        ["Failed", "Invalid Quote"].contains(&self.operational_state.as_str())
+    }
+}
+
+impl World {
+    /// Starts all but the agent.
+    pub(super) fn start(workspace: &Workspace, keylime: Keylime, folder: PathBuf) -> anyhow::Result<Self> {
+        let tpm_program = Server::Ours.program(workspace)?;
+        run(workspace.cargo().args(["build", "--quiet", "--package", "evtpm-agent"]))?;
+        let tpm = FreshTpm::start(&tpm_program, folder.join("tpm"))?;
+        let (registrar, verifier) = (neighbouring_ports()?, neighbouring_ports()?);
+        let ports = Ports { verifier, registrar, registrar_tls: registrar + 1, agent: verifier + 1 };
+        std::fs::create_dir_all(folder.join("keylime"))?;
+        config::write(&folder, ports)?;
+
+        let service = |name: &str, port| {
+            let mut command = command(&keylime, &folder, name);
+            Process::start(&mut command, &folder.join(format!("{name}.log")))?.listening_on(port)
+        };
+        // The verifier makes the certificates that the registrar uses.
+        let services = [service("keylime_verifier", verifier)?, service("keylime_registrar", registrar)?];
+        let agent_program = workspace.target().join("debug/evtpm-agent");
+        Ok(World { keylime, folder, agent_program, ports, agent: None, _services: services, tpm })
+    }
+
+    /// Measures files: while no agent is there, since the TPM has one client at a time.
+    pub(super) fn measure(&mut self, files: &[(&str, u8)]) -> anyhow::Result<()> {
+        let lines = ima::measure(self.tpm.port(), files)?;
+        let list = self.list();
+        let before = std::fs::read_to_string(&list).unwrap_or_default();
+        Ok(std::fs::write(list, before + &lines)?)
+    }
+
+    /// Changes a digit of the last entry, in the list alone.
+    pub(super) fn forge_last_entry(&mut self) -> anyhow::Result<()> {
+        let list = std::fs::read_to_string(self.list())?;
+        let (before, last) = list.trim_end().rsplit_once('\n').context("the list has one entry")?;
+        let forged = last.replace("sha256:03", "sha256:13");
+        ensure!(forged != last, "the last entry is another one: {last}");
+        // In place, as the agent has the file open.
+        Ok(std::fs::write(self.list(), format!("{before}\n{forged}\n"))?)
+    }
+
+    fn list(&self) -> PathBuf {
+        self.folder.join("ima.txt")
+    }
+
+    /// The folder of the agent's payload is in memory.
+    fn payload_folder(&self) -> PathBuf {
+        PathBuf::from(format!("/dev/shm/evtpm-foreign-keylime-{}", std::process::id()))
+    }
+
+    /// What the agent got.
+    pub(super) fn payload(&self) -> Option<String> {
+        std::fs::read_to_string(self.payload_folder().join("payload")).ok()
+    }
+
+    pub(super) fn start_agent(&mut self) -> anyhow::Result<()> {
+        let Ports { registrar, agent, .. } = self.ports;
+        let mut command = Command::new(&self.agent_program);
+        command
+            .args(["pull", "--uuid", UUID])
+            .args(["--registrar", &format!("http://127.0.0.1:{registrar}")])
+            .args(["--listen", &format!("127.0.0.1:{agent}")])
+            .args(["--tpm", &format!("tcp:127.0.0.1:{}", self.tpm.port())])
+            .arg("--trusted-client-ca")
+            .arg(self.folder.join("keylime/cv_ca/cacert.crt"))
+            .arg("--state")
+            .arg(self.folder.join("agent.state"))
+            .arg("--payload-dir")
+            .arg(self.payload_folder())
+            .arg("--ima-list")
+            .arg(self.list());
+        let process = Process::start(&mut command, &self.folder.join("agent.log"))?;
+        self.agent = Some(process.listening_on(agent)?);
+        Ok(())
+    }
+
+    pub(super) fn stop_agent(&mut self) {
+        self.agent = None;
+    }
+
+    /// Whether the registrar believes the agent's keys.
+    pub(super) fn is_registered(&self) -> anyhow::Result<bool> {
+        Ok(self.tenant(&["-c", "regstatus"])?.contains("\"operational_state\": \"Registered\""))
+    }
+
+    /// Has the agent attested by a policy that knows these files, and sends it a payload.
+    pub(super) fn add(&self, known: &[(&str, u8)], payload: &str) -> anyhow::Result<()> {
+        let digests: serde_json::Map<String, serde_json::Value> =
+            known.iter().map(|(path, byte)| ((*path).to_owned(), json!([ima::digest(*byte)]))).collect();
+        let policy = json!({
+            "meta": { "version": 1, "generator": 2 },
+            "release": 0,
+            "digests": digests,
+            "excludes": [],
+            "keyrings": {},
+            "ima": { "ignored_keyrings": [], "log_hash_alg": "sha1", "dm_policy": null },
+            "ima-buf": {},
+            "verification-keys": "",
+        });
+        let (policy_file, payload_file) = (self.folder.join("policy.json"), self.folder.join("payload.txt"));
+        std::fs::write(&policy_file, policy.to_string())?;
+        std::fs::write(&payload_file, payload)?;
+        let [policy_file, payload_file] = [policy_file, payload_file].map(|path| path.display().to_string());
+        let address = ["-t", "127.0.0.1", "-v", "127.0.0.1"];
+        let files = ["--runtime-policy", &policy_file, "-f", &payload_file];
+        self.tenant(&[&["-c", "add"], &address[..], &files].concat()).map(drop)
+    }
+
+    pub(super) fn remove(&self) -> anyhow::Result<()> {
+        self.tenant(&["-c", "delete"]).map(drop)
+    }
+
+    /// What the verifier says of the agent.
+    pub(super) fn status(&self) -> anyhow::Result<Status> {
+        let said = self.tenant(&["-c", "cvstatus"])?;
+        let line = said.lines().rev().find(|line| line.starts_with("{\"")).context("the tenant says nothing")?;
+        let mut agents: std::collections::BTreeMap<String, Status> = serde_json::from_str(line)?;
+        agents.remove(UUID).with_context(|| format!("the tenant speaks of other agents: {line}"))
+    }
+
+    fn tenant(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut tenant = command(&self.keylime, &self.folder, "keylime_tenant");
+        let output = tenant.args(["--uuid", UUID]).args(arguments).output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        std::fs::write(self.folder.join("keylime_tenant.log"), &said)?;
+        ensure!(output.status.success(), "keylime_tenant {arguments:?}: {}", said.lines().last().unwrap_or_default());
+        Ok(said)
+    }
+
+    /// Asks until it is true.
+    pub(super) fn wait_for(&self, what: &str, is_so: impl Fn(&Self) -> anyhow::Result<bool>) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while !is_so(self)? {
+            ensure!(started.elapsed() < PATIENCE, "no {what} within {} s", PATIENCE.as_secs());
+            sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(self.payload_folder()));
+    }
+}
+
+/// A program of Keylime, told where its files are.
+fn command(keylime: &Keylime, folder: &Path, name: &str) -> Command {
+    let mut command = Command::new(keylime.program(name));
+    command.env("KEYLIME_DIR", folder.join("keylime"));
+    for component in COMPONENTS {
+        let variable = format!("KEYLIME_{}_CONFIG", component.to_uppercase());
+        command.env(variable, folder.join(format!("{component}.conf")));
+    }
+    command
+}
+
+/// A started program with its children; they end with this value.
+struct Process(Child);
+
+impl Process {
+    fn start(command: &mut Command, log: &Path) -> anyhow::Result<Self> {
+        let log = File::options().create(true).append(true).open(log)?;
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0).spawn();
+        child.map(Process).with_context(|| format!("{:?}", command.get_program()))
+    }
+
+    fn listening_on(mut self, port: u16) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if let Some(status) = self.0.try_wait()? {
+                bail!("a program ended before it listened on port {port}: {status}");
+            }
+            ensure!(started.elapsed() < PATIENCE, "nobody listens on port {port}");
+            sleep(Duration::from_millis(50));
+        }
+        Ok(self)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Keylime's programs have workers, and wait for them when they are asked to end: so all of a group at once.
+        drop(Command::new("kill").args(["-KILL", "--", &format!("-{}", self.0.id())]).status());
+        drop(self.0.wait());
+    }
+}
