@@ -7,14 +7,20 @@
 //! PUT  /v1/registrations/{id}/proof             CredentialProof     → Registered           (AK believed)
 //! POST /v1/attesters/{id}/challenges            –                   → QuoteChallenge
 //! PUT  /v1/attesters/{id}/evidence              RuntimeEvidence     → Verdict
-//! GET  /v1/machines, /v1/machines/{name}                            → MachineSummary
 //! ```
+//! What administrators ask and say is described by the OpenAPI document that a verifier serves at `/v1/openapi.json`.
 //! Every error is an [`ApiError`]. Binary fields are base64 (standard alphabet, padded); unknown fields are refused.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod bytes;
 
+pub use admin::{
+    AuditLine, BootSummary, ChainHead, MachineDetails, MachineRequest, MachineSummary, NewToken, PolicySummary,
+    TokenRequest, TokenSummary,
+};
 pub use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The path that every request begins with.
@@ -127,6 +133,12 @@ pub struct QuoteChallenge {
     pub nonce: Bytes,
     /// The PCRs to quote, in this order.
     pub selection: Vec<BankSelection>,
+    /// Whether the firmware's event log is wanted; it is not once it was judged at an earlier quote of this boot.
+    #[serde(default = "wanted")]
+    pub event_log: bool,
+    /// The entry of the IMA list to begin with: earlier ones were judged before. 0 is the whole list.
+    #[serde(default)]
+    pub ima_from: u64,
     /// Seconds until the nonce is worth nothing.
     pub expires_in: u64,
 }
@@ -147,10 +159,22 @@ pub struct RuntimeEvidence {
     pub signature: Bytes,
     /// The values of the quoted PCRs, in the order of the selection.
     pub pcrs: Vec<Bytes>,
-    /// The firmware's event log.
+    /// The firmware's event log; empty where the firmware kept none, or the challenge does not want it.
+    #[serde(default)]
     pub event_log: Bytes,
-    /// IMA's list in binary form.
+    /// IMA's list in binary form, from entry `ima_from` on.
+    #[serde(default)]
     pub ima_log: Bytes,
+    /// The number of the first entry in `ima_log`. An agent may always send everything, as if it had been asked for.
+    #[serde(default)]
+    pub ima_from: u64,
+    /// Whether the logs are those of the whole boot. They are unless the challenge asked for less and got it.
+    #[serde(default = "wanted")]
+    pub whole: bool,
+}
+
+const fn wanted() -> bool {
+    true
 }
 
 /// What the verifier concluded.
@@ -165,7 +189,7 @@ pub struct Verdict {
 }
 
 /// One reason for a verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiFinding {
     /// The check that found it, as in the policy document.
     pub check: String,
@@ -181,28 +205,38 @@ pub struct ApiFinding {
     pub suggestion: String,
 }
 
-/// One machine as the operator sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MachineSummary {
-    /// The machine's name.
-    pub machine: String,
-    /// `unknown`, `trusted`, `untrusted`, `stale`.
-    pub state: String,
-    /// Boots seen.
-    pub boots: u64,
-    /// The launch measurement that the machine is pinned to, in hexadecimal.
-    pub measurement: String,
-    /// Unix time of the last verdict.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_verdict_at: Option<u64>,
-    /// Two live endorsement keys were seen for this machine.
-    pub clone_alarm: bool,
-    /// The reasons of the last verdict.
-    pub findings: Vec<ApiFinding>,
+/// How a machine is; none of the states stands in for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MachineState {
+    /// Nothing was judged since it booted, or the evidence does not speak of what the policy asks.
+    Unknown,
+    /// Its last evidence is fresh and what the policy asks for.
+    Healthy,
+    /// Its last evidence contradicts the policy or is forged.
+    Failed,
+    /// It was healthy, and has been silent for too long.
+    Stale,
+    /// It was asked and did not answer.
+    Unreachable,
+}
+
+impl MachineState {
+    /// Names the state.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            MachineState::Unknown => "unknown",
+            MachineState::Healthy => "healthy",
+            MachineState::Failed => "failed",
+            MachineState::Stale => "stale",
+            MachineState::Unreachable => "unreachable",
+        }
+    }
 }
 
 /// Why a request was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiError {
     /// A word for programs: `bad-request`, `unknown-registration`, `evidence-refused`…
     pub error: String,

@@ -72,11 +72,13 @@ pub(crate) fn affirmed(layer: Layer, policy: &Policy, claims: &Claims) -> Option
             .zip(claims.s390())
             .map(|_| TrustVector { executables: TrustClaim::APPROVED_BOOT, ..genuine_and_opaque() }),
         Layer::Tpm => claims.key().map(|_| TrustVector { instance_identity: TrustClaim::BEST, ..none }),
-        Layer::Boot => policy.boot.as_ref().zip(claims.boot()).map(|(rules, _)| TrustVector {
-            configuration: best_if(!rules.command_lines.is_empty() || rules.secure_boot.is_some()),
-            executables: approved_if(!rules.applications.is_empty()),
-            ..none
-        }),
+        Layer::Boot => {
+            policy.boot.as_ref().filter(|_| claims.boot_stands || claims.boot.is_some()).map(|rules| TrustVector {
+                configuration: best_if(!rules.command_lines.is_empty() || rules.secure_boot.is_some()),
+                executables: approved_if(!rules.applications.is_empty()),
+                ..none
+            })
+        }
         Layer::Runtime => policy.ima.as_ref().zip(claims.runtime()).map(|_| TrustVector {
             executables: TrustClaim::BEST,
             file_system: TrustClaim::BEST,

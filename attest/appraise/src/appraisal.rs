@@ -120,6 +120,17 @@ impl Appraisal {
         self.layers.iter().flat_map(|layer| &layer.findings)
     }
 
+    /// Says whether the next quote of this boot may be judged by what its logs grew by, under the same policy: nothing was
+    /// found against the boot, and against the running system nothing but what each quote is asked again.
+    pub fn may_continue(&self) -> bool {
+        let stands = |finding: &Finding| match finding.layer() {
+            Layer::Boot => false,
+            Layer::Runtime => finding.severity() < Severity::Missing,
+            _ => true,
+        };
+        self.would_be.unwrap_or(self.verdict) == Verdict::Trusted && self.findings().all(stands)
+    }
+
     /// Returns the root that the report's chain ends in.
     pub const fn root(&self) -> Option<&Root> {
         self.root.as_ref()

@@ -15,7 +15,10 @@ use evtpm_verify::{
     cca::{PlatformClaims, RealmClaims},
     dcap::{DcapClaims, Tee},
     evtpm::BindingFreshness,
-    logs::{Aggregate, CommandLine, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState, VerifiedEvent},
+    logs::{
+        Aggregate, CommandLine, Continued, ImaFile, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState,
+        VerifiedEvent,
+    },
     nitro::NitroClaims,
     nvidia::DeviceClaims,
     psa::PsaClaims,
@@ -41,6 +44,8 @@ pub struct Claims {
     pub(crate) key: Option<KeyClaims>,
     pub(crate) quote: Option<QuoteClaims>,
     pub(crate) boot: Option<BootClaims>,
+    /// The boot was judged at an earlier quote, and its registers are what they were.
+    pub(crate) boot_stands: bool,
     pub(crate) runtime: Option<RuntimeClaims>,
     pub(crate) refusals: Vec<(Layer, String)>,
     pub(crate) time: Option<UnixTime>,
@@ -329,19 +334,29 @@ impl Claims {
     /// Adds a running system, its boot and the quote that proves both; `keyring` judges the files' signatures.
     pub fn with_runtime(self, runtime: &MeasuredRuntime<'_>, keyring: &Keyring) -> Result<Self, ClaimsError> {
         let mut claims = self.with_boot(runtime.boot())?;
-        let files = runtime.files(keyring).map(|file| FileMeasurement {
-            path: Text(file.path).to_string(),
-            digest: file.digest.and_then(|digest| {
-                Some(FileDigest { algorithm: HashId::from_name(digest.algorithm)?, digest: digest.bytes.to_vec() })
-            }),
-            signature: file.signature,
-        });
         claims.runtime = Some(RuntimeClaims {
-            files: files.collect(),
+            files: runtime.files(keyring).map(|file| FileMeasurement::of(&file)).collect(),
             violations: runtime.violations(),
             uncovered: runtime.uncovered_entries(),
             aggregate_verified: matches!(runtime.aggregate(), Aggregate::Verified { .. }),
             weak_banks: runtime.weak_banks().collect(),
+        });
+        Ok(claims)
+    }
+
+    /// Adds a later quote of a boot: of the running system only what is new is looked at, the boot not at all.
+    ///
+    /// The policy that judges these claims has to be the one that found nothing against what the logs said up to the
+    /// earlier quote ([`Appraisal::may_continue`](crate::Appraisal::may_continue)).
+    pub fn with_continued(self, later: &Continued<'_>, keyring: &Keyring) -> Result<Self, ClaimsError> {
+        let mut claims = self.with_quote(later.quote())?;
+        claims.boot_stands = true;
+        claims.runtime = later.aggregate().map(|aggregate| RuntimeClaims {
+            files: later.files(keyring).map(|file| FileMeasurement::of(&file)).collect(),
+            violations: later.violations(),
+            uncovered: later.uncovered_entries(),
+            aggregate_verified: matches!(aggregate, Aggregate::Verified { .. }),
+            weak_banks: later.weak_banks().collect(),
         });
         Ok(claims)
     }
@@ -421,6 +436,15 @@ impl Claims {
     /// Returns what is known of the running system.
     pub const fn runtime(&self) -> Option<&RuntimeClaims> {
         self.runtime.as_ref()
+    }
+}
+
+impl FileMeasurement {
+    fn of(file: &ImaFile<'_>) -> Self {
+        let digest = file.digest.and_then(|digest| {
+            Some(FileDigest { algorithm: HashId::from_name(digest.algorithm)?, digest: digest.bytes.to_vec() })
+        });
+        Self { path: Text(file.path).to_string(), digest, signature: file.signature }
     }
 }
 

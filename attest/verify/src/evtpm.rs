@@ -91,7 +91,14 @@ pub enum BindingFreshness {
 #[derive(PartialEq, Eq)]
 pub struct SvsmNonce {
     bytes: [u8; Self::SIZE],
-    expires: Option<UnixTime>,
+    source: NonceSource,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NonceSource {
+    Issued { expires: UnixTime },
+    Answered,
+    Evidence,
 }
 
 impl SvsmNonce {
@@ -102,13 +109,18 @@ impl SvsmNonce {
     pub fn issue(rng: &mut dyn Rng, expires: UnixTime) -> Result<Self, evtpm_crypto::EntropyError> {
         let mut bytes = [0; Self::SIZE];
         rng.fill(&mut bytes)?;
-        Ok(Self { bytes, expires: Some(expires) })
+        Ok(Self { bytes, source: NonceSource::Issued { expires } })
     }
 
     /// Takes the nonce of recorded evidence from whoever recorded it; the binding will be
     /// [`BindingFreshness::Recorded`].
     pub const fn recorded(bytes: [u8; Self::SIZE]) -> Self {
-        Self { bytes, expires: None }
+        Self { bytes, source: NonceSource::Evidence }
+    }
+
+    /// Takes a nonce that this verifier issued and accepted the answer to before, from its own record of it.
+    pub const fn answered(bytes: [u8; Self::SIZE]) -> Self {
+        Self { bytes, source: NonceSource::Answered }
     }
 
     /// Returns the bytes to send to the attester.
@@ -117,10 +129,10 @@ impl SvsmNonce {
     }
 
     fn consume(self, at: UnixTime) -> Result<([u8; Self::SIZE], BindingFreshness), Error> {
-        match self.expires {
-            Some(expired) if at >= expired => Err(Error::NonceExpired { expired, at }),
-            Some(_) => Ok((self.bytes, BindingFreshness::Challenged)),
-            None => Ok((self.bytes, BindingFreshness::Recorded)),
+        match self.source {
+            NonceSource::Issued { expires } if at >= expires => Err(Error::NonceExpired { expired: expires, at }),
+            NonceSource::Issued { .. } | NonceSource::Answered => Ok((self.bytes, BindingFreshness::Challenged)),
+            NonceSource::Evidence => Ok((self.bytes, BindingFreshness::Recorded)),
         }
     }
 }

@@ -162,6 +162,16 @@ impl PcrBank {
         }
     }
 
+    /// Gives a register a value that was proven before; `None` if it is no digest of this bank.
+    #[must_use]
+    pub fn with_value(mut self, pcr: PcrIndex, value: Digest) -> Option<Self> {
+        if value.as_bytes().len() != self.size {
+            return None;
+        }
+        *self.values.get_mut(usize::from(pcr.0))? = value;
+        Some(self)
+    }
+
     /// Returns the bank's algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> HashId {

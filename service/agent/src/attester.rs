@@ -135,6 +135,8 @@ impl<T: Transport, R: Rng> Attester<T, R> {
             pcrs,
             event_log: logs.event_log.into(),
             ima_log: logs.ima_log.into(),
+            ima_from: 0,
+            whole: true,
         })
     }
 

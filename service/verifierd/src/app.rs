@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What all requests share: what is believed, what is pending, what is remembered.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use evtpm_api::LaunchEvidence;
+use evtpm_result::SigningKey;
 use evtpm_verify::UnixTime;
 use evtpm_verify::evtpm::SvsmNonce;
 use evtpm_verify::snp::{Anchors, Collateral};
-use evtpm_verify::tpm::{ClockWitness, Credential, Issued, Nonce, Selection, TrustedAk};
+use evtpm_verify::tpm::{Credential, Issued, Nonce};
 use tokio::sync::Semaphore;
 
-use crate::judge::Judge;
+use crate::access::Access;
+use crate::machines::LiveBoots;
 use crate::pending::Pending;
+use crate::policies::{Compiled, Policies};
 use crate::refusal::Refusal;
 use crate::store::Store;
 
@@ -34,7 +37,7 @@ pub(crate) enum Registration {
     /// It was given a nonce for its chip.
     Opened { machine: String, nonce: SvsmNonce },
     /// Its endorsement key is believed; it was given a credential.
-    Challenged { machine: String, credential: Box<Credential> },
+    Challenged { machine: String, credential: Box<Credential>, nonce: Vec<u8>, evidence: Box<LaunchEvidence> },
 }
 
 /// A challenge that was given out.
@@ -42,13 +45,8 @@ pub(crate) enum Registration {
 pub(crate) struct Challenge {
     pub(crate) attester: String,
     pub(crate) nonce: Issued<Nonce>,
-}
-
-/// A boot whose attestation key is believed.
-#[derive(Debug, Clone)]
-pub(crate) struct Attester {
-    pub(crate) key: Arc<TrustedAk>,
-    pub(crate) clock: Option<ClockWitness>,
+    /// What the answer is judged by, even if the operator changes the policy meanwhile.
+    pub(crate) policy: Arc<Compiled>,
 }
 
 /// Everything that requests share.
@@ -56,42 +54,42 @@ pub(crate) struct Attester {
 pub(crate) struct App {
     pub(crate) anchors: Anchors,
     pub(crate) collateral: Collateral,
-    pub(crate) judge: Judge,
-    pub(crate) selection: Selection,
-    pub(crate) admin_token: String,
-    store: Mutex<Store>,
+    pub(crate) policies: Policies,
+    pub(crate) signer: SigningKey,
+    pub(crate) access: Access,
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) live: LiveBoots,
     registrations: Mutex<Pending<Registration>>,
     challenges: Mutex<Pending<Challenge>>,
-    attesters: Mutex<HashMap<String, Attester>>,
     processors: Semaphore,
 }
 
+/// What an [`App`] is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) anchors: Anchors,
+    pub(crate) collateral: Collateral,
+    pub(crate) policies: Policies,
+    pub(crate) signer: SigningKey,
+    pub(crate) access: Access,
+    pub(crate) store: Box<dyn Store>,
+}
+
 impl App {
-    pub(crate) fn new(
-        anchors: Anchors,
-        collateral: Collateral,
-        judge: Judge,
-        selection: Selection,
-        store: Store,
-        admin_token: String,
-    ) -> Self {
+    pub(crate) fn new(Parts { anchors, collateral, policies, signer, access, store }: Parts) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         App {
             anchors,
             collateral,
-            judge,
-            selection,
-            admin_token,
-            store: Mutex::new(store),
+            policies,
+            signer,
+            access,
+            store,
+            live: LiveBoots::default(),
             registrations: Mutex::new(Pending::new(REGISTRATIONS, STEP)),
             challenges: Mutex::new(Pending::new(CHALLENGES, STEP)),
-            attesters: Mutex::default(),
             processors: Semaphore::new(processors),
         }
-    }
-
-    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
-        lock(&self.store)
     }
 
     pub(crate) fn registrations(&self) -> MutexGuard<'_, Pending<Registration>> {
@@ -100,10 +98,6 @@ impl App {
 
     pub(crate) fn challenges(&self) -> MutexGuard<'_, Pending<Challenge>> {
         lock(&self.challenges)
-    }
-
-    pub(crate) fn attesters(&self) -> MutexGuard<'_, HashMap<String, Attester>> {
-        lock(&self.attesters)
     }
 
     /// Runs work that a processor is busy with, at most one a processor: a flood of evidence queues up, and what has

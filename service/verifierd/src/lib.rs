@@ -2,17 +2,21 @@
 //! Registration, challenges, evidence and verdicts over HTTPS.
 #![forbid(unsafe_code)]
 
+mod access;
 mod app;
-mod attestation;
+pub mod audit;
 mod budget;
+mod fronts;
+mod hex;
 mod judge;
 mod listener;
 mod machines;
 mod pending;
+mod policies;
 pub mod program;
 mod random;
 mod refusal;
-mod registration;
+mod rounds;
 mod server;
 mod store;
 pub mod tls;

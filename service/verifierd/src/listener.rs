@@ -8,13 +8,17 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::Extension;
 use evtpm_api::{EXPORTER_LABEL, EXPORTER_SIZE};
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use x509_cert::der::Decode as _;
 
 use crate::budget::Budgets;
+use crate::hex::hex;
 
 /// How long a client may take for the handshake, and for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +35,10 @@ const CONNECTIONS_OF_ONE_CLIENT: usize = 256;
 /// The `tls-exporter` value of the connection that a request came on (RFC 9266).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ChannelBinding(pub(crate) [u8; EXPORTER_SIZE]);
+
+/// The name in the client certificate of that connection, where one was shown and verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClientName(pub(crate) Option<String>);
 
 /// Serves until the listener fails.
 pub(crate) async fn serve(listener: TcpListener, tls: TlsAcceptor, router: Router) -> Result<()> {
@@ -63,11 +71,20 @@ async fn converse(stream: TcpStream, tls: TlsAcceptor, router: Router) -> Result
     stream.set_nodelay(true)?;
     let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await??;
     let binding = stream.get_ref().1.export_keying_material([0; EXPORTER_SIZE], EXPORTER_LABEL, Some(&[]))?;
-    let service = TowerToHyperService::new(router.layer(Extension(ChannelBinding(binding))));
+    let client = ClientName(stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(common_name));
+    let service = TowerToHyperService::new(router.layer(Extension(ChannelBinding(binding))).layer(Extension(client)));
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .serve_connection(TokioIo::new(stream), service)
         .await?;
     Ok(())
+}
+
+/// The name that the audit log has for whoever shows this certificate; the handshake has verified it.
+fn common_name(certificate: &CertificateDer<'_>) -> String {
+    let fingerprint = || hex(RustCrypto::hash(HashAlg::Sha256, &[certificate]).as_bytes());
+    let parsed = x509_cert::Certificate::from_der(certificate).ok();
+    let name = parsed.as_ref().map(|parsed| parsed.tbs_certificate().subject().to_string());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(fingerprint)
 }

@@ -23,9 +23,10 @@ pub struct VerifierArgs {
     /// Where the database and the keys lie; made if it does not exist.
     #[arg(long, value_name = "DIR", default_value = "evtpm-verifier")]
     pub directory: PathBuf,
-    /// What machines have to be: a policy document, TOML or (by the ending .json) JSON.
+    /// What machines have to be that have no policy of their own: a policy document, TOML or (by the ending .json) JSON.
+    /// It replaces the policy `default`; without it, that policy stays as it is.
     #[arg(long, value_name = "FILE")]
-    pub policy: PathBuf,
+    pub policy: Option<PathBuf>,
     /// Certificates and revocation lists of the processors (.pem, .der, .crl), as AMD's key distribution service gives them.
     #[arg(long, value_name = "DIR")]
     pub collateral: Option<PathBuf>,
@@ -41,6 +42,9 @@ pub struct VerifierArgs {
     /// The private key of --tls-certificate.
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
+    /// The CA whose client certificates let administrators in, with all roles; the one of the first start without one.
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
 }
 
 /// Runs the verifier until it is ended.
@@ -64,7 +68,8 @@ impl VerifierArgs {
             directory: self.directory.clone(),
             tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
             names: self.names.clone(),
-            policy: policy(&self.policy)?,
+            client_ca: self.client_ca.clone(),
+            policy: self.policy.as_deref().map(policy).transpose()?,
             simulated_roots: self.trust_simulated.iter().map(|text| simulated_root(text)).collect::<Result<_>>()?,
             collateral: self.collateral.as_deref().map(collateral).transpose()?.unwrap_or_default(),
         })
@@ -74,11 +79,20 @@ impl VerifierArgs {
 fn announce(server: &Server) -> Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
+    let address = server.address()?;
     if server.first_start {
-        writeln!(out, "first start: made a CA, a certificate, an administrator's token and a key for results")?;
+        writeln!(
+            out,
+            "first start: made a CA, a certificate, an administrator's certificate and token, a key for results"
+        )?;
     }
     if let Some(ca) = &server.ca {
-        writeln!(out, "agents need:         --verifier https://{} --ca {}", server.address()?, ca.display())?;
+        writeln!(out, "agents need:         --verifier https://{address} --ca {}", ca.display())?;
+        let token = server.admin_token.display();
+        writeln!(out, "administrators need: --verifier https://{address} --ca {} --token-file {token}", ca.display())?;
+    }
+    if let Some(administrator) = &server.administrator {
+        writeln!(out, "or, with mutual TLS: {}", administrator.certificate.display())?;
     }
     writeln!(out, "administrator token: {}", server.admin_token.display())?;
     writeln!(out, "listening on {}", server.address()?)?;

@@ -3,7 +3,7 @@
 
 use evtpm_crypto::{EntropyError, Rng};
 
-use crate::store::hex;
+use crate::hex::hex;
 
 /// The kernel's generator.
 #[derive(Debug, Clone, Copy)]

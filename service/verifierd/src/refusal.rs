@@ -34,10 +34,28 @@ impl Refusal {
         Refusal { status: StatusCode::FORBIDDEN, error: "evidence-refused", message: error.to_string() }
     }
 
+    /// The logs do not go on from where they are known to stand.
+    pub(crate) fn resend(error: impl std::fmt::Display) -> Self {
+        let message = format!("{error}; ask for a new challenge and send the whole logs");
+        Refusal { status: StatusCode::CONFLICT, error: "resend-logs", message }
+    }
+
+    /// What is asked for contradicts what is there.
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Refusal { status: StatusCode::CONFLICT, error: "conflict", message: message.into() }
+    }
+
     /// The client is not who may ask this.
     pub(crate) fn unauthorized() -> Self {
-        let message = "give the administrator's token as `Authorization: Bearer TOKEN`".to_owned();
+        let message =
+            "give an administrator's token as `Authorization: Bearer TOKEN`, or a client certificate".to_owned();
         Refusal { status: StatusCode::UNAUTHORIZED, error: "unauthorized", message }
+    }
+
+    /// The client is known, and may not do this.
+    pub(crate) fn forbidden(name: &str, role: &str) -> Self {
+        let message = format!("`{name}` does not have the role `{role}`");
+        Refusal { status: StatusCode::FORBIDDEN, error: "forbidden", message }
     }
 
     /// The verifier has too much to do.
@@ -80,8 +98,10 @@ impl From<EntropyError> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::OtherIdentity { .. } | StoreError::KnownEk => Refusal::evidence(error),
-            StoreError::Database(_) | StoreError::Version(_) => Refusal::internal(error),
+            StoreError::OtherIdentity { .. } | StoreError::KnownEk | StoreError::Revoked => Refusal::evidence(error),
+            StoreError::UnknownPolicy(_) => Refusal::unknown("unknown-policy", error.to_string()),
+            StoreError::PolicyInUse { .. } | StoreError::Exists(_) => Refusal::conflict(error.to_string()),
+            StoreError::Database(_) | StoreError::Version { .. } => Refusal::internal(error),
         }
     }
 }

@@ -10,28 +10,21 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post, put};
 use evtpm_appraise::Policy;
 use evtpm_crypto::Rng;
-use evtpm_logs::{HashId, PcrIndex, PcrSet};
 use evtpm_result::{Algorithm, SigningKey};
 use evtpm_verify::snp::{Anchors, Collateral};
-use evtpm_verify::tpm::Selection;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::app::App;
-use crate::judge::Judge;
-use crate::store::{Store, hex};
-use crate::tls::{self, TlsFiles};
-use crate::{attestation, listener, machines, random, registration};
-
-/// The largest request, except for evidence.
-const SMALL_BODY: usize = 64 << 10;
-
-/// The largest evidence: logs of 64 MiB in base64 would be a hundred thousand times what a machine logs in a day.
-const EVIDENCE_BODY: usize = 16 << 20;
+use crate::access::{Access, Roles, digest};
+use crate::app::{App, Parts, now};
+use crate::fronts::{admin, native};
+use crate::hex::{hex, unhex};
+use crate::policies::{Compiled, DEFAULT, Policies};
+use crate::store::{Note, PolicyRow, Sqlite, Store, TokenRow};
+use crate::tls::{self, ClientCertificate, TlsFiles};
+use crate::{listener, random};
 
 /// What a verifier is made of.
 #[derive(Debug, Clone)]
@@ -42,10 +35,12 @@ pub struct Config {
     pub directory: PathBuf,
     /// The server's certificate; without one, a CA and a certificate are made at the first start.
     pub tls: Option<TlsFiles>,
+    /// The CA whose certificates let administrators in; the one made at the first start without one.
+    pub client_ca: Option<PathBuf>,
     /// The names and addresses that a certificate made at the first start is for.
     pub names: Vec<String>,
-    /// What machines have to be.
-    pub policy: Policy,
+    /// What machines have to be that have no policy of their own; without one, what the store has under `default`.
+    pub policy: Option<Policy>,
     /// Simulated roots that are trusted, by name, with their certificates (PEM or DER). The policy has to name them too.
     pub simulated_roots: Vec<(String, Vec<u8>)>,
     /// Certificates and revocation lists of the processors, by file name (PEM, DER or a certificate table).
@@ -59,6 +54,8 @@ pub struct Server {
     app: Arc<App>,
     /// The CA that agents have to trust, if it was made here.
     pub ca: Option<PathBuf>,
+    /// The administrator's certificate and key, if they were made here.
+    pub administrator: Option<TlsFiles>,
     /// The file with the administrator's token.
     pub admin_token: PathBuf,
     /// Whether certificate and token were made just now.
@@ -78,31 +75,37 @@ impl Server {
     /// Names what cannot be opened or used.
     pub async fn bind(config: Config) -> Result<Self> {
         std::fs::create_dir_all(&config.directory).with_context(|| format!("making {}", config.directory.display()))?;
-        let (files, ca, first_start) = match config.tls {
-            Some(files) => (files, None, false),
-            None => {
-                let created = tls::create(&config.directory, &config.names)?;
-                (created.files, Some(created.ca), created.new)
-            }
+        let made = match &config.tls {
+            Some(_) => None,
+            None => Some(tls::create(&config.directory, &config.names)?),
         };
-        let store = Store::open(&config.directory.join("verifier.sqlite"))?;
-        let token_file = config.directory.join("admin.token");
-        let token = admin_token(&token_file)?;
-        let key = signing_key(&config.directory)?;
+        let files = config.tls.as_ref().or(made.as_ref().map(|made| &made.files)).context("there is no certificate")?;
+        let client_ca = config.client_ca.as_deref().or(made.as_ref().map(|made| made.ca.as_path()));
+        let tls = tls::server_config(files, client_ca, ClientCertificate::Optional)?;
 
+        let store = Sqlite::open(&config.directory.join("verifier.sqlite"))?;
+        let token_file = config.directory.join("admin.token");
+        let access = access(&store, &admin_token(&token_file)?).await?;
+        let policies = policies(&store, config.policy).await?;
         let mut anchors = Anchors::amd()?;
         for (name, certificate) in &config.simulated_roots {
             anchors = anchors.and_simulated(name, certificate)?;
         }
         let mut collateral = Collateral::new();
         collateral.add_files(config.collateral.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
-        let selection = selection(&config.policy)?;
-        let judge = Judge::new(config.policy, key)?;
-        let app = App::new(anchors, collateral, judge, selection, store, token);
+        let signer = signing_key(&config.directory)?;
+        let app = App::new(Parts { anchors, collateral, policies, signer, access, store: Box::new(store) });
         let listener =
             TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
-        let tls = TlsAcceptor::from(tls::server_config(&files)?);
-        Ok(Server { listener, tls, app: Arc::new(app), ca, admin_token: token_file, first_start })
+        Ok(Server {
+            listener,
+            tls: TlsAcceptor::from(tls),
+            app: Arc::new(app),
+            first_start: made.as_ref().is_some_and(|made| made.new),
+            ca: made.as_ref().map(|made| made.ca.clone()),
+            administrator: made.map(|made| made.administrator),
+            admin_token: token_file,
+        })
     }
 
     /// Returns the address that was really bound.
@@ -123,28 +126,47 @@ impl Server {
 }
 
 fn router(app: Arc<App>) -> Router {
-    let evidence = Router::new()
-        .route("/attesters/{id}/evidence", put(attestation::evidence))
-        .layer(DefaultBodyLimit::max(EVIDENCE_BODY));
-    let rest = Router::new()
-        .route("/registrations", post(registration::open))
-        .route("/registrations/{id}/evidence", put(registration::evidence))
-        .route("/registrations/{id}/proof", put(registration::proof))
-        .route("/attesters/{id}/challenges", post(attestation::challenge))
-        .route("/machines", get(machines::list))
-        .route("/machines/{name}", get(machines::show))
-        .layer(DefaultBodyLimit::max(SMALL_BODY));
-    Router::new().nest(evtpm_api::PREFIX, evidence.merge(rest)).with_state(app)
+    Router::new().nest(evtpm_api::PREFIX, native::router().merge(admin::router())).with_state(app)
 }
 
-/// Firmware, boot loader, kernel and IMA (PCR 0 to 14), in the banks that the policy names, SHA-256 unless it does.
-fn selection(policy: &Policy) -> Result<Selection> {
-    let banks: Vec<HashId> = policy.tpm.iter().flat_map(|tpm| tpm.banks.iter().map(|bank| bank.0)).collect();
-    let banks = if banks.is_empty() { vec![HashId::SHA256] } else { banks };
-    let pcrs: PcrSet = PcrIndex::all().filter(|pcr| pcr.value() <= 14).collect();
-    banks.into_iter().try_fold(Selection::new(), |selection, bank| {
-        selection.with(bank, pcrs).with_context(|| format!("the policy names the bank {bank} twice"))
-    })
+/// The administrator's token of the first start, which has all roles, and those that were made later.
+async fn access(store: &dyn Store, admin_token: &str) -> Result<Access> {
+    let access = Access::default();
+    let first = TokenRow {
+        name: tls::ADMINISTRATOR.into(),
+        digest: digest(admin_token.as_bytes()),
+        roles: Roles::ALL.to_string(),
+        created_at: 0,
+    };
+    for token in store.tokens().await?.iter().chain([&first]) {
+        access.admit(token).map_err(|error| anyhow::anyhow!("token {}: {error}", token.name))?;
+    }
+    Ok(access)
+}
+
+/// The policies of the store; a policy that was given at the start becomes the default one.
+async fn policies(store: &dyn Store, given: Option<Policy>) -> Result<Policies> {
+    let mut rows = store.policies().await?;
+    if let Some(policy) = given {
+        let row = PolicyRow { name: DEFAULT.into(), document: policy.to_json()?, changed_at: now().0 };
+        let known = rows.iter().any(|known| known.name == row.name && known.document == row.document);
+        if !known {
+            let detail = format!("at the start: {DEFAULT} is {}", policy.id()?);
+            let note = Note { at: row.changed_at, machine: None, event: "policy-changed", detail };
+            store.put_policy(row.clone(), note).await?;
+            rows.retain(|known| known.name != row.name);
+            rows.push(row);
+        }
+    }
+    let policies = Policies::default();
+    for PolicyRow { name, document, .. } in rows {
+        let policy = Policy::from_json(&document).with_context(|| format!("policy `{name}` of the store"))?;
+        policies.put(&name, Compiled::new(policy)?);
+    }
+    for (machine, policy) in store.policy_of_machines().await? {
+        policies.assign(&machine, Some(&policy));
+    }
+    Ok(policies)
 }
 
 /// Reads the administrator's token, or makes it at the first start.
@@ -174,11 +196,6 @@ fn signing_key(directory: &Path) -> Result<SigningKey> {
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let scalar = unhex(text.trim()).with_context(|| format!("{} is not a signing key", path.display()))?;
     SigningKey::new(Algorithm::Es256, &scalar).with_context(|| format!("{} is not a signing key", path.display()))
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {

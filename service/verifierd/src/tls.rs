@@ -11,9 +11,15 @@ use anyhow::{Context, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
+
+/// The name of the administrator that a first start makes.
+pub(crate) const ADMINISTRATOR: &str = "admin";
 
 /// Days that a certificate made here is valid.
 const VALIDITY_DAYS: i64 = 825;
@@ -34,28 +40,36 @@ pub struct Created {
     pub ca: PathBuf,
     /// The server's own certificate and key.
     pub files: TlsFiles,
+    /// A certificate and key for the administrator, with which clients are let in.
+    pub administrator: TlsFiles,
     /// Whether they were made now (false: they were there already).
     pub new: bool,
 }
 
-/// Finds or makes a CA and a server certificate for `names` in `directory`.
+/// Finds or makes a CA, a server certificate for `names` and an administrator's certificate in `directory`.
 ///
-/// The CA's key is not kept: it signs this one certificate and is gone, so nobody can steal it.
+/// The CA's key is not kept: it signs these two certificates and is gone, so nobody can steal it.
 ///
 /// # Errors
 /// When the directory cannot be written, or holds only a part of the files.
 pub fn create(directory: &Path, names: &[String]) -> Result<Created> {
     let ca = directory.join("ca.pem");
-    let files = TlsFiles { certificate: directory.join("server.pem"), key: directory.join("server.key") };
-    let existing = [&ca, &files.certificate, &files.key].into_iter().filter(|path| path.exists()).count();
-    match existing {
-        3 => return Ok(Created { ca, files, new: false }),
-        0 => {}
-        _ => anyhow::bail!(
-            "{} holds some of ca.pem, server.pem, server.key but not all three: remove them or restore the rest",
-            directory.display()
-        ),
+    let pair = |name: &str| TlsFiles {
+        certificate: directory.join(format!("{name}.pem")),
+        key: directory.join(format!("{name}.key")),
+    };
+    let (files, administrator) = (pair("server"), pair("admin"));
+    let all = [&ca, &files.certificate, &files.key, &administrator.certificate, &administrator.key];
+    let found = all.into_iter().filter(|path| path.exists()).count();
+    if found == all.len() {
+        return Ok(Created { ca, files, administrator, new: false });
     }
+    anyhow::ensure!(
+        found == 0,
+        "{} holds some of ca.pem, server.pem, server.key, admin.pem, admin.key but not all of them: \
+         remove them or restore the rest",
+        directory.display()
+    );
 
     std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     let ca_key = KeyPair::generate()?;
@@ -66,16 +80,29 @@ pub fn create(directory: &Path, names: &[String]) -> Result<Created> {
     let ca_certificate = ca_parameters.self_signed(&ca_key)?;
     let issuer = Issuer::new(ca_parameters, ca_key);
 
-    let key = KeyPair::generate()?;
-    let mut parameters = validity(CertificateParams::new(names.to_vec()).context("naming the server")?);
-    parameters.distinguished_name.push(DnType::CommonName, "evtpm verifier");
-    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let certificate = parameters.signed_by(&key, &issuer)?;
-
+    let mut server = CertificateParams::new(names.to_vec()).context("naming the server")?;
+    server.distinguished_name.push(DnType::CommonName, "evtpm verifier");
+    issue(&issuer, server, ExtendedKeyUsagePurpose::ServerAuth, &files)?;
+    let mut client = CertificateParams::default();
+    client.distinguished_name.push(DnType::CommonName, ADMINISTRATOR);
+    issue(&issuer, client, ExtendedKeyUsagePurpose::ClientAuth, &administrator)?;
     write(&ca, ca_certificate.pem().as_bytes(), 0o644)?;
+    Ok(Created { ca, files, administrator, new: true })
+}
+
+/// Makes a key and a certificate for one purpose.
+fn issue(
+    issuer: &Issuer<'_, KeyPair>,
+    parameters: CertificateParams,
+    purpose: ExtendedKeyUsagePurpose,
+    files: &TlsFiles,
+) -> Result<()> {
+    let key = KeyPair::generate()?;
+    let mut parameters = validity(parameters);
+    parameters.extended_key_usages = vec![purpose];
+    let certificate = parameters.signed_by(&key, issuer)?;
     write(&files.certificate, certificate.pem().as_bytes(), 0o644)?;
-    write(&files.key, key.serialize_pem().as_bytes(), 0o600)?;
-    Ok(Created { ca, files, new: true })
+    write(&files.key, key.serialize_pem().as_bytes(), 0o600)
 }
 
 fn validity(mut parameters: CertificateParams) -> CertificateParams {
@@ -96,22 +123,57 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         .with_context(|| format!("writing {}", path.display()))
 }
 
+/// Who has to show a certificate of the CA for clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// Nobody has to; whoever shows one has to have a good one.
+    Optional,
+    /// Everybody.
+    Required,
+}
+
 /// Loads the server's TLS configuration: TLS 1.3 only, since the channel binding is defined for its exporter.
 ///
 /// # Errors
 /// Names the file that cannot be read or used.
-pub fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>> {
+pub fn server_config(
+    files: &TlsFiles,
+    client_ca: Option<&Path>,
+    clients: ClientCertificate,
+) -> Result<Arc<ServerConfig>> {
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
         .with_context(|| format!("reading {}", files.certificate.display()))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| format!("reading {}", files.key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
+    let builder =
+        ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&rustls::version::TLS13])?;
+    let builder = match client_ca {
+        Some(ca) => builder.with_client_cert_verifier(client_verifier(ca, clients, provider)?),
+        None => builder.with_no_client_auth(),
+    };
+    let config = builder
         .with_single_cert(chain, key)
         .with_context(|| format!("{} and {} do not fit", files.certificate.display(), files.key.display()))?;
     Ok(Arc::new(config))
+}
+
+fn client_verifier(
+    ca: &Path,
+    clients: ClientCertificate,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>> {
+    let reading = || format!("reading {}", ca.display());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(ca).with_context(reading)? {
+        roots.add(certificate.with_context(reading)?).with_context(reading)?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let verifier = match clients {
+        ClientCertificate::Optional => verifier.allow_unauthenticated(),
+        ClientCertificate::Required => verifier,
+    };
+    verifier.build().with_context(reading)
 }
 
 #[cfg(test)]
@@ -129,7 +191,7 @@ mod tests {
         let directory = directory("first");
         let created = create(&directory, &["localhost".into(), "127.0.0.1".into()]).unwrap();
         assert!(created.new);
-        server_config(&created.files).unwrap();
+        server_config(&created.files, Some(&created.ca), ClientCertificate::Optional).unwrap();
         let before = std::fs::read(&created.files.certificate).unwrap();
         assert!(!create(&directory, &[]).unwrap().new);
         assert_eq!(std::fs::read(&created.files.certificate).unwrap(), before);
@@ -141,7 +203,9 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let directory = directory("mode");
         let created = create(&directory, &["localhost".into()]).unwrap();
-        assert_eq!(std::fs::metadata(&created.files.key).unwrap().permissions().mode() & 0o777, 0o600);
+        for key in [&created.files.key, &created.administrator.key] {
+            assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+        }
         std::fs::remove_dir_all(&directory).unwrap();
     }
 

@@ -5,7 +5,7 @@ use evtpm_logs::tcg::TaggedEvent;
 use evtpm_logs::tcg::{EventData, Guid};
 use evtpm_logs::{Digest, EventLog, HashId, PcrBank, PcrIndex, PcrSet};
 
-use crate::logs::{CryptoHashes, Error, VerifiedEvent};
+use crate::logs::{CryptoHashes, Error, Progress, VerifiedEvent};
 use crate::tpm::{Quote, QuotedBank};
 
 /// A quote together with the event log that leads to it.
@@ -79,6 +79,12 @@ impl<'a> MeasuredBoot<'a> {
             _ => None,
         };
         self.events().filter(|event| event.pcr().value() == 7 && !event.after_separator()).find_map(measured)
+    }
+
+    /// Returns where the boot stands, for the quotes that follow, if nobody reads its IMA list.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress::without_list(self.quote.banks(), self.open)
     }
 
     /// Returns events with a tag of the Linux EFI stub, which measures into PCR 9.

@@ -61,6 +61,15 @@ pub enum Error {
         /// The digest in the list.
         actual: Box<Digest>,
     },
+    /// A register that no list goes on extending is not what it was at an earlier quote of this boot.
+    Moved {
+        /// The bank.
+        bank: HashId,
+        /// The registers.
+        pcrs: PcrSet,
+    },
+    /// The quote covers other registers than the earlier one.
+    OtherSelection,
     /// The kernel saw a file change while it was measured.
     Violation {
         /// The entry's number.
@@ -98,6 +107,12 @@ impl fmt::Display for Error {
                 f,
                 "boot_aggregate is {algorithm} {actual}, the quoted registers give {expected}: a list of another boot"
             ),
+            Error::Moved { bank, pcrs } => {
+                write!(f, "{bank} PCR {pcrs} changed since an earlier quote of this boot: send the whole logs again")
+            }
+            Error::OtherSelection => {
+                f.write_str("the quote covers other registers than the earlier one: send the whole logs again")
+            }
             Error::Violation { record, claimed_path, total } => {
                 write!(f, "IMA entry {record} is a measurement violation (claimed name {claimed_path}; {total} in all)")
             }

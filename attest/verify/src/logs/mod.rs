@@ -11,6 +11,7 @@ mod event;
 mod hashes;
 mod keyring;
 mod prefix;
+mod progress;
 mod registers;
 mod runtime;
 
@@ -23,5 +24,6 @@ pub use error::Error;
 pub use event::VerifiedEvent;
 pub use hashes::CryptoHashes;
 pub use keyring::{Keyring, SignatureState};
+pub use progress::{Continued, Progress};
 pub use registers::RuntimeRegisters;
 pub use runtime::{Aggregate, ImaFile, MeasuredRuntime, RuntimeRules};

@@ -8,7 +8,7 @@ use crate::logs::{CryptoHashes, Error};
 use crate::tpm::QuotedBank;
 
 /// The part of a list that leads to the quoted values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Prefix {
     /// Entries of the prefix.
     pub entries: usize,
@@ -28,17 +28,8 @@ pub(super) struct Prefix {
 ///
 /// Entries behind it extend no quoted register, or the quote was made before them: they are not covered.
 pub(super) fn find(quoted: &[QuotedBank], replayed: &[PcrBank], list: &[u8], pcrs: PcrSet) -> Result<Prefix, Error> {
-    let mut banks: Vec<Bank<'_>> = quoted
-        .iter()
-        .zip(replayed)
-        .filter(|(quoted, _)| !quoted.pcrs().intersection(pcrs).is_empty())
-        .map(|(quoted, start)| Bank {
-            quoted,
-            start,
-            wanted: quoted.iter().filter(|(pcr, _)| pcrs.contains(*pcr)).collect(),
-            digests: TemplateDigests::OfBank,
-        })
-        .collect();
+    let starts = quoted.iter().zip(replayed).map(|(quoted, start)| (quoted, start, TemplateDigests::OfBank));
+    let mut banks: Vec<Bank<'_>> = starts.filter_map(|start| Bank::new(start, pcrs)).collect();
     let entries = match common(&banks, list, pcrs)? {
         Walk::Found(prefix) => return Ok(prefix),
         Walk::NotFound { entries } => entries,
@@ -68,6 +59,23 @@ pub(super) fn find(quoted: &[QuotedBank], replayed: &[PcrBank], list: &[u8], pcr
     }
 }
 
+/// Finds the same in what a list has grown by: the banks stand where an earlier quote found them, and what the kernel
+/// extends into each is known.
+pub(super) fn follow(
+    starts: &[(&QuotedBank, &PcrBank, TemplateDigests)],
+    list: &[u8],
+    pcrs: PcrSet,
+) -> Result<Prefix, Error> {
+    let banks: Vec<Bank<'_>> = starts.iter().filter_map(|start| Bank::new(*start, pcrs)).collect();
+    match (common(&banks, list, pcrs)?, banks.first()) {
+        (Walk::Found(prefix), _) => Ok(prefix),
+        (Walk::NotFound { entries }, Some(first)) => {
+            Err(Error::ImaReplay { bank: first.quoted.algorithm(), pcrs, entries })
+        }
+        (Walk::NotFound { .. }, None) => Err(Error::ImaNotQuoted { pcrs }),
+    }
+}
+
 /// A quoted bank on its way through the list.
 struct Bank<'a> {
     quoted: &'a QuotedBank,
@@ -77,7 +85,13 @@ struct Bank<'a> {
     digests: TemplateDigests,
 }
 
-impl Bank<'_> {
+impl<'a> Bank<'a> {
+    /// `None` if none of the registers in question is quoted in this bank.
+    fn new((quoted, start, digests): (&'a QuotedBank, &'a PcrBank, TemplateDigests), pcrs: PcrSet) -> Option<Self> {
+        let wanted: Vec<_> = quoted.iter().filter(|(pcr, _)| pcrs.contains(*pcr)).collect();
+        (!wanted.is_empty()).then_some(Bank { quoted, start, wanted, digests })
+    }
+
     fn is_reached(&self, now: &PcrBank) -> bool {
         self.wanted.iter().all(|(pcr, value)| now.value(*pcr) == *value)
     }

@@ -5,7 +5,7 @@ use evtpm_logs::ima::{AggregateRange, BinaryList, Entry, FileDigest, TemplateDig
 use evtpm_logs::{Digest, HashId, PcrBank, PcrIndex, PcrSet};
 
 use crate::logs::prefix::{self, Prefix};
-use crate::logs::{CryptoHashes, Error, Keyring, MeasuredBoot, SignatureState};
+use crate::logs::{CryptoHashes, Error, Keyring, MeasuredBoot, Progress, SignatureState};
 use crate::tpm::QuotedBank;
 
 /// What a verifier lets pass in an IMA list.
@@ -112,25 +112,38 @@ impl<'a> MeasuredRuntime<'a> {
         self.prefix.digests.iter().filter_map(padded)
     }
 
+    /// Returns where the logs of this boot stand, for the quotes that follow.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let quote = self.boot.quote();
+        Progress::new(quote.banks(), self.registers, self.aggregate, &self.prefix)
+    }
+
     /// Returns the covered entries: those of quoted registers, violations left out, as no digest covers their data.
     ///
     /// Template data are facts; an entry's template hash is what the list claims, where its bank is not quoted.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
-        let registers = self.registers;
-        BinaryList::new(self.covered)
-            .filter_map(Result::ok)
-            .filter(move |entry| registers.contains(entry.pcr) && !entry.is_violation())
+        facts(self.covered, self.registers)
     }
 
     /// Returns the covered files with what `keyring` makes of their signatures; `boot_aggregate` is left out.
     pub fn files(&self, keyring: &Keyring) -> impl Iterator<Item = ImaFile<'a>> {
-        self.entries().filter(|entry| !is_boot_aggregate(entry)).map(move |entry| ImaFile {
-            path: entry.path(),
-            digest: entry.digest(),
-            signature: keyring.check(&entry),
-            entry,
-        })
+        self.entries().filter(|entry| !is_boot_aggregate(entry)).map(move |entry| ImaFile::of(entry, keyring))
     }
+}
+
+impl<'a> ImaFile<'a> {
+    /// Reads an entry, and lets `keyring` judge its signature.
+    pub(super) fn of(entry: Entry<'a>, keyring: &Keyring) -> Self {
+        ImaFile { path: entry.path(), digest: entry.digest(), signature: keyring.check(&entry), entry }
+    }
+}
+
+/// The entries of quoted registers in a part of a list that a quote covers, violations left out.
+pub(super) fn facts(covered: &[u8], registers: PcrSet) -> impl Iterator<Item = Entry<'_>> {
+    BinaryList::new(covered)
+        .filter_map(Result::ok)
+        .filter(move |entry| registers.contains(entry.pcr) && !entry.is_violation())
 }
 
 fn is_boot_aggregate(entry: &Entry<'_>) -> bool {

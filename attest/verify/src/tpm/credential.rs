@@ -62,6 +62,16 @@ impl Credential {
     }
 }
 
+impl TrustedAk {
+    /// Takes up a belief again that this verifier earned with a [`Credential`] before, from its own record of it.
+    ///
+    /// The report is verified anew; that the key lives in the endorsement key's TPM is on the record's word.
+    #[must_use]
+    pub fn remembered(ek: BoundEk, ak: AkPublic) -> Self {
+        TrustedAk::activated(ak, ek)
+    }
+}
+
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential").field("ak", &self.ak).field("expires", &self.expires).finish_non_exhaustive()

@@ -29,6 +29,11 @@ pub struct QuotedBank {
 }
 
 impl QuotedBank {
+    /// Takes values that an earlier quote proved.
+    pub(crate) const fn new(algorithm: HashId, pcrs: PcrSet, values: Vec<Digest>) -> Self {
+        QuotedBank { algorithm, pcrs, values }
+    }
+
     /// Returns the bank's algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> HashId {

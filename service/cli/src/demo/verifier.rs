@@ -34,7 +34,8 @@ impl LocalVerifier {
             directory: directory.clone(),
             tls: None,
             names: vec!["localhost".into(), "127.0.0.1".into()],
-            policy: beliefs.policy,
+            client_ca: None,
+            policy: Some(beliefs.policy),
             simulated_roots: beliefs.simulated_roots,
             collateral: beliefs.collateral,
         };

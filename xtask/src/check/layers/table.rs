@@ -105,7 +105,7 @@ const SECRETS: &[&str] = &["zeroize", "subtle"];
 /// Hexadecimal constants, checked by the compiler.
 const LITERALS: &[&str] = &["hex-literal"];
 const LAYOUT: &[&str] = &["zerocopy"];
-const TYPED: &[&str] = &["serde", "serde_json", "ciborium", "hex", "base64", "toml"];
+const TYPED: &[&str] = &["serde", "serde_json", "schemars", "ciborium", "hex", "base64", "toml"];
 const CBOR: &[&str] = &["minicbor"];
 const DER: &[&str] = &["der", "x509-cert", "const-oid", "spki"];
 const RUST_CRYPTO: &[&str] = &[

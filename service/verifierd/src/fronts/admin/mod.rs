@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What administrators ask and say: machines, policies, tokens, the audit log.
+
+mod audit;
+mod machines;
+mod openapi;
+mod policies;
+mod routes;
+mod tokens;
+
+pub(crate) use routes::router;

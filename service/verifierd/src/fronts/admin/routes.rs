@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The paths for administrators, once: the router and the OpenAPI document are both made of this table.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{MethodRouter, delete, get, post, put};
+use evtpm_api::{
+    AuditLine, ChainHead, MachineDetails, MachineRequest, MachineSummary, NewToken, PolicySummary, TokenRequest,
+    TokenSummary,
+};
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::Value;
+
+use super::{audit, machines, openapi, policies, tokens};
+use crate::access::Role;
+use crate::app::App;
+
+/// The largest request: a policy with tens of thousands of files.
+const BODY: usize = 16 << 20;
+
+/// One operation.
+pub(super) struct Operation {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) role: Option<Role>,
+    pub(super) summary: &'static str,
+    pub(super) query: &'static [&'static str],
+    pub(super) request: Option<Shape>,
+    pub(super) answer: Option<Shape>,
+    handler: MethodRouter<Arc<App>>,
+}
+
+/// The shape of a body: its schema, made by a generator that collects what it refers to.
+pub(super) type Shape = fn(&mut SchemaGenerator) -> Value;
+
+fn shape<T: JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
+    schemas.subschema_for::<T>().to_value()
+}
+
+impl Operation {
+    fn new(method: &'static str, path: &'static str, role: Role, handler: MethodRouter<Arc<App>>) -> Self {
+        let role = Some(role);
+        Operation { method, path, role, summary: "", query: &[], request: None, answer: None, handler }
+    }
+
+    fn about(self, summary: &'static str) -> Self {
+        Operation { summary, ..self }
+    }
+
+    fn takes<T: JsonSchema>(self) -> Self {
+        Operation { request: Some(shape::<T>), ..self }
+    }
+
+    fn gives<T: JsonSchema>(self) -> Self {
+        Operation { answer: Some(shape::<T>), ..self }
+    }
+}
+
+/// Every operation.
+pub(super) fn operations() -> Vec<Operation> {
+    use Role::{Keys, Operate, Policy, Read};
+    vec![
+        Operation::new("get", "/machines", Read, get(machines::list))
+            .about("Lists the machines.")
+            .gives::<Vec<MachineSummary>>(),
+        Operation::new("get", "/machines/{name}", Read, get(machines::show))
+            .about("Shows one machine with its boots.")
+            .gives::<MachineDetails>(),
+        Operation::new("put", "/machines/{name}", Operate, put(machines::put))
+            .about("Adds a machine before it registers, or changes its policy (which needs the role policy too).")
+            .takes::<MachineRequest>()
+            .gives::<MachineSummary>(),
+        Operation::new("delete", "/machines/{name}", Operate, delete(machines::remove))
+            .about("Forgets a machine; it may register again as anything."),
+        Operation::new("delete", "/machines/{name}/alarm", Operate, delete(machines::end_alarm))
+            .about("Ends a machine's clone alarm."),
+        Operation::new("get", "/policies", Read, get(policies::list))
+            .about("Lists the policies.")
+            .gives::<Vec<PolicySummary>>(),
+        Operation::new("get", "/policies/{name}", Read, get(policies::show))
+            .about("Returns a policy document, as JSON.")
+            .gives::<Value>(),
+        Operation::new("put", "/policies/{name}", Policy, put(policies::put))
+            .about("Adds or changes a policy: a document in JSON or TOML. It counts from each machine's next challenge on.")
+            .takes::<Value>()
+            .gives::<PolicySummary>(),
+        Operation::new("delete", "/policies/{name}", Policy, delete(policies::remove))
+            .about("Forgets a policy that no machine has."),
+        Operation::new("get", "/tokens", Keys, get(tokens::list))
+            .about("Lists the administrators' tokens, without the tokens.")
+            .gives::<Vec<TokenSummary>>(),
+        Operation::new("post", "/tokens", Keys, post(tokens::create))
+            .about("Makes a token with some roles; it is shown this once.")
+            .takes::<TokenRequest>()
+            .gives::<NewToken>(),
+        Operation::new("delete", "/tokens/{name}", Keys, delete(tokens::remove)).about("Forgets a token."),
+        Operation {
+            query: &["after", "limit"],
+            ..Operation::new("get", "/audit", Read, get(audit::list))
+                .about("Reads the audit log from behind the line `after` on, at most `limit` lines.")
+                .gives::<Vec<AuditLine>>()
+        },
+        Operation::new("get", "/audit/head", Read, get(audit::head))
+            .about("Follows the chain through the whole audit log.")
+            .gives::<ChainHead>(),
+        Operation {
+            role: None,
+            ..Operation::new("get", "/openapi.json", Read, get(openapi::show)).about("This document.").gives::<Value>()
+        },
+    ]
+}
+
+/// The paths below the API's prefix.
+pub(crate) fn router() -> Router<Arc<App>> {
+    let all = operations().into_iter();
+    all.fold(Router::new(), |router, operation| router.route(operation.path, operation.handler))
+        .layer(DefaultBodyLimit::max(BODY))
+}

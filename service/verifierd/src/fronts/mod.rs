@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The interfaces of the verifier: each turns requests of one protocol into calls of what all share.
+
+pub(crate) mod admin;
+pub(crate) mod native;

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The three steps of a registration: a nonce for the chip, a credential for the keys, the proof.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use evtpm_api::{
+    CredentialChallenge, CredentialProof, LaunchEvidence, Registered, RegistrationOpened, RegistrationRequest,
+};
+use evtpm_verify::evtpm::SvsmNonce;
+use evtpm_verify::tpm::{AkPublic, Credential};
+
+use crate::app::{App, Registration, expiry, instant, now};
+use crate::judge;
+use crate::machines::identity::{self, BindingEvidence, check_name};
+use crate::machines::{Kept, Live};
+use crate::random::{SystemRng, name};
+use crate::refusal::Refusal;
+use crate::store::Note;
+
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+/// `POST /v1/registrations`
+pub(super) async fn open(
+    State(app): State<Arc<App>>,
+    body: Body<RegistrationRequest>,
+) -> Result<(StatusCode, Json<RegistrationOpened>), Refusal> {
+    let Json(RegistrationRequest { machine }) = body?;
+    check_name("machine", &machine)?;
+    let (expires, expires_in) = expiry();
+    let nonce = SvsmNonce::issue(&mut SystemRng, expires)?;
+    let opened = RegistrationOpened { registration: name()?, nonce: nonce.challenge().as_slice().into(), expires_in };
+    app.registrations().insert(opened.registration.clone(), Registration::Opened { machine, nonce }, instant());
+    Ok((StatusCode::CREATED, Json(opened)))
+}
+
+/// `PUT /v1/registrations/{id}/evidence`
+pub(super) async fn evidence(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    body: Body<LaunchEvidence>,
+) -> Result<Json<CredentialChallenge>, Refusal> {
+    let Json(evidence) = body?;
+    // Taken, not borrowed: a nonce answers one report, right or wrong.
+    let Some(Registration::Opened { machine, nonce }) = app.registrations().take(&id, instant()) else {
+        return Err(unknown_registration());
+    };
+    let of = machine.clone();
+    let made = app.busy(move |app| challenge(app, id, machine, nonce, evidence)).await;
+    noted(&app, &of, made).await.map(Json)
+}
+
+fn challenge(
+    app: &App,
+    id: String,
+    machine: String,
+    nonce: SvsmNonce,
+    evidence: LaunchEvidence,
+) -> Result<CredentialChallenge, Refusal> {
+    let challenged_with = nonce.challenge().to_vec();
+    let ek = identity::believe_ek(app, evidence.binding, Some(nonce), &BindingEvidence::of(&evidence))?;
+    let policy = app.policies.of(&machine).ok_or_else(|| Refusal::evidence("there is no policy for this machine"))?;
+    judge::admit(&policy, &ek)?;
+    let ak = AkPublic::from_tpm2b(&evidence.ak_public).map_err(Refusal::evidence)?;
+    let (challenge, credential) = Credential::make(ek, ak, &mut SystemRng, expiry().0).map_err(Refusal::evidence)?;
+    let challenged = Registration::Challenged {
+        machine,
+        credential: Box::new(credential),
+        nonce: challenged_with,
+        evidence: Box::new(evidence),
+    };
+    app.registrations().insert(id, challenged, instant());
+    Ok(CredentialChallenge { credential: challenge.credential.into(), secret: challenge.secret.into() })
+}
+
+/// `PUT /v1/registrations/{id}/proof`
+pub(super) async fn proof(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    body: Body<CredentialProof>,
+) -> Result<Json<Registered>, Refusal> {
+    let Json(CredentialProof { secret }) = body?;
+    let Some(Registration::Challenged { machine, credential, nonce, evidence }) =
+        app.registrations().take(&id, instant())
+    else {
+        return Err(unknown_registration());
+    };
+    let proven = credential.prove(&secret, now()).map_err(Refusal::evidence);
+    let key = noted(&app, &machine, proven).await?;
+    let boot = identity::new_boot(name()?, machine.clone(), &key, &nonce, *evidence)?;
+    let attester = boot.attester.clone();
+    let registered = app.store.register(boot, now().0).await.map_err(Refusal::from);
+    let (number, revoked) = noted(&app, &machine, registered).await?;
+    if let Some(revoked) = revoked {
+        app.live.remove(&revoked);
+    }
+    let kept = Kept::default().into();
+    app.live.insert(Live { attester: attester.clone(), machine: machine.clone(), key, kept });
+    Ok(Json(Registered { attester, machine, boot: number }))
+}
+
+/// Writes a refusal into the audit log.
+async fn noted<T>(app: &App, machine: &str, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+    if let Err(refusal) = &outcome {
+        let detail = refusal.message().to_owned();
+        let note = Note { at: now().0, machine: Some(machine.to_owned()), event: "registration-refused", detail };
+        // The client's refusal stands whether or not the log could be written.
+        if let Err(error) = app.store.note(note).await {
+            eprintln!("evtpm-verifier: {error}");
+        }
+    }
+    outcome
+}
+
+fn unknown_registration() -> Refusal {
+    Refusal::unknown("unknown-registration", "this registration does not exist, has expired or is at another step")
+}

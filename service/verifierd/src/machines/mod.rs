@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Machines: who they are, what is believed of their present boots, and in which state they are.
+
+pub(crate) mod identity;
+mod live;
+mod state;
+
+pub(crate) use live::{Kept, Live, LiveBoots};
+pub(crate) use state::{state, summary};

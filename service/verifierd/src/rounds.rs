@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Continuous attestation: a challenge, the quote that answers it, a verdict, and a record of it before anyone hears it.
+
+use std::sync::Arc;
+
+use evtpm_api::{BankSelection, QUALIFYING_LABEL, QuoteChallenge, RuntimeEvidence, Verdict};
+use evtpm_logs::PcrIndex;
+use evtpm_verify::tpm::{Clock, ClockError, ClockWitness, Issued, Nonce, Quote, QuoteEvidence};
+
+use crate::app::{App, Challenge, expiry, instant, now};
+use crate::judge::{self, Judged, LogEvidence};
+use crate::listener::ChannelBinding;
+use crate::machines::identity::{self, unknown_attester};
+use crate::machines::{Kept, Live};
+use crate::policies::Compiled;
+use crate::random::{SystemRng, name};
+use crate::refusal::Refusal;
+use crate::store::{Round, StoreError, StoredClock};
+
+/// Finds a believed boot, in memory or in the store; a revoked one that still speaks raises the clone alarm.
+pub(crate) async fn live(app: &Arc<App>, attester: &str) -> Result<Arc<Live>, Refusal> {
+    if let Some(live) = app.live.get(attester) {
+        return Ok(live);
+    }
+    let boot = app.store.boot(attester).await?.ok_or_else(unknown_attester)?;
+    if boot.revoked {
+        app.store.raise_clone_alarm(&boot.machine, attester, now().0).await?;
+        return Err(StoreError::Revoked.into());
+    }
+    let attester = attester.to_owned();
+    app.busy(move |app| identity::recall(app, attester, boot)).await
+}
+
+/// Asks a boot for a quote, and for no more of its logs than is not known yet.
+pub(crate) async fn challenge(app: &Arc<App>, live: &Live) -> Result<QuoteChallenge, Refusal> {
+    let policy = app.policies.of(&live.machine).ok_or_else(no_policy)?;
+    let known = live.kept.lock().await.progress_under(&policy.id).map(evtpm_verify::logs::Progress::entries);
+    let (expires, expires_in) = expiry();
+    let nonce = Issued::<Nonce>::issue(&mut SystemRng, expires).map_err(Refusal::internal)?;
+    let answer = QuoteChallenge {
+        challenge: name()?,
+        nonce: nonce.challenge().as_slice().into(),
+        selection: selection(&policy),
+        event_log: known.is_none(),
+        ima_from: known.unwrap_or(0),
+        expires_in,
+    };
+    let challenge = Challenge { attester: live.attester.clone(), nonce, policy };
+    app.challenges().insert(answer.challenge.clone(), challenge, instant());
+    Ok(answer)
+}
+
+/// Judges the evidence that answers a challenge, and records the verdict before it is told.
+pub(crate) async fn answer(
+    app: &Arc<App>,
+    live: Arc<Live>,
+    binding: ChannelBinding,
+    evidence: RuntimeEvidence,
+) -> Result<Verdict, Refusal> {
+    // Taken, not borrowed: a nonce freshens one quote, right or wrong (rule 4).
+    let Challenge { nonce, policy, .. } = app
+        .challenges()
+        .take(&evidence.challenge, instant())
+        .filter(|challenge| challenge.attester == live.attester)
+        .ok_or_else(|| {
+            Refusal::unknown("unknown-challenge", "this challenge does not exist, was answered or has expired")
+        })?;
+    let mut kept = live.kept.lock().await;
+    let before = kept.clone();
+    let judged = {
+        let live = live.clone();
+        app.busy(move |app| judge_round(app, &live, &policy, before, nonce, binding, &evidence)).await
+    };
+    let (round, verdict, after) = match judged {
+        Ok(judged) => judged,
+        Err(refusal) => {
+            // Whatever was kept did not help: the next challenge asks for everything.
+            kept.progress = None;
+            return Err(refusal);
+        }
+    };
+    let recorded = app.store.record(round).await;
+    if recorded == Err(StoreError::Revoked) {
+        app.live.remove(&live.attester);
+        app.store.raise_clone_alarm(&live.machine, &live.attester, now().0).await?;
+    }
+    recorded?;
+    *kept = after;
+    Ok(verdict)
+}
+
+/// Verifies and appraises. Evidence that does not verify is a verdict too: it says what was wrong.
+fn judge_round(
+    app: &App,
+    live: &Live,
+    policy: &Compiled,
+    kept: Kept,
+    nonce: Issued<Nonce>,
+    ChannelBinding(binding): ChannelBinding,
+    evidence: &RuntimeEvidence,
+) -> Result<(Round, Verdict, Kept), Refusal> {
+    let at = now();
+    let nonce = nonce.on_channel(QUALIFYING_LABEL, &binding);
+    let values: Vec<&[u8]> = evidence.pcrs.iter().map(|value| &**value).collect();
+    let quote = QuoteEvidence { message: &evidence.message, signature: &evidence.signature, values: &values };
+    let mut clock = kept.clock;
+    let mut told = None;
+    let judged = match live.key.verify(quote, nonce, &policy.selection, at) {
+        Ok(quote) => match follow_clock(&mut clock, &quote) {
+            Ok(clock) => {
+                told = Some(StoredClock(clock));
+                judge::runtime(policy, &live.key, quote, logs(&kept, policy, evidence)?, at)?
+            }
+            Err(error) => judge::refused(policy, &live.key, &error, at),
+        },
+        Err(error) => judge::refused(policy, &live.key, &error, at),
+    };
+    let Judged { appraisal, progress } = judged;
+    let verdict = judge::verdict(&app.signer, &policy.id, &appraisal, at)?;
+    let progress = progress.map(|progress| (policy.id.clone(), progress));
+    let round = Round {
+        attester: live.attester.clone(),
+        at: at.0,
+        verdict: verdict.verdict.clone(),
+        findings: serde_json::to_string(&verdict.findings).map_err(Refusal::internal)?,
+        clock: told,
+        progress: progress.as_ref().map(|(policy, progress)| (policy.clone(), progress.to_bytes())),
+    };
+    Ok((round, verdict, Kept { clock, progress }))
+}
+
+/// "resetCount/restartCount may not fall; a changed resetCount is a new boot and needs a new report" (rule 5).
+fn follow_clock(witness: &mut Option<ClockWitness>, quote: &Quote) -> Result<Clock, ClockError> {
+    let clock = quote.clock();
+    *witness = Some(match *witness {
+        Some(witness) => witness.follow(clock)?,
+        None => ClockWitness::first(clock),
+    });
+    Ok(clock)
+}
+
+/// Finds out whether the logs came whole or from where they were known to.
+fn logs<'a>(kept: &'a Kept, policy: &Compiled, evidence: &'a RuntimeEvidence) -> Result<LogEvidence<'a>, Refusal> {
+    let ima_log = &*evidence.ima_log;
+    match kept.progress_under(&policy.id) {
+        Some(since) if !evidence.whole && since.entries() == evidence.ima_from => {
+            Ok(LogEvidence::Grown { since, ima_log })
+        }
+        _ if evidence.whole => Ok(LogEvidence::Whole { event_log: &evidence.event_log, ima_log }),
+        _ => Err(Refusal::resend("the list goes on from where it is not known to stand")),
+    }
+}
+
+fn no_policy() -> Refusal {
+    Refusal::unknown("no-policy", "the operator has given no policy for this machine")
+}
+
+fn selection(policy: &Compiled) -> Vec<BankSelection> {
+    let pcrs = |pcrs: evtpm_logs::PcrSet| pcrs.iter().map(PcrIndex::value).collect();
+    policy.selection.iter().map(|(bank, set)| BankSelection { bank: bank.to_string(), pcrs: pcrs(set) }).collect()
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the verifier remembers: machines, their boots, where each boot stands, policies, and the audit log.
+//!
+//! The store is the truth; what is in memory can be made from it again. An answer to a write comes when it is durable.
+
+mod error;
+mod record;
+mod sqlite;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+pub(crate) use error::StoreError;
+pub(crate) use record::{
+    AuditEntry, Binding, BootRow, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Standing, StoredClock,
+    TokenRow,
+};
+pub(crate) use sqlite::Sqlite;
+
+/// What a store answers, some time later.
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A place that remembers. Every method is one transaction; times are seconds since 1970.
+pub(crate) trait Store: fmt::Debug + Send + Sync {
+    /// Registers a boot: pins a new machine to its launch identity or checks it against the pin, and revokes the boot
+    /// before. Returns the boot's number, and the attester that was revoked.
+    fn register(&self, boot: NewBoot, at: u64) -> Answer<'_, (u64, Option<String>)>;
+
+    /// Finds a boot by the attester's name.
+    fn boot(&self, attester: &str) -> Answer<'_, Option<KnownBoot>>;
+
+    /// Records a round; refused if the attester was revoked meanwhile.
+    fn record(&self, round: Round) -> Answer<'_, ()>;
+
+    /// Notes that a revoked key still speaks: two live endorsement keys for one identity (rule 10).
+    fn raise_clone_alarm(&self, machine: &str, attester: &str, at: u64) -> Answer<'_, ()>;
+
+    /// Ends the alarm of a machine, on the operator's word. Tells whether there is such a machine.
+    fn end_clone_alarm(&self, machine: &str, note: Note) -> Answer<'_, bool>;
+
+    /// Writes a line of the audit log.
+    fn note(&self, note: Note) -> Answer<'_, ()>;
+
+    /// Lists machines by name; one of them, where `only` names it.
+    fn machines(&self, only: Option<&str>) -> Answer<'_, Vec<MachineRow>>;
+
+    /// Lists the boots of a machine, newest first.
+    fn boots(&self, machine: &str) -> Answer<'_, Vec<BootRow>>;
+
+    /// Adds a machine that has not registered yet, or changes the policy of one that has.
+    fn put_machine(&self, machine: &str, policy: Option<&str>, note: Note) -> Answer<'_, ()>;
+
+    /// Forgets a machine with its boots. Tells whether there was one.
+    fn remove_machine(&self, machine: &str, note: Note) -> Answer<'_, bool>;
+
+    /// Lists policies by name.
+    fn policies(&self) -> Answer<'_, Vec<PolicyRow>>;
+
+    /// Adds or changes a policy.
+    fn put_policy(&self, policy: PolicyRow, note: Note) -> Answer<'_, ()>;
+
+    /// Forgets a policy; refused while machines have it. Tells whether there was one.
+    fn remove_policy(&self, name: &str, note: Note) -> Answer<'_, bool>;
+
+    /// Lists the machines that have a policy of their own, with its name.
+    fn policy_of_machines(&self) -> Answer<'_, Vec<(String, String)>>;
+
+    /// Lists tokens by name.
+    fn tokens(&self) -> Answer<'_, Vec<TokenRow>>;
+
+    /// Adds a token; refused if there is one of that name.
+    fn add_token(&self, token: TokenRow, note: Note) -> Answer<'_, ()>;
+
+    /// Forgets a token. Tells whether there was one.
+    fn remove_token(&self, name: &str, note: Note) -> Answer<'_, bool>;
+
+    /// Reads the audit log from behind entry `after` on, at most `limit` entries.
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditEntry>>;
+}

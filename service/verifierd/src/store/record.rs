@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The rows that go into a store and come out of it.
+
+use evtpm_verify::tpm::Clock;
+
+/// How a report vouches for an endorsement key, with what is needed to check it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Binding {
+    /// The profile's name, as in the API.
+    pub(crate) profile: String,
+    /// What the SVSM was asked with, where it was asked.
+    pub(crate) nonce: Option<Vec<u8>>,
+    /// The SVSM's manifest.
+    pub(crate) manifest: Option<Vec<u8>>,
+    /// The host's certificate table.
+    pub(crate) certificates: Option<Vec<u8>>,
+}
+
+/// A boot that is being registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewBoot {
+    pub(crate) machine: String,
+    pub(crate) launch_identity: Vec<u8>,
+    pub(crate) measurement: String,
+    pub(crate) attester: String,
+    /// TPM2B_PUBLIC of both keys.
+    pub(crate) ek_public: Vec<u8>,
+    pub(crate) ak_public: Vec<u8>,
+    pub(crate) report: Vec<u8>,
+    pub(crate) binding: Binding,
+}
+
+/// A boot that was registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownBoot {
+    pub(crate) machine: String,
+    pub(crate) number: u64,
+    pub(crate) revoked: bool,
+    pub(crate) ek_public: Vec<u8>,
+    pub(crate) report: Vec<u8>,
+    /// What belief can be made of again; `None` for a boot that a version of this program registered that did not keep it.
+    pub(crate) belief: Option<(Vec<u8>, Binding)>,
+    pub(crate) standing: Option<Standing>,
+}
+
+/// Where a boot stands after its last round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) at: u64,
+    /// The verdict's word.
+    pub(crate) verdict: String,
+    /// Findings, as JSON of the API.
+    pub(crate) findings: String,
+    /// When the machine was last trusted.
+    pub(crate) trusted_at: Option<u64>,
+    pub(crate) rounds: u64,
+    pub(crate) clock: Option<StoredClock>,
+    /// The policy that the progress was judged by, and the progress.
+    pub(crate) progress: Option<(String, Vec<u8>)>,
+}
+
+/// The clock of the last quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoredClock(pub(crate) Clock);
+
+/// One round of one attester, to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Round {
+    pub(crate) attester: String,
+    pub(crate) at: u64,
+    pub(crate) verdict: String,
+    pub(crate) findings: String,
+    pub(crate) clock: Option<StoredClock>,
+    pub(crate) progress: Option<(String, Vec<u8>)>,
+}
+
+/// A line for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) at: u64,
+    pub(crate) machine: Option<String>,
+    pub(crate) event: &'static str,
+    pub(crate) detail: String,
+}
+
+/// A line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuditEntry {
+    pub(crate) id: u64,
+    pub(crate) at: u64,
+    pub(crate) machine: Option<String>,
+    pub(crate) event: String,
+    pub(crate) detail: String,
+    /// What links this entry to the one before.
+    pub(crate) hash: Vec<u8>,
+}
+
+/// A machine with where its newest boot stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MachineRow {
+    pub(crate) name: String,
+    /// `None` before the first registration.
+    pub(crate) measurement: Option<String>,
+    pub(crate) policy: Option<String>,
+    pub(crate) clone_alarm: bool,
+    pub(crate) boots: u64,
+    pub(crate) standing: Option<Standing>,
+}
+
+/// One boot in a machine's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BootRow {
+    pub(crate) number: u64,
+    pub(crate) registered_at: u64,
+    pub(crate) revoked_at: Option<u64>,
+    pub(crate) ek_public: Vec<u8>,
+    pub(crate) standing: Option<Standing>,
+}
+
+/// A named policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PolicyRow {
+    pub(crate) name: String,
+    /// The document, as JSON.
+    pub(crate) document: String,
+    pub(crate) changed_at: u64,
+}
+
+/// A token of an administrator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TokenRow {
+    pub(crate) name: String,
+    /// SHA-256 of the token: a stolen database opens nothing.
+    pub(crate) digest: Vec<u8>,
+    /// The roles' names, separated by commas.
+    pub(crate) roles: String,
+    pub(crate) created_at: u64,
+}

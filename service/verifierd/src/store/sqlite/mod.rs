@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A store in one SQLite file: nothing to set up, one process.
+
+mod machines;
+mod migrations;
+mod operator;
+mod rounds;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, Savepoint, TransactionBehavior, params};
+
+use crate::audit::{GENESIS, Line, link};
+use crate::store::{
+    Answer, AuditEntry, BootRow, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Store, StoreError, TokenRow,
+};
+use worker::Worker;
+
+/// How long another process (a backup, a shell) may keep the file locked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Statements that stay prepared.
+const STATEMENTS: usize = 64;
+
+/// The open database: one connection that writes, and one that reads while the other waits for the disk.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    writer: Worker,
+    reader: Worker,
+}
+
+impl Sqlite {
+    /// Opens or makes the file.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut writer = connect(path)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        // An answer means that the disk has it, not only the kernel.
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        migrations::migrate(&mut writer)?;
+        let reader = connect(path)?;
+        Ok(Sqlite {
+            writer: Worker::start("store-write", writer, TransactionBehavior::Immediate)?,
+            reader: Worker::start("store-read", reader, TransactionBehavior::Deferred)?,
+        })
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+impl Store for Sqlite {
+    fn register(&self, boot: NewBoot, at: u64) -> Answer<'_, (u64, Option<String>)> {
+        self.writer.run(move |db| machines::register(db, &boot, at))
+    }
+
+    fn boot(&self, attester: &str) -> Answer<'_, Option<KnownBoot>> {
+        let attester = attester.to_owned();
+        self.reader.run(move |db| machines::boot(db, &attester))
+    }
+
+    fn record(&self, round: Round) -> Answer<'_, ()> {
+        self.writer.run(move |db| rounds::record(db, &round))
+    }
+
+    fn raise_clone_alarm(&self, machine: &str, attester: &str, at: u64) -> Answer<'_, ()> {
+        let machine = machine.to_owned();
+        let detail = format!("revoked attester {attester} is alive");
+        self.writer.run(move |db| {
+            db.execute("UPDATE machine SET clone_alarm = 1 WHERE name = ?1", [&machine])?;
+            note(db, &Note { at, machine: Some(machine), event: "clone-alarm", detail })
+        })
+    }
+
+    fn end_clone_alarm(&self, machine: &str, line: Note) -> Answer<'_, bool> {
+        let machine = machine.to_owned();
+        self.writer.run(move |db| {
+            let changed = db.execute("UPDATE machine SET clone_alarm = 0 WHERE name = ?1", [&machine])?;
+            noted(db, changed, &line)
+        })
+    }
+
+    fn note(&self, line: Note) -> Answer<'_, ()> {
+        self.writer.run(move |db| note(db, &line))
+    }
+
+    fn machines(&self, only: Option<&str>) -> Answer<'_, Vec<MachineRow>> {
+        let only = only.map(str::to_owned);
+        self.reader.run(move |db| machines::list(db, only.as_deref()))
+    }
+
+    fn boots(&self, machine: &str) -> Answer<'_, Vec<BootRow>> {
+        let machine = machine.to_owned();
+        self.reader.run(move |db| machines::boots(db, &machine))
+    }
+
+    fn put_machine(&self, machine: &str, policy: Option<&str>, line: Note) -> Answer<'_, ()> {
+        let (machine, policy) = (machine.to_owned(), policy.map(str::to_owned));
+        self.writer.run(move |db| operator::put_machine(db, &machine, policy.as_deref(), &line))
+    }
+
+    fn remove_machine(&self, machine: &str, line: Note) -> Answer<'_, bool> {
+        let machine = machine.to_owned();
+        self.writer.run(move |db| operator::remove_machine(db, &machine, &line))
+    }
+
+    fn policies(&self) -> Answer<'_, Vec<PolicyRow>> {
+        self.reader.run(operator::policies)
+    }
+
+    fn put_policy(&self, policy: PolicyRow, line: Note) -> Answer<'_, ()> {
+        self.writer.run(move |db| operator::put_policy(db, &policy, &line))
+    }
+
+    fn remove_policy(&self, name: &str, line: Note) -> Answer<'_, bool> {
+        let name = name.to_owned();
+        self.writer.run(move |db| operator::remove_policy(db, &name, &line))
+    }
+
+    fn policy_of_machines(&self) -> Answer<'_, Vec<(String, String)>> {
+        self.reader.run(operator::policy_of_machines)
+    }
+
+    fn tokens(&self) -> Answer<'_, Vec<TokenRow>> {
+        self.reader.run(operator::tokens)
+    }
+
+    fn add_token(&self, token: TokenRow, line: Note) -> Answer<'_, ()> {
+        self.writer.run(move |db| operator::add_token(db, &token, &line))
+    }
+
+    fn remove_token(&self, name: &str, line: Note) -> Answer<'_, bool> {
+        let name = name.to_owned();
+        self.writer.run(move |db| {
+            let removed = db.execute("DELETE FROM token WHERE name = ?1", [&name])?;
+            noted(db, removed, &line)
+        })
+    }
+
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditEntry>> {
+        self.reader.run(move |db| {
+            let mut lines = db.prepare_cached(
+                "SELECT id, at, machine, event, detail, hash FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2",
+            )?;
+            let rows = lines.query_map(params![after, limit], |row| {
+                Ok(AuditEntry {
+                    id: row.get(0)?,
+                    at: row.get(1)?,
+                    machine: row.get(2)?,
+                    event: row.get(3)?,
+                    detail: row.get(4)?,
+                    hash: row.get(5)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// Writes the next line of the audit log.
+fn note(db: &Savepoint<'_>, Note { at, machine, event, detail }: &Note) -> Result<(), StoreError> {
+    let last = db
+        .prepare_cached("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (last, head): (u64, Vec<u8>) = last.unwrap_or((0, GENESIS.to_vec()));
+    let line = Line { id: last.saturating_add(1), at: *at, machine: machine.as_deref(), event, detail };
+    db.prepare_cached("INSERT INTO audit (id, at, machine, event, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![line.id, at, machine, event, detail, link(&head, line)])?;
+    Ok(())
+}
+
+/// Writes a line about a change if there was one, and tells whether there was.
+fn noted(db: &Savepoint<'_>, changed: usize, line: &Note) -> Result<bool, StoreError> {
+    if changed == 0 {
+        return Ok(false);
+    }
+    note(db, line)?;
+    Ok(true)
+}
