@@ -133,7 +133,8 @@ pub struct QuoteChallenge {
     pub nonce: Bytes,
     /// The PCRs to quote, in this order.
     pub selection: Vec<BankSelection>,
-    /// Whether the firmware's event log is wanted; it is not once it was judged at an earlier quote of this boot.
+    /// Whether the logs are wanted from the boot on. Once they were judged at an earlier quote, the event log is not
+    /// wanted again, nor the IMA list's entries before `ima_from`.
     #[serde(default = "wanted")]
     pub event_log: bool,
     /// The entry of the IMA list to begin with: earlier ones were judged before. 0 is the whole list.
@@ -165,10 +166,10 @@ pub struct RuntimeEvidence {
     /// IMA's list in binary form, from entry `ima_from` on.
     #[serde(default)]
     pub ima_log: Bytes,
-    /// The number of the first entry in `ima_log`. An agent may always send everything, as if it had been asked for.
+    /// The number of the first entry in `ima_log`.
     #[serde(default)]
     pub ima_from: u64,
-    /// Whether the logs are those of the whole boot. They are unless the challenge asked for less and got it.
+    /// Whether the logs begin with the boot. An agent may always send them whole, whatever the challenge asks for.
     #[serde(default = "wanted")]
     pub whole: bool,
 }

@@ -121,7 +121,7 @@ impl<T: Transport, R: Rng> Attester<T, R> {
         let nonce = RustCrypto::hash(Hash::Sha256, &[QUALIFYING_LABEL, &challenge.nonce, binding]);
         let (quote, values) = self.keys.consistent_quote(nonce.as_bytes(), &selection)?;
         // After the quote: the list then holds at least what the quote covers, and a verifier finds the prefix.
-        let logs = logs()?;
+        let logs = logs()?.wanted(challenge)?;
         let mut pcrs = Vec::new();
         for bank in selection.iter() {
             for value in values.iter().filter(|value| value.hash == bank.hash) {
@@ -135,8 +135,8 @@ impl<T: Transport, R: Rng> Attester<T, R> {
             pcrs,
             event_log: logs.event_log.into(),
             ima_log: logs.ima_log.into(),
-            ima_from: 0,
-            whole: true,
+            ima_from: challenge.ima_from,
+            whole: challenge.event_log,
         })
     }
 

@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use evtpm_api::QuoteChallenge;
+use evtpm_logs::ima::BinaryList;
 
 /// The largest log that is read, in bytes.
 const MAX_LOG: u64 = 64 << 20;
@@ -35,6 +37,27 @@ pub struct Logs {
     pub event_log: Vec<u8>,
     /// IMA's list; empty where IMA is off.
     pub ima_log: Vec<u8>,
+}
+
+impl Logs {
+    /// Leaves away what the challenge does not want: the event log, and entries of the IMA list that were judged before.
+    ///
+    /// # Errors
+    /// When the IMA list cannot be read, or is shorter than the verifier knows it: a list only grows.
+    pub fn wanted(mut self, challenge: &QuoteChallenge) -> Result<Self> {
+        if challenge.event_log {
+            return Ok(self);
+        }
+        self.event_log.clear();
+        let mut list = BinaryList::new(&self.ima_log);
+        for entry in 0..challenge.ima_from {
+            let next = list.next().with_context(|| format!("the IMA list has only {entry} entries"))?;
+            next.context("reading the IMA list")?;
+        }
+        let judged = list.offset();
+        self.ima_log.drain(..judged);
+        Ok(self)
+    }
 }
 
 impl LogFiles {

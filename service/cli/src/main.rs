@@ -12,6 +12,7 @@ mod file;
 mod keys;
 mod launch;
 mod measure;
+mod operator;
 mod output;
 mod policy;
 mod result;
@@ -54,6 +55,12 @@ enum Command {
     Agent(Box<evtpm_agent::program::AgentArgs>),
     /// Run a verifier.
     Verifier(evtpm_verifierd::program::VerifierArgs),
+    /// Machines that a running verifier knows: add, list, show, watch, remove.
+    Machine(operator::MachineCommand),
+    /// Tokens for administrators of a running verifier.
+    Token(operator::TokenCommand),
+    /// A running verifier's audit log, and its chain.
+    Audit(operator::AuditCommand),
     /// Verify evidence in files or in a bundle, offline: an SEV-SNP report, and what a TPM quoted and logged.
     Verify(Box<verify::Verify>),
     /// Pack all the evidence of a machine into one file, and look into such files.
@@ -110,6 +117,9 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Verifier(args) => evtpm_verifierd::program::run(&args).map(|()| Outcome::Good),
+        Command::Machine(command) => operator::machine(&command),
+        Command::Token(command) => operator::token(&command),
+        Command::Audit(command) => operator::audit(&command),
         Command::Verify(command) => verify::run(&command),
         Command::Bundle(command) => bundle::run(&command),
         Command::Evidence(command) => evidence::run(&command),

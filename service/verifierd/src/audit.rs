@@ -4,8 +4,10 @@
 //!
 //! Only the end can be cut off unseen; whoever notes the last hash now and then sees that too.
 
+use evtpm_api::AuditLine;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 
+use crate::hex::unhex;
 use crate::store::{AuditEntry, Store, StoreError};
 
 /// Lines that are read at once.
@@ -83,6 +85,16 @@ impl Default for Chain {
 }
 
 impl Chain {
+    /// Goes on over one line, as the API gives it.
+    ///
+    /// # Errors
+    /// Names the line that does not follow.
+    pub fn follow_line(&mut self, line: &AuditLine) -> Result<(), Broken> {
+        let AuditLine { id, at, machine, event, detail, hash } = line.clone();
+        let hash = unhex(&hash).unwrap_or_default();
+        self.follow(&AuditEntry { id, at, machine, event, detail, hash })
+    }
+
     /// Goes on over one line.
     pub(crate) fn follow(&mut self, entry: &AuditEntry) -> Result<(), Broken> {
         let broken = |what| Err(Broken { id: entry.id, what });

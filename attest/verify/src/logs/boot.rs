@@ -34,6 +34,15 @@ impl<'a> MeasuredBoot<'a> {
         Ok(MeasuredBoot { quote, replayed, explained, open, events })
     }
 
+    /// Takes a quote whose registers no event log has to explain but those in `continued`: what the others hold is for
+    /// whoever asked for them to say.
+    pub fn unlogged(quote: Quote, continued: PcrSet) -> Result<Self, Error> {
+        let fresh = |bank: &QuotedBank| PcrBank::at_startup(bank.algorithm()).map_err(Error::EventLog);
+        let replayed = quote.banks().iter().map(fresh).collect::<Result<_, _>>()?;
+        let open = quote.pcrs().intersection(continued);
+        Ok(MeasuredBoot { quote, replayed, explained: PcrSet::EMPTY, open, events: Vec::new() })
+    }
+
     /// Returns the quote.
     #[must_use]
     pub const fn quote(&self) -> &Quote {

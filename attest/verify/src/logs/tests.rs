@@ -561,3 +561,78 @@ fn no_flipped_bit_of_an_ima_list_makes_a_new_fact() {
     }
     assert!(refused > 800, "{refused}");
 }
+
+/// Two moments of one boot: the quotes of both, and what the list grew by between them.
+fn grown(boot: &str, earlier: &str, later: &str) -> Option<(Case, Case, Vec<u8>)> {
+    let earlier = Case::recorded(&format!("{boot}/{earlier}"), "ecdsa")?;
+    let later = Case::recorded(&format!("{boot}/{later}"), "ecdsa")?;
+    let covered = earlier.runtime(LENIENT).unwrap().covered_entries();
+    let mut list = BinaryList::new(&later.ima_list);
+    list.by_ref().take(covered).for_each(|entry| drop(entry.unwrap()));
+    let rest = later.ima_list[list.offset()..].to_vec();
+    Some((earlier, later, rest))
+}
+
+#[test]
+fn a_later_quote_needs_only_what_the_list_grew_by() {
+    for (boot, earlier, later) in
+        [("direct", "small", "n500"), ("direct", "n500", "n5000"), ("debian", "small", "late")]
+    {
+        let Some((first, second, rest)) = grown(boot, earlier, later) else { return };
+        let progress = first.runtime(LENIENT).unwrap().progress();
+        let continued = progress.follow(second.quote.clone(), &rest, LENIENT).unwrap();
+        let whole = second.runtime(LENIENT).unwrap();
+        assert_eq!(continued.progress(), &whole.progress(), "{boot}: both ways lead to one place");
+        assert_eq!(continued.violations(), whole.violations());
+        let keyring = Keyring::new();
+        let before = first.runtime(LENIENT).unwrap().files(&keyring).count();
+        assert_eq!(before + continued.files(&keyring).count(), whole.files(&keyring).count(), "{boot}");
+    }
+}
+
+#[test]
+fn what_the_list_grew_by_cannot_be_left_out_changed_or_be_of_another_boot() {
+    let Some((first, second, rest)) = grown("direct", "small", "n500") else { return };
+    let progress = first.runtime(LENIENT).unwrap().progress();
+    let follow = |quote: &Quote, rest: &[u8]| progress.follow(quote.clone(), rest, LENIENT).map(drop);
+    assert_eq!(follow(&second.quote, &rest), Ok(()));
+    assert!(matches!(follow(&second.quote, &[]), Err(Error::ImaReplay { .. })));
+    let mut changed = rest.clone();
+    // In the first entry's template data, behind its register, template hash and template name.
+    changed[60] ^= 1;
+    assert!(follow(&second.quote, &changed).is_err());
+    let other = Case::recorded("sdboot/small", "ecdsa").unwrap();
+    assert!(matches!(follow(&other.quote, &rest), Err(Error::Moved { .. } | Error::OtherSelection)));
+}
+
+#[test]
+fn a_violation_that_is_new_is_refused_unless_the_rules_let_it_pass() {
+    let Some((first, second, rest)) = grown("direct", "small", "odd") else { return };
+    let progress = first.runtime(LENIENT).unwrap().progress();
+    let strict = progress.follow(second.quote.clone(), &rest, STRICT).map(drop);
+    assert!(matches!(strict, Err(Error::Violation { total: 2, .. })), "{strict:?}");
+    assert_eq!(progress.follow(second.quote.clone(), &rest, LENIENT).unwrap().violations(), 2);
+}
+
+#[test]
+fn progress_is_read_as_it_was_written_and_no_part_of_it_is() {
+    let Some(case) = Case::recorded("direct/n500", "ecdsa") else { return };
+    let progress = case.runtime(LENIENT).unwrap().progress();
+    let bytes = progress.to_bytes();
+    assert_eq!(Progress::from_bytes(&bytes), Some(progress));
+    for length in (0..bytes.len()).filter(|length| *length != 24) {
+        assert_eq!(Progress::from_bytes(&bytes[..length]), None, "{length} bytes");
+    }
+    let boot = case.boot().unwrap().progress();
+    assert_eq!(Progress::from_bytes(&boot.to_bytes()), Some(boot));
+}
+
+#[test]
+fn without_an_event_log_only_the_list_s_register_is_explained() {
+    let Some(case) = Case::recorded("direct/n500", "ecdsa") else { return };
+    let boot = MeasuredBoot::unlogged(case.quote.clone(), pcrs(0x400)).unwrap();
+    let runtime = MeasuredRuntime::verify(boot, &case.ima_list, LENIENT).unwrap();
+    assert_eq!(runtime.boot().explained(), pcrs(0x400));
+    assert!(matches!(runtime.aggregate(), Aggregate::NotCovered { .. }));
+    assert_eq!(runtime.covered_entries(), case.runtime(LENIENT).unwrap().covered_entries());
+}

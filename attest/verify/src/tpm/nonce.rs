@@ -77,6 +77,13 @@ impl Issued<Nonce> {
         Issued { value: QualifyingData(self.value.0.to_vec()), expires: self.expires }
     }
 
+    /// Lets the TPM sign the nonce written in hexadecimal, for protocols whose nonces are text.
+    #[must_use]
+    pub fn in_hexadecimal(self) -> Issued<QualifyingData> {
+        let text = self.value.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        Issued { value: QualifyingData(text.into_bytes()), expires: self.expires }
+    }
+
     /// Binds the nonce to the connection that it is answered on: SHA-256(label ‖ nonce ‖ binding), where the binding
     /// is the connection's `tls-exporter` (RFC 9266).
     #[must_use]
@@ -130,6 +137,14 @@ mod tests {
         let issue = || Issued::<Nonce>::issue(&mut Counter::new(), LATER).unwrap().plain();
         assert!(matches!(issue().consume(UnixTime(999)), Ok((_, Freshness::Challenged))));
         assert_eq!(issue().consume(LATER), Err(Error::NonceExpired { expired: LATER, at: LATER }));
+    }
+
+    #[test]
+    fn a_nonce_in_hexadecimal_is_twice_as_long() {
+        let nonce = Issued::<Nonce>::issue(&mut Counter::new(), LATER).unwrap();
+        let first = format!("{:02x}", nonce.challenge()[0]);
+        let (data, _) = nonce.in_hexadecimal().consume(UnixTime(0)).unwrap();
+        assert_eq!((data.as_bytes().len(), &data.as_bytes()[..2]), (64, first.as_bytes()));
     }
 
     #[test]

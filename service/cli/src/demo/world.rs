@@ -179,6 +179,8 @@ impl World {
             challenge: String::new(),
             nonce: nonce.challenge().as_slice().into(),
             selection: vec![BankSelection { bank: "sha256".into(), pcrs: pcrs.iter().map(PcrIndex::value).collect() }],
+            event_log: true,
+            ima_from: 0,
             expires_in: 60,
         };
         let evidence = attester.quote(&challenge, &[], || Ok(logs_of(&self.boot)))?;

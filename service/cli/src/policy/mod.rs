@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use evtpm_appraise::Policy;
 
-use crate::Outcome;
+use crate::{Outcome, operator};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -53,6 +53,12 @@ pub(crate) enum PolicyCommand {
     },
     /// Print the JSON Schema of the policy document.
     Schema,
+    /// Give a policy to a running verifier, under a name; `default` is for machines that have none of their own.
+    Put(operator::PutPolicy),
+    /// List the policies of a running verifier.
+    List(operator::ListPolicies),
+    /// Take a policy that no machine has from a running verifier.
+    Remove(operator::RemovePolicy),
     /// Read a policy and print its identifier, which results carry.
     Check {
         /// The policy document, TOML or (by the ending .json) JSON.
@@ -68,6 +74,9 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<Outcome> {
         PolicyCommand::Diff { old, new, json } => return show::diff(old, new, *json),
         PolicyCommand::Explain { file, json } => return show::explain(file, *json),
         PolicyCommand::Schema => return show::schema(),
+        PolicyCommand::Put(command) => return command.run(),
+        PolicyCommand::List(command) => return command.run(),
+        PolicyCommand::Remove(command) => return command.run(),
         PolicyCommand::Check { file } => writeln!(std::io::stdout(), "{}", read(file)?.id()?)?,
     }
     Ok(Outcome::Good)

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A verifier as its administrator reaches it: JSON over TLS, with a token or a client certificate.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use evtpm_api::ApiError;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// How long an answer may take: a verifier follows the chain of a long audit log in this time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The largest answer: machines by the ten thousands, with their findings.
+const MAX_ANSWER: usize = 256 << 20;
+
+/// How an administrator shows who he is.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    /// By a token.
+    Token(String),
+    /// By a certificate and its key, in PEM.
+    Certificate(PathBuf, PathBuf),
+}
+
+/// An administrator of one verifier.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    host: String,
+    port: u16,
+    token: Option<String>,
+    tls: Arc<ClientConfig>,
+}
+
+impl Operator {
+    /// Takes `https://HOST[:PORT]`, and the file of the CA that signed the verifier's certificate.
+    pub(crate) fn new(url: &str, ca: &Path, way: Way) -> Result<Self> {
+        let uri: Uri = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
+        anyhow::ensure!(uri.scheme_str() == Some("https"), "`{url}` does not begin with https://");
+        let host = uri.host().with_context(|| format!("`{url}` names no host"))?;
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(ca)? {
+            roots.add(certificate).with_context(|| format!("{} is not a CA certificate", ca.display()))?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_root_certificates(roots);
+        let (token, tls) = match way {
+            Way::Token(token) => (Some(token), tls.with_no_client_auth()),
+            Way::Certificate(certificate, key) => {
+                let chain = certificates(&certificate)?;
+                let key = PrivateKeyDer::from_pem_file(&key).with_context(|| format!("reading {}", key.display()))?;
+                let tls = tls.with_client_auth_cert(chain, key);
+                (None, tls.with_context(|| format!("{} does not fit its key", certificate.display()))?)
+            }
+        };
+        let host = host.trim_matches(['[', ']']).to_owned();
+        Ok(Operator { host, port: uri.port_u16().unwrap_or(443), token, tls: Arc::new(tls) })
+    }
+
+    /// Sends a request and reads its answer.
+    pub(crate) fn ask<A: DeserializeOwned>(&self, method: Method, path: &str, body: Option<String>) -> Result<A> {
+        let answer = self.send(method, path, body)?;
+        // What has nothing to say says nothing; whoever expects that reads it as null.
+        let answer = if answer.is_empty() { b"null" } else { answer.as_ref() };
+        serde_json::from_slice(answer).with_context(|| format!("the answer at {path} is not what the API says"))
+    }
+
+    fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<Bytes> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let exchange = self.exchange(method, path, body.unwrap_or_default());
+        let timed = runtime.block_on(async { tokio::time::timeout(PATIENCE, exchange).await });
+        let (status, answer) = timed
+            .context("timed out")
+            .and_then(|answer| answer)
+            .with_context(|| format!("asking {}:{}", self.host, self.port))?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        match serde_json::from_slice::<ApiError>(&answer) {
+            Ok(error) => bail!("the verifier refused ({}): {}", status.as_u16(), error.message),
+            Err(_) => bail!("the verifier answered with status {status} and no reason"),
+        }
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: String) -> Result<(StatusCode, Bytes)> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        let name = ServerName::try_from(self.host.clone())?;
+        let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        // The connection's end is seen by the request on it.
+        tokio::spawn(async move { drop(connection.await) });
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", evtpm_api::PREFIX))
+            .header(HOST, format!("{}:{}", self.host, self.port))
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let response = sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?;
+        let status = response.status();
+        let answer = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        Ok((status, answer.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes()))
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("reading {}", path.display()))
+}

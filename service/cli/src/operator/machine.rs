@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `evtpm machine`: the machines that a verifier knows.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use evtpm_api::{MachineDetails, MachineRequest, MachineState, MachineSummary};
+use hyper::Method;
+
+use super::client::Operator;
+use super::{VerifierAddress, ago};
+use crate::Outcome;
+use crate::output::{Palette, Style, printable};
+
+/// Ask a verifier about machines, and tell it about them.
+#[derive(Debug, Args)]
+pub(crate) struct MachineCommand {
+    #[command(flatten)]
+    address: VerifierAddress,
+    /// Answer with JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Add a machine before it registers, or change the policy of one that has.
+    Add {
+        /// Its name.
+        name: String,
+        /// The policy that judges it; the default one without.
+        #[arg(long, value_name = "POLICY")]
+        policy: Option<String>,
+    },
+    /// List all machines.
+    List,
+    /// Show one machine: its state, why, and its boots. The exit code is 1 unless it is healthy.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Show what changes, until interrupted.
+    Watch {
+        /// The machine to watch; all without.
+        name: Option<String>,
+        /// Seconds between two looks.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+        interval: u64,
+    },
+    /// Forget a machine; it may register again, as anything.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// End the alarm of a machine of which two were seen.
+    EndAlarm {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &MachineCommand) -> Result<Outcome> {
+    let operator = command.address.operator()?;
+    let json = command.json;
+    match &command.command {
+        Command::Add { name, policy } => {
+            let request = serde_json::to_string(&MachineRequest { policy: policy.clone() })?;
+            let machine: MachineSummary = operator.ask(Method::PUT, &format!("/machines/{name}"), Some(request))?;
+            list(&[machine], json)
+        }
+        Command::List => list(&operator.ask::<Vec<MachineSummary>>(Method::GET, "/machines", None)?, json),
+        Command::Show { name } => return show(&operator, name, json),
+        Command::Watch { name, interval } => watch(&operator, name.as_deref(), *interval, json),
+        Command::Remove { name } => operator.ask(Method::DELETE, &format!("/machines/{name}"), None),
+        Command::EndAlarm { name } => operator.ask(Method::DELETE, &format!("/machines/{name}/alarm"), None),
+    }?;
+    Ok(Outcome::Good)
+}
+
+fn list(machines: &[MachineSummary], json: bool) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(machines)?)?);
+    }
+    let palette = Palette::of_stdout();
+    for machine in machines {
+        writeln!(out, "{}", line(machine, &palette))?;
+    }
+    Ok(())
+}
+
+/// One line about a machine: state, name, age of the evidence, policy, the first reason.
+fn line(machine: &MachineSummary, palette: &Palette) -> String {
+    let state = palette.paint(style(machine.state), &format!("{:<11}", machine.state.name()));
+    let alarm = if machine.clone_alarm { palette.paint(Style::Bad, "  CLONE ALARM") } else { String::new() };
+    let policy = machine.policy.as_deref().unwrap_or("default");
+    let reason = machine.findings.first().filter(|_| machine.state != MachineState::Healthy);
+    let reason = reason.map_or_else(String::new, |finding| format!("  {}", printable(&finding.message)));
+    let evidence = ago(machine.last_verdict_at);
+    format!("{state} {:<24} evidence {evidence:<12} policy {policy}{alarm}{reason}", machine.machine)
+}
+
+fn style(state: MachineState) -> Style {
+    match state {
+        MachineState::Healthy => Style::Good,
+        MachineState::Failed => Style::Bad,
+        MachineState::Unknown | MachineState::Stale | MachineState::Unreachable => Style::Strong,
+    }
+}
+
+fn show(operator: &Operator, name: &str, json: bool) -> Result<Outcome> {
+    let details: MachineDetails = operator.ask(Method::GET, &format!("/machines/{name}"), None)?;
+    let machine = &details.machine;
+    let mut out = std::io::stdout().lock();
+    let healthy = if machine.state == MachineState::Healthy { Outcome::Good } else { Outcome::NotTrusted };
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&details)?)?;
+        return Ok(healthy);
+    }
+    writeln!(out, "{}", line(machine, &Palette::of_stdout()))?;
+    if let Some(measurement) = &machine.measurement {
+        writeln!(out, "  launched as {measurement}")?;
+    }
+    writeln!(out, "  last trusted {}", ago(machine.last_trusted_at))?;
+    for finding in &machine.findings {
+        writeln!(out, "  {:<8} {}: {}", finding.severity, finding.check, printable(&finding.message))?;
+    }
+    for boot in &details.history {
+        let (rounds, registered) = (boot.rounds, ago(Some(boot.registered_at)));
+        let end = boot.revoked_at.map_or_else(String::new, |at| format!(", revoked {}", ago(Some(at))));
+        writeln!(out, "  boot {}: {}, {rounds} verdicts, registered {registered}{end}", boot.boot, boot.state.name())?;
+    }
+    Ok(healthy)
+}
+
+fn watch(operator: &Operator, name: Option<&str>, interval: u64, json: bool) -> Result<()> {
+    let palette = Palette::of_stdout();
+    let mut known: BTreeMap<String, (MachineState, bool)> = BTreeMap::new();
+    loop {
+        let machines = operator.ask::<Vec<MachineSummary>>(Method::GET, "/machines", None)?;
+        for machine in machines.into_iter().filter(|machine| name.is_none_or(|name| name == machine.machine)) {
+            let now = (machine.state, machine.clone_alarm);
+            if known.insert(machine.machine.clone(), now) != Some(now) {
+                let text = if json { serde_json::to_string(&machine)? } else { line(&machine, &palette) };
+                writeln!(std::io::stdout(), "{text}")?;
+            }
+        }
+        std::thread::sleep(Duration::from_secs(interval));
+    }
+}
