@@ -13,6 +13,9 @@ use evtpm_client::{Transport, TransportError};
 /// The largest response that the kernel's driver hands out (`TPM_BUFSIZE`).
 const MAX_RESPONSE: usize = 4096;
 
+/// Where Linux has TPMs. Without a resource manager of the kernel, there is the second one alone.
+const DEVICES: [&str; 2] = ["/dev/tpmrm0", "/dev/tpm0"];
+
 /// Bytes before the parameters of a response: tag, size, code.
 const HEADER: usize = 10;
 
@@ -31,11 +34,16 @@ enum Way {
 }
 
 impl Tpm {
-    /// Opens a device by its path, or connects to tcp:HOST:PORT or unix:PATH.
+    /// Opens a device by its path, or connects to tcp:HOST:PORT or unix:PATH; `auto` is the kernel's TPM, by preference
+    /// the device in which every user has objects and sessions of its own.
     ///
     /// # Errors
     /// When there is none, or this process may not use it.
     pub fn open(place: &str) -> Result<Self> {
+        if place == "auto" {
+            let found = DEVICES.iter().find(|device| Path::new(device).exists());
+            return Self::open(found.with_context(|| format!("this machine has no TPM ({})", DEVICES.join(", ")))?);
+        }
         let way = if let Some(address) = place.strip_prefix("tcp:") {
             TcpStream::connect(address).and_then(|stream| stream.set_nodelay(true).map(|()| Way::Tcp(stream)))
         } else if let Some(path) = place.strip_prefix("unix:") {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attester;
+pub mod config;
 pub mod device;
 mod http;
 pub mod keylime;

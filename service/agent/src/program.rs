@@ -51,8 +51,8 @@ struct PushArgs {
     /// The name that the operator knows this machine by.
     #[arg(long, value_name = "NAME", required = true)]
     machine: Option<String>,
-    /// The TPM: a device, or the data channel of a software TPM as tcp:HOST:PORT or unix:PATH.
-    #[arg(long, value_name = "TPM", default_value = "/dev/tpmrm0")]
+    /// The TPM: a device, the data channel of a software TPM as tcp:HOST:PORT or unix:PATH, or auto: /dev/tpmrm0, else /dev/tpm0.
+    #[arg(long, value_name = "TPM", default_value = "auto")]
     tpm: String,
     /// Where the report on the endorsement key comes from.
     #[arg(long, value_enum, default_value_t = ReportSource::Auto)]

@@ -55,8 +55,8 @@ pub struct PullArgs {
     /// A program of this machine that is started with the payload's path once it is there.
     #[arg(long, value_name = "PROGRAM", requires = "payload_dir")]
     pub payload_program: Option<PathBuf>,
-    /// The TPM: a device, or the data channel of a software TPM as tcp:HOST:PORT or unix:PATH.
-    #[arg(long, value_name = "TPM", default_value = "/dev/tpmrm0")]
+    /// The TPM: a device, the data channel of a software TPM as tcp:HOST:PORT or unix:PATH, or auto: /dev/tpmrm0, else /dev/tpm0.
+    #[arg(long, value_name = "TPM", default_value = "auto")]
     pub tpm: String,
     /// The firmware's event log.
     #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/tpm0/binary_bios_measurements")]
