@@ -8,11 +8,13 @@
 //! POST /v1/attesters/{id}/challenges            –                   → QuoteChallenge
 //! PUT  /v1/attesters/{id}/evidence              RuntimeEvidence     → Verdict
 //! ```
+//! A key broker's requests are in [`broker`].
 //! What administrators ask and say is described by the OpenAPI document that a verifier serves at `/v1/openapi.json`.
 //! Every error is an [`ApiError`]. Binary fields are base64 (standard alphabet, padded); unknown fields are refused.
 #![forbid(unsafe_code)]
 
 mod admin;
+pub mod broker;
 mod bytes;
 
 pub use admin::{

@@ -41,6 +41,7 @@ mod pcr;
 mod policy;
 mod session;
 mod signing;
+mod storage;
 mod transport;
 
 pub use attest::Quote;

@@ -42,7 +42,7 @@ impl Object {
     }
 }
 
-fn sensitive(user_auth: &[u8], data: &[u8]) -> Result<Tpm2bSensitiveCreate, ClientError> {
+pub(crate) fn sensitive(user_auth: &[u8], data: &[u8]) -> Result<Tpm2bSensitiveCreate, ClientError> {
     Ok(Tpm2b(TpmsSensitiveCreate { user_auth: Tpm2bAuth::new(user_auth)?, data: Tpm2bSensitiveData::new(data)? }))
 }
 

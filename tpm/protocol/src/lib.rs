@@ -19,6 +19,7 @@ pub mod credential;
 mod digests;
 pub mod duplication;
 mod error;
+pub mod intermediate;
 mod labeled_kem;
 pub mod message;
 mod name;

@@ -182,6 +182,22 @@ pub fn storage_root_key() -> TpmtPublic {
     }
 }
 
+/// Returns the template of an RSA-2048 storage root key, for those who do not take another.
+pub fn storage_root_key_rsa() -> TpmtPublic {
+    let body = rsa(2048, TpmtSymDefObject::AES_128_CFB, Tpm2bPublicKeyRsa::EMPTY);
+    TpmtPublic { body, ..storage_root_key() }
+}
+
+/// Returns the template of data that are sealed below a key that is itself at home in no TPM: they follow it everywhere.
+pub fn sealed_data() -> TpmtPublic {
+    TpmtPublic {
+        name_alg: Some(HashAlg::Sha256),
+        object_attributes: TpmaObject::FIXED_PARENT | TpmaObject::USER_WITH_AUTH | TpmaObject::NO_DA,
+        auth_policy: Tpm2bDigest::EMPTY,
+        body: PublicBody::KeyedHash { scheme: None, unique: Tpm2bDigest::EMPTY },
+    }
+}
+
 /// Returns the template of our attestation key: a restricted P-256 signing key that cannot leave its TPM.
 pub fn attestation_key() -> TpmtPublic {
     TpmtPublic {
