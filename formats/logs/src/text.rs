@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Bytes of a log as text that is safe to print: nothing in it can move a terminal's cursor.
 
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 /// Shows bytes as UTF-8 with control characters and invalid bytes escaped.
@@ -76,6 +77,13 @@ fn printable(f: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
     // U+202A..U+202E and U+2066..U+2069 reorder text on a screen; they are not control characters for Unicode.
     let reorders = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     if c.is_control() || reorders { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+}
+
+/// Reads pairs of hexadecimal digits.
+pub(crate) fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }
 
 #[cfg(test)]

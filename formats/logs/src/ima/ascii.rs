@@ -8,6 +8,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::ima::{Entry, Field, MAX_TEMPLATE_DATA, Template, next_entry};
+use crate::text::unhex;
 use crate::{At, Error, PcrIndex, Text};
 
 /// An ASCII list in memory.
@@ -215,10 +216,4 @@ fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn decimal(text: &[u8]) -> Option<u64> {
     core::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
-}
-
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, []) = text.as_chunks::<2>() else { return None };
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }

@@ -20,6 +20,15 @@ macro_rules! event_types {
                     _ => None,
                 }
             }
+
+            /// Finds the type with this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(EventType($value)),)+
+                    _ => None,
+                }
+            }
         }
     };
 }

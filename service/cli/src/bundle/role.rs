@@ -18,6 +18,7 @@ pub(crate) enum Role {
     Pcrs,
     QuoteNonce,
     EventLog,
+    UserspaceLog,
     ImaLog,
     DcapQuote,
     DcapCollateral,
@@ -46,7 +47,7 @@ pub(crate) const MANIFESTS: [&str; 3] = [
 ];
 
 impl Role {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Report,
         Self::Certificates,
         Self::CertificateTable,
@@ -59,6 +60,7 @@ impl Role {
         Self::Pcrs,
         Self::QuoteNonce,
         Self::EventLog,
+        Self::UserspaceLog,
         Self::ImaLog,
         Self::DcapQuote,
         Self::DcapCollateral,
@@ -88,6 +90,7 @@ impl Role {
             Self::Pcrs => "pcrs",
             Self::QuoteNonce => "quote-nonce",
             Self::EventLog => "event-log",
+            Self::UserspaceLog => "userspace-log",
             Self::ImaLog => "ima-log",
             Self::DcapQuote => "dcap-quote",
             Self::DcapCollateral => "dcap-collateral",
@@ -117,6 +120,7 @@ impl Role {
             Self::Signature => &["application/vnd.evtpm.tpmt-signature"],
             Self::Pcrs => &["application/vnd.evtpm.pcr-values"],
             Self::EventLog => &["application/vnd.evtpm.tcg-event-log"],
+            Self::UserspaceLog => &["application/vnd.evtpm.canonical-log"],
             Self::ImaLog => &["application/vnd.evtpm.ima-list"],
             Self::DcapQuote => &["application/vnd.evtpm.dcap-quote"],
             Self::DcapCollateral => &["application/vnd.evtpm.dcap-collateral+json"],
@@ -154,6 +158,7 @@ impl Role {
             Self::Nonce => &[Self::Manifest],
             Self::Quote => &[Self::Signature, Self::Pcrs, Self::QuoteNonce],
             Self::Signature | Self::Pcrs | Self::QuoteNonce => &[Self::Quote],
+            Self::UserspaceLog => &[Self::EventLog],
             Self::DcapCollateral => &[Self::DcapQuote],
             Self::NvidiaReport => &[Self::NvidiaChain],
             Self::NvidiaChain => &[Self::NvidiaReport],

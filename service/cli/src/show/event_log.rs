@@ -4,8 +4,8 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
-use evtpm_logs::cel::{self, Register};
-use evtpm_logs::tcg::{Event, EventData, Format, Ipl, NoAction, Preimage, TaggedEvent};
+use evtpm_logs::cel::{self, Content, Encoding, Register};
+use evtpm_logs::tcg::{Event, EventData, EventType, Format, Ipl, NoAction, Preimage, TaggedEvent};
 use evtpm_logs::{EventLog, HashId, Hashes as _, Hex, Text};
 use evtpm_verify::logs::CryptoHashes;
 use serde_json::{Map, Value, json};
@@ -75,12 +75,8 @@ pub(super) fn show(bytes: &[u8], bank: Option<&str>, pcr: Option<u32>, json: boo
     if json { print_json(&shown.to_json()) } else { shown.print(bank) }
 }
 
-/// A log is canonical if it begins with a canonical record, whose lengths no event of firmware imitates.
 fn read(bytes: &[u8]) -> Result<Shown> {
-    match cel::Records::new(bytes).next() {
-        Some(Ok(_)) => canonical(bytes),
-        _ => event_log(bytes),
-    }
+    if Encoding::of(bytes).is_some() { canonical(bytes) } else { event_log(bytes) }
 }
 
 fn event_log(bytes: &[u8]) -> Result<Shown> {
@@ -196,23 +192,51 @@ fn raw(data: &[u8]) -> String {
 }
 
 fn canonical(bytes: &[u8]) -> Result<Shown> {
-    let lines = cel::Records::new(bytes).map(|record| Ok(canonical_line(&record?))).collect::<Result<Vec<_>>>()?;
-    Ok(Shown { format: "canonical event log, TLV", lines, registers: Vec::new() })
+    let log = cel::Log::parse(bytes)?;
+    let banks: Vec<_> = log.entries().iter().flat_map(cel::Entry::digests).map(|(bank, _)| bank).collect();
+    let mut banks: Vec<_> = banks.into_iter().filter(|bank| is_known(*bank)).collect();
+    banks.sort_unstable();
+    banks.dedup();
+    let registers = match log.replay(&banks, &CryptoHashes) {
+        Ok(banks) => banks.iter().map(Registers::of).collect(),
+        // A confidential computing log may name registers that no TPM has.
+        Err(evtpm_logs::Error::PcrOutOfRange { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let format = match log.encoding() {
+        Encoding::Tlv => "canonical event log, TLV",
+        Encoding::Json => "canonical event log, JSON",
+        Encoding::Cbor => "canonical event log, CBOR",
+    };
+    Ok(Shown { format, lines: log.entries().iter().map(canonical_line).collect(), registers })
 }
 
-fn canonical_line(record: &cel::Record<'_>) -> Line {
+fn canonical_line(entry: &cel::Entry) -> Line {
+    let is_extended = !matches!(&entry.content, Content::PcClient { kind, .. } if *kind == EventType::NO_ACTION);
+    let basis = match (is_extended, entry.is_proven(&CryptoHashes)) {
+        (false, _) => Basis::NotExtended,
+        (true, true) => Basis::Hashed,
+        (true, false) => Basis::Claimed,
+    };
+    let (kind, text) = match &entry.content {
+        Content::PcClient { kind, data } => (kind.to_string(), raw(data)),
+        Content::ImaTemplate { name, data } => (format!("ima_template {}", Text(name)), raw(data)),
+        Content::ImaTlv(data) | Content::Other { number: 0, data } => (entry.content.name().to_owned(), raw(data)),
+        Content::Other { number, data } => (format!("content {number}"), raw(data)),
+        other => (other.name().to_owned(), other.to_string()),
+    };
     Line {
-        number: record.number,
-        register: match record.register {
+        number: entry.number.unwrap_or_else(|| entry.at.record.into()),
+        register: match entry.register {
             Register::Pcr(pcr) => pcr.to_string(),
             Register::NvIndex(index) => format!("nv {index:#010x}"),
             Register::Measurement(register) => format!("mr {register}"),
         },
-        kind: format!("content {}", record.content_type),
-        digests: record.digests().map(|(bank, digest)| (bank, digest.to_vec())).collect(),
-        basis: if record.is_proven(&CryptoHashes) { Basis::Hashed } else { Basis::Claimed },
-        text: raw(record.content),
-        data: record.content.to_vec(),
+        kind,
+        digests: entry.digests().map(|(bank, digest)| (bank, digest.as_bytes().to_vec())).collect(),
+        basis,
+        text,
+        data: entry.hashed().unwrap_or_default().to_vec(),
     }
 }
 
@@ -332,6 +356,26 @@ mod tests {
         record.extend([80, 0, 0, 0, 1, 9]);
         let shown = read(&record).unwrap();
         assert_eq!((shown.format, shown.lines[0].basis.mark()), ("canonical event log, TLV", '='));
+    }
+
+    #[test]
+    fn systemds_log_is_shown_with_the_words_that_were_measured() {
+        let digest = |word: &str| CryptoHashes.hash(HashId::SHA256, &[word.as_bytes()]).unwrap();
+        let record = |word: &str, hashed: &str| {
+            format!(
+                "\u{1e}{{\"pcr\":11,\"digests\":[{{\"hashAlg\":\"sha256\",\"digest\":\"{}\"}}],\"content_type\":\"systemd\",\
+                 \"content\":{{\"eventType\":\"phase\",\"string\":\"{word}\"}}}}\n",
+                digest(hashed)
+            )
+        };
+        let log = record("sysinit", "sysinit") + &record("ready", "a secret");
+        let shown = read(log.as_bytes()).unwrap();
+        let lines: Vec<_> = shown.lines.iter().map(|line| (line.basis.mark(), line.text.as_str())).collect();
+        assert_eq!(
+            (shown.format, lines),
+            ("canonical event log, JSON", vec![('=', "phase: \"sysinit\""), ('~', "phase: \"ready\"")])
+        );
+        assert_eq!(shown.to_json()["registers"]["sha256"]["11"].as_str().map(str::len), Some(64));
     }
 
     #[test]

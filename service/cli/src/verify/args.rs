@@ -82,10 +82,13 @@ pub(crate) struct FileArgs {
     #[arg(long, value_name = "HEX", help_heading = "Quote")]
     quote_nonce: Option<HexBytes>,
 
-    /// The firmware's event log (binary_bios_measurements); it has to explain every quoted register but IMA's.
+    /// The firmware's event log (binary_bios_measurements, or a canonical log); it has to explain every quoted register but IMA's.
     #[arg(long, value_name = "FILE", help_heading = "Logs")]
     event_log: Option<PathBuf>,
-    /// IMA's list (binary_runtime_measurements or ascii_runtime_measurements).
+    /// The log of what userspace measured after the firmware: systemd's tpm2-measure.log, or another canonical log.
+    #[arg(long, value_name = "FILE", help_heading = "Logs")]
+    userspace_log: Option<PathBuf>,
+    /// IMA's list (binary_runtime_measurements or ascii_runtime_measurements, or a canonical log).
     #[arg(long, value_name = "FILE", help_heading = "Logs")]
     ima_log: Option<PathBuf>,
 
@@ -179,6 +182,7 @@ pub(crate) struct Evidence {
     pub(crate) is_ak_bundled: bool,
     pub(crate) quote: Option<QuoteFiles>,
     pub(crate) event_log: Option<Vec<u8>>,
+    pub(crate) userspace_log: Option<Vec<u8>>,
     pub(crate) ima_log: Option<Vec<u8>>,
     pub(crate) ima_pcrs: PcrSet,
     pub(crate) hardware: Hardware,
@@ -215,6 +219,7 @@ impl FileArgs {
             (Role::Signature, &self.signature),
             (Role::Pcrs, &self.pcrs),
             (Role::EventLog, &self.event_log),
+            (Role::UserspaceLog, &self.userspace_log),
             (Role::ImaLog, &self.ima_log),
         ] {
             path.iter().for_each(|path| add(role, None, Source::File(path.clone())));
@@ -291,6 +296,7 @@ impl EvidenceArgs {
             ak: ak.map(|part| part.bytes),
             quote,
             event_log: bytes(Role::EventLog),
+            userspace_log: bytes(Role::UserspaceLog),
             ima_log: bytes(Role::ImaLog),
             ima_pcrs: trust.ima_pcr.iter().copied().collect(),
             hardware,

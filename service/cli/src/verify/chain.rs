@@ -16,6 +16,7 @@ use evtpm_verify::{Root, Verified};
 use serde::Serialize;
 
 use super::args::{Evidence, Manifest, ManifestVersion, QuoteFiles};
+use super::canonical;
 use super::facts::{self, Fact};
 use super::hardware::{self, inner_report};
 use super::pcrs::PcrValues;
@@ -76,6 +77,7 @@ pub(crate) fn verify(mut evidence: Evidence, keyring: &Keyring) -> Verification 
     if let Some(hcl) = &evidence.hardware.hcl {
         evidence.report = inner_report(hcl);
     }
+    canonical::rewrite(&mut verification, &mut evidence);
     verification.report(&mut evidence);
     verification.endorsement_key(&mut evidence);
     let claimed = hardware::verify(&mut verification, &evidence);

@@ -2,6 +2,7 @@
 //! `evtpm verify`: evidence in files or in a bundle, offline; the same files, policy and moment always give the same answer.
 
 pub(crate) mod args;
+mod canonical;
 pub(crate) mod chain;
 mod ear;
 mod facts;

@@ -30,6 +30,7 @@ fn evidence() -> Evidence {
         is_ak_bundled: false,
         quote: None,
         event_log: None,
+        userspace_log: None,
         ima_log: None,
         ima_pcrs: evtpm_logs::PcrSet::EMPTY,
         hardware: Default::default(),

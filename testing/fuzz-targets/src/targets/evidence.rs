@@ -2,8 +2,8 @@
 //! Evidence of the other TEEs: what parses is verified as far as it goes, and nothing that a fuzzer makes is believed.
 
 use evtpm_evidence::{cca, cmw::Cmw, corim, hcl, nitro, psa, quote, s390, spdm, uvm};
-use evtpm_logs::cel;
-use evtpm_verify::{UnixTime, dcap};
+use evtpm_logs::{HashId, cel};
+use evtpm_verify::{UnixTime, dcap, logs::CryptoHashes};
 
 use crate::seeds::evidence;
 
@@ -176,10 +176,65 @@ pub(super) fn s390_exchange_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Reads a canonical event log.
+/// Reads a canonical event log in TLV.
 pub(super) fn cel_log(input: &[u8]) -> bool {
     let mut records = cel::Records::new(input).peekable();
+    let _whole = canonical(cel::Encoding::Tlv, input);
     records.peek().is_some() && records.all(|record| record.is_ok_and(|record| record.digests().count() <= 256))
+}
+
+/// Reads a canonical event log in JSON.
+pub(super) fn cel_json(input: &[u8]) -> bool {
+    canonical(cel::Encoding::Json, input)
+}
+
+/// Reads a canonical event log in CBOR.
+pub(super) fn cel_cbor(input: &[u8]) -> bool {
+    canonical(cel::Encoding::Cbor, input)
+}
+
+/// What is read is replayed, and rewritten as logs that can be read in turn.
+fn canonical(encoding: cel::Encoding, input: &[u8]) -> bool {
+    if cel::Encoding::of(input) != Some(encoding) {
+        return false;
+    }
+    let Ok(log) = cel::Log::parse(input) else { return false };
+    let _registers = log.replay(&[HashId::SHA256], &CryptoHashes);
+    let _proven = log.entries().iter().filter(|entry| entry.is_proven(&CryptoHashes)).count();
+    let _list = log.to_ima_list(&CryptoHashes);
+    log.to_event_log().is_ok()
+}
+
+pub(super) fn cel_json_seeds() -> Vec<Vec<u8>> {
+    let digest = "aa".repeat(20);
+    let record = |kind: &str, content: &str| {
+        format!(
+            r#"{{"recnum":1,"pcr":10,"digests":[{{"hashAlg":"sha1","digest":"{digest}"}}],"content_type":"{kind}","content":{content}}}"#
+        )
+    };
+    let records = [
+        record("cel", r#"{"type":"state_trans","data":"kexec"}"#),
+        record("pcclient_std", r#"{"event_type":"EV_IPL","event_data":"00"}"#),
+        record("ima_template", r#"{"template_name":"ima-ng","template_data":"00"}"#),
+        record("ima_tlv", "\"0001\""),
+        record("systemd", r#"{"eventType":"phase","string":"sysinit"}"#),
+    ];
+    let sequence: String = records.iter().map(|record| format!("\u{1e}{record}\n")).collect();
+    vec![sequence.into_bytes(), format!("[{}]", records.join(",")).into_bytes()]
+}
+
+pub(super) fn cel_cbor_seeds() -> Vec<Vec<u8>> {
+    let record = |kind: u8, content: &[u8]| {
+        let digests = [[0x81, 0xA2, 0, 4, 1, 0x54].as_slice(), &[0xAA; 20]].concat();
+        [[0xA5, 0, 1, 1, 10, 3].as_slice(), &digests, &[9, kind, 10], content].concat()
+    };
+    let records = [
+        record(4, &[0xA2, 0, 1, 1, 0xA2, 0, 1, 1, 0]),
+        record(5, &[0xA2, 0, 13, 1, 0x41, 7]),
+        record(7, &[0xA2, 0, 0x61, b'd', 1, 0x41, 7]),
+        record(8, &[0x42, 0, 1]),
+    ];
+    vec![records.concat(), [vec![0x84], records.concat()].concat()]
 }
 
 pub(super) fn cel_log_seeds() -> Vec<Vec<u8>> {

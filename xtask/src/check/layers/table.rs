@@ -187,7 +187,7 @@ pub(super) const HOUSE: &[Room] = &[
         layer: 0,
         no_std: true,
         below: &[WIRE, SNP, SVSM_ABI],
-        external: External::Only(&[TYPED, DER]),
+        external: External::Only(&[TYPED, CBOR, DER]),
         never: &["std", "serde_json::Value"],
     },
     Room {

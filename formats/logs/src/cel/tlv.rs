@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The Canonical Event Log in its TLV encoding (TCG *Canonical Event Log Format* 1.0, "TLV Encoding").
+//! The TLV encoding (TCG *Canonical Event Log Format* 1.0, "TLV Encoding").
 //!
 //! Every value is a type of one byte, a length of four bytes in big-endian, and so many bytes. A record is its number,
 //! the register, the digests and a content, in this order; what is hashed is the content with its type and length.
 
-use crate::tcg::MAX_EVENT_DATA;
-use crate::{At, Error, HashId, Hashes};
+use crate::cel::{Content, Entry, MAX_RECORDS, Management, Register, content};
+use crate::tcg::{EventType, MAX_EVENT_DATA};
+use crate::{At, Digest, Error, HashId, Hashes};
 
 const RECORD_NUMBER: u8 = 0;
 const PCR: u8 = 1;
@@ -13,20 +14,6 @@ const NV_INDEX: u8 = 2;
 const DIGESTS: u8 = 3;
 /// The measurement register of a confidential computing log, which go-eventlog writes instead of a PCR.
 const CC_MEASUREMENT_REGISTER: u8 = 108;
-
-/// The most records of one log.
-const MAX_RECORDS: u32 = 1 << 16;
-
-/// The register that a record was extended into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Register {
-    /// A PCR of a TPM.
-    Pcr(u32),
-    /// An extend index in a TPM's NV memory.
-    NvIndex(u32),
-    /// A measurement register of a confidential computing log.
-    Measurement(u32),
-}
 
 /// One record.
 #[derive(Debug, Clone, Copy)]
@@ -176,6 +163,32 @@ impl<'a> Record<'a> {
         digests.peek().is_some() && digests.all(hashes_to)
     }
 
+    /// Decodes the content and copies the record.
+    pub(super) fn to_entry(self) -> Result<Entry, Error> {
+        let Record { at, number, register, content_type, content, encoded_content, .. } = self;
+        let malformed = |expected| Error::Malformed { at, expected };
+        let parts = || pair(content, at);
+        // "The digest is calculated over the entire content TLV", unless the content is another format's own record.
+        let (content, hashed) = match content_type {
+            content::MANAGEMENT => (Content::Management(management(content, at)?), encoded_content),
+            content::PC_CLIENT => {
+                let (kind, data) = parts()?;
+                let kind = number_of(kind).and_then(|kind| u32::try_from(kind).ok());
+                let kind = EventType(kind.ok_or_else(|| malformed("an event type of 32 bits"))?);
+                (Content::PcClient { kind, data: data.to_vec() }, data)
+            }
+            content::IMA_TEMPLATE => {
+                let (name, data) = parts()?;
+                (Content::ImaTemplate { name: name.to_vec(), data: data.to_vec() }, data)
+            }
+            content::IMA_TLV => (Content::ImaTlv(content.to_vec()), encoded_content),
+            number => (Content::Other { number: number.into(), data: content.to_vec() }, encoded_content),
+        };
+        let digests = self.digests().map(|(bank, digest)| Some((bank, Digest::new(digest)?)));
+        let digests = digests.collect::<Option<_>>().ok_or_else(|| malformed("digests of at most 64 bytes"))?;
+        Ok(Entry { at, number: Some(number), register, digests, content, hashed: Some(hashed.to_vec()) })
+    }
+
     /// Refuses digests that are cut off, not as long as their algorithm's, or twice of one algorithm.
     fn check_digests(&self) -> Result<(), Error> {
         let mut values = Records { rest: self.digests, at: self.at, failed: false };
@@ -197,11 +210,42 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Splits a content of two values, of the types 0 and 1.
+fn pair(content: &[u8], at: At) -> Result<(&[u8], &[u8]), Error> {
+    let mut values = Records { rest: content, at, failed: false };
+    let (first, second) = (values.value("content")?, values.value("content")?);
+    if (first.kind, second.kind) != (0, 1) || !values.rest.is_empty() {
+        return Err(Error::Malformed { at, expected: "a content of two values" });
+    }
+    Ok((first.value, second.value))
+}
+
+fn management(content: &[u8], at: At) -> Result<Management, Error> {
+    let mut values = Records { rest: content, at, failed: false };
+    let Tlv { kind, value, .. } = values.value("management content")?;
+    let number = || number_of(value).ok_or(Error::Malformed { at, expected: "a number" });
+    Ok(match kind {
+        content::CEL_VERSION => {
+            let (major, minor) = pair(value, at)?;
+            let number = |value| number_of(value).ok_or(Error::Malformed { at, expected: "a version" });
+            Management::Version { major: number(major)?, minor: number(minor)? }
+        }
+        content::FIRMWARE_END => Management::FirmwareEnd,
+        content::CEL_TIMESTAMP => Management::Timestamp(number()?),
+        content::STATE_TRANSITION => Management::StateTransition(number()?),
+        other => Management::Other(other.into()),
+    })
+}
+
+fn number_of(value: &[u8]) -> Option<u64> {
+    Tlv { kind: 0, value, encoded: value }.number()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{RealHashes, evidence};
-    use std::vec::Vec;
+    use alloc::vec::Vec;
 
     fn record(register: &[u8], digests: &[u8], content: &[u8]) -> Vec<u8> {
         let length = u32::try_from(digests.len()).unwrap().to_be_bytes();
