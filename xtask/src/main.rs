@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `foreign`, `coverage`, `differential`, `size`,
-//! `speed`, `vm`, `deny`.
+//! `speed`, `agent`, `vm`, `deny`.
 
+mod agent;
 mod arguments;
 mod check;
 mod coverage;
@@ -69,6 +70,7 @@ const CHORES: &[Chore] = &[
         about: "every common command beside libtpms and Debian's swtpm  [--rounds N] [--keys N] [--only TEXT] [--swtpm PATH]",
         run: speed::run,
     },
+    Chore { name: "agent", about: "the agent as an initramfs takes it: static, and below 8 MB", run: agent::run_agent },
     Chore { name: "vm", about: "boots a real machine in QEMU and looks at what it measured  [--help]", run: vm::run },
     Chore { name: "deny", about: "licences, sources and banned crates, with cargo-deny  [--install]", run: deny::run },
 ];

@@ -58,6 +58,11 @@ impl<T: Transport, R: Rng> Attester<T, R> {
         Ok(Attester { keys: Keys::new(Client::new(transport, rng))?, voucher: Voucher::Svsm(svsm) })
     }
 
+    /// Borrows the keys of this boot.
+    pub fn keys(&mut self) -> &mut Keys<T, R> {
+        &mut self.keys
+    }
+
     /// Borrows the TPM.
     pub fn tpm(&mut self) -> &mut Client<T, R> {
         &mut self.keys.tpm
@@ -78,7 +83,7 @@ impl<T: Transport, R: Rng> Attester<T, R> {
             report: vouched.report.into(),
             manifest: vouched.manifest.map(Into::into),
             certificates: vouched.certificates.map(Into::into),
-            ek_public: sized(&self.keys.ek.public)?.into(),
+            ek_public: sized(&self.keys.endorsement_key()?.public)?.into(),
             ak_public: sized(&self.keys.ak.public)?.into(),
         })
     }

@@ -27,7 +27,8 @@ const QUOTE_ATTEMPTS: usize = 16;
 pub struct Keys<T, R> {
     pub(crate) tpm: Client<T, R>,
     template: EkTemplate,
-    pub(crate) ek: Object,
+    /// `None` while its place is needed: a small TPM has three.
+    ek: Option<Object>,
     pub(crate) ak: Object,
 }
 
@@ -41,20 +42,40 @@ impl<T: Transport, R: Rng> Keys<T, R> {
         let ak = tpm
             .create_primary(TpmiRhHierarchy::Endorsement, &[], &attestation_key())
             .context("making the attestation key")?;
-        Ok(Keys { tpm, template: FIRST_EK, ek, ak })
+        Ok(Keys { tpm, template: FIRST_EK, ek: Some(ek), ak })
     }
 
-    /// Changes the endorsement key where another than the loaded one is wanted.
+    /// Takes another template for the endorsement key.
     ///
     /// # Errors
-    /// When the TPM refuses to make it.
+    /// When the TPM does not give up the one that is loaded.
     pub fn use_endorsement_key(&mut self, template: EkTemplate) -> Result<()> {
         if self.template != template {
-            self.tpm.flush(self.ek.handle).context("flushing the endorsement key")?;
-            self.ek = endorsement_key(&mut self.tpm, template)?;
+            self.unload_endorsement_key()?;
             self.template = template;
         }
         Ok(())
+    }
+
+    /// Frees the endorsement key's place in the TPM; the same key is made again when it is needed.
+    ///
+    /// # Errors
+    /// When the TPM refuses.
+    pub fn unload_endorsement_key(&mut self) -> Result<()> {
+        match self.ek.take() {
+            Some(ek) => self.tpm.flush(ek.handle).context("flushing the endorsement key"),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the endorsement key, loaded.
+    pub(crate) fn endorsement_key(&mut self) -> Result<Object> {
+        let ek = match self.ek.take() {
+            Some(ek) => ek,
+            None => endorsement_key(&mut self.tpm, self.template)?,
+        };
+        self.ek = Some(ek.clone());
+        Ok(ek)
     }
 
     /// Opens a credential: only the TPM that holds both keys can. `secret` is a whole TPM2B_ENCRYPTED_SECRET.
@@ -66,7 +87,8 @@ impl<T: Transport, R: Rng> Keys<T, R> {
             .map_err(|code| anyhow::anyhow!("the verifier's credential is malformed ({code:?})"))?;
         let (size, secret) = secret.split_first_chunk::<2>().context("the verifier's secret is too short")?;
         anyhow::ensure!(usize::from(u16::from_be_bytes(*size)) == secret.len(), "the verifier's secret is malformed");
-        self.tpm.activate_credential(&self.ak, &self.ek, &[], &blob, secret).context("opening the credential")
+        let ek = self.endorsement_key()?;
+        self.tpm.activate_credential(&self.ak, &ek, &[], &blob, secret).context("opening the credential")
     }
 
     /// Quotes until the registers stand still around it: IMA may extend one between two commands.

@@ -5,10 +5,12 @@
 pub mod attester;
 pub mod config;
 pub mod device;
+pub mod disk;
 mod http;
 pub mod keylime;
 pub mod keys;
 pub mod logs;
+mod peer;
 pub mod program;
 pub mod random;
 pub mod tsm;

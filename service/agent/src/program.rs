@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The program `evtpm-agent`, and `evtpm agent`: what it is told to do, and the push model.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,10 +10,11 @@ use evtpm_api::{Registered, Verdict};
 
 use crate::attester::Attester;
 use crate::device::Tpm;
+use crate::disk::{self, program::EnrollArgs, program::UnlockArgs};
 use crate::keylime::{self, program::PullArgs};
 use crate::logs::LogFiles;
+use crate::peer::Peer;
 use crate::random::SystemRng;
-use crate::tsm::{self, Configfs, Tsm};
 use crate::verifier::{Refused, Verifier};
 
 /// Seconds before the first new attempt after a failure, and at most.
@@ -37,35 +37,17 @@ pub struct AgentArgs {
 enum AgentCommand {
     /// Be a Keylime agent of the pull model, for a stock Keylime verifier.
     Pull(PullArgs),
+    /// Give a LUKS2 volume a key that only an attested machine gets.
+    Enroll(EnrollArgs),
+    /// Open such a volume.
+    Unlock(UnlockArgs),
 }
 
 /// How to attest to a verifier of ours.
 #[derive(Debug, Args)]
 struct PushArgs {
-    /// The verifier: https://HOST:PORT.
-    #[arg(long, value_name = "URL", required = true)]
-    verifier: Option<String>,
-    /// The certificate of the CA that signed the verifier's (its `ca.pem`).
-    #[arg(long, value_name = "FILE", required = true)]
-    ca: Option<PathBuf>,
-    /// The name that the operator knows this machine by.
-    #[arg(long, value_name = "NAME", required = true)]
-    machine: Option<String>,
-    /// The TPM: a device, the data channel of a software TPM as tcp:HOST:PORT or unix:PATH, or auto: /dev/tpmrm0, else /dev/tpm0.
-    #[arg(long, value_name = "TPM", default_value = "auto")]
-    tpm: String,
-    /// Where the report on the endorsement key comes from.
-    #[arg(long, value_enum, default_value_t = ReportSource::Auto)]
-    report: ReportSource,
-    /// The folder in which Linux makes reports.
-    #[arg(long, value_name = "DIR", default_value = tsm::ROOT)]
-    tsm: PathBuf,
-    /// The firmware's event log.
-    #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/tpm0/binary_bios_measurements")]
-    event_log: PathBuf,
-    /// IMA's list in binary form.
-    #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/ima/binary_runtime_measurements")]
-    ima_log: PathBuf,
+    #[command(flatten)]
+    peer: Peer,
     /// Attest once and end.
     #[arg(long)]
     once: bool,
@@ -77,17 +59,6 @@ struct PushArgs {
     json: bool,
 }
 
-/// Where the report comes from that vouches for the endorsement key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ReportSource {
-    /// From the SVSM where it can be asked, else from the TPM.
-    Auto,
-    /// From the SVSM, in answer to the verifier's nonce.
-    Svsm,
-    /// From the TPM's NV memory, where it lies since the boot.
-    Nv,
-}
-
 /// Runs the agent.
 ///
 /// # Errors
@@ -97,16 +68,19 @@ pub fn run(args: &AgentArgs) -> Result<ExitCode> {
         return keylime::program::run(args).map(|()| ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(attest(&args.push))
+    runtime.block_on(async {
+        match &args.command {
+            Some(AgentCommand::Enroll(args)) => disk::program::enroll(args).await.map(|()| ExitCode::SUCCESS),
+            Some(AgentCommand::Unlock(args)) => disk::program::unlock(args).await.map(|()| ExitCode::SUCCESS),
+            Some(AgentCommand::Pull(_)) | None => attest(&args.push).await,
+        }
+    })
 }
 
 async fn attest(args: &PushArgs) -> Result<ExitCode> {
-    let (Some(verifier), Some(ca), Some(machine)) = (&args.verifier, &args.ca, &args.machine) else {
-        anyhow::bail!("--verifier, --ca and --machine are needed");
-    };
-    let verifier = Verifier::new(verifier, ca)?;
-    let logs = LogFiles { event_log: args.event_log.clone(), ima_log: args.ima_log.clone() };
-    let mut attester = attester(args)?;
+    let (verifier, machine) = args.peer.verifier()?;
+    let logs = args.peer.logs();
+    let mut attester = args.peer.attester()?;
     let mut registered = None;
     let mut wait = BACK_OFF.0;
     loop {
@@ -127,27 +101,6 @@ async fn attest(args: &PushArgs) -> Result<ExitCode> {
                 wait = (wait * 2).min(BACK_OFF.1);
             }
         }
-    }
-}
-
-fn attester(args: &PushArgs) -> Result<Attester<Tpm, SystemRng>> {
-    let tpm = Tpm::open(&args.tpm)?;
-    let open = || Tsm::open(Configfs(args.tsm.clone()));
-    let svsm = match args.report {
-        ReportSource::Nv => None,
-        ReportSource::Svsm => open()?,
-        // Who may use the TPM need not be allowed to use configfs.
-        ReportSource::Auto => open().unwrap_or_else(|error| {
-            eprintln!("evtpm-agent: {error:#}; taking the report from the TPM");
-            None
-        }),
-    };
-    match svsm {
-        Some(svsm) => Attester::with_svsm(tpm, SystemRng, Box::new(svsm)),
-        None if args.report == ReportSource::Svsm => {
-            anyhow::bail!("no SVSM can be asked for a report through {}", args.tsm.display())
-        }
-        None => Attester::new(tpm, SystemRng),
     }
 }
 

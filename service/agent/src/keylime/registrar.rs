@@ -90,7 +90,7 @@ impl Registrar {
         let path = format!("/v{version}/agents/{name}");
 
         let registration = Registration {
-            ek_tpm: STANDARD.encode(sized(&keys.ek.public)?),
+            ek_tpm: STANDARD.encode(sized(&keys.endorsement_key()?.public)?),
             ekcert: certificate.map(|certificate| STANDARD.encode(certificate)),
             aik_tpm: STANDARD.encode(sized(&keys.ak.public)?),
             mtls_cert: &contact.certificate,
