@@ -9,6 +9,8 @@
 pub mod agent;
 mod envelope;
 pub mod quote;
+pub mod registrar;
+pub mod verifier;
 mod version;
 
 pub use envelope::{Envelope, Nothing};

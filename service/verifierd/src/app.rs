@@ -13,6 +13,7 @@ use evtpm_verify::tpm::{Credential, Issued, Nonce};
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
+use crate::keylime::Keylime;
 use crate::machines::LiveBoots;
 use crate::pending::Pending;
 use crate::policies::{Compiled, Policies};
@@ -59,6 +60,7 @@ pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) store: Box<dyn Store>,
     pub(crate) live: LiveBoots,
+    pub(crate) keylime: Keylime,
     registrations: Mutex<Pending<Registration>>,
     challenges: Mutex<Pending<Challenge>>,
     processors: Semaphore,
@@ -86,6 +88,7 @@ impl App {
             access,
             store,
             live: LiveBoots::default(),
+            keylime: Keylime::default(),
             registrations: Mutex::new(Pending::new(REGISTRATIONS, STEP)),
             challenges: Mutex::new(Pending::new(CHALLENGES, STEP)),
             processors: Semaphore::new(processors),

@@ -9,6 +9,7 @@ mod budget;
 mod fronts;
 mod hex;
 mod judge;
+mod keylime;
 mod listener;
 mod machines;
 mod pending;
@@ -21,4 +22,4 @@ mod server;
 mod store;
 pub mod tls;
 
-pub use server::{Config, Server};
+pub use server::{Config, KeylimePorts, Server};

@@ -12,6 +12,7 @@ use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -40,8 +41,8 @@ pub(crate) struct ChannelBinding(pub(crate) [u8; EXPORTER_SIZE]);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClientName(pub(crate) Option<String>);
 
-/// Serves until the listener fails.
-pub(crate) async fn serve(listener: TcpListener, tls: TlsAcceptor, router: Router) -> Result<()> {
+/// Serves until the listener fails; without TLS where a protocol has none.
+pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) -> Result<()> {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let budgets = Budgets::new(CONNECTIONS_OF_ONE_CLIENT);
     loop {
@@ -61,22 +62,31 @@ pub(crate) async fn serve(listener: TcpListener, tls: TlsAcceptor, router: Route
         let (tls, router) = (tls.clone(), router.clone());
         tokio::spawn(async move {
             // A connection that breaks concerns its client alone.
-            drop(tokio::time::timeout(CONNECTION_LIFETIME, converse(stream, tls, router)).await);
+            let conversation = async {
+                stream.set_nodelay(true)?;
+                match tls {
+                    Some(tls) => converse(stream, tls, router).await,
+                    None => exchange(stream, router.layer(Extension(ClientName(None)))).await,
+                }
+            };
+            drop(tokio::time::timeout(CONNECTION_LIFETIME, conversation).await);
             drop((slot, share));
         });
     }
 }
 
 async fn converse(stream: TcpStream, tls: TlsAcceptor, router: Router) -> Result<()> {
-    stream.set_nodelay(true)?;
     let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await??;
     let binding = stream.get_ref().1.export_keying_material([0; EXPORTER_SIZE], EXPORTER_LABEL, Some(&[]))?;
     let client = ClientName(stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(common_name));
-    let service = TowerToHyperService::new(router.layer(Extension(ChannelBinding(binding))).layer(Extension(client)));
+    exchange(stream, router.layer(Extension(ChannelBinding(binding))).layer(Extension(client))).await
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, router: Router) -> Result<()> {
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .await?;
     Ok(())
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The program `evtpm-verifier`, and `evtpm verifier`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use evtpm_appraise::Policy;
 
-use crate::server::{Config, Server};
+use crate::server::{Config, KeylimePorts, Server};
 use crate::tls::TlsFiles;
 
 /// Register machines, challenge them, judge their evidence, over HTTPS.
@@ -33,6 +33,19 @@ pub struct VerifierArgs {
     /// Trust a SIMULATED root: the policy has to name it too, and every result says so. For tests and demonstrations.
     #[arg(long, value_name = "NAME=FILE")]
     pub trust_simulated: Vec<String>,
+    /// Serve Keylime's agents and tenants (API 2.1 to 2.6) on this address, on ports 8890 (registrar), 8891 (registrar for
+    /// tenants) and 8881 (verifier).
+    #[arg(long, value_name = "ADDRESS")]
+    pub keylime: Option<IpAddr>,
+    /// Other ports for Keylime: registrar, registrar for tenants, verifier.
+    #[arg(long, value_name = "PORT,PORT,PORT", requires = "keylime", value_delimiter = ',', num_args = 1)]
+    pub keylime_ports: Vec<u16>,
+    /// The certificate that is shown to Keylime's agents; the administrator's of the first start without one.
+    #[arg(long, value_name = "FILE", requires_all = ["keylime", "keylime_agent_key"])]
+    pub keylime_agent_certificate: Option<PathBuf>,
+    /// The private key of --keylime-agent-certificate.
+    #[arg(long, value_name = "FILE", requires = "keylime_agent_certificate")]
+    pub keylime_agent_key: Option<PathBuf>,
     /// A name or address that the certificate of a first start is for.
     #[arg(long = "name", value_name = "NAME", default_values_t = [String::from("localhost"), String::from("127.0.0.1")])]
     pub names: Vec<String>,
@@ -69,9 +82,27 @@ impl VerifierArgs {
             tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
             names: self.names.clone(),
             client_ca: self.client_ca.clone(),
+            keylime: self.keylime.map(|address| self.keylime_ports(address)).transpose()?,
             policy: self.policy.as_deref().map(policy).transpose()?,
             simulated_roots: self.trust_simulated.iter().map(|text| simulated_root(text)).collect::<Result<_>>()?,
             collateral: self.collateral.as_deref().map(collateral).transpose()?.unwrap_or_default(),
+        })
+    }
+}
+
+impl VerifierArgs {
+    fn keylime_ports(&self, address: IpAddr) -> Result<KeylimePorts> {
+        let [registrar, registrar_tls, verifier] = match self.keylime_ports.as_slice() {
+            [] => [8890, 8891, 8881],
+            [registrar, registrar_tls, verifier] => [*registrar, *registrar_tls, *verifier],
+            others => anyhow::bail!("--keylime-ports: {} ports, expected 3", others.len()),
+        };
+        let shown = self.keylime_agent_certificate.clone().zip(self.keylime_agent_key.clone());
+        Ok(KeylimePorts {
+            registrar: (address, registrar).into(),
+            registrar_tls: (address, registrar_tls).into(),
+            verifier: (address, verifier).into(),
+            agent_certificate: shown.map(|(certificate, key)| TlsFiles { certificate, key }),
         })
     }
 }
@@ -95,6 +126,12 @@ fn announce(server: &Server) -> Result<()> {
         writeln!(out, "or, with mutual TLS: {}", administrator.certificate.display())?;
     }
     writeln!(out, "administrator token: {}", server.admin_token.display())?;
+    if let Some([registrar, registrar_tls, verifier]) = server.keylime_addresses()? {
+        writeln!(
+            out,
+            "Keylime:             registrar {registrar} (agents), {registrar_tls} (tenants); verifier {verifier}"
+        )?;
+    }
     writeln!(out, "listening on {}", server.address()?)?;
     Ok(())
 }

@@ -71,6 +71,11 @@ impl Refusal {
         Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, error: "internal", message }
     }
 
+    /// The HTTP status, for protocols with other envelopes.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// What to say in the audit log.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -100,7 +105,9 @@ impl From<StoreError> for Refusal {
         match error {
             StoreError::OtherIdentity { .. } | StoreError::KnownEk | StoreError::Revoked => Refusal::evidence(error),
             StoreError::UnknownPolicy(_) => Refusal::unknown("unknown-policy", error.to_string()),
-            StoreError::PolicyInUse { .. } | StoreError::Exists(_) => Refusal::conflict(error.to_string()),
+            StoreError::PolicyInUse { .. } | StoreError::Exists(_) | StoreError::Changed(_) => {
+                Refusal::conflict(error.to_string())
+            }
             StoreError::Database(_) | StoreError::Version { .. } => Refusal::internal(error),
         }
     }

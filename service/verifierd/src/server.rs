@@ -19,8 +19,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::access::{Access, Roles, digest};
 use crate::app::{App, Parts, now};
-use crate::fronts::{admin, native};
+use crate::fronts::{admin, keylime_v2, native};
 use crate::hex::{hex, unhex};
+use crate::keylime::{self, AgentTls};
 use crate::policies::{Compiled, DEFAULT, Policies};
 use crate::store::{Note, PolicyRow, Sqlite, Store, TokenRow};
 use crate::tls::{self, ClientCertificate, TlsFiles};
@@ -37,6 +38,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// The CA whose certificates let administrators in; the one made at the first start without one.
     pub client_ca: Option<PathBuf>,
+    /// Where Keylime's agents and tenants are served; nowhere without it.
+    pub keylime: Option<KeylimePorts>,
     /// The names and addresses that a certificate made at the first start is for.
     pub names: Vec<String>,
     /// What machines have to be that have no policy of their own; without one, what the store has under `default`.
@@ -47,11 +50,25 @@ pub struct Config {
     pub collateral: Vec<(String, Vec<u8>)>,
 }
 
+/// Where Keylime's three services listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeylimePorts {
+    /// The registrar's port for agents, without TLS as in Keylime.
+    pub registrar: SocketAddr,
+    /// The registrar's port for tenants; a client certificate is required.
+    pub registrar_tls: SocketAddr,
+    /// The verifier's port; a client certificate is required.
+    pub verifier: SocketAddr,
+    /// The certificate that is shown to agents; that of the administrator which a first start makes without one.
+    pub agent_certificate: Option<TlsFiles>,
+}
+
 /// A verifier that listens.
 pub struct Server {
     listener: TcpListener,
     tls: TlsAcceptor,
     app: Arc<App>,
+    keylime: Option<KeylimeServices>,
     /// The CA that agents have to trust, if it was made here.
     pub ca: Option<PathBuf>,
     /// The administrator's certificate and key, if they were made here.
@@ -95,12 +112,16 @@ impl Server {
         collateral.add_files(config.collateral.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
         let signer = signing_key(&config.directory)?;
         let app = App::new(Parts { anchors, collateral, policies, signer, access, store: Box::new(store) });
-        let listener =
-            TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+        let listener = bind(config.listen).await?;
+        let keylime = match config.keylime {
+            Some(ports) => Some(KeylimeServices::bind(ports, files, client_ca, made.as_ref()).await?),
+            None => None,
+        };
         Ok(Server {
             listener,
             tls: TlsAcceptor::from(tls),
             app: Arc::new(app),
+            keylime,
             first_start: made.as_ref().is_some_and(|made| made.new),
             ca: made.as_ref().map(|made| made.ca.clone()),
             administrator: made.map(|made| made.administrator),
@@ -121,7 +142,65 @@ impl Server {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self) -> Result<()> {
-        listener::serve(self.listener, self.tls, router(self.app)).await
+        let native = listener::serve(self.listener, Some(self.tls), router(self.app.clone()));
+        match self.keylime {
+            Some(keylime) => tokio::select! {
+                ended = native => ended,
+                ended = keylime.run(self.app) => ended,
+            },
+            None => native.await,
+        }
+    }
+
+    /// Returns the addresses of Keylime's services that were really bound: registrar, registrar for tenants, verifier.
+    ///
+    /// # Errors
+    /// When the system cannot say.
+    pub fn keylime_addresses(&self) -> Result<Option<[SocketAddr; 3]>> {
+        let Some(keylime) = &self.keylime else { return Ok(None) };
+        let [first, second, third] = &keylime.listeners;
+        Ok(Some([first.local_addr()?, second.local_addr()?, third.local_addr()?]))
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
+}
+
+/// Keylime's services: registrar, registrar for tenants, verifier, and the rounds.
+struct KeylimeServices {
+    listeners: [TcpListener; 3],
+    tls: TlsAcceptor,
+    agents: Arc<AgentTls>,
+}
+
+impl KeylimeServices {
+    async fn bind(
+        ports: KeylimePorts,
+        files: &TlsFiles,
+        client_ca: Option<&Path>,
+        made: Option<&tls::Created>,
+    ) -> Result<Self> {
+        let client_ca = client_ca.context("Keylime's tenants need a CA for their certificates: give --client-ca")?;
+        let tls = tls::server_config(files, Some(client_ca), ClientCertificate::Required)?;
+        let shown = ports.agent_certificate.as_ref().or(made.map(|made| &made.administrator));
+        let shown = shown.context("Keylime's agents have to be shown a certificate: give one")?;
+        Ok(KeylimeServices {
+            listeners: [bind(ports.registrar).await?, bind(ports.registrar_tls).await?, bind(ports.verifier).await?],
+            tls: TlsAcceptor::from(tls),
+            agents: Arc::new(AgentTls::read(&shown.certificate, &shown.key)?),
+        })
+    }
+
+    async fn run(self, app: Arc<App>) -> Result<()> {
+        let [registrar, registrar_tls, verifier] = self.listeners;
+        let tenants = keylime_v2::registrar_for_tenants().with_state(app.clone());
+        tokio::select! {
+            ended = listener::serve(registrar, None, keylime_v2::registrar_for_agents().with_state(app.clone())) => ended,
+            ended = listener::serve(registrar_tls, Some(self.tls.clone()), tenants) => ended,
+            ended = listener::serve(verifier, Some(self.tls), keylime_v2::verifier().with_state(app.clone())) => ended,
+            () = keylime::rounds::run(app, self.agents) => Ok(()),
+        }
     }
 }
 

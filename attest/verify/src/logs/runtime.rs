@@ -134,7 +134,8 @@ impl<'a> MeasuredRuntime<'a> {
 
 impl<'a> ImaFile<'a> {
     /// Reads an entry, and lets `keyring` judge its signature.
-    pub(super) fn of(entry: Entry<'a>, keyring: &Keyring) -> Self {
+    #[must_use]
+    pub fn of(entry: Entry<'a>, keyring: &Keyring) -> Self {
         ImaFile { path: entry.path(), digest: entry.digest(), signature: keyring.check(&entry), entry }
     }
 }

@@ -42,6 +42,7 @@ impl<'a> Restartable<'a> {
             directory: self.directory.clone(),
             tls: None,
             client_ca: None,
+            keylime: None,
             names: vec!["127.0.0.1".into()],
             policy,
             simulated_roots: self.world.beliefs.simulated_roots.clone(),

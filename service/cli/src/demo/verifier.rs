@@ -35,6 +35,7 @@ impl LocalVerifier {
             tls: None,
             names: vec!["localhost".into(), "127.0.0.1".into()],
             client_ca: None,
+            keylime: None,
             policy: Some(beliefs.policy),
             simulated_roots: beliefs.simulated_roots,
             collateral: beliefs.collateral,

@@ -2,4 +2,5 @@
 //! The interfaces of the verifier: each turns requests of one protocol into calls of what all share.
 
 pub(crate) mod admin;
+pub(crate) mod keylime_v2;
 pub(crate) mod native;

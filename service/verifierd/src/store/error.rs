@@ -22,6 +22,8 @@ pub(crate) enum StoreError {
     UnknownPolicy(String),
     /// Machines have the policy.
     PolicyInUse { policy: String, machines: u64 },
+    /// It was changed since it was read.
+    Changed(String),
     /// There is already something of that name.
     Exists(String),
 }
@@ -49,6 +51,7 @@ impl fmt::Display for StoreError {
             StoreError::PolicyInUse { policy, machines } => {
                 write!(f, "{machines} machines have the policy `{policy}`: give them another one first")
             }
+            StoreError::Changed(name) => write!(f, "`{name}` was changed by another request"),
             StoreError::Exists(name) => write!(f, "there is already a `{name}`"),
         }
     }

@@ -13,7 +13,7 @@ use std::pin::Pin;
 
 pub(crate) use error::StoreError;
 pub(crate) use record::{
-    AuditEntry, Binding, BootRow, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Standing, StoredClock,
+    AuditEntry, Binding, BootRow, Item, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Standing, StoredClock,
     TokenRow,
 };
 pub(crate) use sqlite::Sqlite;
@@ -74,6 +74,22 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 
     /// Forgets a token. Tells whether there was one.
     fn remove_token(&self, name: &str, note: Note) -> Answer<'_, bool>;
+
+    /// Finds one of the documents that a protocol keeps.
+    fn item(&self, kind: &'static str, name: &str) -> Answer<'_, Option<Item>>;
+
+    /// Lists all of a kind, by name.
+    fn items(&self, kind: &'static str) -> Answer<'_, Vec<Item>>;
+
+    /// Adds an item (of version 0) or changes the one that was read with its version; refused if it was changed since.
+    fn put_item(&self, kind: &'static str, item: Item, note: Option<Note>) -> Answer<'_, ()>;
+
+    /// Forgets an item. Tells whether there was one.
+    fn remove_item(&self, kind: &'static str, name: &str, note: Option<Note>) -> Answer<'_, bool>;
+
+    /// Takes what is due at `now`, the oldest first. It is not due again before `until`: if whoever took it ends, another
+    /// process takes over then.
+    fn claim(&self, kind: &'static str, now: u64, until: u64, limit: u32) -> Answer<'_, Vec<Item>>;
 
     /// Reads the audit log from behind entry `after` on, at most `limit` entries.
     fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditEntry>>;

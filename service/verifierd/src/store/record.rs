@@ -136,3 +136,14 @@ pub(crate) struct TokenRow {
     pub(crate) roles: String,
     pub(crate) created_at: u64,
 }
+
+/// A document that a protocol keeps, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) name: String,
+    pub(crate) body: String,
+    /// Rises with each change; 0 is an item that is not there yet.
+    pub(crate) version: u64,
+    /// When something has to be done about it, in a unit that its kind decides.
+    pub(crate) due_at: Option<u64>,
+}

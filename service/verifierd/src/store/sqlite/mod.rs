@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A store in one SQLite file: nothing to set up, one process.
 
+mod items;
 mod machines;
 mod migrations;
 mod operator;
@@ -16,7 +17,8 @@ use rusqlite::{Connection, OptionalExtension as _, Savepoint, TransactionBehavio
 
 use crate::audit::{GENESIS, Line, link};
 use crate::store::{
-    Answer, AuditEntry, BootRow, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Store, StoreError, TokenRow,
+    Answer, AuditEntry, BootRow, Item, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Store, StoreError,
+    TokenRow,
 };
 use worker::Worker;
 
@@ -143,6 +145,35 @@ impl Store for Sqlite {
             let removed = db.execute("DELETE FROM token WHERE name = ?1", [&name])?;
             noted(db, removed, &line)
         })
+    }
+
+    fn item(&self, kind: &'static str, name: &str) -> Answer<'_, Option<Item>> {
+        let name = name.to_owned();
+        self.reader.run(move |db| items::get(db, kind, &name))
+    }
+
+    fn items(&self, kind: &'static str) -> Answer<'_, Vec<Item>> {
+        self.reader.run(move |db| items::list(db, kind))
+    }
+
+    fn put_item(&self, kind: &'static str, item: Item, line: Option<Note>) -> Answer<'_, ()> {
+        self.writer.run(move |db| {
+            items::put(db, kind, &item)?;
+            line.iter().try_for_each(|line| note(db, line))
+        })
+    }
+
+    fn remove_item(&self, kind: &'static str, name: &str, line: Option<Note>) -> Answer<'_, bool> {
+        let name = name.to_owned();
+        self.writer.run(move |db| {
+            let removed = db.execute("DELETE FROM item WHERE kind = ?1 AND name = ?2", [kind, &name])?;
+            line.iter().filter(|_| removed > 0).try_for_each(|line| note(db, line))?;
+            Ok(removed > 0)
+        })
+    }
+
+    fn claim(&self, kind: &'static str, now: u64, until: u64, limit: u32) -> Answer<'_, Vec<Item>> {
+        self.writer.run(move |db| items::claim(db, kind, now, until, limit))
     }
 
     fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditEntry>> {

@@ -227,5 +227,41 @@ async fn a_database_of_the_first_version_is_taken_over() {
 fn a_database_of_a_later_version_is_left_alone() {
     let file = File::new("later");
     Connection::open(&file.0).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    assert_eq!(Sqlite::open(&file.0).err(), Some(StoreError::Version { found: 7, expected: 2 }));
+    assert_eq!(Sqlite::open(&file.0).err(), Some(StoreError::Version { found: 7, expected: 3 }));
+}
+
+fn item_of(name: &str, version: u64, due_at: Option<u64>) -> Item {
+    Item { name: name.into(), body: format!("{version}"), version, due_at }
+}
+
+#[tokio::test]
+async fn an_item_is_changed_by_whoever_saw_it_last() {
+    let file = File::new("item");
+    let store = file.open();
+    store.put_item("k", item_of("a", 0, None), None).await.unwrap();
+    assert_eq!(store.put_item("k", item_of("a", 0, None), None).await, Err(StoreError::Changed("a".into())));
+    store.put_item("k", item_of("a", 1, Some(5)), Some(note_of("changed"))).await.unwrap();
+    assert_eq!(store.put_item("k", item_of("a", 1, None), None).await, Err(StoreError::Changed("a".into())));
+    let seen = store.item("k", "a").await.unwrap().unwrap();
+    assert_eq!((seen.version, seen.due_at, seen.body.as_str()), (2, Some(5), "1"));
+    assert_eq!(store.item("other", "a").await, Ok(None));
+    assert_eq!(store.remove_item("k", "a", None).await, Ok(true));
+    assert_eq!(store.items("k").await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn what_is_due_is_claimed_once_until_its_lease_ends() {
+    let file = File::new("lease");
+    let store = file.open();
+    for (name, due_at) in [("late", Some(30)), ("first", Some(10)), ("second", Some(20)), ("never", None)] {
+        store.put_item("k", item_of(name, 0, due_at), None).await.unwrap();
+    }
+    let names = |items: Vec<Item>| items.into_iter().map(|item| item.name).collect::<Vec<_>>();
+    assert_eq!(names(store.claim("k", 20, 25, 1).await.unwrap()), ["first"]);
+    assert_eq!(names(store.claim("k", 20, 25, 9).await.unwrap()), ["second"]);
+    assert_eq!(names(store.claim("k", 24, 50, 9).await.unwrap()), [""; 0]);
+    // Whoever claimed them did nothing until the lease ended: the next one takes over.
+    let mut taken = names(store.claim("k", 25, 50, 9).await.unwrap());
+    taken.sort();
+    assert_eq!(taken, ["first", "second"]);
 }

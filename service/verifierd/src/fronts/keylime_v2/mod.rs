@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Keylime's REST interface, versions 2.1 to 2.6: the registrar's two ports and the verifier's.
+
+mod policies;
+mod registrar;
+mod reply;
+mod verifier;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post, put};
+
+use crate::app::App;
+
+/// The largest request of an agent.
+const AGENT_BODY: usize = 64 << 10;
+/// The largest request of a tenant: runtime policies of 20 MiB are known, in base64 in JSON.
+const TENANT_BODY: usize = 64 << 20;
+
+/// What agents may ask, on a port without TLS.
+pub(crate) fn registrar_for_agents() -> Router<Arc<App>> {
+    Router::new()
+        .route("/version", get(registrar::version))
+        .route("/{version}/agents/{id}", post(registrar::register).put(registrar::activate))
+        .route("/{version}/agents/{id}/activate", post(registrar::activate).put(registrar::activate))
+        .layer(DefaultBodyLimit::max(AGENT_BODY))
+        .fallback(reply::not_found)
+}
+
+/// What tenants may ask the registrar, besides what agents may.
+pub(crate) fn registrar_for_tenants() -> Router<Arc<App>> {
+    Router::new()
+        .route("/version", get(registrar::version))
+        .route("/{version}/agents", get(registrar::list))
+        .route("/{version}/agents/", get(registrar::list))
+        .route(
+            "/{version}/agents/{id}",
+            get(registrar::show).delete(registrar::remove).post(registrar::register).put(registrar::activate),
+        )
+        .route("/{version}/agents/{id}/activate", post(registrar::activate).put(registrar::activate))
+        .layer(DefaultBodyLimit::max(AGENT_BODY))
+        .fallback(reply::not_found)
+}
+
+/// What tenants may ask the verifier.
+pub(crate) fn verifier() -> Router<Arc<App>> {
+    Router::new()
+        .route("/version", get(registrar::version))
+        .route("/{version}/agents", get(verifier::list))
+        .route("/{version}/agents/", get(verifier::list))
+        .route("/{version}/agents/{id}", get(verifier::show).post(verifier::add).delete(verifier::remove))
+        .route("/{version}/agents/{id}/reactivate", put(verifier::reactivate))
+        .route("/{version}/agents/{id}/stop", put(verifier::stop))
+        .route("/{version}/allowlists", get(policies::list))
+        .route("/{version}/allowlists/", get(policies::list))
+        .route(
+            "/{version}/allowlists/{name}",
+            get(policies::show).post(policies::create).put(policies::change).delete(policies::remove),
+        )
+        .layer(DefaultBodyLimit::max(TENANT_BODY))
+        .fallback(reply::not_found)
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The registrar's requests.
+
+use std::sync::Arc;
+
+use axum::RequestPartsExt as _;
+use axum::extract::{Extension, FromRequestParts, Path, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use evtpm_keylime::registrar::{Activation, AgentIds, RegisteredAgent, Registration, RegistrationBlob, ServerVersions};
+use evtpm_keylime::{ApiVersion, Nothing};
+use serde::Deserialize;
+
+use super::reply::{Body, Refused, Reply, Success};
+use crate::app::App;
+use crate::keylime::{registrations, watches};
+use crate::listener::ClientName;
+
+/// The name in a path, and that the path's version is one that is spoken here.
+#[derive(Debug)]
+pub(super) struct Named(pub(super) String);
+
+#[derive(Debug, Deserialize)]
+struct InPath {
+    version: String,
+    #[serde(alias = "id", default)]
+    name: String,
+}
+
+impl FromRequestParts<Arc<App>> for Named {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Self, Refused> {
+        let path = parts.extract::<Path<InPath>>().await;
+        let Path(InPath { version, name }) =
+            path.map_err(|error| Refused::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+        let is_spoken =
+            version.starts_with('v') && version.parse().is_ok_and(|v: ApiVersion| ApiVersion::PULL.contains(&v));
+        if !is_spoken {
+            return Err(Refused::new(StatusCode::BAD_REQUEST, format!("API version `{version}` is not supported")));
+        }
+        Ok(Named(name))
+    }
+}
+
+/// `GET /version`
+pub(super) async fn version() -> Success<ServerVersions> {
+    let supported_versions = ApiVersion::PULL.to_vec();
+    let [.., current_version] = ApiVersion::PULL;
+    Success(ServerVersions { current_version, supported_versions })
+}
+
+/// `POST /v2.6/agents/{id}`
+pub(super) async fn register(
+    State(app): State<Arc<App>>,
+    Named(agent): Named,
+    Body(registration): Body<Registration>,
+) -> Reply<RegistrationBlob> {
+    Ok(Success(registrations::begin(&app, &agent, registration).await?))
+}
+
+/// `PUT /v2.6/agents/{id}`
+pub(super) async fn activate(
+    State(app): State<Arc<App>>,
+    Named(agent): Named,
+    Body(Activation { auth_tag }): Body<Activation>,
+) -> Reply<Nothing> {
+    let registered = registrations::prove(&app, &agent, &auth_tag).await?;
+    // A reboot needs no hand: the order goes on with the keys that the same TPM vouches for now.
+    if let Some((mut watch, item)) = watches::find(&app, &agent).await? {
+        watch.follow(&registered);
+        let item = watches::write(&watch, item, Some(0))?;
+        app.store.put_item(watches::WATCHED, item, None).await?;
+    }
+    Ok(Success(Nothing))
+}
+
+/// `GET /v2.6/agents`
+pub(super) async fn list(State(app): State<Arc<App>>, _named: Named) -> Reply<AgentIds> {
+    Ok(Success(AgentIds { uuids: registrations::list(&app).await? }))
+}
+
+/// `GET /v2.6/agents/{id}`
+pub(super) async fn show(State(app): State<Arc<App>>, Named(agent): Named) -> Reply<RegisteredAgent> {
+    registrations::active(&app, &agent).await?.map(Success).ok_or_else(|| unknown(&agent))
+}
+
+/// `DELETE /v2.6/agents/{id}`
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    Named(agent): Named,
+    Extension(client): Extension<ClientName>,
+) -> Reply<Nothing> {
+    let by = client.0.unwrap_or_default();
+    if registrations::remove(&app, &agent, &by).await? { Ok(Success(Nothing)) } else { Err(unknown(&agent)) }
+}
+
+fn unknown(agent: &str) -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, format!("Agent with ID '{agent}' not found"))
+}

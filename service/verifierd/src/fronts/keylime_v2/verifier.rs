@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The verifier's requests: which agents are watched, and how they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Extension, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use evtpm_keylime::Nothing;
+use evtpm_keylime::verifier::{AddAgent, AgentStatus, OperationalState, WatchedIds};
+use serde::Deserialize;
+
+use super::policies;
+use super::registrar::Named;
+use super::reply::{Body, Refused, Reply, Success};
+use crate::app::{App, now};
+use crate::keylime::watches::{self, WATCHED, Watch};
+use crate::keylime::{evidence, rules::RuntimeRules};
+use crate::listener::ClientName;
+use crate::machines::identity::check_name;
+use crate::store::{Item, Note, StoreError};
+
+/// Whether a list is asked for with the agents' status.
+#[derive(Debug, Deserialize)]
+pub(super) struct Bulk {
+    bulk: Option<String>,
+}
+
+/// `GET /v2.6/agents`
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    _named: Named,
+    Query(Bulk { bulk }): Query<Bulk>,
+) -> Result<Response, Refused> {
+    let all = watches::all(&app).await?;
+    if bulk.is_none() {
+        let uuids = all.into_iter().map(|(_, item)| [item.name]).collect();
+        return Ok(Success(WatchedIds { uuids }).into_response());
+    }
+    let status = |(watch, item): (Watch, Item)| (item.name, shown(&watch));
+    let all: BTreeMap<String, AgentStatus> = all.into_iter().map(status).collect();
+    Ok(Success(all).into_response())
+}
+
+/// `GET /v2.6/agents/{id}`
+pub(super) async fn show(State(app): State<Arc<App>>, Named(agent): Named) -> Reply<AgentStatus> {
+    let (watch, _) = watches::find(&app, &agent).await?.ok_or_else(unknown)?;
+    Ok(Success(shown(&watch)))
+}
+
+fn shown(watch: &Watch) -> AgentStatus {
+    let asks = watch.tpm_policy().is_ok_and(|policy| evidence::asks_for_ima(&policy));
+    watch.status(asks && watch.policy.is_some())
+}
+
+/// `POST /v2.6/agents/{id}`
+pub(super) async fn add(
+    State(app): State<Arc<App>>,
+    Named(agent): Named,
+    Extension(client): Extension<ClientName>,
+    Body(mut order): Body<AddAgent>,
+) -> Reply<Nothing> {
+    check_name("agent", &agent)?;
+    if order.mb_policy.as_deref().is_some_and(|policy| !policies::is_empty_refstate(policy)) {
+        let message = "a measured boot reference state is not judged here yet: give none, or {}";
+        return Err(Refused::new(StatusCode::BAD_REQUEST, message));
+    }
+    let inline = order.runtime_policy.take().filter(|policy| !policy.is_empty());
+    let named = order.runtime_policy_name.clone().filter(|name| !name.is_empty());
+    let signers = order.ima_sign_verification_keys.clone().filter(|keys| !keys.is_empty());
+    let policy = match (inline, named) {
+        (Some(policy), named) => {
+            let document = policies::decode(&policy)?;
+            let name = named.unwrap_or_else(|| agent.clone());
+            let is_empty = policies::is_empty(&document);
+            RuntimeRules::read(&document, signers.as_deref()).map_err(bad)?;
+            policies::keep(&app, &name, document).await?;
+            (!is_empty || signers.is_some()).then_some(name)
+        }
+        (None, Some(name)) => {
+            policies::find(&app, &name).await?;
+            Some(name)
+        }
+        (None, None) => None,
+    };
+    let watch = Watch::new(order, policy);
+    evidence::asked(&watch.tpm_policy().map_err(bad)?, true).map_err(bad)?;
+    let item = Item { name: agent.clone(), body: String::new(), version: 0, due_at: None };
+    let line = note(&agent, "machine-added", &client);
+    match app.store.put_item(WATCHED, watches::write(&watch, item, Some(0))?, Some(line)).await {
+        Err(StoreError::Changed(_)) => {
+            Err(Refused::new(StatusCode::CONFLICT, format!("Agent of uuid {agent} already exists")))
+        }
+        written => Ok(written.map(|()| Success(Nothing))?),
+    }
+}
+
+/// `DELETE /v2.6/agents/{id}`
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    Named(agent): Named,
+    Extension(client): Extension<ClientName>,
+) -> Reply<Nothing> {
+    let line = note(&agent, "machine-removed", &client);
+    if !app.store.remove_item(WATCHED, &agent, Some(line)).await? {
+        return Err(unknown());
+    }
+    // The policy that came with the order goes with it; one of another name is for others too.
+    app.store.remove_item(watches::POLICY, &agent, None).await?;
+    Ok(Success(Nothing))
+}
+
+/// `PUT /v2.6/agents/{id}/reactivate`
+pub(super) async fn reactivate(
+    State(app): State<Arc<App>>,
+    Named(agent): Named,
+    Extension(client): Extension<ClientName>,
+) -> Reply<Nothing> {
+    change(&app, &agent, note(&agent, "machine-reactivated", &client), Some(0), Watch::restart).await
+}
+
+/// `PUT /v2.6/agents/{id}/stop`
+pub(super) async fn stop(
+    State(app): State<Arc<App>>,
+    Named(agent): Named,
+    Extension(client): Extension<ClientName>,
+) -> Reply<Nothing> {
+    let stop = |watch: &mut Watch| watch.state = OperationalState::TenantFailed;
+    change(&app, &agent, note(&agent, "machine-stopped", &client), None, stop).await
+}
+
+/// Changes an order; if a round ends meanwhile, the change comes after it.
+async fn change(
+    app: &App,
+    agent: &str,
+    line: Note,
+    due_at: Option<u64>,
+    change: impl Fn(&mut Watch),
+) -> Reply<Nothing> {
+    /// Rounds of one agent are seconds apart: a second one does not end in the moment of the next try.
+    const TRIES: usize = 5;
+    for _ in 0..TRIES {
+        let (mut watch, item) = watches::find(app, agent).await?.ok_or_else(unknown)?;
+        change(&mut watch);
+        let item = watches::write(&watch, item, due_at)?;
+        match app.store.put_item(WATCHED, item, Some(line.clone())).await {
+            Err(StoreError::Changed(_)) => {}
+            written => return Ok(written.map(|()| Success(Nothing))?),
+        }
+    }
+    Err(Refused::new(StatusCode::CONFLICT, "the agent changes too fast; try again"))
+}
+
+fn note(agent: &str, event: &'static str, ClientName(client): &ClientName) -> Note {
+    let detail = format!("by {}", client.as_deref().unwrap_or("a client without name"));
+    Note { at: now().0, machine: Some(agent.to_owned()), event, detail }
+}
+
+fn bad(message: String) -> Refused {
+    Refused::new(StatusCode::BAD_REQUEST, message)
+}
+
+fn unknown() -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, "agent id not found")
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Questions to an agent, over TLS in which both sides show the certificates that were agreed on.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use evtpm_keylime::Envelope;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// How long an agent may take for one answer: quotes of slow TPMs take seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The largest answer: a list of a hundred thousand files.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// The certificate that this verifier shows to agents.
+#[derive(Debug)]
+pub(crate) struct AgentTls {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl AgentTls {
+    /// Reads certificate and key.
+    pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self> {
+        let chain = CertificateDer::pem_file_iter(certificate)
+            .and_then(Iterator::collect)
+            .with_context(|| format!("reading {}", certificate.display()))?;
+        let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("reading {}", key.display()))?;
+        Ok(AgentTls { chain, key, provider: Arc::new(rustls::crypto::ring::default_provider()) })
+    }
+
+    /// Trusts exactly one certificate: the one that the agent registered with.
+    fn pinned(&self, pem: &str) -> Result<ClientConfig> {
+        let pinned =
+            CertificateDer::from_pem_slice(pem.as_bytes()).context("the agent's mtls_cert is no certificate")?;
+        let verifier = Arc::new(Pinned { certificate: pinned, provider: self.provider.clone() });
+        let config = ClientConfig::builder_with_provider(self.provider.clone())
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
+        Ok(config)
+    }
+}
+
+/// Accepts the one certificate, whatever names and dates it has: it was agreed on through the registrar.
+#[derive(Debug)]
+struct Pinned {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if *end_entity == self.certificate {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// An agent's address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Agent<'a> {
+    pub(crate) ip: &'a str,
+    pub(crate) port: u16,
+    /// Its certificate, or `disabled`.
+    pub(crate) certificate: Option<&'a str>,
+}
+
+impl Agent<'_> {
+    /// Asks one question; an answer that is no success is an error that says what the agent said.
+    pub(crate) async fn ask<A: DeserializeOwned>(
+        &self,
+        tls: &AgentTls,
+        method: Method,
+        path: &str,
+        question: Option<&(impl Serialize + Sync)>,
+    ) -> Result<A> {
+        let body = question.map(serde_json::to_vec).transpose()?.unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, format!("{}:{}", self.ip, self.port))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        let exchange = async {
+            let stream = TcpStream::connect((self.ip, self.port)).await?;
+            match self.certificate {
+                Some(pem) if pem != "disabled" => {
+                    let name = ServerName::try_from(self.ip.to_owned())?;
+                    let connector = TlsConnector::from(Arc::new(tls.pinned(pem)?));
+                    send(connector.connect(name, stream).await?, request).await
+                }
+                _ => send(stream, request).await,
+            }
+        };
+        let (status, body) = tokio::time::timeout(PATIENCE, exchange).await.context("timed out").flatten()?;
+        if !status.is_success() {
+            let said = serde_json::from_slice::<Envelope<serde::de::IgnoredAny>>(&body);
+            anyhow::bail!(
+                "the agent answered {status}: {}",
+                said.map_or_else(|_| "no reason".into(), |said| said.status)
+            );
+        }
+        let answer: Envelope<A> =
+            serde_json::from_slice(&body).context("the agent's answer is not what the API says")?;
+        Ok(answer.results)
+    }
+}
+
+async fn send<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes)> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // The connection's end is seen by the request on it.
+    let connection = tokio::spawn(connection);
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+    connection.abort();
+    Ok((status, body.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes()))
+}

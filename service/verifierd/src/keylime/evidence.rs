@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! One quote of a Keylime agent against what its tenant ordered.
+
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use evtpm_keylime::quote::QuoteText;
+use evtpm_keylime::verifier::TpmPolicy;
+use evtpm_logs::ima::AsciiList;
+use evtpm_logs::{HashId, PcrIndex, PcrSet};
+use evtpm_verify::UnixTime;
+use evtpm_verify::logs::{Aggregate, ImaFile, MeasuredBoot, MeasuredRuntime, Progress, RuntimeRules as LogRules};
+use evtpm_verify::tpm::{ClockWitness, Issued, QualifyingData, Quote, QuoteEvidence, Selection, TrustedAk};
+
+use super::rules::RuntimeRules;
+use crate::hex::{hex, unhex};
+
+/// IMA's register.
+const IMA_PCR: u32 = 10;
+/// The register that the agent's transport key is hashed into, before each quote.
+const KEY_PCR: u32 = 16;
+/// The most failures that are listed.
+const MOST: usize = 100;
+
+/// One reason to distrust an agent, by Keylime's names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) event_id: String,
+    pub(crate) context: String,
+}
+
+impl Failure {
+    pub(crate) fn new(event_id: &str, context: impl std::fmt::Display) -> Self {
+        Failure { event_id: event_id.to_owned(), context: context.to_string() }
+    }
+}
+
+/// What the quote is held against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order<'a> {
+    pub(crate) key: &'a TrustedAk,
+    pub(crate) tpm_policy: &'a TpmPolicy,
+    /// The runtime policy, where IMA's list is judged.
+    pub(crate) rules: Option<&'a RuntimeRules>,
+    pub(crate) hashes: &'a [String],
+    pub(crate) signatures: &'a [String],
+    /// The agent's transport key, where the protocol binds it to the quote.
+    pub(crate) transport_key: Option<&'a str>,
+}
+
+/// What the agent sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Evidence<'a> {
+    pub(crate) quote: &'a str,
+    /// IMA's list in ASCII, from the entry on that it was asked from.
+    pub(crate) ima_list: &'a str,
+}
+
+/// What earlier quotes of this boot left.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Before {
+    pub(crate) clock: Option<ClockWitness>,
+    pub(crate) progress: Option<Progress>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) after: Before,
+    pub(crate) quote: Quote,
+}
+
+/// Verifies and judges. An error is a quote that proves nothing at all.
+pub(crate) fn judge(
+    order: Order<'_>,
+    evidence: Evidence<'_>,
+    before: &Before,
+    nonce: Issued<QualifyingData>,
+    at: UnixTime,
+) -> Result<Outcome, Failure> {
+    let quote = verify(order, evidence.quote, nonce, at)?;
+    let clock = match before.clock {
+        Some(witness) => witness.follow(quote.clock()).map_err(|error| invalid("clock", error))?,
+        None => ClockWitness::first(quote.clock()),
+    };
+    let mut failures = Vec::new();
+    failures.extend(order.transport_key.and_then(|key| check_key(&quote, key)));
+    failures.extend(check_values(&quote, order.tpm_policy));
+    let progress = match order.rules {
+        Some(rules) => runtime(quote.clone(), evidence.ima_list, before.progress.as_ref(), rules, &mut failures),
+        None => None,
+    };
+    failures.truncate(MOST);
+    let progress = progress.filter(|_| failures.is_empty());
+    Ok(Outcome { failures, after: Before { clock: Some(clock), progress }, quote })
+}
+
+fn invalid(what: &str, error: impl std::fmt::Display) -> Failure {
+    Failure::new(&format!("quote_validation.{what}"), error)
+}
+
+fn verify(order: Order<'_>, text: &str, nonce: Issued<QualifyingData>, at: UnixTime) -> Result<Quote, Failure> {
+    let text = QuoteText::parse(text).map_err(|error| invalid("malformed", error))?;
+    let [bank] = text.pcrs.selections() else {
+        return Err(invalid("malformed", "the quote is not of exactly one bank"));
+    };
+    let bank = HashId(bank.hash);
+    let name = bank.to_string();
+    if !order.hashes.contains(&name) {
+        return Err(invalid("quote_algorithms.hash_alg", format!("{name} is not accepted")));
+    }
+    let scheme = scheme(&text.signature);
+    if !order.signatures.iter().any(|accepted| accepted == scheme) {
+        return Err(invalid("quote_algorithms.sign_alg", format!("{scheme} is not accepted")));
+    }
+    let asked = asked(order.tpm_policy, order.transport_key.is_some()).map_err(|error| invalid("mask", error))?;
+    let selection = Selection::new().with(bank, asked).ok_or_else(|| invalid("mask", "no PCR is asked for"))?;
+    let values: Vec<&[u8]> = text.pcrs.values().iter().map(Vec::as_slice).collect();
+    let evidence = QuoteEvidence { message: &text.message, signature: &text.signature, values: &values };
+    order.key.verify(evidence, nonce, &selection, at).map_err(|error| invalid("quote_validation", error))
+}
+
+/// Names the algorithm of a TPMT_SIGNATURE (Part 2, "TPMI_ALG_SIG_SCHEME").
+pub(crate) fn scheme(signature: &[u8]) -> &'static str {
+    match signature {
+        [0x00, 0x14, ..] => "rsassa",
+        [0x00, 0x16, ..] => "rsapss",
+        [0x00, 0x18, ..] => "ecdsa",
+        [0x00, 0x1C, ..] => "ecschnorr",
+        _ => "unknown",
+    }
+}
+
+/// The PCRs that the policy's mask names, and the one of the transport key.
+pub(crate) fn asked(policy: &TpmPolicy, with_key: bool) -> Result<PcrSet, String> {
+    let text = policy.mask.as_deref().unwrap_or("0x0");
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let mask = u32::from_str_radix(digits, 16).ok().and_then(PcrSet::from_mask);
+    let mask = mask.ok_or_else(|| format!("tpm_policy: `{text}` is no mask of PCRs"))?;
+    Ok(if with_key { PcrIndex::new(KEY_PCR).into_iter().fold(mask, PcrSet::with) } else { mask })
+}
+
+/// Whether the mask asks for IMA's register.
+pub(crate) fn asks_for_ima(policy: &TpmPolicy) -> bool {
+    let asked = asked(policy, false).unwrap_or_default();
+    PcrIndex::new(IMA_PCR).is_some_and(|pcr| asked.contains(pcr))
+}
+
+/// The transport key is the one whose hash the quoted register was extended with, from zero.
+fn check_key(quote: &Quote, key: &str) -> Option<Failure> {
+    let bank = quote.banks().first()?;
+    let hash = crypto_hash(bank.algorithm())?;
+    let digest = RustCrypto::hash(hash, &[key.as_bytes()]);
+    let zeros = vec![0; digest.as_bytes().len()];
+    let expected = RustCrypto::hash(hash, &[&zeros, digest.as_bytes()]);
+    let actual = bank.value(PcrIndex::new(KEY_PCR)?)?;
+    (actual.as_bytes() != expected.as_bytes())
+        .then(|| Failure::new("pcr_validation.invalid_pcr_16", "the transport key is not the one that the quote binds"))
+}
+
+fn crypto_hash(bank: HashId) -> Option<HashAlg> {
+    match bank {
+        HashId::SHA1 => Some(HashAlg::Sha1),
+        HashId::SHA256 => Some(HashAlg::Sha256),
+        HashId::SHA384 => Some(HashAlg::Sha384),
+        HashId::SHA512 => Some(HashAlg::Sha512),
+        _ => None,
+    }
+}
+
+/// Every PCR that the policy has values for was quoted, with one of them.
+fn check_values(quote: &Quote, policy: &TpmPolicy) -> Vec<Failure> {
+    let check = |(number, accepted): (&String, &Vec<String>)| {
+        let pcr = number.parse().ok().and_then(PcrIndex::new);
+        let value = pcr.and_then(|pcr| quote.banks().first()?.value(pcr).copied());
+        let Some(value) = value else {
+            return Some(Failure::new("pcr_validation.missing_pcrs", format!("PCR {number} is not in the quote")));
+        };
+        let is_accepted = accepted.iter().any(|text| unhex(text).as_deref() == Some(value.as_bytes()));
+        (!is_accepted).then(|| {
+            let context = format!("PCR {number} is {}", hex(value.as_bytes()));
+            Failure::new(&format!("pcr_validation.invalid_pcr_{number}"), context)
+        })
+    };
+    policy.values.iter().filter_map(check).collect()
+}
+
+/// Replays IMA's list and judges what is new in it.
+fn runtime(
+    quote: Quote,
+    list: &str,
+    before: Option<&Progress>,
+    rules: &RuntimeRules,
+    failures: &mut Vec<Failure>,
+) -> Option<Progress> {
+    let mut fail = |event: &str, error: &dyn std::fmt::Display| failures.push(Failure::new(event, error));
+    let list = AsciiList::to_binary(list.as_bytes()).map_err(|error| fail("ima.unreadable", &error)).ok()?;
+    let log_rules = LogRules::default();
+    match before {
+        Some(progress) => {
+            let later =
+                progress.follow(quote, &list, log_rules).map_err(|error| fail("ima.pcr_mismatch", &error)).ok()?;
+            failures.extend(later.files(&rules.keyring).filter_map(|file| rules.judge(&file, false)));
+            Some(later.progress().clone())
+        }
+        None => {
+            let ima: PcrSet = PcrIndex::new(IMA_PCR).into_iter().collect();
+            let boot = MeasuredBoot::unlogged(quote, ima).map_err(|error| fail("ima.pcr_mismatch", &error)).ok()?;
+            let runtime = MeasuredRuntime::verify(boot, &list, log_rules);
+            let runtime = runtime.map_err(|error| fail("ima.pcr_mismatch", &error)).ok()?;
+            let proven = matches!(runtime.aggregate(), Aggregate::Verified { .. });
+            let all = runtime.entries().map(|entry| ImaFile::of(entry, &rules.keyring));
+            failures.extend(all.filter_map(|file| rules.judge(&file, proven)));
+            Some(runtime.progress())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(mask: &str) -> TpmPolicy {
+        TpmPolicy { mask: Some(mask.into()), values: Default::default() }
+    }
+
+    #[test]
+    fn the_mask_names_the_registers_and_the_transport_key_s_comes_with_it() {
+        let shown = |mask, with_key| asked(&policy(mask), with_key).map(|pcrs| pcrs.to_string());
+        assert_eq!(shown("0x400", false).as_deref(), Ok("10"));
+        assert_eq!(shown("0x408400", true).as_deref(), Ok("10,15,16,22"));
+        assert!(shown("0x1000000", false).is_err() && shown("everything", false).is_err());
+        assert!(asks_for_ima(&policy("0x400")) && !asks_for_ima(&policy("0x1")));
+    }
+
+    #[test]
+    fn a_signature_is_named_by_its_first_two_bytes() {
+        assert_eq!(scheme(&[0, 0x14, 0, 0xB]), "rsassa");
+        assert_eq!(scheme(&[0, 0x18]), "ecdsa");
+        assert_eq!(scheme(&[]), "unknown");
+    }
+}
