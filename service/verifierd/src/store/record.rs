@@ -142,7 +142,7 @@ pub(crate) struct TokenRow {
 pub(crate) struct Item {
     pub(crate) name: String,
     pub(crate) body: String,
-    /// Rises with each change; 0 is an item that is not there yet.
+    /// Another one after each change, and after removal; 0 is an item that is not there yet.
     pub(crate) version: u64,
     /// When something has to be done about it, in a unit that its kind decides.
     pub(crate) due_at: Option<u64>,

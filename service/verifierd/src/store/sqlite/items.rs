@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What a protocol keeps of its own.
 
+use evtpm_crypto::Rng as _;
 use rusqlite::{OptionalExtension as _, Row, Savepoint, params};
 
+use crate::random::SystemRng;
 use crate::store::{Item, StoreError};
 
 const COLUMNS: &str = "name, body, version, due_at";
@@ -26,9 +28,9 @@ pub(super) fn put(db: &Savepoint<'_>, kind: &str, new: &Item) -> Result<(), Stor
     let Item { name, body, version, due_at } = new;
     let written = if *version == 0 {
         db.prepare_cached(
-            "INSERT INTO item (kind, name, body, version, due_at) VALUES (?1, ?2, ?3, 1, ?4) ON CONFLICT DO NOTHING",
+            "INSERT INTO item (kind, name, body, version, due_at) VALUES (?1, ?2, ?3, ?5, ?4) ON CONFLICT DO NOTHING",
         )?
-        .execute(params![kind, name, body, due_at])?
+        .execute(params![kind, name, body, due_at, first_version()?])?
     } else {
         db.prepare_cached(
             "UPDATE item SET body = ?3, due_at = ?4, version = version + 1
@@ -37,6 +39,15 @@ pub(super) fn put(db: &Savepoint<'_>, kind: &str, new: &Item) -> Result<(), Stor
         .execute(params![kind, name, body, due_at, version])?
     };
     if written == 1 { Ok(()) } else { Err(StoreError::Changed(name.clone())) }
+}
+
+/// A version that no item of this name had before it was removed: whoever remembers an item by its version would take the
+/// new one for the old one.
+fn first_version() -> Result<u64, StoreError> {
+    let mut bytes = [0; 8];
+    SystemRng.fill(&mut bytes).map_err(|error| StoreError::Database(format!("choosing a version: {error}")))?;
+    // Room to count, in an integer with a sign.
+    Ok((u64::from_be_bytes(bytes) >> 2).max(1))
 }
 
 pub(super) fn claim(db: &Savepoint<'_>, kind: &str, now: u64, until: u64, limit: u32) -> Result<Vec<Item>, StoreError> {

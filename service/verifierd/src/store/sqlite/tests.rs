@@ -240,13 +240,28 @@ async fn an_item_is_changed_by_whoever_saw_it_last() {
     let store = file.open();
     store.put_item("k", item_of("a", 0, None), None).await.unwrap();
     assert_eq!(store.put_item("k", item_of("a", 0, None), None).await, Err(StoreError::Changed("a".into())));
-    store.put_item("k", item_of("a", 1, Some(5)), Some(note_of("changed"))).await.unwrap();
-    assert_eq!(store.put_item("k", item_of("a", 1, None), None).await, Err(StoreError::Changed("a".into())));
+    let first = store.item("k", "a").await.unwrap().unwrap();
+    let change = || Item { due_at: Some(5), body: "new".into(), ..first.clone() };
+    store.put_item("k", change(), Some(note_of("changed"))).await.unwrap();
+    assert_eq!(store.put_item("k", change(), None).await, Err(StoreError::Changed("a".into())));
     let seen = store.item("k", "a").await.unwrap().unwrap();
-    assert_eq!((seen.version, seen.due_at, seen.body.as_str()), (2, Some(5), "1"));
+    assert_eq!((seen.version, seen.due_at, seen.body.as_str()), (first.version + 1, Some(5), "new"));
     assert_eq!(store.item("other", "a").await, Ok(None));
     assert_eq!(store.remove_item("k", "a", None).await, Ok(true));
     assert_eq!(store.items("k").await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn an_item_that_was_removed_and_added_again_has_another_version() {
+    let file = File::new("again");
+    let store = file.open();
+    let mut versions = Vec::new();
+    for _ in 0..2 {
+        store.put_item("k", item_of("a", 0, None), None).await.unwrap();
+        versions.push(store.item("k", "a").await.unwrap().unwrap().version);
+        store.remove_item("k", "a", None).await.unwrap();
+    }
+    assert_ne!(versions[0], versions[1]);
 }
 
 #[tokio::test]
