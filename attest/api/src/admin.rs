@@ -121,6 +121,20 @@ pub struct TokenSummary {
     pub created_at: u64,
 }
 
+/// Something that happened, as it is told to listeners and to the webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// Unix time.
+    pub at: u64,
+    /// The machine.
+    pub machine: String,
+    /// `registered`, `registration-refused`, `clone-alarm`, or the state that the machine is in now: `trusted`, `untrusted`,
+    /// `unknown`, `stale`, `unreachable`.
+    pub event: String,
+    /// The reason, for people.
+    pub detail: String,
+}
+
 /// A line of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditLine {

@@ -18,7 +18,7 @@ pub mod broker;
 mod bytes;
 
 pub use admin::{
-    AuditLine, BootSummary, ChainHead, MachineDetails, MachineRequest, MachineSummary, NewToken, PolicySummary,
+    AuditLine, BootSummary, ChainHead, Event, MachineDetails, MachineRequest, MachineSummary, NewToken, PolicySummary,
     TokenRequest, TokenSummary,
 };
 pub use bytes::Bytes;

@@ -13,8 +13,10 @@ use evtpm_verify::tpm::{Credential, Issued, Nonce};
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
+use crate::events::Events;
 use crate::keylime::Keylime;
 use crate::machines::LiveBoots;
+use crate::metrics::Metrics;
 use crate::pending::Pending;
 use crate::policies::{Compiled, Policies};
 use crate::refusal::Refusal;
@@ -60,6 +62,8 @@ pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) store: Box<dyn Store>,
     pub(crate) live: LiveBoots,
+    pub(crate) events: Events,
+    pub(crate) metrics: Metrics,
     pub(crate) keylime: Keylime,
     registrations: Mutex<Pending<Registration>>,
     challenges: Mutex<Pending<Challenge>>,
@@ -88,6 +92,8 @@ impl App {
             access,
             store,
             live: LiveBoots::default(),
+            events: Events::default(),
+            metrics: Metrics::default(),
             keylime: Keylime::default(),
             registrations: Mutex::new(Pending::new(REGISTRATIONS, STEP)),
             challenges: Mutex::new(Pending::new(CHALLENGES, STEP)),

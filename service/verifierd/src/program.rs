@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use evtpm_appraise::Policy;
 
-use crate::server::{Config, KeylimePorts, Server};
+use crate::server::{Config, KeylimePorts, Server, WebhookTarget};
 use crate::tls::TlsFiles;
 
 /// Register machines, challenge them, judge their evidence, over HTTPS.
@@ -46,6 +46,12 @@ pub struct VerifierArgs {
     /// The private key of --keylime-agent-certificate.
     #[arg(long, value_name = "FILE", requires = "keylime_agent_certificate")]
     pub keylime_agent_key: Option<PathBuf>,
+    /// Post events to this address, signed (HMAC-SHA256) with the key in the directory's file webhook.key.
+    #[arg(long, value_name = "URL")]
+    pub webhook: Option<String>,
+    /// The CA of the webhook's certificate, for https://.
+    #[arg(long, value_name = "FILE", requires = "webhook")]
+    pub webhook_ca: Option<PathBuf>,
     /// A name or address that the certificate of a first start is for.
     #[arg(long = "name", value_name = "NAME", default_values_t = [String::from("localhost"), String::from("127.0.0.1")])]
     pub names: Vec<String>,
@@ -82,6 +88,7 @@ impl VerifierArgs {
             tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
             names: self.names.clone(),
             client_ca: self.client_ca.clone(),
+            webhook: self.webhook.clone().map(|url| WebhookTarget { url, ca: self.webhook_ca.clone() }),
             keylime: self.keylime.map(|address| self.keylime_ports(address)).transpose()?,
             policy: self.policy.as_deref().map(policy).transpose()?,
             simulated_roots: self.trust_simulated.iter().map(|text| simulated_root(text)).collect::<Result<_>>()?,

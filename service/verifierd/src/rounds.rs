@@ -2,6 +2,8 @@
 //! Continuous attestation: a challenge, the quote that answers it, a verdict, and a record of it before anyone hears it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use evtpm_api::{BankSelection, QUALIFYING_LABEL, QuoteChallenge, RuntimeEvidence, Verdict};
 use evtpm_logs::PcrIndex;
@@ -24,7 +26,7 @@ pub(crate) async fn live(app: &Arc<App>, attester: &str) -> Result<Arc<Live>, Re
     }
     let boot = app.store.boot(attester).await?.ok_or_else(unknown_attester)?;
     if boot.revoked {
-        app.store.raise_clone_alarm(&boot.machine, attester, now().0).await?;
+        alarm(app, &boot.machine, attester).await?;
         return Err(StoreError::Revoked.into());
     }
     let attester = attester.to_owned();
@@ -65,6 +67,7 @@ pub(crate) async fn answer(
         .ok_or_else(|| {
             Refusal::unknown("unknown-challenge", "this challenge does not exist, was answered or has expired")
         })?;
+    let began = Instant::now();
     let mut kept = live.kept.lock().await;
     let before = kept.clone();
     let judged = {
@@ -82,11 +85,24 @@ pub(crate) async fn answer(
     let recorded = app.store.record(round).await;
     if recorded == Err(StoreError::Revoked) {
         app.live.remove(&live.attester);
-        app.store.raise_clone_alarm(&live.machine, &live.attester, now().0).await?;
+        alarm(app, &live.machine, &live.attester).await?;
     }
     recorded?;
+    app.metrics.round(&verdict.verdict, began.elapsed());
+    if kept.verdict != after.verdict {
+        let reason = verdict.findings.first().map(|finding| finding.message.as_str()).unwrap_or_default();
+        app.events.tell(now().0, &live.machine, &verdict.verdict, reason);
+    }
     *kept = after;
     Ok(verdict)
+}
+
+/// Two live endorsement keys of one identity: written down, and told.
+async fn alarm(app: &App, machine: &str, attester: &str) -> Result<(), StoreError> {
+    app.store.raise_clone_alarm(machine, attester, now().0).await?;
+    app.metrics.clone_alarms.fetch_add(1, Relaxed);
+    app.events.tell(now().0, machine, "clone-alarm", format!("revoked attester {attester} is alive"));
+    Ok(())
 }
 
 /// Verifies and appraises. Evidence that does not verify is a verdict too: it says what was wrong.
@@ -126,7 +142,8 @@ fn judge_round(
         clock: told,
         progress: progress.as_ref().map(|(policy, progress)| (policy.clone(), progress.to_bytes())),
     };
-    Ok((round, verdict, Kept { clock, progress }))
+    let kept = Kept { clock, progress, verdict: Some(verdict.verdict.clone()) };
+    Ok((round, verdict, kept))
 }
 
 /// "resetCount/restartCount may not fall; a changed resetCount is a new boot and needs a new report" (rule 5).

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use axum::routing::get;
 use evtpm_appraise::Policy;
 use evtpm_crypto::Rng;
 use evtpm_result::{Algorithm, SigningKey};
@@ -25,6 +26,7 @@ use crate::keylime::{self, AgentTls};
 use crate::policies::{Compiled, DEFAULT, Policies};
 use crate::store::{Note, PolicyRow, Sqlite, Store, TokenRow};
 use crate::tls::{self, ClientCertificate, TlsFiles};
+use crate::webhook::Webhook;
 use crate::{listener, random};
 
 /// What a verifier is made of.
@@ -40,6 +42,8 @@ pub struct Config {
     pub client_ca: Option<PathBuf>,
     /// Where Keylime's agents and tenants are served; nowhere without it.
     pub keylime: Option<KeylimePorts>,
+    /// Where events are posted; nowhere without it.
+    pub webhook: Option<WebhookTarget>,
     /// The names and addresses that a certificate made at the first start is for.
     pub names: Vec<String>,
     /// What machines have to be that have no policy of their own; without one, what the store has under `default`.
@@ -48,6 +52,15 @@ pub struct Config {
     pub simulated_roots: Vec<(String, Vec<u8>)>,
     /// Certificates and revocation lists of the processors, by file name (PEM, DER or a certificate table).
     pub collateral: Vec<(String, Vec<u8>)>,
+}
+
+/// Where events are posted, signed with the key in the file `webhook.key` of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookTarget {
+    /// `http://…`, or `https://…` with a CA.
+    pub url: String,
+    /// The CA of the receiver's certificate.
+    pub ca: Option<PathBuf>,
 }
 
 /// Where Keylime's three services listen.
@@ -69,6 +82,7 @@ pub struct Server {
     tls: TlsAcceptor,
     app: Arc<App>,
     keylime: Option<KeylimeServices>,
+    webhook: Option<Webhook>,
     /// The CA that agents have to trust, if it was made here.
     pub ca: Option<PathBuf>,
     /// The administrator's certificate and key, if they were made here.
@@ -102,7 +116,7 @@ impl Server {
 
         let store = Sqlite::open(&config.directory.join("verifier.sqlite"))?;
         let token_file = config.directory.join("admin.token");
-        let access = access(&store, &admin_token(&token_file)?).await?;
+        let access = access(&store, &token(&token_file)?).await?;
         let policies = policies(&store, config.policy).await?;
         let mut anchors = Anchors::amd()?;
         for (name, certificate) in &config.simulated_roots {
@@ -113,6 +127,13 @@ impl Server {
         let signer = signing_key(&config.directory)?;
         let app = App::new(Parts { anchors, collateral, policies, signer, access, store: Box::new(store) });
         let listener = bind(config.listen).await?;
+        let webhook = match config.webhook {
+            Some(WebhookTarget { url, ca }) => {
+                let key = token(&config.directory.join("webhook.key"))?.into_bytes();
+                Some(Webhook::new(&url, ca.as_deref(), key)?)
+            }
+            None => None,
+        };
         let keylime = match config.keylime {
             Some(ports) => Some(KeylimeServices::bind(ports, files, client_ca, made.as_ref()).await?),
             None => None,
@@ -122,6 +143,7 @@ impl Server {
             tls: TlsAcceptor::from(tls),
             app: Arc::new(app),
             keylime,
+            webhook,
             first_start: made.as_ref().is_some_and(|made| made.new),
             ca: made.as_ref().map(|made| made.ca.clone()),
             administrator: made.map(|made| made.administrator),
@@ -142,6 +164,9 @@ impl Server {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self) -> Result<()> {
+        if let Some(webhook) = self.webhook {
+            tokio::spawn(webhook.run(self.app.events.listen()));
+        }
         let native = listener::serve(self.listener, Some(self.tls), router(self.app.clone()));
         match self.keylime {
             Some(keylime) => tokio::select! {
@@ -205,7 +230,10 @@ impl KeylimeServices {
 }
 
 fn router(app: Arc<App>) -> Router {
-    Router::new().nest(evtpm_api::PREFIX, native::router().merge(admin::router())).with_state(app)
+    Router::new()
+        .route("/metrics", get(admin::metrics))
+        .nest(evtpm_api::PREFIX, native::router().merge(admin::router()))
+        .with_state(app)
 }
 
 /// The administrator's token of the first start, which has all roles, and those that were made later.
@@ -248,8 +276,8 @@ async fn policies(store: &dyn Store, given: Option<Policy>) -> Result<Policies> 
     Ok(policies)
 }
 
-/// Reads the administrator's token, or makes it at the first start.
-fn admin_token(path: &Path) -> Result<String> {
+/// Reads a token (the administrator's, or the webhook's key), or makes it at the first start.
+fn token(path: &Path) -> Result<String> {
     if path.exists() {
         let token = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         anyhow::ensure!(token.trim().len() >= 16, "{} holds no token of at least 16 characters", path.display());

@@ -43,6 +43,7 @@ impl<'a> Restartable<'a> {
             tls: None,
             client_ca: None,
             keylime: None,
+            webhook: None,
             names: vec!["127.0.0.1".into()],
             policy,
             simulated_roots: self.world.beliefs.simulated_roots.clone(),
@@ -273,4 +274,60 @@ fn a_reboot_registers_by_itself_and_two_of_one_machine_raise_the_alarm() {
     verifier.stop();
     verifier.start(None);
     assert_eq!(refusal(first.attest(&verifier, &before, unchanged).unwrap_err()), "evidence-refused");
+}
+
+#[test]
+fn whoever_listens_hears_of_registration_and_changes_and_not_of_each_round() {
+    let world = World::new(Product::Milan).unwrap();
+    let verifier = Restartable::new(&world, "events");
+    let operator =
+        verifier.operator(Way::Certificate(verifier.directory.join("admin.pem"), verifier.directory.join("admin.key")));
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let listening = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        let told = operator.follow(
+            move || ready.send(()).unwrap(),
+            |event| {
+                heard.push((event.machine, event.event));
+                Ok(heard.len() == 3)
+            },
+        );
+        told.map(|()| heard)
+    });
+    is_ready.recv().unwrap();
+    let mut machine = Machine::boot(&world);
+    let registered = machine.register(&verifier, "vm").unwrap();
+    machine.attest(&verifier, &registered, unchanged).unwrap();
+    machine.attest(&verifier, &registered, unchanged).unwrap();
+    machine.measure_file("/usr/bin/dropper");
+    machine.attest(&verifier, &registered, unchanged).unwrap();
+    let heard = listening.join().unwrap().unwrap();
+    let expected = ["registered", "trusted", "untrusted"].map(|event| ("vm".to_owned(), event.to_owned()));
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn a_token_may_do_what_its_roles_say() {
+    let world = World::new(Product::Milan).unwrap();
+    let verifier = Restartable::new(&world, "roles");
+    let request = json!({ "name": "ci", "roles": ["read"] }).to_string();
+    let made: evtpm_api::NewToken = verifier.by_token().ask(Method::POST, "/tokens", Some(request)).unwrap();
+    let reader = verifier.operator(Way::Token(made.token));
+    let machines: Vec<Value> = reader.ask(Method::GET, "/machines", None).unwrap();
+    assert!(machines.is_empty());
+    for (method, path) in [
+        (Method::PUT, "/machines/vm"),
+        (Method::DELETE, "/machines/vm"),
+        (Method::PUT, "/policies/p"),
+        (Method::DELETE, "/policies/p"),
+        (Method::GET, "/tokens"),
+        (Method::DELETE, "/tokens/ci"),
+    ] {
+        let refused = reader.ask::<Value>(method.clone(), path, Some("{}".into())).unwrap_err();
+        assert!(format!("{refused:#}").contains("does not have the role"), "{method} {path}: {refused:#}");
+    }
+    let stranger = verifier.operator(Way::Token("0123456789abcdef".into()));
+    assert!(format!("{:#}", stranger.ask::<Value>(Method::GET, "/machines", None).unwrap_err()).contains("401"));
+    let _: Value = verifier.by_token().ask(Method::DELETE, "/tokens/ci", None).unwrap();
+    assert!(reader.ask::<Value>(Method::GET, "/machines", None).is_err());
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use evtpm_api::ApiError;
+use evtpm_api::{ApiError, Event};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The largest answer: machines by the ten thousands, with their findings.
 const MAX_ANSWER: usize = 256 << 20;
+
+/// The longest event.
+const MAX_EVENT: usize = 1 << 20;
 
 /// How an administrator shows who he is.
 #[derive(Debug, Clone)]
@@ -95,7 +98,40 @@ impl Operator {
         }
     }
 
+    /// Hears of events, from the moment that `ready` is called on, until `tell` has heard enough.
+    pub(crate) fn follow(&self, ready: impl FnOnce(), mut tell: impl FnMut(Event) -> Result<bool>) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let response = self.ask_for(Method::GET, "/events", String::new()).await?;
+            anyhow::ensure!(response.status().is_success(), "the verifier answered with status {}", response.status());
+            ready();
+            let mut body = response.into_body();
+            let mut waiting = Vec::new();
+            while let Some(frame) = body.frame().await {
+                waiting.extend(frame?.into_data().unwrap_or_default());
+                anyhow::ensure!(waiting.len() <= MAX_EVENT, "an event is longer than {MAX_EVENT} bytes");
+                while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = waiting.drain(..=end).collect();
+                    let event = line.strip_prefix(b"data: ").and_then(|data| serde_json::from_slice(data).ok());
+                    if let Some(event) = event
+                        && tell(event)?
+                    {
+                        return Ok(());
+                    }
+                }
+            }
+            bail!("the verifier ended the stream of events")
+        })
+    }
+
     async fn exchange(&self, method: Method, path: &str, body: String) -> Result<(StatusCode, Bytes)> {
+        let response = self.ask_for(method, path, body).await?;
+        let status = response.status();
+        let answer = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        Ok((status, answer.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes()))
+    }
+
+    async fn ask_for(&self, method: Method, path: &str, body: String) -> Result<Response<Incoming>> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         let name = ServerName::try_from(self.host.clone())?;
         let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await?;
@@ -110,10 +146,7 @@ impl Operator {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        let response = sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?;
-        let status = response.status();
-        let answer = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-        Ok((status, answer.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes()))
+        Ok(sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?)
     }
 }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm machine`: the machines that a verifier knows.
 
-use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -44,13 +42,10 @@ enum Command {
         /// Its name.
         name: String,
     },
-    /// Show what changes, until interrupted.
+    /// Show what happens, until interrupted; with --json one event a line.
     Watch {
         /// The machine to watch; all without.
         name: Option<String>,
-        /// Seconds between two looks.
-        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
-        interval: u64,
     },
     /// Forget a machine; it may register again, as anything.
     Remove {
@@ -76,7 +71,7 @@ pub(crate) fn run(command: &MachineCommand) -> Result<Outcome> {
         }
         Command::List => list(&operator.ask::<Vec<MachineSummary>>(Method::GET, "/machines", None)?, json),
         Command::Show { name } => return show(&operator, name, json),
-        Command::Watch { name, interval } => watch(&operator, name.as_deref(), *interval, json),
+        Command::Watch { name } => watch(&operator, name.as_deref(), json),
         Command::Remove { name } => operator.ask(Method::DELETE, &format!("/machines/{name}"), None),
         Command::EndAlarm { name } => operator.ask(Method::DELETE, &format!("/machines/{name}/alarm"), None),
     }?;
@@ -139,18 +134,26 @@ fn show(operator: &Operator, name: &str, json: bool) -> Result<Outcome> {
     Ok(healthy)
 }
 
-fn watch(operator: &Operator, name: Option<&str>, interval: u64, json: bool) -> Result<()> {
-    let palette = Palette::of_stdout();
-    let mut known: BTreeMap<String, (MachineState, bool)> = BTreeMap::new();
-    loop {
-        let machines = operator.ask::<Vec<MachineSummary>>(Method::GET, "/machines", None)?;
-        for machine in machines.into_iter().filter(|machine| name.is_none_or(|name| name == machine.machine)) {
-            let now = (machine.state, machine.clone_alarm);
-            if known.insert(machine.machine.clone(), now) != Some(now) {
-                let text = if json { serde_json::to_string(&machine)? } else { line(&machine, &palette) };
+/// Lists what there is, then each event.
+fn watch(operator: &Operator, name: Option<&str>, json: bool) -> Result<()> {
+    let machines = operator.ask::<Vec<MachineSummary>>(Method::GET, "/machines", None)?;
+    let wanted = |machine: &str| name.is_none_or(|name| name == machine);
+    let machines: Vec<_> = machines.into_iter().filter(|machine| wanted(&machine.machine)).collect();
+    if !json {
+        list(&machines, json)?;
+    }
+    operator.follow(
+        || (),
+        |event| {
+            if wanted(&event.machine) {
+                let text = if json {
+                    serde_json::to_string(&event)?
+                } else {
+                    format!("{} {} {}  {}", event.at, event.machine, event.event, printable(&event.detail))
+                };
                 writeln!(std::io::stdout(), "{text}")?;
             }
-        }
-        std::thread::sleep(Duration::from_secs(interval));
-    }
+            Ok(false)
+        },
+    )
 }

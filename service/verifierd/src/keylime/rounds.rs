@@ -4,7 +4,8 @@
 //! What a process took is due again when its lease ends, so that another one takes over from a process that died.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use base64::Engine as _;
@@ -75,8 +76,9 @@ pub(crate) fn milliseconds() -> u64 {
 /// Asks one agent, judges it, writes down what came of it.
 async fn round(app: &Arc<App>, tls: &AgentTls, item: Item) -> Result<()> {
     let (mut watch, item) = watches::read(item).map_err(|refusal| anyhow::anyhow!("{}", refusal.message()))?;
-    let was = watch.state;
+    let (was, began) = (watch.state, Instant::now());
     let outcome = attest(app, tls, &mut watch).await;
+    tell(app, &item.name, was, &outcome);
     let due_at = match &outcome {
         Ok(Some(failures)) => {
             watch.state = OperationalState::InvalidQuote;
@@ -103,11 +105,38 @@ async fn round(app: &Arc<App>, tls: &AgentTls, item: Item) -> Result<()> {
     let name = item.name.clone();
     let due_at = due_at.map(|seconds| milliseconds() + seconds * 1_000);
     let item = watches::write(&watch, item, due_at).map_err(|refusal| anyhow::anyhow!("{}", refusal.message()))?;
+    let word = outcome.as_ref().ok().map(|failures| if failures.is_some() { "untrusted" } else { "trusted" });
     let line = outcome.ok().map(|failures| verdict(&name, failures.as_deref()));
     match app.store.put_item(WATCHED, item, line).await {
         // The tenant changed or removed the order meanwhile; what was found out belongs to the order before.
-        Ok(()) | Err(StoreError::Changed(_)) => Ok(()),
+        Ok(()) => {
+            if let Some(verdict) = word {
+                app.metrics.round(verdict, began.elapsed());
+            }
+            Ok(())
+        }
+        Err(StoreError::Changed(_)) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells of a change; each question that was not answered is counted.
+fn tell(app: &App, agent: &str, was: OperationalState, outcome: &Result<Option<Vec<Failure>>>) {
+    use OperationalState::{GetQuote, GetQuoteRetry, ProvideVRetry};
+    let at = now().0;
+    match outcome {
+        Ok(Some(failures)) => {
+            let reason = failures.first().map(|failure| format!("{}: {}", failure.event_id, failure.context));
+            app.events.tell(at, agent, "untrusted", reason.unwrap_or_default());
+        }
+        Ok(None) if was != GetQuote => app.events.tell(at, agent, "trusted", ""),
+        Ok(None) => {}
+        Err(error) => {
+            app.metrics.unreachable.fetch_add(1, Relaxed);
+            if !matches!(was, GetQuoteRetry | ProvideVRetry) {
+                app.events.tell(at, agent, "unreachable", format!("{error:#}"));
+            }
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Live {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kept {
     pub(crate) clock: Option<ClockWitness>,
+    /// The last verdict's word: listeners hear of changes.
+    pub(crate) verdict: Option<String>,
     /// Where the logs stand, and the policy that found nothing against what they said so far.
     pub(crate) progress: Option<(String, Progress)>,
 }
@@ -33,7 +35,11 @@ impl Kept {
     pub(crate) fn of(standing: Option<Standing>) -> Self {
         let Some(standing) = standing else { return Kept::default() };
         let progress = standing.progress.and_then(|(policy, bytes)| Some((policy, Progress::from_bytes(&bytes)?)));
-        Kept { clock: standing.clock.map(|StoredClock(clock)| ClockWitness::first(clock)), progress }
+        Kept {
+            verdict: Some(standing.verdict),
+            clock: standing.clock.map(|StoredClock(clock)| ClockWitness::first(clock)),
+            progress,
+        }
     }
 
     /// Returns where the logs stand, if `policy` judged them so far.

@@ -2,10 +2,12 @@
 //! What administrators ask and say: machines, policies, tokens, the audit log.
 
 mod audit;
+mod events;
 mod machines;
 mod openapi;
 mod policies;
 mod routes;
 mod tokens;
 
+pub(crate) use events::metrics;
 pub(crate) use routes::router;

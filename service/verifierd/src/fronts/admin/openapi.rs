@@ -54,7 +54,8 @@ fn describe(operation: &Operation, request: Option<Value>, answer: Option<Value>
     };
     responses[status] = json!({ "description": "Done." });
     if let Some(answer) = answer {
-        responses[status]["content"] = content(&answer);
+        let kind = if operation.path == "/events" { "text/event-stream" } else { "application/json" };
+        responses[status]["content"] = json!({ kind: { "schema": answer } });
     }
     let in_path = operation
         .path

@@ -7,13 +7,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use evtpm_api::{
-    AuditLine, ChainHead, MachineDetails, MachineRequest, MachineSummary, NewToken, PolicySummary, TokenRequest,
+    AuditLine, ChainHead, Event, MachineDetails, MachineRequest, MachineSummary, NewToken, PolicySummary, TokenRequest,
     TokenSummary,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{audit, machines, openapi, policies, tokens};
+use super::{audit, events, machines, openapi, policies, tokens};
 use crate::access::Role;
 use crate::app::App;
 
@@ -105,6 +105,9 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::new("get", "/audit/head", Read, get(audit::head))
             .about("Follows the chain through the whole audit log.")
             .gives::<ChainHead>(),
+        Operation::new("get", "/events", Read, get(events::follow))
+            .about("Tells what happens as it happens: server-sent events, each with an Event as its data.")
+            .gives::<Event>(),
         Operation {
             role: None,
             ..Operation::new("get", "/openapi.json", Read, get(openapi::show)).about("This document.").gives::<Value>()

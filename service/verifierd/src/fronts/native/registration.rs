@@ -2,6 +2,7 @@
 //! The three steps of a registration: a nonce for the chip, a credential for the keys, the proof.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -97,6 +98,8 @@ pub(super) async fn proof(
     if let Some(revoked) = revoked {
         app.live.remove(&revoked);
     }
+    app.metrics.registrations.fetch_add(1, Relaxed);
+    app.events.tell(now().0, &machine, "registered", format!("boot {number}"));
     let kept = Kept::default().into();
     app.live.insert(Live { attester: attester.clone(), machine: machine.clone(), key, kept });
     Ok(Json(Registered { attester, machine, boot: number }))
@@ -106,6 +109,8 @@ pub(super) async fn proof(
 async fn noted<T>(app: &App, machine: &str, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
     if let Err(refusal) = &outcome {
         let detail = refusal.message().to_owned();
+        app.metrics.refused_registrations.fetch_add(1, Relaxed);
+        app.events.tell(now().0, machine, "registration-refused", detail.clone());
         let note = Note { at: now().0, machine: Some(machine.to_owned()), event: "registration-refused", detail };
         // The client's refusal stands whether or not the log could be written.
         if let Err(error) = app.store.note(note).await {
