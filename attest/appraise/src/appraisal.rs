@@ -9,7 +9,7 @@ use crate::{
     claims::{Claims, Proven},
     finding::{Finding, Layer, Severity},
     identity::LaunchIdentity,
-    policy::{Mode, Policy},
+    policy::{Mode, Policy, PolicyError},
     vector::{Tier, TrustClaim, TrustVector},
     verdict::Verdict,
 };
@@ -23,6 +23,8 @@ pub struct Appraisal {
     root: Option<Root>,
     vendors: Vec<(Layer, Vendor)>,
     identity: Option<LaunchIdentity>,
+    /// Whether the policy has a say about all of the logs, and not of each entry for itself.
+    needs_whole_logs: bool,
 }
 
 /// What came of it for one layer.
@@ -34,8 +36,13 @@ pub struct LayerAppraisal {
 }
 
 /// Appraises what is known of an attester; the same policy and claims always give the same appraisal.
-pub fn appraise(policy: &Policy, claims: &Claims) -> Appraisal {
+///
+/// # Errors
+/// When the policy's Rego module cannot be evaluated over these claims: that is the policy's fault, and says nothing of the
+/// attester.
+pub fn appraise(policy: &Policy, claims: &Claims) -> Result<Appraisal, PolicyError> {
     let mut findings = checks::run(policy, claims);
+    findings.extend(policy.judge_by_rego(claims)?);
     let layers: Vec<LayerAppraisal> = Layer::ALL
         .into_iter()
         .filter_map(|layer| {
@@ -56,7 +63,8 @@ pub fn appraise(policy: &Policy, claims: &Claims) -> Appraisal {
         Mode::Enforce => (judged, None),
         Mode::Audit => (Verdict::Audit, Some(judged)),
     };
-    Appraisal { verdict, would_be, layers, root, vendors: vendors(claims), identity }
+    let needs_whole_logs = policy.rego.is_some();
+    Ok(Appraisal { verdict, would_be, layers, root, vendors: vendors(claims), identity, needs_whole_logs })
 }
 
 /// The roots of everything that is not AMD's.
@@ -97,6 +105,7 @@ impl Appraisal {
             root: None,
             vendors: Vec::new(),
             identity: None,
+            needs_whole_logs: false,
         }
     }
 
@@ -121,8 +130,12 @@ impl Appraisal {
     }
 
     /// Says whether the next quote of this boot may be judged by what its logs grew by, under the same policy: nothing was
-    /// found against the boot, and against the running system nothing but what each quote is asked again.
+    /// found against the boot, and against the running system nothing but what each quote is asked again. A Rego module may
+    /// ask anything of the whole logs, so that it gets them each time.
     pub fn may_continue(&self) -> bool {
+        if self.needs_whole_logs {
+            return false;
+        }
         let stands = |finding: &Finding| match finding.layer() {
             Layer::Boot => false,
             Layer::Runtime => finding.severity() < Severity::Missing,

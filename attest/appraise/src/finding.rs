@@ -371,6 +371,10 @@ findings! {
     BootAggregate(checks::BootAggregate),
     /// Entries that no quote covers yet.
     Uncovered(checks::Uncovered),
+    /// A reason of the policy's Rego module.
+    RegoDenied(checks::RegoDenied),
+    /// What the policy's Rego module does not allow.
+    RegoAllow(checks::RegoAllow),
     /// Banks that prove the IMA list no better than SHA-1 does.
     WeakBank(checks::WeakBank),
 }
@@ -393,7 +397,8 @@ mod tests {
             assert!(seen.insert(code), "{code}");
             let first = code.split('.').next().unwrap();
             assert!(
-                ["evidence", "intel", "arm"].contains(&first) || Layer::ALL.iter().any(|layer| layer.name() == first),
+                ["evidence", "intel", "arm", "rego"].contains(&first)
+                    || Layer::ALL.iter().any(|layer| layer.name() == first),
                 "{code}"
             );
         }

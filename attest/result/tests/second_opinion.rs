@@ -32,7 +32,7 @@ fn ear() -> Ear {
     let claims = Claims::new().with_refusal(Layer::Snp, &"the chip did not sign the report");
     let (lifetime, nonce) = (Some(300), Some(b"at least eight bytes".as_slice()));
     let context = Context { issued: NOW, lifetime, policy_id: "sha256:00", nonce, build: "0.1.0" };
-    Ear::new(&appraise(&policy, &claims), &context)
+    Ear::new(&appraise(&policy, &claims).unwrap(), &context)
 }
 
 fn key(algorithm: Algorithm) -> SigningKey {

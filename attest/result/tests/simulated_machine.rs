@@ -123,7 +123,7 @@ fn claims(product: Product) -> Claims {
 #[test]
 fn a_simulated_machine_is_trusted_by_the_policy_that_names_its_root() {
     let (policy, claims) = (policy(Product::Milan), claims(Product::Milan));
-    let appraisal = appraise(&policy, &claims);
+    let appraisal = appraise(&policy, &claims).unwrap();
     let weighty: Vec<String> =
         appraisal.findings().filter(|found| found.severity() > Severity::Warning).map(ToString::to_string).collect();
     assert_eq!((appraisal.verdict(), weighty), (Verdict::Trusted, vec![]));
@@ -143,7 +143,7 @@ fn a_simulated_machine_is_trusted_by_the_policy_that_names_its_root() {
 fn the_same_machine_is_untrusted_by_a_policy_that_does_not_name_its_root() {
     let mut policy = policy(Product::Milan);
     policy.snp.as_mut().unwrap().simulated.clear();
-    let appraisal = appraise(&policy, &claims(Product::Milan));
+    let appraisal = appraise(&policy, &claims(Product::Milan)).unwrap();
     assert_eq!(appraisal.verdict(), Verdict::Untrusted);
     assert!(appraisal.findings().any(|finding| finding.code() == "snp.root"));
 }
@@ -153,7 +153,7 @@ fn another_image_has_another_measurement() {
     let mut policy = policy(Product::Genoa);
     policy.snp.as_mut().unwrap().measurements =
         evtpm_appraise::policy::AtLeastOne::new(evtpm_appraise::policy::Bytes([0; 48]));
-    let appraisal = appraise(&policy, &claims(Product::Genoa));
+    let appraisal = appraise(&policy, &claims(Product::Genoa)).unwrap();
     assert_eq!(appraisal.verdict(), Verdict::Untrusted);
     assert!(appraisal.findings().any(|finding| finding.code() == "snp.measurement"));
 }
@@ -172,7 +172,7 @@ fn a_software_tpm_beside_the_real_report_is_refused() {
     assert!(matches!(refusal, Error::Mismatch { what: evtpm_verify::Claim::ReportData, .. }), "{refusal}");
 
     let claims = claims(Product::Milan).with_refusal(Layer::Tpm, &refusal);
-    assert_eq!(appraise(&policy(Product::Milan), &claims).verdict(), Verdict::Untrusted);
+    assert_eq!(appraise(&policy(Product::Milan), &claims).unwrap().verdict(), Verdict::Untrusted);
 }
 
 #[test]

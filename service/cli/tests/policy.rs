@@ -142,3 +142,51 @@ fn a_manifest_of_files_feeds_a_policy() {
     let diff = Evtpm::new("policy diff").word(&path).word(&updated).json(NOT_TRUSTED);
     assert_eq!((diff.as_array().unwrap().len(), &diff[0]["effect"]), (1, &"wider".into()));
 }
+
+#[test]
+fn a_module_in_rego_judges_beside_the_policy() {
+    let Some(folder) = evidence() else { return };
+    let scratch = Scratch::new("rego");
+    let (policy, _) = learnt(&folder, &scratch);
+    let rules = scratch.file(
+        "rules.rego",
+        "package evtpm\nallow if count(input.ima.files) > 1\ndeny contains \"no\" if input.refused\n",
+    );
+    let verify = |policy: &Path| app(&folder, "app-good", "verify").with("--policy", policy);
+    verify(&policy).with("--rego", &rules).expect(TRUSTED);
+
+    let strict = scratch.file(
+        "strict.rego",
+        "package evtpm\ndeny contains sprintf(\"%s runs.\", [file.path]) if { some file in input.ima.files; file.path == \"/bin/busybox\" }\n",
+    );
+    let (with, _) = Evtpm::new("policy add").word(&policy).with("--rego", &strict).expect(TRUSTED);
+    let with = scratch.file("with.toml", with);
+    for command in [verify(&with), verify(&policy).with("--rego", &strict)] {
+        let record = command.json(NOT_TRUSTED);
+        assert_eq!(record["findings"][0]["code"], "rego.denied");
+        assert!(record["findings"][0]["sentence"].as_str().unwrap().ends_with(" runs."));
+        assert_eq!(record["policy"], Evtpm::new("policy check").word(&with).expect(TRUSTED).0.trim());
+    }
+    assert!(Evtpm::new("policy explain").word(&with).expect(TRUSTED).0.contains("A Rego module of 2 lines"));
+    assert!(verify(&with).with("--rego", &strict).expect(FAILED).1.contains("has a Rego module already"));
+}
+
+#[test]
+fn a_module_that_fails_is_an_error_and_no_verdict() {
+    let Some(folder) = evidence() else { return };
+    let scratch = Scratch::new("rego-error");
+    let (policy, _) = learnt(&folder, &scratch);
+    let verify = |rules: &str| {
+        let rules = scratch.file("rules.rego", format!("package evtpm\n{rules}\n"));
+        app(&folder, "app-good", "verify").with("--policy", &policy).with("--rego", rules).expect(FAILED)
+    };
+    for (rules, said) in [
+        ("deny contains {", "expecting expression"),
+        ("x := 1", "everything would pass"),
+        ("deny contains \"x\" if http.send({}).status_code == 200", "could not find function http.send"),
+        ("deny contains \"x\" if startswith(input.tpm.clock.resets, \"1\")", "expects string argument"),
+    ] {
+        let (out, error) = verify(rules);
+        assert!(out.is_empty() && error.contains(said), "{rules}: {out}{error}");
+    }
+}

@@ -41,7 +41,8 @@ pub(crate) struct Judged {
 
 /// Asks whether this launch may register at all: a machine that is not what the policy names gets no credential.
 pub(crate) fn admit(policy: &Compiled, ek: &BoundEk) -> Result<(), Refusal> {
-    let appraisal = appraise(&policy.launch, &Claims::new().with_report(ek.report()));
+    let claims = Claims::new().with_report(ek.report());
+    let appraisal = appraise(&policy.launch, &claims).map_err(Refusal::internal)?;
     let failures: Vec<String> = findings(&appraisal)
         .into_iter()
         .filter(|finding| finding.severity == "failure")
@@ -70,7 +71,7 @@ pub(crate) fn runtime(
             (claims, Some(later.progress().clone()))
         }
     };
-    let appraisal = appraise(&policy.policy, &claims);
+    let appraisal = appraise(&policy.policy, &claims).map_err(Refusal::internal)?;
     let progress = progress.filter(|_| appraisal.may_continue());
     Ok(Judged { appraisal, progress })
 }
@@ -103,9 +104,15 @@ fn whole(
 }
 
 /// Judges evidence that did not verify: the attester is untrusted, and the verdict says why.
-pub(crate) fn refused(policy: &Compiled, key: &TrustedAk, error: &dyn std::fmt::Display, at: UnixTime) -> Judged {
+pub(crate) fn refused(
+    policy: &Compiled,
+    key: &TrustedAk,
+    error: &dyn std::fmt::Display,
+    at: UnixTime,
+) -> Result<Judged, Refusal> {
     let claims = Claims::new().with_key(key).with_time(at).with_refusal(Layer::Tpm, error);
-    Judged { appraisal: appraise(&policy.policy, &claims), progress: None }
+    let appraisal = appraise(&policy.policy, &claims).map_err(Refusal::internal)?;
+    Ok(Judged { appraisal, progress: None })
 }
 
 /// Puts an appraisal into words, and signs it.

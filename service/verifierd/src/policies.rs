@@ -32,7 +32,7 @@ impl Compiled {
             Some(ima) => ima.keyring()?,
             None => Keyring::new(),
         };
-        let launch = Policy { tpm: None, boot: None, ima: None, mode: Mode::Enforce, ..policy.clone() };
+        let launch = Policy { tpm: None, boot: None, ima: None, rego: None, mode: Mode::Enforce, ..policy.clone() };
         Ok(Compiled { id: policy.id()?, selection: selection(&policy)?, launch, keyring, policy })
     }
 }

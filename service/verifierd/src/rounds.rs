@@ -127,9 +127,9 @@ fn judge_round(
                 told = Some(StoredClock(clock));
                 judge::runtime(policy, &live.key, quote, logs(&kept, policy, evidence)?, at)?
             }
-            Err(error) => judge::refused(policy, &live.key, &error, at),
+            Err(error) => judge::refused(policy, &live.key, &error, at)?,
         },
-        Err(error) => judge::refused(policy, &live.key, &error, at),
+        Err(error) => judge::refused(policy, &live.key, &error, at)?,
     };
     let Judged { appraisal, progress } = judged;
     let verdict = judge::verdict(&app.signer, &policy.id, &appraisal, at)?;

@@ -59,7 +59,7 @@ pub(crate) fn judge(
     let mut rules = SnpPolicy::new(measurement.0);
     rules.simulated.push(root_name(product));
     change(&mut rules);
-    appraise(&Policy::new(rules), &Claims::new().with_report(report))
+    appraise(&Policy::new(rules), &Claims::new().with_report(report)).unwrap()
 }
 
 /// The codes of the findings that keep an attester from being trusted.

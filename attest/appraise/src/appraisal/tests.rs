@@ -21,7 +21,7 @@ use crate::{
 fn findings(spoil: impl FnOnce(&mut Policy, &mut Claims)) -> (Verdict, Vec<(&'static str, Severity)>) {
     let (mut policy, mut claims) = (policy(), claims());
     spoil(&mut policy, &mut claims);
-    let appraisal = appraise(&policy, &claims);
+    let appraisal = appraise(&policy, &claims).unwrap();
     (appraisal.verdict(), appraisal.findings().map(|finding| (finding.code(), finding.severity())).collect())
 }
 
@@ -45,7 +45,7 @@ fn with_report(change: impl FnOnce(&mut [u8])) -> impl FnOnce(&mut Policy, &mut 
 #[test]
 fn a_good_attester_is_trusted_without_a_word() {
     assert_eq!(findings(|_, _| {}), trusted());
-    let appraisal = appraise(&policy(), &claims());
+    let appraisal = appraise(&policy(), &claims()).unwrap();
     assert_eq!(appraisal.layers().len(), 4);
     for layer in appraisal.layers() {
         assert_eq!(layer.status(), Tier::Affirming, "{layer:?}");
@@ -98,7 +98,7 @@ fn debug_and_migration_are_refused_unless_allowed_by_name() {
 fn a_debug_guest_has_no_secrets() {
     let mut claims = claims();
     claims.snp = Some(report(|report| report[0x0a] |= 0x08));
-    assert_eq!(appraise(&policy(), &claims).vector().runtime_opaque, TrustClaim::VISIBLE);
+    assert_eq!(appraise(&policy(), &claims).unwrap().vector().runtime_opaque, TrustClaim::VISIBLE);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_named_simulated_root_is_trusted_and_never_silent() {
     let (mut policy, mut claims) = (policy(), claims());
     snp(&mut policy).simulated = vec![SIMULATED.into()];
     simulate(&mut claims);
-    let appraisal = appraise(&policy, &claims);
+    let appraisal = appraise(&policy, &claims).unwrap();
     assert_eq!(appraisal.verdict(), Verdict::Trusted);
     assert_eq!(appraisal.simulated_root(), Some(SIMULATED));
     assert_eq!(appraisal.layers()[0].status(), Tier::Warning);
@@ -244,7 +244,7 @@ fn revocation_lists_weigh_what_the_policy_says() {
 fn refused_evidence_makes_the_attester_untrusted_whatever_else_is_good() {
     let mut claims = claims();
     claims = claims.with_refusal(Layer::Tpm, &"the quote answers another nonce");
-    let appraisal = appraise(&policy(), &claims);
+    let appraisal = appraise(&policy(), &claims).unwrap();
     assert_eq!(appraisal.verdict(), Verdict::Untrusted);
     let tpm = appraisal.layers().iter().find(|layer| layer.layer() == Layer::Tpm).unwrap();
     assert_eq!(tpm.vector().instance_identity, TrustClaim::CRYPTO_FAILED);
@@ -429,7 +429,7 @@ fn a_file_that_claims_to_be_the_command_line_is_judged_by_some_rule() {
 fn a_changed_file_is_named_with_what_it_was_and_what_it_is() {
     let mut claims = claims();
     claims.runtime.as_mut().unwrap().files[0] = file("/usr/bin/true", 0xee);
-    let appraisal = appraise(&policy(), &claims);
+    let appraisal = appraise(&policy(), &claims).unwrap();
     assert_eq!(appraisal.verdict(), Verdict::Untrusted);
     let finding = appraisal.findings().next().unwrap().explain();
     assert_eq!(finding.code, "runtime.file");
@@ -521,9 +521,9 @@ fn a_flood_of_unknown_files_is_counted_rather_than_listed() {
 fn a_machine_without_hardware_passes_only_where_the_policy_says_so_and_the_result_says_it_too() {
     let nobody = Claims { snp: None, ..claims() };
     let mut policy = policy();
-    assert_eq!(appraise(&policy, &nobody).verdict(), Verdict::Unknown);
+    assert_eq!(appraise(&policy, &nobody).unwrap().verdict(), Verdict::Unknown);
     (policy.snp, policy.hardware) = (None, crate::policy::HardwareRule::None);
-    let appraisal = appraise(&policy, &nobody);
+    let appraisal = appraise(&policy, &nobody).unwrap();
     let codes: Vec<_> = appraisal.findings().map(Finding::code).collect();
     assert_eq!((appraisal.verdict(), codes), (Verdict::Trusted, vec!["evidence.no-hardware"]));
     assert_eq!(appraisal.vector().hardware, TrustClaim::UNSAFE);
@@ -545,11 +545,11 @@ fn a_policy_that_is_tried_out_finds_and_decides_nothing() {
     let (mut policy, mut other) = (policy(), claims());
     policy.mode = crate::policy::Mode::Audit;
     assert_eq!(
-        (appraise(&policy, &other).verdict(), appraise(&policy, &other).would_be()),
+        (appraise(&policy, &other).unwrap().verdict(), appraise(&policy, &other).unwrap().would_be()),
         (Verdict::Audit, Some(Verdict::Trusted))
     );
     other.runtime.as_mut().unwrap().files = vec![file("/usr/bin/sh", 0xb2)];
-    let appraisal = appraise(&policy, &other);
+    let appraisal = appraise(&policy, &other).unwrap();
     assert_eq!((appraisal.verdict(), appraisal.would_be()), (Verdict::Audit, Some(Verdict::Untrusted)));
     assert_eq!(appraisal.findings().map(Finding::code).collect::<Vec<_>>(), ["runtime.file"]);
 }
@@ -564,7 +564,7 @@ fn every_finding_explains_itself() {
     snp(&mut policy).chips = vec![Bytes([0; 64])];
     claims.runtime.as_mut().unwrap().violations = 1;
     claims.quote.as_mut().unwrap().clock.safe = false;
-    let appraisal = appraise(&policy, &claims);
+    let appraisal = appraise(&policy, &claims).unwrap();
     assert!(appraisal.findings().count() >= 6);
     for finding in appraisal.findings() {
         let text = finding.explain();
@@ -577,5 +577,5 @@ fn every_finding_explains_itself() {
 
 #[test]
 fn the_same_input_gives_the_same_appraisal() {
-    assert_eq!(appraise(&policy(), &claims()), appraise(&policy(), &claims()));
+    assert_eq!(appraise(&policy(), &claims()).unwrap(), appraise(&policy(), &claims()).unwrap());
 }

@@ -160,7 +160,7 @@ const KINDS: [fn() -> Claims; 8] = [td, enclave, nitro, realm, psa, devices, gue
 fn spoilt(good: fn() -> Claims, spoil: impl FnOnce(&mut Policy, &mut Claims)) -> (Verdict, Vec<&'static str>) {
     let (mut policy, mut claims) = (Policy::learn(&good()).unwrap(), good());
     spoil(&mut policy, &mut claims);
-    let appraisal = appraise(&policy, &claims);
+    let appraisal = appraise(&policy, &claims).unwrap();
     let weighty = appraisal.findings().filter(|finding| finding.severity() > Severity::Notice);
     (appraisal.verdict(), weighty.map(Finding::code).collect())
 }
@@ -188,7 +188,11 @@ fn every_kind_of_hardware_is_trusted_by_what_it_taught_and_by_nothing_of_another
         for (other_number, other) in KINDS.into_iter().enumerate().filter(|(other, _)| *other != number) {
             let is_td_below_a_paravisor = (number, other_number) == (0, 7);
             let expected = if is_td_below_a_paravisor { Verdict::Trusted } else { Verdict::Unknown };
-            assert_eq!(appraise(&policy, &other()).verdict(), expected, "policy {number}, evidence {other_number}");
+            assert_eq!(
+                appraise(&policy, &other()).unwrap().verdict(),
+                expected,
+                "policy {number}, evidence {other_number}"
+            );
         }
     }
 }
@@ -207,11 +211,11 @@ fn a_learnt_policy_of_every_kind_survives_both_forms_and_merges_with_itself() {
 
 #[test]
 fn layers_have_vectors_and_roots_of_their_own() {
-    let appraisal = appraise(&Policy::learn(&realm()).unwrap(), &realm());
+    let appraisal = appraise(&Policy::learn(&realm()).unwrap(), &realm()).unwrap();
     let layers: Vec<_> = appraisal.layers().iter().map(|layer| (layer.layer(), layer.status())).collect();
     assert_eq!(layers, [(Layer::CcaPlatform, Tier::Affirming), (Layer::CcaRealm, Tier::Affirming)]);
     assert_eq!(appraisal.vendor(Layer::CcaPlatform), Some(&owner()));
-    let appraisal = appraise(&Policy::learn(&td()).unwrap(), &td());
+    let appraisal = appraise(&Policy::learn(&td()).unwrap(), &td()).unwrap();
     assert_eq!(appraisal.vector().runtime_opaque, TrustClaim::BEST);
     assert_eq!((appraisal.vendor(Layer::Tdx), appraisal.vendor(Layer::Sgx)), (Some(&Vendor::Intel), None));
 }
@@ -219,7 +223,7 @@ fn layers_have_vectors_and_roots_of_their_own() {
 #[test]
 fn evidence_beside_the_policy_is_noted() {
     let both = Claims { nvidia: vec![device(1)], ..td() };
-    let appraisal = appraise(&Policy::learn(&td()).unwrap(), &both);
+    let appraisal = appraise(&Policy::learn(&td()).unwrap(), &both).unwrap();
     let codes: Vec<_> = appraisal.findings().map(Finding::code).collect();
     assert_eq!((appraisal.verdict(), codes), (Verdict::Trusted, vec!["evidence.unjudged"]));
 }
@@ -242,7 +246,7 @@ fn a_changed_td_is_named() {
 fn a_register_says_what_it_was_and_what_it_is() {
     let (policy, mut claims) = (Policy::learn(&td()).unwrap(), td());
     td_of(&mut claims).rtmrs[1] = [9; 48];
-    let appraisal = appraise(&policy, &claims);
+    let appraisal = appraise(&policy, &claims).unwrap();
     let text = appraisal.findings().next().unwrap().explain();
     assert_eq!(text.sentence, format!("RTMR 1 changed: it was {}, it is {}.", "02".repeat(48), "09".repeat(48)));
     assert!(text.suggestion.contains("rtmr of its number in [tdx]"), "{text:?}");
@@ -459,7 +463,7 @@ fn nothing_is_learnt_from_hardware_that_is_open_or_condemned() {
 fn every_objection_about_a_vendors_hardware_explains_itself() {
     for good in KINDS {
         for other in KINDS {
-            let appraisal = appraise(&Policy::learn(&good()).unwrap(), &other());
+            let appraisal = appraise(&Policy::learn(&good()).unwrap(), &other()).unwrap();
             for finding in appraisal.findings() {
                 let text = finding.explain();
                 let parts = [&text.expected, &text.actual, &text.sentence, &text.suggestion];

@@ -60,7 +60,7 @@ fn recorded(name: &str) -> Option<Claims> {
 /// The objections of a policy learnt from the good boot, without the ones that any recording gives.
 fn objections(name: &str) -> Option<(Verdict, Vec<String>)> {
     let policy = Policy::learn(&recorded("app-good")?).unwrap();
-    let appraisal = appraise(&policy, &recorded(name)?);
+    let appraisal = appraise(&policy, &recorded(name)?).unwrap();
     let weighty = appraisal.findings().filter(|finding| finding.severity() == crate::Severity::Failure);
     let show = |finding: &Finding| match finding.code() {
         "runtime.file" => finding.explain().sentence.split(' ').next().unwrap().to_owned(),
@@ -104,7 +104,7 @@ fn a_command_line_can_be_required_by_its_text() {
     let with = |text: &str| {
         let mut policy = Policy::learn(&good).unwrap();
         policy.boot.as_mut().unwrap().command_lines = vec![CommandLineRule::Exact(text.into())];
-        appraise(&policy, &good).verdict()
+        appraise(&policy, &good).unwrap().verdict()
     };
     assert_eq!(with(text), Verdict::Trusted);
     assert_eq!(with(&text.replace(" quiet", "")), Verdict::Untrusted);

@@ -208,6 +208,7 @@ fn words(rule: &str, was: Option<&Value>, is: Option<&Value>) -> Effect {
 /// Shows a value for people: text without quotes, a section by its name alone.
 fn shown(value: &Value) -> String {
     match value {
+        Value::String(text) if text.contains('\n') => format!("{} lines", text.lines().count()),
         Value::String(text) => text.clone(),
         Value::Object(table) if table.len() > 1 => format!("{} rules", table.len()),
         Value::Object(table) => {

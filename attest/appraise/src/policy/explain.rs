@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{
     AzurePolicy, BootPolicy, CcaPolicy, HardwareRule, ImaPolicy, IntelPlatform, Mode, NitroPolicy, NvidiaPolicy,
-    Policy, PsaPolicy, RevocationRule, S390Policy, SgxPolicy, SnpPolicy, TdxPolicy, TpmPolicy, ViolationRule,
+    Policy, PsaPolicy, RegoPolicy, RevocationRule, S390Policy, SgxPolicy, SnpPolicy, TdxPolicy, TpmPolicy,
+    ViolationRule,
 };
 
 /// What one section asks.
@@ -38,6 +39,7 @@ impl Policy {
         add("tpm", self.tpm.as_ref().map(tpm));
         add("boot", self.boot.as_ref().map(boot));
         add("ima", self.ima.as_ref().map(ima));
+        add("rego", self.rego.as_ref().map(rego));
         paragraphs
     }
 
@@ -93,6 +95,15 @@ impl Sentences {
             RevocationRule::Required => "Revocation of the chain has to have been checked by a current list.",
         });
     }
+}
+
+fn rego(rules: &RegoPolicy) -> Vec<String> {
+    let mut said = Sentences::new();
+    let lines = rules.module.text().lines().count();
+    said.say(format!("A Rego module of {lines} lines judges the verified claims, beside the other sections and never instead of them."));
+    said.when(rules.module.has_deny(), "Each reason of its rule `deny` is held against the machine.");
+    said.when(rules.module.has_allow(), "Its rule `allow` has to be true.");
+    said.0
 }
 
 fn snp(rules: &SnpPolicy) -> Vec<String> {

@@ -17,6 +17,7 @@ mod nitro;
 mod nvidia;
 mod pattern;
 mod references;
+mod rego;
 mod s390;
 mod schema;
 mod snp;
@@ -39,6 +40,7 @@ pub use nitro::NitroPolicy;
 pub use nvidia::NvidiaPolicy;
 pub use pattern::Pattern;
 pub use references::ReferenceError;
+pub use rego::{RegoModule, RegoPolicy};
 pub use s390::S390Policy;
 pub use snp::{ProductName, RevocationRule, SnpPolicy, TcbFloor};
 pub use tpm::{Bank, PcrNumber, PcrPolicy, TpmPolicy};
@@ -94,6 +96,9 @@ pub struct Policy {
     /// Which files the running system may have opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ima: Option<ImaPolicy>,
+    /// What no section has a rule for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rego: Option<RegoPolicy>,
 }
 
 /// Whether a policy decides.
@@ -199,6 +204,7 @@ impl Policy {
             tpm: None,
             boot: None,
             ima: None,
+            rego: None,
         }
     }
 

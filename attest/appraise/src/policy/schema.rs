@@ -52,6 +52,7 @@ mod tests {
             ("tpm", "TpmPolicy"),
             ("boot", "BootPolicy"),
             ("ima", "ImaPolicy"),
+            ("rego", "RegoPolicy"),
         ];
         for (section, name) in sections {
             assert_eq!(schema["properties"][section]["$ref"], format!("#/$defs/{name}"));

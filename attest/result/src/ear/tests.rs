@@ -30,7 +30,7 @@ fn context<'a>() -> Context<'a> {
 fn ear() -> Ear {
     let policy = Policy::new(SnpPolicy::new([0x3e; 48]));
     let claims = Claims::new().with_refusal(Layer::Snp, &"the chip did not sign the report");
-    Ear::new(&appraise(&policy, &claims), &context())
+    Ear::new(&appraise(&policy, &claims).unwrap(), &context())
 }
 
 fn token(algorithm: Algorithm) -> String {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `evtpm policy add`: reference values of others, and manifests of one's own, into a policy.
+//! `evtpm policy add`: reference values of others, manifests of one's own and rules in Rego, into a policy.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(crate) struct Add {
     /// The policy to add to [default: a new one]
     policy: Option<PathBuf>,
     /// Reference values as CoRIM (profiles of Arm CCA platforms and realms); may be repeated.
-    #[arg(long, value_name = "FILE", required_unless_present = "manifest")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["manifest", "rego"])]
     corim: Vec<PathBuf>,
     /// The key (PEM or JWK) of whoever signed the CoRIMs.
     #[arg(long, value_name = "FILE", requires = "corim", conflicts_with = "unsigned")]
@@ -30,6 +30,9 @@ pub(crate) struct Add {
     /// Files with their digests, as `sha256sum` prints them; may be repeated.
     #[arg(long, value_name = "FILE")]
     manifest: Vec<PathBuf>,
+    /// A module in Rego, for what the policy's sections have no rule for.
+    #[arg(long, value_name = "FILE")]
+    rego: Option<PathBuf>,
 }
 
 impl Add {
@@ -46,6 +49,9 @@ impl Add {
         for path in &self.manifest {
             let text = String::from_utf8(read(path)?).with_context(|| path.display().to_string())?;
             policy.add_manifest(&text).with_context(|| path.display().to_string())?;
+        }
+        if let Some(path) = &self.rego {
+            super::add_rego(&mut policy, path)?;
         }
         // What was put together has to be a policy that can be read back.
         let policy = Policy::from_toml(&policy.to_toml()?)?;

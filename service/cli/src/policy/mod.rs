@@ -9,9 +9,10 @@ mod show;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use evtpm_appraise::Policy;
+use evtpm_appraise::policy::{RegoModule, RegoPolicy};
 
 use crate::{Outcome, operator};
 
@@ -29,7 +30,8 @@ pub(crate) enum PolicyCommand {
     FromBoot(Box<from_boot::FromBoot>),
     /// Write a policy with reference values added, as TOML, to standard output.
     ///
-    /// They are a vendor's, as CoRIM signed by a key that you name, or your own, as manifests of files.
+    /// They are a vendor's, as CoRIM signed by a key that you name, or your own, as manifests of files. Rules in Rego can be
+    /// added, too.
     Add(Box<add::Add>),
     /// List what differs from one policy to another, and whether more machines pass (+) or fewer (-).
     ///
@@ -88,6 +90,15 @@ pub(crate) fn read(path: &Path) -> Result<Policy> {
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let policy = if is_json { Policy::from_json(&text) } else { Policy::from_toml(&text) };
     policy.with_context(|| path.display().to_string())
+}
+
+/// Gives a policy the Rego module of a file.
+pub(crate) fn add_rego(policy: &mut Policy, path: &Path) -> Result<()> {
+    ensure!(policy.rego.is_none(), "{}: the policy has a Rego module already", path.display());
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let module = RegoModule::new(text).with_context(|| path.display().to_string())?;
+    policy.rego = Some(RegoPolicy { module });
+    Ok(())
 }
 
 /// Writes a policy that was made, below remarks for whoever reads it.

@@ -44,6 +44,9 @@ pub(crate) struct Verify {
     /// What the machine has to be: a policy document, TOML or (by the ending .json) JSON.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// A Rego module for what the policy's sections have no rule for (docs/POLICY.md); the policy may carry one itself instead.
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    rego: Option<PathBuf>,
     /// Try the policy out: report its findings, and decide nothing (exit code 5).
     #[arg(long, requires = "policy")]
     audit: bool,
@@ -58,7 +61,10 @@ pub(crate) struct Verify {
 }
 
 pub(crate) fn run(command: &Verify) -> Result<Outcome> {
-    let policy = command.policy.as_deref().map(policy::read).transpose()?;
+    let mut policy = command.policy.as_deref().map(policy::read).transpose()?;
+    if let (Some(policy), Some(path)) = (&mut policy, &command.rego) {
+        policy::add_rego(policy, path)?;
+    }
     let evidence = command.evidence.read()?;
     let at = evidence.at;
     let keyring = match policy.as_ref().and_then(|policy| policy.ima.as_ref()) {
@@ -96,7 +102,7 @@ fn conclude(
     };
     let policy_id = policy.id()?;
     let mode = if command.audit { Mode::Audit } else { policy.mode };
-    let appraisal = appraise(&Policy { mode, ..policy.clone() }, &verification.claims);
+    let appraisal = appraise(&Policy { mode, ..policy.clone() }, &verification.claims)?;
     let context = Context {
         issued: at,
         lifetime: command.ear.lifetime(),

@@ -38,6 +38,8 @@ command_lines = [{{ exact = "quiet" }}, {{ pattern = "root=UUID=* ro" }}]
 [ima]
 excludes = ["/tmp/**"]
 violations = "report"
+[rego]
+module = "package evtpm\ndeny contains file.path if {{ some file in input.ima.files; startswith(file.path, \"/opt/\") }}"
 "#
     );
     vec![json.into_bytes(), toml.into_bytes()]
