@@ -12,6 +12,7 @@ mod panic_probe;
 mod sizes;
 mod threats;
 mod unit_tests;
+mod wasm;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -54,6 +55,7 @@ const CHECKS: &[Check] = &[
         about: "no_std crates build for x86_64-unknown-none, debug and release",
         run: bare_metal::check,
     },
+    Check { name: "wasm", about: "crates that verify compile for wasm32-unknown-unknown", run: wasm::check },
     Check { name: "panic-probe", about: "no panic is reachable in the linked TPM", run: panic_probe::check },
     Check { name: "docs", about: "rustdoc without a warning", run: docs::check },
     Check { name: "unit-tests", about: "tests inside the crates", run: unit_tests::check },
