@@ -184,16 +184,24 @@ impl<const N: usize> Secret<N> {
 
     /// Returns the secret without its trailing zero bytes (Part 1: they are not significant in an authValue).
     pub fn without_trailing_zeros(mut self) -> Self {
-        let kept = self.as_bytes().iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+        let kept = self.significant_bytes().len();
         self.truncate(kept);
         self
+    }
+
+    /// Returns the secret bytes up to the last one that is not zero.
+    pub fn significant_bytes(&self) -> &[u8] {
+        let kept = self.as_bytes().iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+        self.as_bytes().get(..kept).unwrap_or_default()
     }
 }
 
 impl<const N: usize> Zeroize for Secret<N> {
     fn zeroize(&mut self) {
-        self.as_mut_bytes().zeroize();
-        self.0.size.zeroize();
+        if !self.is_empty() {
+            self.as_mut_bytes().zeroize();
+            self.0.size.zeroize();
+        }
     }
 }
 

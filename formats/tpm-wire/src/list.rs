@@ -30,9 +30,15 @@ impl<T: Copy + Default, const N: usize> List<T, N> {
 
     /// Appends `item`, if it fits.
     pub fn push(&mut self, item: T) -> Result<(), Overflow> {
-        *self.items.get_mut(self.count).ok_or(Overflow)? = item;
-        self.count = self.count.saturating_add(1);
+        *self.add()? = item;
         Ok(())
+    }
+
+    /// Appends an item without content and lends it, to be filled where it lies.
+    pub fn add(&mut self) -> Result<&mut T, Overflow> {
+        let item = self.items.get_mut(self.count).ok_or(Overflow)?;
+        self.count = self.count.saturating_add(1);
+        Ok(item)
     }
 }
 

@@ -68,7 +68,8 @@ impl<T: Transport, R: Rng> Client<T, R> {
 
     /// Extends a PCR in the banks of the given digests.
     pub fn pcr_extend(&mut self, pcr: PcrIndex, digests: &[TpmtHa]) -> Result<(), ClientError> {
-        let command = PcrExtend { digests: TpmlDigestValues::from_slice(digests)? };
+        let digests = TpmlDigestValues::from_slice(digests)?;
+        let command = PcrExtend { digests: digests.borrowed() };
         self.run(PcrExtendHandles { pcr_handle: Some(pcr) }, &command, &mut [Auth::EMPTY])
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Part 3, "Integrity Collection (PCR)".
 use crate::{
-    HashAlg, PcrIndex, Tpm2bDigest, Tpm2bEvent, TpmiRhPlatform, TpmlDigest, TpmlDigestValues, TpmlPcrSelection, YesNo,
-    command,
+    HashAlg, PcrIndex, Tpm2bDigest, Tpm2bEvent, TpmiRhPlatform, TpmlDigest, TpmlDigestValues, TpmlDigestValuesIn,
+    TpmlPcrSelection, YesNo, command,
 };
 
 command! {
@@ -11,8 +11,8 @@ command! {
         @user pcr_handle: Option<PcrIndex>,
     }
     /// Extends a PCR in the listed banks (`TPM2_PCR_Extend`).
-    command PcrExtend {
-        digests: TpmlDigestValues,
+    command PcrExtend<'a> {
+        digests: TpmlDigestValuesIn<'a>,
     }
 }
 

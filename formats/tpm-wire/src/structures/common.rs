@@ -41,6 +41,8 @@ pub type Tpm2bName = Buf<MAX_HA>;
 pub type TpmlDigest = List<Tpm2bDigest, 8>;
 /// A list of tagged digests, one per bank (`TPML_DIGEST_VALUES`).
 pub type TpmlDigestValues = List<TpmtHa, { HashAlg::ALL.len() }>;
+/// The same in a command, where the digests lie in the received bytes.
+pub type TpmlDigestValuesIn<'a> = List<TpmtHaIn<'a>, { HashAlg::ALL.len() }>;
 /// A list of algorithms (`TPML_ALG`).
 pub type TpmlAlg = List<crate::TpmAlgId, 64>;
 /// A list of commands (`TPML_CC`).
@@ -100,6 +102,59 @@ impl Marshal for TpmtHa {
 
 impl Nullable for TpmtHa {
     const NULL: Null = Null::Algorithm;
+}
+
+/// A hash algorithm and a digest of its size in received bytes (`TPMT_HA`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TpmtHaIn<'a> {
+    hash_alg: HashAlg,
+    digest: &'a [u8],
+}
+
+impl<'a> TpmtHaIn<'a> {
+    /// Returns the algorithm.
+    pub const fn hash_alg(&self) -> HashAlg {
+        self.hash_alg
+    }
+
+    /// Returns the digest, which has the algorithm's size.
+    pub const fn digest(&self) -> &'a [u8] {
+        self.digest
+    }
+}
+
+impl<'a> From<&'a TpmtHa> for TpmtHaIn<'a> {
+    fn from(tagged: &'a TpmtHa) -> Self {
+        Self { hash_alg: tagged.hash_alg, digest: tagged.digest() }
+    }
+}
+
+impl<const N: usize> List<TpmtHa, N> {
+    /// Lends the digests, as a command takes them.
+    pub fn borrowed(&self) -> List<TpmtHaIn<'_>, N> {
+        let mut list = List::new();
+        // Cannot overflow: both lists have the same capacity.
+        let _ = self.iter().try_for_each(|tagged| list.push(tagged.into()));
+        list
+    }
+}
+
+impl<'a> Unmarshal<'a> for TpmtHaIn<'a> {
+    fn list_limit(supported: &Supported) -> usize {
+        TpmtHa::list_limit(supported)
+    }
+
+    fn unmarshal(reader: &mut Reader<'a>) -> Result<Self, Rc> {
+        let hash_alg: HashAlg = reader.read()?;
+        Ok(Self { hash_alg, digest: reader.take(hash_alg.digest_size())? })
+    }
+}
+
+impl Marshal for TpmtHaIn<'_> {
+    fn marshal(&self, writer: &mut Writer<'_>) -> Result<(), Overflow> {
+        writer.write(&self.hash_alg)?;
+        writer.bytes(self.digest)
+    }
 }
 
 structure! {

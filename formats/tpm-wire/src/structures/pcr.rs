@@ -56,7 +56,12 @@ impl PcrSelect {
 
     /// Returns the members in ascending order.
     pub fn iter(self) -> impl Iterator<Item = PcrIndex> {
-        PcrIndex::ALL.into_iter().filter(move |pcr| self.contains(*pcr))
+        let mut rest = self.number();
+        core::iter::from_fn(move || {
+            let lowest = rest.trailing_zeros();
+            rest &= rest.wrapping_sub(1);
+            PcrIndex::ALL.get(usize::try_from(lowest).ok()?).copied()
+        })
     }
 
     const fn number(self) -> u32 {

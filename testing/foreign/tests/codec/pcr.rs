@@ -18,7 +18,7 @@ pub(crate) const CASES: &[Case] = &[
                         digests.push(TpmtHa::new(hash, digest.as_bytes()).unwrap()).unwrap();
                     }
                 }
-                stage.run(PcrExtendHandles { pcr_handle }, &PcrExtend { digests });
+                stage.run(PcrExtendHandles { pcr_handle }, &PcrExtend { digests: digests.borrowed() });
             }
         },
     },

@@ -314,7 +314,7 @@ impl<P: Platform> Tpm<P> {
 
     /// Checks the HMAC or the password.
     fn proof_is_right(
-        &mut self,
+        &self,
         request: &Request<'_>,
         area: &SessionArea,
         used: &SessionUse,
@@ -322,11 +322,11 @@ impl<P: Platform> Tpm<P> {
     ) -> Result<bool, Rc> {
         let auth = self.included_auth(used, includes_auth);
         let Some(session) = self.state.sessions.loaded(used.handle.0) else {
-            return Ok(constant_time_eq(auth.as_bytes(), used.proof.clone().without_trailing_zeros().as_bytes()));
+            return Ok(constant_time_eq(auth.as_bytes(), used.proof.significant_bytes()));
         };
         // "the authValue is given in plain": only when the policy session authorizes something
         if session.policy().is_some_and(|policy| policy.proof == PolicyProof::Password) && used.authorizes.is_some() {
-            return Ok(constant_time_eq(auth.as_bytes(), used.proof.clone().without_trailing_zeros().as_bytes()));
+            return Ok(constant_time_eq(auth.as_bytes(), used.proof.significant_bytes()));
         }
         let value = session::value(session.key.as_bytes(), auth.as_bytes()).map_err(ProtocolError::rc)?;
         // Without any key, an Empty Buffer is accepted in place of an HMAC.
@@ -341,13 +341,10 @@ impl<P: Platform> Tpm<P> {
         Ok(constant_time_eq(hmac.as_bytes(), used.proof.as_bytes()))
     }
 
-    /// Copies the authValue that a session's key includes.
-    pub(crate) fn included_auth(&self, used: &SessionUse, includes_auth: bool) -> Secret<64> {
-        used.authorizes
-            .filter(|_| includes_auth)
-            .and_then(|(handle, _)| self.entity_auth(handle))
-            .cloned()
-            .unwrap_or_default()
+    /// Lends the authValue that a session's key includes.
+    pub(crate) fn included_auth(&self, used: &SessionUse, includes_auth: bool) -> &Secret<64> {
+        let authorized = used.authorizes.filter(|_| includes_auth);
+        authorized.and_then(|(handle, _)| self.entity_auth(handle)).unwrap_or(&NO_AUTH)
     }
 
     /// "nonceTPMdecrypt ... is included only if the session is the first and another session decrypts"; likewise encrypt.
@@ -384,6 +381,9 @@ impl<P: Platform> Tpm<P> {
         Rc::AUTH_FAIL
     }
 }
+
+/// The Empty Buffer of an entity without authValue.
+static NO_AUTH: Secret<64> = Secret::EMPTY;
 
 enum NvAccess {
     Read,

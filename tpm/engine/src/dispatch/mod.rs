@@ -15,7 +15,7 @@ use crate::name::Name;
 use crate::{Locality, Platform, Tpm};
 use authorize::Request;
 use evtpm_tpm_wire::{
-    Cc, CommandTag, Flags, Handle, HandleList, HandleType, Overflow, Rc, Reader, Secret, Spec, TpmaSession, Writer,
+    Cc, CommandTag, Flags, Handle, HandleList, HandleType, Overflow, Rc, Reader, Spec, TpmaSession, Writer,
 };
 use respond::Before;
 use session_area::SessionArea;
@@ -100,8 +100,8 @@ impl<P: Platform> Tpm<P> {
         if self.take_declined(&handles) {
             return Err(Rc::RETRY.into());
         }
-        let before = self.authorize_all(row, &handles, area, reader.remaining());
-        let before = before.as_ref().map_err(|rc| *rc)?;
+        let before = &mut Before::default();
+        self.authorize_all(row, &handles, area, reader.remaining(), before)?;
         let parameters_at = command.len().saturating_sub(reader.remaining().len());
         let parameters = command.get_mut(parameters_at..).ok_or(Rc::FAILURE)?;
         self.decrypt_parameter(area, parameters)?;
@@ -151,24 +151,23 @@ impl<P: Platform> Tpm<P> {
         handles: &HandleList,
         area: &mut SessionArea,
         parameters: &[u8],
-    ) -> Result<Before, Rc> {
-        let mut names = [Name::EMPTY; 3];
+        before: &mut Before,
+    ) -> Result<(), Rc> {
+        let mut request = Request { spec: &row.spec, names: [Name::EMPTY; 3], parameters, handles };
         // They enter cpHash, which a password needs none of; of an NV index the Name is a hash by itself.
         if area.iter().any(|used| !used.is_password()) || self.state.command_audit.covers(row.spec.code) {
-            for (name, handle) in names.iter_mut().zip(handles) {
+            for (name, handle) in request.names.iter_mut().zip(handles) {
                 *name = self.entity_name(*handle);
             }
         }
-        let request = Request { spec: &row.spec, names, parameters, handles };
         self.authorize(&request, area)?;
-        let mut auths: [Secret<64>; 3] = Default::default();
-        for (auth, used) in auths.iter_mut().zip(area.iter()).filter(|(_, used)| !used.is_password()) {
-            *auth = self.included_auth(used, true);
+        for (auth, used) in before.auths.iter_mut().zip(area.iter()).filter(|(_, used)| !used.is_password()) {
+            *auth = self.included_auth(used, true).clone();
         }
         let session = area.with(TpmaSession::AUDIT).and_then(|used| self.state.sessions.loaded(used.handle.0));
-        let audit = session.map(|session| request.cp_hash::<P::Crypto>(session.hash)).transpose()?;
-        let command_audit = self.command_audit_begins(&request)?;
-        Ok(Before { auths, audit, command_audit })
+        before.audit = session.map(|session| request.cp_hash::<P::Crypto>(session.hash)).transpose()?;
+        before.command_audit = self.command_audit_begins(&request)?;
+        Ok(())
     }
 
     /// Completes a response whose handle and parameters have been written.
@@ -178,7 +177,7 @@ impl<P: Platform> Tpm<P> {
         tag: CommandTag,
         code: Cc,
         area: &SessionArea,
-        before: &Before,
+        before: &mut Before,
         response: &mut [u8],
         parameters_at: usize,
         written: usize,
@@ -233,9 +232,11 @@ pub(crate) fn write_error(rc: Rc, response: &mut [u8]) -> usize {
 }
 
 fn write_header(tag: u16, rc: Rc, size: usize, response: &mut [u8]) {
-    patch(response, 0, &tag.to_be_bytes());
-    patch(response, 2, &u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
-    patch(response, 6, &rc.raw().to_be_bytes());
+    let ([t0, t1], [s0, s1, s2, s3]) = (tag.to_be_bytes(), u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
+    let [c0, c1, c2, c3] = rc.raw().to_be_bytes();
+    if let Some(header) = response.first_chunk_mut() {
+        *header = [t0, t1, s0, s1, s2, s3, c0, c1, c2, c3];
+    }
 }
 
 fn patch(buffer: &mut [u8], at: usize, bytes: &[u8]) {

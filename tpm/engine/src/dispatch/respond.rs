@@ -12,6 +12,7 @@ use evtpm_protocol::{ProtocolError, rp_hash};
 use evtpm_tpm_wire::{Buf, Cc, HandleType, HashAlg, Overflow, Rc, Secret, TpmaSession, Writer};
 
 /// What was kept from before the command's actions.
+#[derive(Default)]
 pub(crate) struct Before {
     /// The authValue that each session's key included; a sequence object may be gone when the response is made.
     pub(crate) auths: [Secret<64>; 3],
@@ -30,7 +31,7 @@ impl<P: Platform> Tpm<P> {
         let content = first_content(parameters).map_err(|rc| rc.at(used.subject()))?;
         let session = self.state.sessions.loaded(used.handle.0).ok_or(Rc::FAILURE)?;
         let nonces = Nonces { newer: used.nonce.as_bytes(), older: session.nonce_tpm.as_bytes() };
-        self.crypt(used, &auth, Direction::Decrypt, nonces, content)
+        self.crypt(used, auth, Direction::Decrypt, nonces, content)
     }
 
     /// Rolls nonces, encrypts, authenticates: everything that follows successful actions. Returns the response's size.
@@ -38,19 +39,19 @@ impl<P: Platform> Tpm<P> {
         &mut self,
         code: Cc,
         area: &SessionArea,
-        before: &Before,
+        before: &mut Before,
         response: &mut [u8],
         parameters_at: usize,
         written: usize,
     ) -> Result<usize, Rc> {
         self.roll_nonces(area)?;
-        let auths = self.response_auths(area, before);
+        self.update_auths(area, &mut before.auths);
         let (head, tail) = response.split_at_mut_checked(written).ok_or(Rc::FAILURE)?;
         let parameters = head.get_mut(parameters_at..).ok_or(Rc::FAILURE)?;
-        self.encrypt_parameter(area, &auths, parameters)?;
+        self.encrypt_parameter(area, &before.auths, parameters)?;
         self.audit(code, area, before, parameters);
         let mut writer = Writer::new(tail);
-        for (used, auth) in area.iter().zip(&auths) {
+        for (used, auth) in area.iter().zip(&before.auths) {
             self.write_session(code, used, auth, parameters, &mut writer)?;
         }
         let size = written.saturating_add(writer.written());
@@ -72,9 +73,8 @@ impl<P: Platform> Tpm<P> {
 
     /// The authValues of the response's keys: those of now, since a command may have changed them; of a sequence that
     /// its last command flushed, that of before; of an index that was undefined, none.
-    fn response_auths(&self, area: &SessionArea, before: &Before) -> [Secret<64>; 3] {
-        let mut auths = before.auths.clone();
-        for (used, auth) in area.iter().zip(&mut auths).filter(|(used, _)| !used.is_password()) {
+    fn update_auths(&self, area: &SessionArea, auths: &mut [Secret<64>; 3]) {
+        for (used, auth) in area.iter().zip(auths).filter(|(used, _)| !used.is_password()) {
             let Some((handle, _)) = used.authorizes else { continue };
             match self.entity_auth(handle) {
                 Some(now) => *auth = now.clone(),
@@ -82,7 +82,6 @@ impl<P: Platform> Tpm<P> {
                 None => *auth = Secret::EMPTY,
             }
         }
-        auths
     }
 
     fn encrypt_parameter(&self, area: &SessionArea, auths: &[Secret<64>; 3], parameters: &mut [u8]) -> Result<(), Rc> {

@@ -78,7 +78,8 @@ fn pcr(tpm: &mut TestTpm, session: Handle, pcr_digest: &[u8]) -> Result<(), Rc> 
 
 fn extend_pcr_7(tpm: &mut TestTpm) {
     let digests = TpmlDigestValues::from_slice(&[TpmtHa::new(HashAlg::Sha256, &[9; 32]).unwrap()]).unwrap();
-    tpm.send(&PcrExtend { digests }, PcrExtendHandles { pcr_handle: Some(PcrIndex::Pcr7) }).unwrap();
+    tpm.send(&PcrExtend { digests: digests.borrowed() }, PcrExtendHandles { pcr_handle: Some(PcrIndex::Pcr7) })
+        .unwrap();
 }
 
 fn timer(tpm: &mut TestTpm, session: Handle, operand: &[u8], offset: u16, operation: TpmEo) -> Result<(), Rc> {

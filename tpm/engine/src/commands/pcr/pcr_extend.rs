@@ -9,7 +9,7 @@ use evtpm_crypto::Crypto;
 use evtpm_tpm_wire::Rc;
 use evtpm_tpm_wire::commands::{PcrExtend, PcrExtendHandles};
 
-impl Execute for PcrExtend {
+impl Execute for PcrExtend<'_> {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PcrExtendHandles) -> Result<(), Rc> {
         // "If pcrHandle is TPM_RH_NULL, then no action is performed"
         let Some(pcr) = handles.pcr_handle else { return Ok(()) };

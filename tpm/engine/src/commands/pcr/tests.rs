@@ -24,7 +24,7 @@ fn read(tpm: &mut TestTpm, hash: WireHash, pcr: PcrIndex) -> Option<Tpm2bDigest>
 fn extend(tpm: &mut TestTpm, locality: u8, pcr: Option<PcrIndex>, digests: &[TpmtHa]) -> Result<(), Rc> {
     let digests = TpmlDigestValues::from_slice(digests).unwrap();
     let locality = Locality::new(locality).unwrap();
-    tpm.send_at(locality, &PcrExtend { digests }, PcrExtendHandles { pcr_handle: pcr }, &[])
+    tpm.send_at(locality, &PcrExtend { digests: digests.borrowed() }, PcrExtendHandles { pcr_handle: pcr }, &[])
 }
 
 fn sha256(fill: u8) -> TpmtHa {
