@@ -39,6 +39,8 @@ pub struct EntropyCollector {
     // How many of them there are: fewer than all at the start.
     known: usize,
     repeats: [u32; LAGS],
+    // The newest one is none of those before it, so that there are no repeats.
+    is_new: bool,
     window: Window,
     failed: Option<EntropyError>,
 }
@@ -60,6 +62,7 @@ impl EntropyCollector {
             recent: [0; LAGS],
             known: 0,
             repeats: [0; LAGS],
+            is_new: true,
             window: Window { first: None, seen: 0, count: 0 },
             failed: None,
         };
@@ -97,14 +100,24 @@ impl EntropyCollector {
         result
     }
 
-    fn check(&mut self, sample: u64) -> Result<u64, EntropyError> {
+    fn check_lags(&mut self, sample: u64) -> Result<(), EntropyError> {
         for (recent, repeats) in self.recent.iter().zip(&mut self.repeats).take(self.known) {
             *repeats = if *recent == sample { repeats.saturating_add(1) } else { 0 };
         }
         let is_repeating = |repeats: &u32| *repeats >= REPETITION_CUTOFF.saturating_sub(1);
-        if let Some((lag, repeats)) = (1usize..).zip(&self.repeats).find(|(_, repeats)| is_repeating(repeats)) {
-            return Err(repetition(sample, lag, repeats.saturating_add(1)));
+        match (1usize..).zip(&self.repeats).find(|(_, repeats)| is_repeating(repeats)) {
+            Some((lag, repeats)) => Err(repetition(sample, lag, repeats.saturating_add(1))),
+            None => Ok(()),
         }
+    }
+
+    fn check(&mut self, sample: u64) -> Result<u64, EntropyError> {
+        let is_new = !self.recent.iter().take(self.known).any(|recent| *recent == sample);
+        // Of a good source nearly every sample is new after a new one, and there is nothing to count.
+        if !(is_new && self.is_new) {
+            self.check_lags(sample)?;
+        }
+        self.is_new = is_new;
         self.recent.rotate_right(1);
         if let Some(newest) = self.recent.first_mut() {
             *newest = sample;

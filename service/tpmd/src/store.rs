@@ -23,6 +23,7 @@ pub struct Store {
     folder: OwnedFd,
     mode: Mode,
     key: Option<Key>,
+    durable: bool,
     /// Held as long as the store lives: two processes never share a TPM.
     _lock: File,
 }
@@ -41,7 +42,15 @@ impl Store {
         let lock = File::from(openat(&folder, LOCK, flags, mode).context("--tpmstate: opening its lock")?);
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .with_context(|| format!("--tpmstate: another process uses {}", path.display()))?;
-        Ok(Store { path: path.to_owned(), folder, mode, key, _lock: lock })
+        Ok(Store { path: path.to_owned(), folder, mode, key, durable: false, _lock: lock })
+    }
+
+    /// Brings each state to the disk before it is answered for: it survives a loss of power then, and not only the end of
+    /// this process. A write takes milliseconds, which not every guest's driver waits for.
+    #[must_use]
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
     }
 
     /// Lends the key that files are encrypted with.
@@ -78,7 +87,7 @@ impl Store {
         Ok(Some(image))
     }
 
-    /// Replaces the file of a part: after a crash it holds the old state or the new one, and never anything between.
+    /// Replaces the file of a part: whenever this process ends it holds the old state or the new one, never anything between.
     ///
     /// # Errors
     /// When the folder cannot be written.
@@ -90,9 +99,11 @@ impl Store {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(&self.folder, temporary, flags, self.mode).context("making a state file")?);
         file.write_all(&image).context("writing the state")?;
-        file.sync_data().context("writing the state")?;
+        if self.durable {
+            file.sync_data().context("writing the state")?;
+        }
         renameat(&self.folder, temporary, &self.folder, name).context("putting the state into its place")?;
-        fsync(&self.folder).context("writing the folder of the state")
+        if self.durable { fsync(&self.folder).context("writing the folder of the state") } else { Ok(()) }
     }
 
     /// Removes the file of a part, if there is one.

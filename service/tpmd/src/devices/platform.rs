@@ -56,14 +56,19 @@ impl Platform for HostedPlatform {
 /// The kernel's random generator as a noise source; the health tests above it apply all the same.
 ///
 /// A seed takes a hundred samples: they are fetched many at a time, and each is wiped when it is given out.
-#[derive(Default)]
 pub struct KernelNoise {
     fetched: Zeroizing<[u64; FETCH]>,
     left: usize,
 }
 
-/// Samples of one call: the kernel answers up to 256 bytes without interruption.
-const FETCH: usize = 32;
+/// Samples of one call: as many as a seed takes.
+const FETCH: usize = 96;
+
+impl Default for KernelNoise {
+    fn default() -> Self {
+        KernelNoise { fetched: Zeroizing::new([0; FETCH]), left: 0 }
+    }
+}
 
 impl NoiseSource for KernelNoise {
     fn sample(&mut self) -> Option<u64> {

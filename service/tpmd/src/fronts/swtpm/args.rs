@@ -46,7 +46,8 @@ pub struct SocketArgs {
     /// Comma-separated: reject-locality-4, allow-set-locality (which is always allowed).
     #[arg(long, value_name = "OPTION")]
     pub locality: Option<String>,
-    /// Keep the TPM's state in a folder: `dir=PATH[,mode=OCTAL]` or `backend-uri=dir://PATH`. Without it nothing is kept.
+    /// Keep the TPM's state in a folder: `dir=PATH[,mode=OCTAL][,fsync]` or `backend-uri=dir://PATH`. Without it nothing is kept. With
+    /// `fsync` what a command wrote also survives a loss of power, and the command takes milliseconds.
     #[arg(long, value_name = "SPEC")]
     pub tpmstate: Option<String>,
     /// Write messages to `file=PATH[,truncate]` or `fd=FD` (level= and prefix= are accepted), or to nobody: `file=-`.
@@ -186,6 +187,7 @@ impl SocketArgs {
         let key =
             |option, spec: &Option<String>| spec.as_deref().map(|spec| Spec::parse(option, spec)?.key()).transpose();
         let store = Store::open(Path::new(folder), mode, key("--key", &self.key)?)?;
+        let store = store.durable(spec.has("fsync"));
         Ok(Some((store, key("--migration-key", &self.migration_key)?)))
     }
 
