@@ -2,6 +2,7 @@
 //! Documents of Intel's provisioning certification service (*Intel PCS API*): what they begin with, and answers that carry them.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -23,6 +24,44 @@ pub struct Facts {
     pub evaluation_data_number: u32,
     /// The kind of platform; none in an enclave's identity.
     pub fmspc: Option<String>,
+}
+
+/// The levels that TCB information of version 3 lists, the newest first.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Levels {
+    /// The kind of platform.
+    pub fmspc: String,
+    /// The levels.
+    pub tcb_levels: Vec<Level>,
+}
+
+/// One level.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Level {
+    /// What a platform has to have at least.
+    pub tcb: Tcb,
+}
+
+/// Security versions.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Tcb {
+    /// Of the processor's components.
+    #[serde(rename = "sgxtcbcomponents")]
+    pub components: [Component; 16],
+    /// Of the provisioning enclave.
+    #[serde(rename = "pcesvn")]
+    pub pce: u16,
+    /// Of the TDX components; none where the information is about SGX.
+    #[serde(rename = "tdxtcbcomponents")]
+    pub td_components: Option<[Component; 16]>,
+}
+
+/// One component.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub struct Component {
+    /// Its security version.
+    pub svn: u8,
 }
 
 /// An answer of the service: a document with the signature over its exact text.
@@ -48,6 +87,14 @@ impl Facts {
     /// Reads the beginning of a document.
     pub fn parse(text: &str) -> Result<Self, Error> {
         serde_json::from_str(text).map_err(|error| Error::Malformed { what: "PCS document", detail: error.to_string() })
+    }
+}
+
+impl Levels {
+    /// Reads the levels of TCB information.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let malformed = |detail| Error::Malformed { what: "levels of TCB information", detail };
+        serde_json::from_str(text).map_err(|error| malformed(error.to_string()))
     }
 }
 

@@ -6,12 +6,10 @@ use dcap_qvl::QuoteCollateralV3;
 use evtpm_evidence::quote::{Body, Quote};
 use evtpm_roots::INTEL_SGX;
 
-use super::{TcbStatus, check_raw};
+use super::pck::PckFacts;
+use super::{TcbStatus, check_raw, level};
 use crate::x509::{Certificate, Crl};
 use crate::{Error, UnixTime, vendor};
-
-/// What `dcap-qvl` says of a platform below every level that Intel lists.
-const NO_LEVEL: &str = "No matching TCB level found";
 
 /// Collateral for one platform, none of it believed yet.
 #[derive(Clone, Debug)]
@@ -71,6 +69,19 @@ impl SignedDocument {
         check_raw(&leaf.public_key()?, "signed document", leaf.common_name(), self.text.as_bytes(), signature)
     }
 
+    /// Checks that the document is made and not replaced at `at`.
+    fn check_current(&self, at: UnixTime) -> Result<(), Error> {
+        let TcbInfo { id, issue_date, next_update, .. } = self.facts()?;
+        let moment = |text: &str| text.parse().ok().map(|time: der::DateTime| time.unix_duration().as_secs());
+        match (moment(&issue_date), moment(&next_update)) {
+            (Some(from), Some(until)) if (from..=until).contains(&at.0) => Ok(()),
+            _ => {
+                let detail = format!("the document {id} is good from {issue_date} to {next_update}, and it is {at}");
+                Err(Error::Collateral { detail })
+            }
+        }
+    }
+
     /// Reads the beginning of the document, which nothing vouches for yet.
     pub fn facts(&self) -> Result<TcbInfo, Error> {
         let facts = evtpm_evidence::pcs::Facts::parse(&self.text)?;
@@ -91,18 +102,25 @@ impl Collateral {
     }
 
     /// Lets `dcap-qvl` verify the quote and judge its TCB, and compares what it read with what we read.
-    pub(super) fn judge(&self, quote: &Quote<'_>, at: UnixTime) -> Result<TcbStatus, Error> {
+    ///
+    /// Both have to find a level for the platform, or neither: then it is below every level.
+    pub(super) fn judge(&self, quote: &Quote<'_>, platform: &PckFacts, at: UnixTime) -> Result<TcbStatus, Error> {
         let refused = |error: &dyn core::fmt::Display| Error::Collateral { detail: error.to_string() };
         let verified = match dcap_qvl::verify::rustcrypto::verify(quote.bytes, &self.as_theirs(), at.0) {
             Ok(verified) => verified,
             // The signatures of the quote were verified before; those of the documents are what this judgement rests on.
-            Err(error) if error.chain().any(|cause| cause.to_string() == NO_LEVEL) => {
-                self.tcb_info.check(at)?;
-                self.qe_identity.check(at)?;
+            Err(_) if !level::exists(&self.tcb_info.text, quote, platform)? => {
+                for document in [&self.tcb_info, &self.qe_identity] {
+                    document.check(at)?;
+                    document.check_current(at)?;
+                }
                 return Ok(TcbStatus::BelowEveryLevel);
             }
             Err(error) => return Err(refused(&format!("{error:#}"))),
         };
+        if !level::exists(&self.tcb_info.text, quote, platform)? {
+            return Err(refused(&"dcap-qvl finds a TCB level for the platform, and there is none"));
+        }
         if !agrees(quote, &verified.report) {
             return Err(refused(&"dcap-qvl reads other claims from the quote"));
         }

@@ -9,6 +9,7 @@
 //! believed if both agree on what it says. Without collateral the TCB is said to be unchecked.
 
 mod collateral;
+mod level;
 mod pck;
 
 use evtpm_crypto::{Crypto, EccCurve, EccPoint, HashAlg, RustCrypto, constant_time_eq};
@@ -146,7 +147,7 @@ pub fn verify_with_collateral(
     at: UnixTime,
 ) -> Result<Verified<DcapClaims, Vendor>, Error> {
     let (mut claims, root) = verify(quote, &collateral.revocation_lists()?, at)?.into_parts();
-    claims.tcb = collateral.judge(quote, at)?;
+    claims.tcb = collateral.judge(quote, &claims.platform, at)?;
     claims.quoting_enclave_checked = matches!(claims.tcb, TcbStatus::Judged { .. });
     Ok(Verified::new(claims, root))
 }
