@@ -24,6 +24,7 @@ pub mod cca;
 pub mod cmw;
 pub mod corim;
 pub mod cose;
+pub mod ek_certificate;
 mod error;
 pub mod hcl;
 pub mod jwk;

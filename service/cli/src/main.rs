@@ -6,6 +6,7 @@ mod bench;
 mod bundle;
 mod collateral;
 mod demo;
+mod ek_check;
 mod evidence;
 mod explanation;
 mod file;
@@ -66,6 +67,8 @@ enum Command {
     /// Pack all the evidence of a machine into one file, and look into such files.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Check an endorsement key by its report, as the `ek_check_script` of a stock Keylime tenant.
+    EkCheck(ek_check::EkCheck),
     /// Check a folder of evidence against an index of what each item has to come to.
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
@@ -122,6 +125,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => operator::audit(&command),
         Command::Verify(command) => verify::run(&command),
         Command::Bundle(command) => bundle::run(&command),
+        Command::EkCheck(command) => ek_check::run(&command),
         Command::Evidence(command) => evidence::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Result(command) => result::run(&command),

@@ -5,6 +5,7 @@
 //! agent keeps no file but the one in which its two keys survive a restart.
 
 mod answer;
+mod certificate;
 mod ima_list;
 mod payload;
 pub mod program;

@@ -11,6 +11,7 @@ use evtpm_client::Client;
 use evtpm_tpm_wire::Handle;
 use tokio::net::TcpListener;
 
+use super::certificate::certificate;
 use super::{Contact, ImaList, PayloadFolder, PullAgent, Registrar, State, server};
 use crate::device::Tpm;
 use crate::http;
@@ -83,8 +84,10 @@ async fn serve(args: &PullArgs) -> Result<()> {
     let ip = contact_ip(args)?;
 
     let mut tpm = Client::new(Tpm::open(&args.tpm)?, SystemRng);
-    let certificate = tpm.nv_read(Handle(FIRST_EK.certificate_index()), &[]).ok().filter(|bytes| is_der(bytes));
+    // A TPM need not have the index.
+    let index = tpm.nv_read(Handle(FIRST_EK.certificate_index()), &[]).unwrap_or_default();
     let mut keys = Keys::new(tpm)?;
+    let certificate = certificate(&index, &keys.endorsement_key()?.public)?;
     let state = State::open(args.state.as_deref(), &args.uuid, &ip, &mut SystemRng)?;
     let tls = server::tls(&state, clients)?;
     // Before anybody is told where we are.
@@ -123,11 +126,6 @@ fn contact_ip(args: &PullArgs) -> Result<String> {
         }
         None => Ok(args.listen.ip().to_string()),
     }
-}
-
-/// An X.509 certificate is a SEQUENCE of more than 255 bytes; an e-vTPM has a report in its place.
-fn is_der(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0x30, 0x82])
 }
 
 #[cfg(test)]

@@ -127,9 +127,9 @@ pub(crate) enum ManifestVersion {
 
 /// `NAME=FILE`.
 #[derive(Debug, Clone)]
-struct NamedFile {
-    name: String,
-    path: PathBuf,
+pub(crate) struct NamedFile {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
 }
 
 impl FromStr for NamedFile {
@@ -230,37 +230,60 @@ impl FileArgs {
         let usual = if self.ek.is_some() { ManifestVersion::V1 } else { ManifestVersion::V0 };
         let version = self.manifest_version.unwrap_or(usual).media();
         self.manifest.iter().for_each(|path| add(Role::Manifest, Some(version), Source::File(path.clone())));
-        for path in self.certificate_files()? {
+        for path in certificate_files(&self.certificates)? {
             add(Role::Certificates, None, Source::File(path));
         }
         self.hardware.files().for_each(|(role, path)| add(role, None, Source::File(path.to_owned())));
         Ok(given)
     }
+}
 
-    /// Lists the certificates: files by their names, or those of a directory in the order of their names.
-    fn certificate_files(&self) -> Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for path in &self.certificates {
-            if !path.is_dir() {
-                files.push(path.clone());
-                continue;
-            }
-            let reading = || format!("reading {}", path.display());
-            let entries = std::fs::read_dir(path).with_context(reading)?;
-            let entries = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
-            let mut found = entries.with_context(reading)?;
-            found.retain(|file| file.is_file() && is_certificate(file));
-            found.sort();
-            files.extend(found);
+/// Lists the certificates: files by their names, or those of a directory in the order of their names.
+pub(crate) fn certificate_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
         }
-        Ok(files)
+        let reading = || format!("reading {}", path.display());
+        let entries = std::fs::read_dir(path).with_context(reading)?;
+        let entries = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+        let mut found = entries.with_context(reading)?;
+        found.retain(|file| file.is_file() && is_certificate(file));
+        found.sort();
+        files.extend(found);
     }
+    Ok(files)
 }
 
 /// The endings that certificates and revocation lists have; a directory may hold anything else.
 fn is_certificate(path: &Path) -> bool {
     let endings = ["pem", "der", "crt", "cer", "crl"];
     path.extension().is_some_and(|ending| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
+
+impl Evidence {
+    /// No evidence yet, and what it will be judged by.
+    pub(crate) fn empty(at: UnixTime, anchors: Anchors, collateral: Collateral, ima_pcrs: PcrSet) -> Self {
+        Evidence {
+            at,
+            anchors,
+            collateral,
+            report: None,
+            certificate_table: None,
+            ek: None,
+            manifest: None,
+            ak: None,
+            is_ak_bundled: false,
+            quote: None,
+            event_log: None,
+            userspace_log: None,
+            ima_log: None,
+            ima_pcrs,
+            hardware: Hardware::default(),
+        }
+    }
 }
 
 impl EvidenceArgs {

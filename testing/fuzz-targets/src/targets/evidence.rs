@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Evidence of the other TEEs: what parses is verified as far as it goes, and nothing that a fuzzer makes is believed.
 
+use evtpm_evidence::ek_certificate::EkCertificate;
 use evtpm_evidence::{cca, cmw::Cmw, corim, hcl, nitro, psa, quote, s390, spdm, uvm};
 use evtpm_logs::{HashId, cel};
 use evtpm_verify::{UnixTime, dcap, logs::CryptoHashes};
@@ -142,6 +143,15 @@ pub(super) fn spdm_report_seeds() -> Vec<Vec<u8>> {
     let mut seeds = vec![report];
     seeds.extend(evidence("nvidia", "spdm-report.bin"));
     seeds
+}
+
+/// Parses the certificate that carries a report.
+pub(super) fn ek_certificate(input: &[u8]) -> bool {
+    EkCertificate::parse(input).is_ok_and(|certificate| certificate.report.len() <= input.len())
+}
+
+pub(super) fn ek_certificate_seeds() -> Vec<Vec<u8>> {
+    EkCertificate::of_p256(&[1; 32], &[2; 32], &[3; 1184]).to_der().into_iter().collect()
 }
 
 /// Parses reference values, and an endorsement of a container host, which is a COSE_Sign1 too.

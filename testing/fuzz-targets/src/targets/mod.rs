@@ -54,6 +54,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "cel_log", run: evidence::cel_log, seeds: evidence::cel_log_seeds },
     Target { name: "cel_json", run: evidence::cel_json, seeds: evidence::cel_json_seeds },
     Target { name: "cel_cbor", run: evidence::cel_cbor, seeds: evidence::cel_cbor_seeds },
+    Target { name: "ek_certificate", run: evidence::ek_certificate, seeds: evidence::ek_certificate_seeds },
     Target { name: "keylime_quote", run: keylime::quote, seeds: keylime::quote_seeds },
     Target { name: "policy", run: policy::document, seeds: policy::document_seeds },
 ];

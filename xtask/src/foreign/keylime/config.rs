@@ -15,16 +15,20 @@ pub(super) struct Ports {
 /// The parts of Keylime that have a file each.
 pub(super) const COMPONENTS: [&str; 5] = ["verifier", "registrar", "tenant", "ca", "logging"];
 
+/// The tenant's check of endorsement keys, in the same folder.
+pub(super) const SCRIPT: &str = "ek-check.sh";
+
 /// Writes the files into `folder`.
-pub(super) fn write(folder: &Path, ports: Ports) -> std::io::Result<()> {
+pub(super) fn write(folder: &Path, ports: Ports, with_script: bool) -> std::io::Result<()> {
     let Ports { verifier, registrar, registrar_tls, .. } = ports;
+    let script = if with_script { folder.join(SCRIPT).display().to_string() } else { String::new() };
     let texts = [
         format!(
             "{VERIFIER}port = {verifier}\nregistrar_port = {registrar_tls}\n\n\
              [revocations]\nenabled_revocation_notifications = []\n"
         ),
         format!("{REGISTRAR}port = {registrar}\ntls_port = {registrar_tls}\n"),
-        format!("{TENANT}verifier_port = {verifier}\nregistrar_port = {registrar_tls}\n"),
+        format!("{TENANT}ek_check_script = {script}\nverifier_port = {verifier}\nregistrar_port = {registrar_tls}\n"),
         CA.to_owned(),
         LOGGING.to_owned(),
     ];
@@ -101,7 +105,6 @@ retry_interval = 1
 max_retries = 5
 request_timeout = 60
 require_ek_cert = False
-ek_check_script =
 mb_refstate =
 ";
 

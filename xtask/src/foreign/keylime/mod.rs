@@ -2,6 +2,7 @@
 //! The Python Keylime (registrar, verifier, tenant) against our agent, over our TPM: what passes, and what must not.
 
 mod config;
+mod evtpm;
 mod ima;
 mod python;
 mod world;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 
 use self::python::Keylime;
-use self::world::World;
+use self::world::{Machine, World};
 use crate::arguments::Arguments;
 use crate::shell::Workspace;
 
@@ -29,16 +30,37 @@ pub(super) fn run(workspace: &Workspace, arguments: Arguments) -> anyhow::Result
             return Ok(());
         }
     };
-    let world = World::start(workspace, keylime, folder.join(format!("run-{}", std::process::id())))?;
-    let folder = world.folder.clone();
-    let passed = story(world).with_context(|| format!("what each program said is in {}", folder.display()));
-    if passed.is_ok() {
-        std::fs::remove_dir_all(&folder)?;
+    let run_folder = folder.join(format!("run-{}", std::process::id()));
+    for (machine, story) in STORIES {
+        let world = World::start(workspace, keylime.clone(), run_folder.join(format!("{machine:?}")), machine)?;
+        story(world).with_context(|| format!("what each program said is in {}", run_folder.display()))?;
     }
-    passed
+    Ok(std::fs::remove_dir_all(&run_folder)?)
 }
 
-fn story(mut world: World) -> anyhow::Result<()> {
+type Story = fn(World) -> anyhow::Result<()>;
+
+/// What is played on which machine.
+const STORIES: [(Machine, Story); 2] = [(Machine::SoftwareTpm, attestation), (Machine::Evtpm, endorsement)];
+
+/// An endorsement key that no vendor certified is accepted by the report on the launch, and by nothing else.
+fn endorsement(mut world: World) -> anyhow::Result<()> {
+    world.start_agent()?;
+    world.wait_for("registration", |world| world.is_registered())?;
+    println!("e-vTPM registered: the report is in the EK certificate");
+    ensure!(world.add_if_accepted()?, "the tenant refused a launch that its policy names");
+    world.wait_for("attestation", |world| Ok(world.status()?.has_passed(ROUNDS)))?;
+    println!("e-vTPM accepted by ek_check_script, and attested");
+
+    world.remove()?;
+    world.expect_another_launch()?;
+    ensure!(!world.add_if_accepted()?, "the tenant accepted a launch that its policy does not name");
+    println!("e-vTPM refused by ek_check_script: another launch than the policy names");
+    Ok(())
+}
+
+/// A machine is attested, restarted, changed and forged.
+fn attestation(mut world: World) -> anyhow::Result<()> {
     let good = [("boot_aggregate", 1), ("/usr/bin/app", 2)];
     world.measure(&good)?;
     world.start_agent()?;

@@ -13,7 +13,7 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 const GPG: &str = "import gpg; print(gpg.__path__[0])";
 
 /// An installed Keylime.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Keylime {
     programs: PathBuf,
 }

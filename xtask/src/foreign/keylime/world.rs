@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::config::{COMPONENTS, Ports};
 use super::python::Keylime;
-use super::{PATIENCE, config, ima};
+use super::{PATIENCE, config, evtpm, ima};
 use crate::foreign::servers::{FreshTpm, Server, neighbouring_ports};
 use crate::shell::{Workspace, run};
 
@@ -28,11 +28,29 @@ pub(super) struct World {
     /// Where files and logs are.
     pub(super) folder: PathBuf,
     agent_program: PathBuf,
+    evtpm: PathBuf,
     ports: Ports,
     agent: Option<Process>,
     /// The order in which they end.
     _services: [Process; 2],
-    tpm: FreshTpm,
+    tpm_port: u16,
+    _tpm: Tpm,
+}
+
+/// What the agent's keys are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Machine {
+    /// A TPM that nobody vouches for.
+    SoftwareTpm,
+    /// An e-vTPM, on a simulated processor.
+    Evtpm,
+}
+
+/// Ends with this value.
+#[expect(dead_code, reason = "held for what happens when it is dropped")]
+pub(super) enum Tpm {
+    Software(FreshTpm),
+    Evtpm(Process),
 }
 
 /// What the verifier says of the agent.
@@ -55,14 +73,26 @@ impl Status {
 
 impl World {
     /// Starts all but the agent.
-    pub(super) fn start(workspace: &Workspace, keylime: Keylime, folder: PathBuf) -> anyhow::Result<Self> {
-        let tpm_program = Server::Ours.program(workspace)?;
-        run(workspace.cargo().args(["build", "--quiet", "--package", "evtpm-agent"]))?;
-        let tpm = FreshTpm::start(&tpm_program, folder.join("tpm"))?;
+    pub(super) fn start(
+        workspace: &Workspace,
+        keylime: Keylime,
+        folder: PathBuf,
+        machine: Machine,
+    ) -> anyhow::Result<Self> {
+        run(workspace.cargo().args(["build", "--quiet", "--package", "evtpm-agent", "--package", "evtpm"]))?;
+        let evtpm = workspace.target().join("debug/evtpm");
+        std::fs::create_dir_all(&folder)?;
+        let (tpm_port, tpm) = match machine {
+            Machine::SoftwareTpm => {
+                let tpm = FreshTpm::start(&Server::Ours.program(workspace)?, folder.join("tpm"))?;
+                (tpm.port(), Tpm::Software(tpm))
+            }
+            Machine::Evtpm => evtpm::boot(&evtpm, &folder)?,
+        };
         let (registrar, verifier) = (neighbouring_ports()?, neighbouring_ports()?);
         let ports = Ports { verifier, registrar, registrar_tls: registrar + 1, agent: verifier + 1 };
         std::fs::create_dir_all(folder.join("keylime"))?;
-        config::write(&folder, ports)?;
+        config::write(&folder, ports, machine == Machine::Evtpm)?;
 
         let service = |name: &str, port| {
             let mut command = command(&keylime, &folder, name);
@@ -71,12 +101,22 @@ impl World {
         // The verifier makes the certificates that the registrar uses.
         let services = [service("keylime_verifier", verifier)?, service("keylime_registrar", registrar)?];
         let agent_program = workspace.target().join("debug/evtpm-agent");
-        Ok(World { keylime, folder, agent_program, ports, agent: None, _services: services, tpm })
+        Ok(World {
+            keylime,
+            folder,
+            agent_program,
+            evtpm,
+            ports,
+            agent: None,
+            _services: services,
+            tpm_port,
+            _tpm: tpm,
+        })
     }
 
     /// Measures files: while no agent is there, since the TPM has one client at a time.
     pub(super) fn measure(&mut self, files: &[(&str, u8)]) -> anyhow::Result<()> {
-        let lines = ima::measure(self.tpm.port(), files)?;
+        let lines = ima::measure(self.tpm_port, files)?;
         let list = self.list();
         let before = std::fs::read_to_string(&list).unwrap_or_default();
         Ok(std::fs::write(list, before + &lines)?)
@@ -113,7 +153,7 @@ impl World {
             .args(["pull", "--uuid", UUID])
             .args(["--registrar", &format!("http://127.0.0.1:{registrar}")])
             .args(["--listen", &format!("127.0.0.1:{agent}")])
-            .args(["--tpm", &format!("tcp:127.0.0.1:{}", self.tpm.port())])
+            .args(["--tpm", &format!("tcp:127.0.0.1:{}", self.tpm_port)])
             .arg("--trusted-client-ca")
             .arg(self.folder.join("keylime/cv_ca/cacert.crt"))
             .arg("--state")
@@ -157,6 +197,25 @@ impl World {
         let address = ["-t", "127.0.0.1", "-v", "127.0.0.1"];
         let files = ["--runtime-policy", &policy_file, "-f", &payload_file];
         self.tenant(&[&["-c", "add"], &address[..], &files].concat()).map(drop)
+    }
+
+    /// Has the agent attested without a policy for files; false if the tenant does not accept its endorsement key.
+    pub(super) fn add_if_accepted(&self) -> anyhow::Result<bool> {
+        let payload = self.folder.join("payload.txt");
+        std::fs::write(&payload, "a secret of the tenant")?;
+        let added =
+            self.tenant(&["-c", "add", "-t", "127.0.0.1", "-v", "127.0.0.1", "-f", &payload.display().to_string()]);
+        let said = std::fs::read_to_string(self.folder.join("keylime_tenant.log"))?;
+        match added {
+            Ok(_) => Ok(true),
+            Err(_) if said.contains("External check script failed") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// From now on, the tenant's script knows another measurement.
+    pub(super) fn expect_another_launch(&self) -> anyhow::Result<()> {
+        evtpm::write_script(&self.evtpm, &self.folder, &"5a".repeat(48))
     }
 
     pub(super) fn remove(&self) -> anyhow::Result<()> {
@@ -209,16 +268,16 @@ fn command(keylime: &Keylime, folder: &Path, name: &str) -> Command {
 }
 
 /// A started program with its children; they end with this value.
-struct Process(Child);
+pub(super) struct Process(Child);
 
 impl Process {
-    fn start(command: &mut Command, log: &Path) -> anyhow::Result<Self> {
+    pub(super) fn start(command: &mut Command, log: &Path) -> anyhow::Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0).spawn();
         child.map(Process).with_context(|| format!("{:?}", command.get_program()))
     }
 
-    fn listening_on(mut self, port: u16) -> anyhow::Result<Self> {
+    pub(super) fn listening_on(mut self, port: u16) -> anyhow::Result<Self> {
         let started = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if let Some(status) = self.0.try_wait()? {
