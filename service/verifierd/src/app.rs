@@ -143,3 +143,51 @@ pub(crate) fn expiry() -> (UnixTime, u64) {
 pub(crate) fn instant() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::ops::Deref;
+    use std::path::PathBuf;
+
+    use evtpm_result::Algorithm;
+
+    use super::*;
+    use crate::store::Sqlite;
+
+    /// An app over a database of its own, gone with the test; it believes in no chip.
+    pub(crate) struct TestApp {
+        app: App,
+        directory: PathBuf,
+    }
+
+    impl TestApp {
+        pub(crate) fn new(name: &str) -> Self {
+            let directory = std::env::temp_dir().join(format!("evtpm-app-{name}-{}", std::process::id()));
+            drop(std::fs::remove_dir_all(&directory));
+            std::fs::create_dir_all(&directory).unwrap();
+            let app = App::new(Parts {
+                anchors: Anchors::none(),
+                collateral: Collateral::new(),
+                policies: Policies::default(),
+                signer: SigningKey::new(Algorithm::Es256, &[1; 32]).unwrap(),
+                access: Access::default(),
+                store: Box::new(Sqlite::open(&directory.join("verifier.sqlite")).unwrap()),
+            });
+            TestApp { app, directory }
+        }
+    }
+
+    impl Deref for TestApp {
+        type Target = App;
+
+        fn deref(&self) -> &App {
+            &self.app
+        }
+    }
+
+    impl Drop for TestApp {
+        fn drop(&mut self) {
+            drop(std::fs::remove_dir_all(&self.directory));
+        }
+    }
+}

@@ -63,6 +63,13 @@ impl Policies {
         self.write(|shelf| drop(shelf.named.insert(name.to_owned(), Arc::new(policy))));
     }
 
+    /// Changes the whole shelf at once.
+    pub(crate) fn replace(&self, named: Vec<(String, Compiled)>, of_machines: Vec<(String, String)>) {
+        let named = named.into_iter().map(|(name, policy)| (name, Arc::new(policy))).collect();
+        let of_machines = of_machines.into_iter().collect();
+        self.write(|shelf| *shelf = Shelf { named, of_machines });
+    }
+
     /// Takes a policy off the shelf.
     pub(crate) fn remove(&self, name: &str) {
         self.write(|shelf| drop(shelf.named.remove(name)));

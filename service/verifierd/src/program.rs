@@ -46,6 +46,10 @@ pub struct VerifierArgs {
     /// The private key of --keylime-agent-certificate.
     #[arg(long, value_name = "FILE", requires = "keylime_agent_certificate")]
     pub keylime_agent_key: Option<PathBuf>,
+    /// A PostgreSQL database instead of a file: any number of verifiers share its machines. `host=… user=… dbname=…` or
+    /// `postgresql://…`; the environment's EVTPM_DATABASE without it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub database: Option<String>,
     /// Post events to this address, signed (HMAC-SHA256) with the key in the directory's file webhook.key.
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
@@ -88,6 +92,7 @@ impl VerifierArgs {
             tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
             names: self.names.clone(),
             client_ca: self.client_ca.clone(),
+            database: self.database.clone().or_else(|| std::env::var("EVTPM_DATABASE").ok()),
             webhook: self.webhook.clone().map(|url| WebhookTarget { url, ca: self.webhook_ca.clone() }),
             keylime: self.keylime.map(|address| self.keylime_ports(address)).transpose()?,
             policy: self.policy.as_deref().map(policy).transpose()?,

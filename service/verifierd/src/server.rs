@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -24,7 +25,7 @@ use crate::fronts::{admin, keylime_v2, native};
 use crate::hex::{hex, unhex};
 use crate::keylime::{self, AgentTls};
 use crate::policies::{Compiled, DEFAULT, Policies};
-use crate::store::{Note, PolicyRow, Sqlite, Store, TokenRow};
+use crate::store::{Note, PolicyRow, Postgres, Sqlite, Store, TokenRow};
 use crate::tls::{self, ClientCertificate, TlsFiles};
 use crate::webhook::Webhook;
 use crate::{listener, random};
@@ -42,6 +43,8 @@ pub struct Config {
     pub client_ca: Option<PathBuf>,
     /// Where Keylime's agents and tenants are served; nowhere without it.
     pub keylime: Option<KeylimePorts>,
+    /// PostgreSQL, as `host=… user=… dbname=…` or `postgresql://…`; a SQLite file in the directory without it.
+    pub database: Option<String>,
     /// Where events are posted; nowhere without it.
     pub webhook: Option<WebhookTarget>,
     /// The names and addresses that a certificate made at the first start is for.
@@ -114,10 +117,19 @@ impl Server {
         let client_ca = config.client_ca.as_deref().or(made.as_ref().map(|made| made.ca.as_path()));
         let tls = tls::server_config(files, client_ca, ClientCertificate::Optional)?;
 
-        let store = Sqlite::open(&config.directory.join("verifier.sqlite"))?;
+        let store: Box<dyn Store> = match &config.database {
+            Some(url) => Box::new(Postgres::open(url).await?),
+            None => Box::new(Sqlite::open(&config.directory.join("verifier.sqlite"))?),
+        };
         let token_file = config.directory.join("admin.token");
-        let access = access(&store, &token(&token_file)?).await?;
-        let policies = policies(&store, config.policy).await?;
+        let access = Access::default();
+        let admin = token(&token_file)?;
+        read_tokens(store.as_ref(), &access, Some(&admin)).await?;
+        if let Some(policy) = config.policy {
+            give_default(store.as_ref(), policy).await?;
+        }
+        let policies = Policies::default();
+        read_policies(store.as_ref(), &policies).await?;
         let mut anchors = Anchors::amd()?;
         for (name, certificate) in &config.simulated_roots {
             anchors = anchors.and_simulated(name, certificate)?;
@@ -125,7 +137,7 @@ impl Server {
         let mut collateral = Collateral::new();
         collateral.add_files(config.collateral.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
         let signer = signing_key(&config.directory)?;
-        let app = App::new(Parts { anchors, collateral, policies, signer, access, store: Box::new(store) });
+        let app = App::new(Parts { anchors, collateral, policies, signer, access, store });
         let listener = bind(config.listen).await?;
         let webhook = match config.webhook {
             Some(WebhookTarget { url, ca }) => {
@@ -167,6 +179,7 @@ impl Server {
         if let Some(webhook) = self.webhook {
             tokio::spawn(webhook.run(self.app.events.listen()));
         }
+        tokio::spawn(follow_other_processes(self.app.clone(), self.admin_token.clone()));
         let native = listener::serve(self.listener, Some(self.tls), router(self.app.clone()));
         match self.keylime {
             Some(keylime) => tokio::select! {
@@ -236,44 +249,62 @@ fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The administrator's token of the first start, which has all roles, and those that were made later.
-async fn access(store: &dyn Store, admin_token: &str) -> Result<Access> {
-    let access = Access::default();
-    let first = TokenRow {
-        name: tls::ADMINISTRATOR.into(),
-        digest: digest(admin_token.as_bytes()),
-        roles: Roles::ALL.to_string(),
-        created_at: 0,
-    };
-    for token in store.tokens().await?.iter().chain([&first]) {
-        access.admit(token).map_err(|error| anyhow::anyhow!("token {}: {error}", token.name))?;
-    }
-    Ok(access)
-}
+/// How often is looked whether another process changed policies or tokens.
+const LOOK: Duration = Duration::from_secs(1);
 
-/// The policies of the store; a policy that was given at the start becomes the default one.
-async fn policies(store: &dyn Store, given: Option<Policy>) -> Result<Policies> {
-    let mut rows = store.policies().await?;
-    if let Some(policy) = given {
-        let row = PolicyRow { name: DEFAULT.into(), document: policy.to_json()?, changed_at: now().0 };
-        let known = rows.iter().any(|known| known.name == row.name && known.document == row.document);
-        if !known {
-            let detail = format!("at the start: {DEFAULT} is {}", policy.id()?);
-            let note = Note { at: row.changed_at, machine: None, event: "policy-changed", detail };
-            store.put_policy(row.clone(), note).await?;
-            rows.retain(|known| known.name != row.name);
-            rows.push(row);
+/// Takes over what other processes on the same database change.
+async fn follow_other_processes(app: Arc<App>, admin_token: PathBuf) {
+    let mut known = app.store.generation().await.unwrap_or_default();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let refreshed = async {
+            let generation = app.store.generation().await?;
+            if generation != known {
+                read_tokens(app.store.as_ref(), &app.access, Some(&token(&admin_token)?)).await?;
+                read_policies(app.store.as_ref(), &app.policies).await?;
+                known = generation;
+            }
+            anyhow::Ok(())
+        };
+        if let Err(error) = refreshed.await {
+            eprintln!("evtpm-verifier: looking for changes of other processes: {error:#}");
         }
     }
-    let policies = Policies::default();
-    for PolicyRow { name, document, .. } in rows {
+}
+
+/// Lets in the administrator's token of the first start, which has all roles, and those that were made later.
+async fn read_tokens(store: &dyn Store, access: &Access, admin_token: Option<&str>) -> Result<()> {
+    let first = admin_token.map(|token| TokenRow {
+        name: tls::ADMINISTRATOR.into(),
+        digest: digest(token.as_bytes()),
+        roles: Roles::ALL.to_string(),
+        created_at: 0,
+    });
+    let tokens: Vec<TokenRow> = store.tokens().await?.into_iter().chain(first).collect();
+    access.replace(&tokens).map_err(|error| anyhow::anyhow!("tokens: {error}"))
+}
+
+/// Makes a policy that was given at the start the default one.
+async fn give_default(store: &dyn Store, policy: Policy) -> Result<()> {
+    let row = PolicyRow { name: DEFAULT.into(), document: policy.to_json()?, changed_at: now().0 };
+    let rows = store.policies().await?;
+    if rows.iter().any(|known| known.name == row.name && known.document == row.document) {
+        return Ok(());
+    }
+    let detail = format!("at the start: {DEFAULT} is {}", policy.id()?);
+    let note = Note { at: row.changed_at, machine: None, event: "policy-changed", detail };
+    Ok(store.put_policy(row, note).await?)
+}
+
+/// Puts the policies of the store on the shelf, in place of those that are there.
+async fn read_policies(store: &dyn Store, policies: &Policies) -> Result<()> {
+    let mut compiled = Vec::new();
+    for PolicyRow { name, document, .. } in store.policies().await? {
         let policy = Policy::from_json(&document).with_context(|| format!("policy `{name}` of the store"))?;
-        policies.put(&name, Compiled::new(policy)?);
+        compiled.push((name, Compiled::new(policy)?));
     }
-    for (machine, policy) in store.policy_of_machines().await? {
-        policies.assign(&machine, Some(&policy));
-    }
-    Ok(policies)
+    policies.replace(compiled, store.policy_of_machines().await?);
+    Ok(())
 }
 
 /// Reads a token (the administrator's, or the webhook's key), or makes it at the first start.

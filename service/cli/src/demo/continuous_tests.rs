@@ -43,6 +43,7 @@ impl<'a> Restartable<'a> {
             tls: None,
             client_ca: None,
             keylime: None,
+            database: None,
             webhook: None,
             names: vec!["127.0.0.1".into()],
             policy,

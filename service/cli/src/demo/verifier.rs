@@ -36,6 +36,7 @@ impl LocalVerifier {
             names: vec!["localhost".into(), "127.0.0.1".into()],
             client_ca: None,
             keylime: None,
+            database: None,
             webhook: None,
             policy: Some(beliefs.policy),
             simulated_roots: beliefs.simulated_roots,

@@ -24,7 +24,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// How long an agent may take for one answer: quotes of slow TPMs take seconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The largest answer: a list of a hundred thousand files.
 const MAX_ANSWER: usize = 64 << 20;

@@ -125,3 +125,6 @@ fn json(value: &impl Serialize) -> Result<String, Refusal> {
 fn note(agent: &str, event: &'static str, detail: String) -> Note {
     Note { at: now().0, machine: Some(agent.to_owned()), event, detail }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ use crate::store::{Item, Note, StoreError};
 /// How often is looked for agents that are due.
 const TICK: Duration = Duration::from_millis(200);
 /// How long a round may take before another process takes over: an agent's patience twice, and a little.
-const LEASE: u64 = 25_000;
+const LEASE: u64 = 12_000;
 /// Rounds that are under way at once.
 const AT_ONCE: usize = 256;
 /// Seconds between two looks at an agent that does not answer, at most.

@@ -4,14 +4,18 @@
 //! The store is the truth; what is in memory can be made from it again. An answer to a write comes when it is durable.
 
 mod error;
+mod postgres;
 mod record;
 mod sqlite;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
 pub(crate) use error::StoreError;
+pub(crate) use postgres::Postgres;
 pub(crate) use record::{
     AuditEntry, Binding, BootRow, Item, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Standing, StoredClock,
     TokenRow,
@@ -90,6 +94,9 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Takes what is due at `now`, the oldest first. It is not due again before `until`: if whoever took it ends, another
     /// process takes over then.
     fn claim(&self, kind: &'static str, now: u64, until: u64, limit: u32) -> Answer<'_, Vec<Item>>;
+
+    /// Rises with each change of policies, machines' policies or tokens that another process may have made.
+    fn generation(&self) -> Answer<'_, u64>;
 
     /// Reads the audit log from behind entry `after` on, at most `limit` entries.
     fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditEntry>>;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Where boots stand: one row for each, written anew in every round.
 
-use evtpm_verify::tpm::Clock;
 use rusqlite::{OptionalExtension as _, Row, Savepoint, params};
 
 use super::note;
@@ -33,7 +32,7 @@ pub(super) fn record(db: &Savepoint<'_>, round: &Round) -> Result<(), StoreError
         round.verdict,
         round.findings,
         trusted_at,
-        round.clock.map(clock_bytes),
+        round.clock.map(StoredClock::to_bytes),
         policy_id,
         progress
     ])?;
@@ -52,29 +51,7 @@ pub(super) fn standing(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<S
         findings: row.get(first + 2)?,
         trusted_at: row.get(first + 3)?,
         rounds: row.get(first + 4)?,
-        clock: clock.as_deref().and_then(clock_of),
+        clock: clock.as_deref().and_then(StoredClock::from_bytes),
         progress: policy_id.zip(row.get(first + 7)?),
-    }))
-}
-
-/// The clock in 17 bytes: SQLite's integers have no room for one of 64 bits without sign.
-fn clock_bytes(StoredClock(clock): StoredClock) -> Vec<u8> {
-    let mut bytes = clock.milliseconds.to_be_bytes().to_vec();
-    bytes.extend(clock.reset_count.to_be_bytes());
-    bytes.extend(clock.restart_count.to_be_bytes());
-    bytes.push(u8::from(clock.safe));
-    bytes
-}
-
-fn clock_of(bytes: &[u8]) -> Option<StoredClock> {
-    let (milliseconds, rest) = bytes.split_first_chunk()?;
-    let (reset_count, rest) = rest.split_first_chunk()?;
-    let (restart_count, rest) = rest.split_first_chunk()?;
-    let [safe] = rest else { return None };
-    Some(StoredClock(Clock {
-        milliseconds: u64::from_be_bytes(*milliseconds),
-        reset_count: u32::from_be_bytes(*reset_count),
-        restart_count: u32::from_be_bytes(*restart_count),
-        safe: *safe == 1,
     }))
 }

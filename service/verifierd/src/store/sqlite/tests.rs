@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::audit;
-use crate::store::{Binding, StoredClock};
-use evtpm_verify::tpm::Clock;
+use crate::store::testing::{boot, item_of, note_of, round};
 
 /// A file of its own, gone with the test.
 struct File(PathBuf);
@@ -36,40 +35,6 @@ impl Drop for File {
     fn drop(&mut self) {
         self.remove();
     }
-}
-
-fn boot(machine: &str, identity: &[u8], attester: &str, ek_public: &[u8]) -> NewBoot {
-    NewBoot {
-        machine: machine.into(),
-        launch_identity: identity.to_vec(),
-        measurement: "00ff".into(),
-        attester: attester.into(),
-        ek_public: ek_public.to_vec(),
-        ak_public: vec![2],
-        report: vec![1],
-        binding: Binding {
-            profile: "svsm-v1".into(),
-            nonce: Some(vec![3]),
-            manifest: Some(vec![4]),
-            certificates: None,
-        },
-    }
-}
-
-fn round(attester: &str, verdict: &str, at: u64) -> Round {
-    let clock = Clock { milliseconds: u64::MAX, reset_count: 7, restart_count: u32::MAX, safe: true };
-    Round {
-        attester: attester.into(),
-        at,
-        verdict: verdict.into(),
-        findings: "[]".into(),
-        clock: Some(StoredClock(clock)),
-        progress: Some(("sha256:00".into(), vec![5; 10])),
-    }
-}
-
-fn note_of(event: &'static str) -> Note {
-    Note { at: 9, machine: None, event, detail: "by test".into() }
 }
 
 #[tokio::test]
@@ -230,16 +195,12 @@ fn a_database_of_a_later_version_is_left_alone() {
     assert_eq!(Sqlite::open(&file.0).err(), Some(StoreError::Version { found: 7, expected: 3 }));
 }
 
-fn item_of(name: &str, version: u64, due_at: Option<u64>) -> Item {
-    Item { name: name.into(), body: format!("{version}"), version, due_at }
-}
-
 #[tokio::test]
 async fn an_item_is_changed_by_whoever_saw_it_last() {
     let file = File::new("item");
     let store = file.open();
-    store.put_item("k", item_of("a", 0, None), None).await.unwrap();
-    assert_eq!(store.put_item("k", item_of("a", 0, None), None).await, Err(StoreError::Changed("a".into())));
+    store.put_item("k", item_of("a", None), None).await.unwrap();
+    assert_eq!(store.put_item("k", item_of("a", None), None).await, Err(StoreError::Changed("a".into())));
     let first = store.item("k", "a").await.unwrap().unwrap();
     let change = || Item { due_at: Some(5), body: "new".into(), ..first.clone() };
     store.put_item("k", change(), Some(note_of("changed"))).await.unwrap();
@@ -257,7 +218,7 @@ async fn an_item_that_was_removed_and_added_again_has_another_version() {
     let store = file.open();
     let mut versions = Vec::new();
     for _ in 0..2 {
-        store.put_item("k", item_of("a", 0, None), None).await.unwrap();
+        store.put_item("k", item_of("a", None), None).await.unwrap();
         versions.push(store.item("k", "a").await.unwrap().unwrap().version);
         store.remove_item("k", "a", None).await.unwrap();
     }
@@ -269,7 +230,7 @@ async fn what_is_due_is_claimed_once_until_its_lease_ends() {
     let file = File::new("lease");
     let store = file.open();
     for (name, due_at) in [("late", Some(30)), ("first", Some(10)), ("second", Some(20)), ("never", None)] {
-        store.put_item("k", item_of(name, 0, due_at), None).await.unwrap();
+        store.put_item("k", item_of(name, due_at), None).await.unwrap();
     }
     let names = |items: Vec<Item>| items.into_iter().map(|item| item.name).collect::<Vec<_>>();
     assert_eq!(names(store.claim("k", 20, 25, 1).await.unwrap()), ["first"]);

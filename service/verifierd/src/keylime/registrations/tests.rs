@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Registrations by a TPM in software.
+
+use evtpm_crypto::{EccCurve, EccPrivate};
+use evtpm_protocol::secret::PrivateKey;
+use evtpm_protocol::templates::{EkTemplate, attestation_key};
+use evtpm_tpm_wire::{PublicBody, Reader, Supported, Tpm2bEccParameter, TpmsEccPoint, TpmtPublic, Unmarshal as _};
+
+use super::*;
+use crate::app::testing::TestApp;
+use crate::hex::hex;
+
+/// A key pair by its private scalar.
+fn key(template: TpmtPublic, scalar: u8) -> (TpmtPublic, EccPrivate) {
+    let private = EccPrivate::new(EccCurve::P256, &[scalar; 32]).unwrap();
+    let point = RustCrypto::ecc_public(&private).unwrap();
+    let coordinate = |bytes| Tpm2bEccParameter::new(bytes).unwrap();
+    let mut public = template;
+    if let PublicBody::Ecc { unique, .. } = &mut public.body {
+        *unique = TpmsEccPoint { x: coordinate(point.x()), y: coordinate(point.y()) };
+    }
+    (public, private)
+}
+
+fn tpm2b(public: &TpmtPublic) -> String {
+    let mut buffer = [0; 512];
+    let area = public.to_bytes(&mut buffer).unwrap();
+    STANDARD.encode([&u16::try_from(area.len()).unwrap().to_be_bytes(), area].concat())
+}
+
+fn registration(ek: u8, ak: u8) -> Registration {
+    Registration {
+        ek_tpm: tpm2b(&key(EkTemplate::L2.public(), ek).0),
+        aik_tpm: tpm2b(&key(attestation_key(), ak).0),
+        ekcert: None,
+        mtls_cert: None,
+        ip: None,
+        port: None,
+    }
+}
+
+/// What the agent's TPM reads out of the blob, and the tag that the agent makes of it.
+fn answer(agent: &str, blob: &RegistrationBlob, ek: u8, ak: u8) -> String {
+    let blob = STANDARD.decode(&blob.blob).unwrap();
+    let mut reader = Reader::new(&blob[8..], &Supported::ALL);
+    let id_object = Tpm2bIdObject::unmarshal(&mut reader).unwrap();
+    let secret: Tpm2bEncryptedSecret = Tpm2bEncryptedSecret::unmarshal(&mut reader).unwrap();
+    let (public, private) = key(EkTemplate::L2.public(), ek);
+    let mut area = [0; 512];
+    let area = key(attestation_key(), ak).0.to_bytes(&mut area).unwrap().to_vec();
+    let name = Tpm2bName::new(AkPublic::from_tpmt(&area).unwrap().name()).unwrap();
+    let private = PrivateKey::<RustCrypto>::Ecc(&private);
+    let opened = credential::activate(&public, private, &name, &id_object, secret.as_bytes(), &mut SystemRng).unwrap();
+    let key = STANDARD.encode(opened.as_bytes());
+    hex(RustCrypto::hmac(HashAlg::Sha384, key.as_bytes(), &[agent.as_bytes()]).as_bytes())
+}
+
+#[tokio::test]
+async fn an_agent_is_active_once_its_tpm_opened_the_credential() {
+    let app = TestApp::new("keylime-active");
+    let blob = begin(&app, "a", registration(7, 9)).await.unwrap();
+    assert!(blob.blob.starts_with("utzA3g"), "the magic word of tpm2-tools");
+    assert_eq!(active(&app, "a").await.unwrap(), None);
+    let tag = answer("a", &blob, 7, 9);
+    assert_eq!(prove(&app, "a", &tag).await.unwrap().regcount, 1);
+    assert_eq!(active(&app, "a").await.unwrap().unwrap().registration, registration(7, 9));
+    assert!(prove(&app, "a", &tag).await.is_err(), "a proof counts once");
+    assert_eq!(list(&app).await.unwrap(), ["a"]);
+    assert!(remove(&app, "a", "test").await.unwrap());
+    assert_eq!(list(&app).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_wrong_tag_uses_the_credential_up_and_leaves_who_was_registered() {
+    let app = TestApp::new("keylime-tag");
+    let blob = begin(&app, "a", registration(7, 9)).await.unwrap();
+    prove(&app, "a", &answer("a", &blob, 7, 9)).await.unwrap();
+    let blob = begin(&app, "a", registration(7, 11)).await.unwrap();
+    assert!(prove(&app, "a", &answer("b", &blob, 7, 11)).await.is_err());
+    assert!(prove(&app, "a", &answer("a", &blob, 7, 11)).await.is_err());
+    assert_eq!(active(&app, "a").await.unwrap().unwrap().registration, registration(7, 9));
+}
+
+#[tokio::test]
+async fn a_new_attestation_key_of_the_same_tpm_is_taken_and_another_tpm_is_not() {
+    let app = TestApp::new("keylime-anew");
+    let blob = begin(&app, "a", registration(7, 9)).await.unwrap();
+    prove(&app, "a", &answer("a", &blob, 7, 9)).await.unwrap();
+    let blob = begin(&app, "a", registration(7, 11)).await.unwrap();
+    assert_eq!(prove(&app, "a", &answer("a", &blob, 7, 11)).await.unwrap().regcount, 2);
+    let refused = begin(&app, "a", registration(8, 9)).await.unwrap_err();
+    assert!(refused.message().contains("another TPM"), "{}", refused.message());
+}
+
+#[tokio::test]
+async fn a_key_that_could_sign_anything_is_no_attestation_key() {
+    let app = TestApp::new("keylime-key");
+    let mut weak = attestation_key();
+    // Without `restricted` it would sign a forged TPMS_ATTEST.
+    weak.object_attributes.0 &= !0x0001_0000;
+    let aik_tpm = tpm2b(&key(weak, 9).0);
+    let refused = begin(&app, "a", Registration { aik_tpm, ..registration(7, 9) }).await.unwrap_err();
+    assert!(refused.message().contains("attributes"), "{}", refused.message());
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Where boots stand: one row for each, written anew in every round.
+
+use tokio_postgres::{Row, Transaction};
+
+use super::note;
+use super::pool::{number, unsigned};
+use crate::store::{Note, Round, Standing, StoreError, StoredClock};
+
+/// The columns of a standing, in the order in which [`standing`] reads them.
+pub(super) const COLUMNS: &str =
+    "s.at, s.verdict, s.findings, s.trusted_at, s.rounds, s.clock, s.policy_id, s.progress";
+
+pub(super) async fn record(db: &Transaction<'_>, round: &Round) -> Result<(), StoreError> {
+    // Held against a registration that revokes the boot at this moment: one of both comes first.
+    let statement = "SELECT machine FROM boot WHERE attester = $1 AND revoked_at IS NULL FOR SHARE";
+    let boot = db.query_opt(statement, &[&round.attester]).await?;
+    let machine: String = boot.ok_or(StoreError::Revoked)?.get(0);
+    let trusted_at = (round.verdict == "trusted").then_some(number(round.at));
+    let (policy_id, progress) = round.progress.clone().unzip();
+    let clock = round.clock.map(StoredClock::to_bytes);
+    let statement = "INSERT INTO standing AS s
+             (attester, at, verdict, findings, trusted_at, rounds, clock, policy_id, progress)
+         VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)
+         ON CONFLICT (attester) DO UPDATE SET
+             at = excluded.at, verdict = excluded.verdict, findings = excluded.findings,
+             trusted_at = coalesce(excluded.trusted_at, s.trusted_at), rounds = s.rounds + 1,
+             clock = coalesce(excluded.clock, s.clock), policy_id = excluded.policy_id, progress = excluded.progress";
+    let at = number(round.at);
+    db.execute(
+        statement,
+        &[&round.attester, &at, &round.verdict, &round.findings, &trusted_at, &clock, &policy_id, &progress],
+    )
+    .await?;
+    note(db, &Note { at: round.at, machine: Some(machine), event: "verdict", detail: round.verdict.clone() }).await
+}
+
+/// Reads a standing whose columns begin at `first`; `None` where the boot has none.
+pub(super) fn standing(row: &Row, first: usize) -> Option<Standing> {
+    let at: Option<i64> = row.get(first);
+    let clock: Option<Vec<u8>> = row.get(first + 5);
+    let policy_id: Option<String> = row.get(first + 6);
+    Some(Standing {
+        at: unsigned(at?),
+        verdict: row.get(first + 1),
+        findings: row.get(first + 2),
+        trusted_at: row.get::<_, Option<i64>>(first + 3).map(unsigned),
+        rounds: unsigned(row.get(first + 4)),
+        clock: clock.as_deref().and_then(StoredClock::from_bytes),
+        progress: policy_id.zip(row.get(first + 7)),
+    })
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A real PostgreSQL, started for each test; without Debian's package `postgresql` the tests say so and skip.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::*;
+use crate::audit;
+use crate::store::testing::{conversation, item_of, round};
+
+/// A server of its own behind a socket in a folder of its own, gone with the test.
+struct Server {
+    programs: PathBuf,
+    folder: PathBuf,
+}
+
+impl Server {
+    fn start(name: &str) -> Option<Self> {
+        let Some(programs) = programs() else {
+            eprintln!("skipped: there is no PostgreSQL under /usr/lib/postgresql");
+            return None;
+        };
+        let folder = std::env::temp_dir().join(format!("evtpm-pg-{name}-{}", std::process::id()));
+        let server = Server { programs, folder };
+        let folder = server.folder.to_str().unwrap().to_owned();
+        // PostgreSQL does not run as root.
+        let owner: &[&str] = if is_root() { &["-o", "postgres"] } else { &[] };
+        run(Command::new("install").arg("-d").args(owner).arg(&folder));
+        run(server.program("initdb").args([
+            "-D",
+            &format!("{folder}/data"),
+            "-A",
+            "trust",
+            "-U",
+            "evtpm",
+            "--no-sync",
+        ]));
+        let options = format!("-k {folder} -h '' -c fsync=off");
+        let log = format!("{folder}/log");
+        run(server.program("pg_ctl").args([
+            "-D",
+            &format!("{folder}/data"),
+            "-o",
+            &options,
+            "-l",
+            &log,
+            "-w",
+            "start",
+        ]));
+        Some(server)
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let program = self.programs.join(name);
+        if !is_root() {
+            return Command::new(program);
+        }
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(program).current_dir("/");
+        command
+    }
+
+    async fn open(&self) -> Postgres {
+        let url = format!("host={} user=evtpm dbname=postgres", self.folder.display());
+        Postgres::open(&url).await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let data = self.folder.join("data");
+        drop(self.program("pg_ctl").arg("-D").arg(data).args(["-m", "immediate", "stop"]).output());
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let mut found: Vec<PathBuf> = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).collect();
+    found.sort();
+    found.into_iter().rfind(|path| path.join("initdb").exists())
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(Path::new("/proc/self")).unwrap().uid() == 0
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+}
+
+#[tokio::test]
+async fn postgresql_answers_every_question_as_sqlite_does() {
+    let Some(server) = Server::start("same") else { return };
+    let path = server.folder.with_extension("sqlite");
+    let sqlite = crate::store::Sqlite::open(&path).unwrap();
+    let expected = conversation(&sqlite).await;
+    drop(sqlite);
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = path.clone().into_os_string();
+        file.push(ending);
+        drop(std::fs::remove_file(file));
+    }
+    assert!(expected.len() > 20);
+    assert_eq!(conversation(&server.open().await).await, expected);
+    // The schema is there already, and so is the chain.
+    let again = server.open().await;
+    let (chain, broken) = audit::walk(&again).await.unwrap();
+    assert!(chain.lines > 5 && broken.is_none(), "{broken:?}");
+}
+
+#[tokio::test]
+async fn two_processes_share_what_is_due_and_one_takes_over_from_the_other() {
+    let Some(server) = Server::start("lease") else { return };
+    let (first, second) = (server.open().await, server.open().await);
+    for number in 0..100 {
+        first.put_item("k", item_of(&format!("a{number:03}"), Some(10)), None).await.unwrap();
+    }
+    let (mine, yours) = tokio::join!(first.claim("k", 20, 50, 60), second.claim("k", 20, 50, 60));
+    let (mine, yours) = (mine.unwrap(), yours.unwrap());
+    let mut all: Vec<String> = mine.iter().chain(&yours).map(|item| item.name.clone()).collect();
+    all.sort();
+    all.dedup();
+    assert_eq!((all.len(), mine.len() + yours.len()), (100, 100), "each is taken once");
+    assert_eq!(second.claim("k", 49, 90, 100).await.unwrap().len(), 0, "the leases still hold");
+    assert_eq!(second.claim("k", 50, 90, 100).await.unwrap().len(), 100, "they ended");
+}
+
+#[tokio::test]
+async fn writers_in_two_processes_make_one_whole_chain() {
+    let Some(server) = Server::start("chain") else { return };
+    let stores = [std::sync::Arc::new(server.open().await), std::sync::Arc::new(server.open().await)];
+    stores[0].register(crate::store::testing::boot("vm", b"id", "a1", b"ek1"), 1).await.unwrap();
+    let write = |at: u64| {
+        let store = stores[usize::try_from(at % 2).unwrap()].clone();
+        tokio::spawn(async move { store.record(round("a1", "trusted", at)).await })
+    };
+    for written in (0..100).map(write).collect::<Vec<_>>() {
+        written.await.unwrap().unwrap();
+    }
+    let (chain, broken) = audit::walk(stores[1].as_ref()).await.unwrap();
+    assert_eq!((chain.lines, broken), (101, None));
+    assert_eq!(stores[0].boot("a1").await.unwrap().unwrap().standing.unwrap().rounds, 100);
+}
