@@ -156,7 +156,7 @@ pub(crate) mod testing {
 
     /// An app over a database of its own, gone with the test; it believes in no chip.
     pub(crate) struct TestApp {
-        app: App,
+        app: Arc<App>,
         directory: PathBuf,
     }
 
@@ -173,14 +173,14 @@ pub(crate) mod testing {
                 access: Access::default(),
                 store: Box::new(Sqlite::open(&directory.join("verifier.sqlite")).unwrap()),
             });
-            TestApp { app, directory }
+            TestApp { app: Arc::new(app), directory }
         }
     }
 
     impl Deref for TestApp {
-        type Target = App;
+        type Target = Arc<App>;
 
-        fn deref(&self) -> &App {
+        fn deref(&self) -> &Arc<App> {
             &self.app
         }
     }

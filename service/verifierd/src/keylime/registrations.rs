@@ -3,6 +3,8 @@
 //!
 //! What an agent says counts once it is proven; until then whoever is registered stays so.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto, constant_time_eq};
@@ -12,7 +14,7 @@ use evtpm_tpm_wire::{Marshal, Secret, Tpm2bEncryptedSecret, Tpm2bIdObject, Tpm2b
 use evtpm_verify::tpm::{AkPublic, EkPublic};
 use serde::{Deserialize, Serialize};
 
-use crate::app::{App, now};
+use crate::app::{App, expiry, now};
 use crate::hex::unhex;
 use crate::machines::identity::check_name;
 use crate::random::{self, SystemRng};
@@ -23,6 +25,8 @@ use crate::store::{Item, Note};
 const ACTIVE: &str = "keylime-agent";
 /// Agents that were given a credential.
 const PENDING: &str = "keylime-pending";
+/// Expired ones that are removed before a new one begins: more than one, so that they become fewer.
+const FORGET_AT_ONCE: u32 = 4;
 
 /// What waits for the proof.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,8 +37,13 @@ struct Pending {
 }
 
 /// Gives an agent a credential that only the TPM with both keys can open.
-pub(crate) async fn begin(app: &App, agent: &str, registration: Registration) -> Result<RegistrationBlob, Refusal> {
+pub(crate) async fn begin(
+    app: &Arc<App>,
+    agent: &str,
+    registration: Registration,
+) -> Result<RegistrationBlob, Refusal> {
     check_name("agent", agent)?;
+    forget_expired(app).await?;
     let known = active(app, agent).await?;
     if let Some(known) = known
         && known.registration.ek_tpm != registration.ek_tpm
@@ -43,11 +52,26 @@ pub(crate) async fn begin(app: &App, agent: &str, registration: Registration) ->
         return Err(Refusal::evidence(message));
     }
     let secret = random::name()?;
-    let blob = challenge(&registration, &secret)?;
+    let (registration, secret, blob) = app
+        .busy(move |_| {
+            let blob = challenge(&registration, &secret)?;
+            Ok((registration, secret, blob))
+        })
+        .await?;
     let version = app.store.item(PENDING, agent).await?.map_or(0, |item| item.version);
     let body = json(&Pending { registration, secret })?;
-    app.store.put_item(PENDING, Item { name: agent.to_owned(), body, version, due_at: None }, None).await?;
+    let due_at = Some(expiry().0.0);
+    app.store.put_item(PENDING, Item { name: agent.to_owned(), body, version, due_at }, None).await?;
     Ok(RegistrationBlob { blob: STANDARD.encode(blob) })
+}
+
+/// Removes some of what nobody proved in time: whoever begins registrations without end makes room for his own next ones.
+async fn forget_expired(app: &App) -> Result<(), Refusal> {
+    let at = now().0;
+    for item in app.store.claim(PENDING, at, expiry().0.0, FORGET_AT_ONCE).await? {
+        app.store.remove_item(PENDING, &item.name, None).await?;
+    }
+    Ok(())
 }
 
 /// Makes the credential. Both keys have to keep the rules for such keys (verification rule 3).
@@ -74,7 +98,8 @@ fn challenge(registration: &Registration, secret: &str) -> Result<Vec<u8>, Refus
 /// Takes the proof; a wrong one uses the credential up. Returns the agent as it is now.
 pub(crate) async fn prove(app: &App, agent: &str, auth_tag: &str) -> Result<RegisteredAgent, Refusal> {
     let unknown = || Refusal::unknown("unknown-agent", format!("agent {agent} has no registration to activate"));
-    let item = app.store.item(PENDING, agent).await?.ok_or_else(unknown)?;
+    let item = app.store.item(PENDING, agent).await?.filter(|item| item.due_at.is_some_and(|end| now().0 < end));
+    let item = item.ok_or_else(unknown)?;
     let Pending { registration, secret } = serde_json::from_str(&item.body).map_err(Refusal::internal)?;
     // Whoever removes it is the one that may use it: the same proof does not count twice.
     if !app.store.remove_item(PENDING, agent, None).await? {
