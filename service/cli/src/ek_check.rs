@@ -77,7 +77,7 @@ pub(crate) fn run(command: &EkCheck) -> Result<Outcome> {
     for step in verification.steps.iter().filter(|step| step.state == State::Refused) {
         writeln!(out, "refused: {}: {}", step.what, step.detail)?;
     }
-    let appraisal = appraise(&policy, &verification.claims);
+    let appraisal = appraise(&policy, &verification.claims)?;
     let verdict = appraisal.verdict();
     for finding in appraisal.findings().map(Finding::explain) {
         writeln!(out, "{}: {}", finding.code, finding.sentence)?;
