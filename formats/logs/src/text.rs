@@ -11,7 +11,13 @@ pub struct Text<'a>(pub &'a [u8]);
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            chunk.valid().chars().try_for_each(|c| printable(f, c))?;
+            let valid = chunk.valid();
+            // Nearly all text of a log is plain, and written at once.
+            if valid.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+                f.write_str(valid)?;
+            } else {
+                valid.chars().try_for_each(|c| printable(f, c))?;
+            }
             chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
         }
         Ok(())

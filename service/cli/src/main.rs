@@ -90,7 +90,7 @@ enum Command {
     /// Look at IMA lists.
     #[command(subcommand)]
     Ima(show::ImaCommand),
-    /// Measure how long a TPM takes.
+    /// Measure how long a TPM takes, and how long verification takes.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
 }

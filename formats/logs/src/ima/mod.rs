@@ -11,6 +11,7 @@ mod device_mapper;
 mod entry;
 mod replay;
 mod signature;
+mod stream;
 mod template;
 
 #[cfg(test)]
@@ -23,4 +24,5 @@ pub use device_mapper::DeviceName;
 pub use entry::{DigestKind, Entry, FileDigest};
 pub use replay::{TemplateDigests, extend};
 pub use signature::ImaSignature;
+pub use stream::Stream;
 pub use template::{Field, MAX_FIELDS, Template};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `evtpm bench`: how long the commands of remote attestation take, by each way to a TPM.
+//! `evtpm bench`: how long the commands of remote attestation take, by each way to a TPM, and how long verification takes.
 
 mod figures;
 mod plot;
+mod verify;
 mod ways;
 mod workload;
 
@@ -29,6 +30,10 @@ pub(crate) enum BenchCommand {
     /// another. A hardware VMPL switch is in none of them. The commands take turns by each way, so that all meet the same
     /// load. `cargo xtask speed` compares with libtpms in one process, and every other command over sockets.
     Commands(CommandsArgs),
+    /// Time verification beside the bare cryptography in it: reports, IMA lists, boot logs, memory of a streamed list.
+    ///
+    /// Both are executed in turn in one run, and take processor time. The exit code is 1 if a bar is missed.
+    Verify(verify::VerifyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -48,7 +53,13 @@ pub(crate) struct CommandsArgs {
 }
 
 pub(crate) fn run(command: &BenchCommand) -> Result<Outcome> {
-    let BenchCommand::Commands(args) = command;
+    match command {
+        BenchCommand::Commands(args) => commands(args),
+        BenchCommand::Verify(args) => verify::run(args),
+    }
+}
+
+fn commands(args: &CommandsArgs) -> Result<Outcome> {
     let swtpm = (args.swtpm != "none").then_some(args.swtpm.as_str());
     let (ways, skipped) = ways::open(swtpm)?;
     let rows = measure(ways, args.runs)?;
