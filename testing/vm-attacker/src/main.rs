@@ -6,10 +6,8 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use evtpm_agent::device::TpmDevice;
 use evtpm_client::Client;
 use evtpm_crypto::{EntropyError, Rng};
 use evtpm_engine::{Ek, Execution, Locality, Profile, Tpm};
@@ -36,7 +34,7 @@ impl Rng for Kernel {
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (device, link) = (arguments.next().context(USAGE)?, arguments.next().context(USAGE)?);
-    let report = Client::new(TpmDevice::open(Path::new(&device))?, Kernel).nv_read(Handle(REPORT), &[])?;
+    let report = Client::new(evtpm_agent::device::Tpm::open(&device)?, Kernel).nv_read(Handle(REPORT), &[])?;
     println!("took the report of {} bytes from {device}", report.len());
 
     let Ok(mut tpm) = Tpm::manufacture(HostedPlatform::new(), Profile::pc_client()) else {
