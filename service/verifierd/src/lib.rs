@@ -6,6 +6,7 @@ mod access;
 mod app;
 pub mod audit;
 mod budget;
+mod connection;
 mod events;
 mod fronts;
 mod hex;

@@ -15,16 +15,13 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Uri};
-use hyper_util::rt::TokioIo;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
-use tokio_rustls::TlsConnector;
 
 use crate::app::now;
+use crate::connection::Connection;
 use crate::hex::hex;
 
 /// How long the receiver may take.
@@ -96,14 +93,10 @@ impl Webhook {
             .header(CONTENT_TYPE, "application/json")
             .header("evtpm-signature", signature(&self.key, now().0, &body))
             .body(Full::new(Bytes::from(body)))?;
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        match &self.tls {
-            None => exchange(stream, request).await,
-            Some(tls) => {
-                let name = ServerName::try_from(self.host.clone())?;
-                exchange(TlsConnector::from(tls.clone()).connect(name, stream).await?, request).await
-            }
-        }
+        let mut connection = Connection::open(&self.host, self.port, self.tls.clone()).await?;
+        let status = connection.send(request).await?.status();
+        anyhow::ensure!(status.is_success(), "the receiver answered {status}");
+        Ok(())
     }
 }
 
@@ -123,19 +116,6 @@ fn trusting(ca: &Path) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
-}
-
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    request: Request<Full<Bytes>>,
-) -> Result<()> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let status = sender.send_request(request).await.map(|response| response.status());
-    connection.abort();
-    let status = status?;
-    anyhow::ensure!(status.is_success(), "the receiver answered {status}");
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use evtpm_keylime::Envelope;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, Request};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -19,9 +18,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+
+use crate::connection::Connection;
 
 /// How long an agent may take for one answer: quotes of slow TPMs take seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -132,15 +130,18 @@ impl Agent<'_> {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))?;
         let exchange = async {
-            let stream = TcpStream::connect((self.ip, self.port)).await?;
-            match self.certificate {
-                Some(pem) if pem != "disabled" => {
-                    let name = ServerName::try_from(self.ip.to_owned())?;
-                    let connector = TlsConnector::from(Arc::new(tls.pinned(pem)?));
-                    send(connector.connect(name, stream).await?, request).await
-                }
-                _ => send(stream, request).await,
-            }
+            let tls = match self.certificate {
+                Some(pem) if pem != "disabled" => Some(Arc::new(tls.pinned(pem)?)),
+                _ => None,
+            };
+            let mut connection = Connection::open(self.ip, self.port, tls).await?;
+            let response = connection.send(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+            Ok::<_, anyhow::Error>((
+                status,
+                body.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes(),
+            ))
         };
         let (status, body) = tokio::time::timeout(PATIENCE, exchange).await.context("timed out").flatten()?;
         if !status.is_success() {
@@ -154,18 +155,4 @@ impl Agent<'_> {
             serde_json::from_slice(&body).context("the agent's answer is not what the API says")?;
         Ok(answer.results)
     }
-}
-
-async fn send<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes)> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // The connection's end is seen by the request on it.
-    let connection = tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-    connection.abort();
-    Ok((status, body.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes()))
 }
