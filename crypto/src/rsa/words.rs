@@ -94,6 +94,7 @@ pub(super) fn negate_masked(a: &mut [u64], mask: u64) {
 }
 
 /// Tells whether `a < b`.
+#[inline(always)]
 pub(super) fn less(a: &[u64], b: &[u64]) -> bool {
     let mut borrow = false;
     for (a, b) in a.iter().zip(b) {

@@ -3,7 +3,7 @@
 
 use ecdsa::elliptic_curve::ff::{Field as _, PrimeField as _};
 use ecdsa::elliptic_curve::group::Group as _;
-use ecdsa::elliptic_curve::ops::Invert as _;
+use ecdsa::elliptic_curve::ops::{Invert as _, LinearCombination as _};
 use ecdsa::elliptic_curve::point::AffineCoordinates;
 use ecdsa::elliptic_curve::{
     AffinePoint, CurveArithmetic, CurveGroup, FieldBytes, NonZeroScalar, ProjectivePoint, Scalar,
@@ -102,10 +102,16 @@ fn multiply_generator<C: CurveArithmetic>(scalar: &Scalar<C>) -> ProjectivePoint
     }
 }
 
+// Hosted programs have a stack for what is fastest; firmware takes what needs least of it.
+#[expect(clippy::arithmetic_side_effects, reason = "points have none")]
+fn multiply_point<C: CurveArithmetic>(point: &ProjectivePoint<C>, scalar: &Scalar<C>) -> ProjectivePoint<C> {
+    if cfg!(feature = "tables") { *point * scalar } else { multiply_sparingly::<C>(point, scalar) }
+}
+
 // As `ProjectivePoint::mul` does it, but with its table once on the stack, and beside nothing else.
 #[inline(never)]
 #[expect(clippy::arithmetic_side_effects, reason = "points have none")]
-fn multiply_point<C: CurveArithmetic>(point: &ProjectivePoint<C>, scalar: &Scalar<C>) -> ProjectivePoint<C> {
+fn multiply_sparingly<C: CurveArithmetic>(point: &ProjectivePoint<C>, scalar: &Scalar<C>) -> ProjectivePoint<C> {
     let mut multiples = [*point; 8];
     let mut multiple = *point;
     for slot in multiples.iter_mut().skip(1) {
@@ -150,10 +156,13 @@ fn recode(number: &[u8], digits: &mut [i8; 2 * MAX_ECC_BYTES + 1]) {
     }
 }
 
-// One after the other, in half of the stack that both need at once.
+// Computes `[u]G + [v]Q` of public numbers; in firmware one after the other, in half of the stack that both need at once.
 #[inline(never)]
 #[expect(clippy::arithmetic_side_effects, reason = "the sum of two points has none")]
 fn combine<C: CurveArithmetic>(u: &Scalar<C>, point: &ProjectivePoint<C>, v: &Scalar<C>) -> ProjectivePoint<C> {
+    if cfg!(feature = "tables") {
+        return ProjectivePoint::<C>::lincomb_vartime(&[(ProjectivePoint::<C>::generator(), *u), (*point, *v)]);
+    }
     let product = multiply_point::<C>(point, v);
     multiply_generator::<C>(u) + product
 }
@@ -269,11 +278,15 @@ fn multiply_add_on<C: CurveArithmetic>(
     EccPrivate::new(private.curve(), &bytes)
 }
 
-// Reads a number of any length modulo the order, byte by byte.
-#[expect(clippy::arithmetic_side_effects, reason = "arithmetic modulo the order has none")]
+// Reads a number of any length modulo the order, word by word.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "arithmetic modulo the order has none, and a shifted word drops nothing"
+)]
 fn reduced<C: CurveArithmetic>(number: &[u8]) -> Scalar<C> {
-    let base = Scalar::<C>::from(256u64);
-    number.iter().fold(Scalar::<C>::ZERO, |sum, byte| sum * base + Scalar::<C>::from(u64::from(*byte)))
+    let base = Scalar::<C>::from(u64::MAX) + Scalar::<C>::ONE;
+    let word = |bytes: &[u8]| bytes.iter().fold(0u64, |word, byte| (word << 8) | u64::from(*byte));
+    number.rchunks(8).rev().fold(Scalar::<C>::ZERO, |sum, bytes| sum * base + Scalar::<C>::from(word(bytes)))
 }
 
 pub(super) fn schnorr_commitment<S: Selection>(
