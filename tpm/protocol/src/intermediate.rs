@@ -4,11 +4,12 @@
 //!
 //! What is sealed below it needs it and no particular TPM, so the sealed blob stays the same over boots of an ephemeral
 //! TPM, while the root key that the duplicate is wrapped for is another one each time.
+use evtpm_crypto::rsa::RsaPrivate;
 use evtpm_crypto::{Crypto, EccCurve as Curve, EccPrivate, Rng};
 use evtpm_tpm_wire::{
     EccCurve, HashAlg, PublicBody, Reader, SensitiveBody, Supported, Tpm2b, Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter,
-    Tpm2bEccPrivate, Tpm2bEncryptedSecret, Tpm2bPrivate, TpmaObject, TpmsEccParms, TpmsEccPoint, TpmtPublic,
-    TpmtSensitive, TpmtSymDefObject, Writer,
+    Tpm2bEccPrivate, Tpm2bEncryptedSecret, Tpm2bPrivate, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, TpmaObject,
+    TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmtPublic, TpmtSensitive, TpmtSymDefObject, Writer,
 };
 use zeroize::Zeroizing;
 
@@ -22,9 +23,13 @@ const NAME_ALG: HashAlg = HashAlg::Sha256;
 const SEED_SIZE: usize = 32;
 
 /// What is kept of a key: TPM2B_PUBLIC ‖ TPM2B_SENSITIVE.
-pub const INTERMEDIATE_KEY_SIZE: usize = 256;
+pub const INTERMEDIATE_KEY_SIZE: usize = 512;
 
-/// A P-256 storage key with its private part.
+const RSA_BITS: u16 = 2048;
+const RSA_BYTES: usize = 256;
+const RSA_EXPONENT: u32 = 65_537;
+
+/// A storage key, P-256 or RSA-2048, with its private part.
 #[derive(Debug)]
 pub struct IntermediateKey {
     public: TpmtPublic,
@@ -41,18 +46,46 @@ pub struct Duplicate {
 }
 
 impl IntermediateKey {
-    /// Makes a key: restricted to decryption, free to be imported anywhere, used without an authValue.
+    /// Makes a P-256 key: restricted to decryption, free to be imported anywhere, used without an authValue.
     pub fn generate<C: Crypto>(rng: &mut dyn Rng) -> Result<Self, ProtocolError> {
         let private = EccPrivate::generate(Curve::P256, rng)?;
         let point = C::ecc_public(&private)?;
+        let unique = TpmsEccPoint { x: Tpm2bEccParameter::new(point.x())?, y: Tpm2bEccParameter::new(point.y())? };
+        let parms = TpmsEccParms {
+            symmetric: Some(TpmtSymDefObject::AES_128_CFB),
+            scheme: None,
+            curve_id: EccCurve::NistP256,
+            kdf: None,
+        };
+        let private = SensitiveBody::Ecc(Tpm2bEccPrivate::new(private.as_bytes())?);
+        Self::of(PublicBody::Ecc { parms, unique }, private, rng)
+    }
+
+    /// Makes an RSA-2048 key, for TPMs that have no elliptic curves; otherwise as [`Self::generate`].
+    pub fn generate_rsa(rng: &mut dyn Rng) -> Result<Self, ProtocolError> {
+        let mut private = RsaPrivate::default();
+        private.generate(usize::from(RSA_BITS), RSA_EXPONENT, rng)?;
+        let mut modulus = [0; RSA_BYTES];
+        private.write_modulus(&mut modulus)?;
+        let mut prime = Zeroizing::new([0; RSA_BYTES / 2]);
+        private.write_prime(&mut *prime)?;
+        let parms = TpmsRsaParms {
+            symmetric: Some(TpmtSymDefObject::AES_128_CFB),
+            scheme: None,
+            key_bits: TpmiRsaKeyBits(RSA_BITS),
+            exponent: 0,
+        };
+        let unique = Tpm2bPublicKeyRsa::new(&modulus)?;
+        let private = SensitiveBody::Rsa(Tpm2bPrivateKeyRsa::new(&*prime)?);
+        Self::of(PublicBody::Rsa { parms, unique }, private, rng)
+    }
+
+    /// A key of these two halves, with a new seed for what it will protect.
+    fn of(public: PublicBody, private: SensitiveBody, rng: &mut dyn Rng) -> Result<Self, ProtocolError> {
         let mut seed = Tpm2bAuth::zeros(SEED_SIZE)?;
         rng.fill(seed.as_mut_bytes())?;
-        let unique = TpmsEccPoint { x: Tpm2bEccParameter::new(point.x())?, y: Tpm2bEccParameter::new(point.y())? };
-        let body = SensitiveBody::Ecc(Tpm2bEccPrivate::new(private.as_bytes())?);
-        Ok(Self {
-            public: public(unique),
-            sensitive: TpmtSensitive { auth_value: Tpm2bAuth::EMPTY, seed_value: seed, body },
-        })
+        let sensitive = TpmtSensitive { auth_value: Tpm2bAuth::EMPTY, seed_value: seed, body: private };
+        Ok(Self { public: area(public), sensitive })
     }
 
     /// Returns the public area.
@@ -97,7 +130,7 @@ impl IntermediateKey {
     }
 }
 
-const fn public(unique: TpmsEccPoint) -> TpmtPublic {
+const fn area(body: PublicBody) -> TpmtPublic {
     TpmtPublic {
         name_alg: Some(NAME_ALG),
         object_attributes: TpmaObject::USER_WITH_AUTH
@@ -105,15 +138,7 @@ const fn public(unique: TpmsEccPoint) -> TpmtPublic {
             .with(TpmaObject::RESTRICTED)
             .with(TpmaObject::DECRYPT),
         auth_policy: Tpm2bDigest::EMPTY,
-        body: PublicBody::Ecc {
-            parms: TpmsEccParms {
-                symmetric: Some(TpmtSymDefObject::AES_128_CFB),
-                scheme: None,
-                curve_id: EccCurve::NistP256,
-                kdf: None,
-            },
-            unique,
-        },
+        body,
     }
 }
 
@@ -128,13 +153,16 @@ mod tests {
 
     #[test]
     fn a_kept_key_is_the_same_key() {
-        let key = IntermediateKey::generate::<RustCrypto>(&mut CountingRng::new(1)).unwrap();
-        let mut buffer = [0; INTERMEDIATE_KEY_SIZE];
-        let size = key.write(&mut buffer).unwrap();
-        let read = IntermediateKey::read(&buffer[..size]).unwrap();
-        assert_eq!((read.public, read.sensitive), (key.public, key.sensitive));
-        assert!(IntermediateKey::read(&buffer[..size - 1]).is_err());
-        assert!(IntermediateKey::read(&buffer[..=size]).is_err());
+        let elliptic = IntermediateKey::generate::<RustCrypto>(&mut CountingRng::new(1)).unwrap();
+        let rsa = IntermediateKey::generate_rsa(&mut CountingRng::new(1)).unwrap();
+        for key in [elliptic, rsa] {
+            let mut buffer = [0; INTERMEDIATE_KEY_SIZE];
+            let size = key.write(&mut buffer).unwrap();
+            let read = IntermediateKey::read(&buffer[..size]).unwrap();
+            assert_eq!((read.public, read.sensitive), (key.public, key.sensitive));
+            assert!(IntermediateKey::read(&buffer[..size - 1]).is_err());
+            assert!(IntermediateKey::read(&buffer[..=size]).is_err());
+        }
     }
 
     #[test]
