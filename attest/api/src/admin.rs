@@ -128,8 +128,8 @@ pub struct Event {
     pub at: u64,
     /// The machine.
     pub machine: String,
-    /// `registered`, `registration-refused`, `clone-alarm`, or the state that the machine is in now: `trusted`, `untrusted`,
-    /// `unknown`, `stale`, `unreachable`.
+    /// `registered`, `registration-refused`, `clone-alarm`, `key-released`, `key-refused`, `lease-ended`, or the state that the
+    /// machine is in now: `trusted`, `untrusted`, `unknown`, `stale`, `unreachable`.
     pub event: String,
     /// The reason, for people.
     pub detail: String,

@@ -4,6 +4,7 @@
 //! ```text
 //! POST /v1/attesters/{id}/keys/{name}/challenges    –           → KeyChallenge   (a nonce for the certificate)
 //! PUT  /v1/attesters/{id}/keys/{name}               KeyRequest  → ReleasedKey
+//! GET  /v1/attesters/{id}/leases                    –           → [Lease]        (whether it may still use them)
 //! ```
 //!
 //! An attester asks after it was attested on the same registration: whether its last verdict is good and fresh enough
@@ -59,6 +60,6 @@ pub struct ReleasedKey {
     pub duplicate: Bytes,
     /// What it takes as `inSymSeed`, without a size before it.
     pub secret: Bytes,
-    /// Names the lease in the broker's audit log; it ends when the machine fails.
+    /// Names the lease in the broker's audit log; it ends when the machine fails ([`Lease`](crate::Lease)).
     pub lease: String,
 }

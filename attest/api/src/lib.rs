@@ -16,12 +16,14 @@
 mod admin;
 pub mod broker;
 mod bytes;
+mod keys;
 
 pub use admin::{
     AuditLine, BootSummary, ChainHead, Event, MachineDetails, MachineRequest, MachineSummary, NewToken, PolicySummary,
     TokenRequest, TokenSummary,
 };
 pub use bytes::Bytes;
+pub use keys::{GrantChange, Grants, KeyKind, KeySummary, Lease, NewKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -58,6 +58,8 @@ enum Command {
     Verifier(evtpm_verifierd::program::VerifierArgs),
     /// Machines that a running verifier knows: add, list, show, watch, remove.
     Machine(operator::MachineCommand),
+    /// The key broker of a running verifier: keys, whom they are for, and who has them.
+    Key(operator::KeyCommand),
     /// Tokens for administrators of a running verifier.
     Token(operator::TokenCommand),
     /// A running verifier's audit log, and its chain.
@@ -121,6 +123,7 @@ fn main() -> ExitCode {
         },
         Command::Verifier(args) => evtpm_verifierd::program::run(&args).map(|()| Outcome::Good),
         Command::Machine(command) => operator::machine(&command),
+        Command::Key(command) => operator::key(&command),
         Command::Token(command) => operator::token(&command),
         Command::Audit(command) => operator::audit(&command),
         Command::Verify(command) => verify::run(&command),

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::access::Access;
 use crate::events::Events;
 use crate::keylime::Keylime;
+use crate::keys::{Broker, Vault};
 use crate::machines::LiveBoots;
 use crate::metrics::Metrics;
 use crate::pending::Pending;
@@ -65,6 +66,7 @@ pub(crate) struct App {
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
     pub(crate) keylime: Keylime,
+    pub(crate) broker: Broker,
     registrations: Mutex<Pending<Registration>>,
     challenges: Mutex<Pending<Challenge>>,
     processors: Semaphore,
@@ -79,10 +81,11 @@ pub(crate) struct Parts {
     pub(crate) signer: SigningKey,
     pub(crate) access: Access,
     pub(crate) store: Box<dyn Store>,
+    pub(crate) vault: Vault,
 }
 
 impl App {
-    pub(crate) fn new(Parts { anchors, collateral, policies, signer, access, store }: Parts) -> Self {
+    pub(crate) fn new(Parts { anchors, collateral, policies, signer, access, store, vault }: Parts) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         App {
             anchors,
@@ -95,6 +98,7 @@ impl App {
             events: Events::default(),
             metrics: Metrics::default(),
             keylime: Keylime::default(),
+            broker: Broker::new(vault),
             registrations: Mutex::new(Pending::new(REGISTRATIONS, STEP)),
             challenges: Mutex::new(Pending::new(CHALLENGES, STEP)),
             processors: Semaphore::new(processors),
@@ -172,6 +176,7 @@ pub(crate) mod testing {
                 signer: SigningKey::new(Algorithm::Es256, &[1; 32]).unwrap(),
                 access: Access::default(),
                 store: Box::new(Sqlite::open(&directory.join("verifier.sqlite")).unwrap()),
+                vault: Vault::new(&[2; 32]),
             });
             TestApp { app: Arc::new(app), directory }
         }

@@ -12,6 +12,7 @@ mod fronts;
 mod hex;
 mod judge;
 mod keylime;
+mod keys;
 mod listener;
 mod machines;
 mod metrics;

@@ -23,6 +23,8 @@ pub(crate) struct Metrics {
     pub(crate) refused_registrations: AtomicU64,
     pub(crate) clone_alarms: AtomicU64,
     pub(crate) unreachable: AtomicU64,
+    pub(crate) key_releases: AtomicU64,
+    pub(crate) leases_ended: AtomicU64,
 }
 
 impl Metrics {
@@ -68,6 +70,8 @@ impl Metrics {
             "Agents that did not answer a question.",
             &one(&self.unreachable),
         );
+        family(&mut text, "key_releases_total", "counter", "Keys that were released.", &one(&self.key_releases));
+        family(&mut text, "leases_ended_total", "counter", "Leases of keys that ended.", &one(&self.leases_ended));
         let machines: Vec<_> = machines
             .iter()
             .map(|(state, count)| {

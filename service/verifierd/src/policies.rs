@@ -83,6 +83,12 @@ impl Policies {
         });
     }
 
+    /// Names the policy that judges a machine.
+    pub(crate) fn name_of(&self, machine: &str) -> String {
+        let shelf = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        shelf.of_machines.get(machine).map_or(DEFAULT, String::as_str).to_owned()
+    }
+
     /// Finds the policy of a machine; `None` if there is no default policy and it has none of its own.
     pub(crate) fn of(&self, machine: &str) -> Option<Arc<Compiled>> {
         let shelf = self.0.read().unwrap_or_else(PoisonError::into_inner);

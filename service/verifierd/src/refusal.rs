@@ -34,6 +34,11 @@ impl Refusal {
         Refusal { status: StatusCode::FORBIDDEN, error: "evidence-refused", message: error.to_string() }
     }
 
+    /// The machine's last verdict is not one that this is given on.
+    pub(crate) fn not_trusted(message: impl Into<String>) -> Self {
+        Refusal { status: StatusCode::FORBIDDEN, error: "not-trusted", message: message.into() }
+    }
+
     /// The logs do not go on from where they are known to stand.
     pub(crate) fn resend(error: impl std::fmt::Display) -> Self {
         let message = format!("{error}; ask for a new challenge and send the whole logs");
@@ -74,6 +79,11 @@ impl Refusal {
     /// The HTTP status, for protocols with other envelopes.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// Whether it is because what was named is not there.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
     }
 
     /// What to say in the audit log.

@@ -11,6 +11,7 @@ use evtpm_verify::tpm::{Clock, ClockError, ClockWitness, Issued, Nonce, Quote, Q
 
 use crate::app::{App, Challenge, expiry, instant, now};
 use crate::judge::{self, Judged, LogEvidence};
+use crate::keys::leases;
 use crate::listener::ChannelBinding;
 use crate::machines::identity::{self, unknown_attester};
 use crate::machines::{Kept, Live};
@@ -94,6 +95,9 @@ pub(crate) async fn answer(
         app.events.tell(now().0, &live.machine, &verdict.verdict, reason);
     }
     *kept = after;
+    if verdict.verdict != "trusted" {
+        leases::review_or_later(app, &live.machine).await;
+    }
     Ok(verdict)
 }
 
@@ -142,7 +146,7 @@ fn judge_round(
         clock: told,
         progress: progress.as_ref().map(|(policy, progress)| (policy.clone(), progress.to_bytes())),
     };
-    let kept = Kept { clock, progress, verdict: Some(verdict.verdict.clone()) };
+    let kept = Kept { clock, progress, verdict: Some(verdict.verdict.clone()), judged_by: Some(policy.id.clone()) };
     Ok((round, verdict, kept))
 }
 

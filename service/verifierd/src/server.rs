@@ -24,6 +24,7 @@ use crate::app::{App, Parts, now};
 use crate::fronts::{admin, keylime_v2, native};
 use crate::hex::{hex, unhex};
 use crate::keylime::{self, AgentTls};
+use crate::keys::{self, Vault};
 use crate::policies::{Compiled, DEFAULT, Policies};
 use crate::store::{Note, PolicyRow, Postgres, Sqlite, Store, TokenRow};
 use crate::tls::{self, ClientCertificate, TlsFiles};
@@ -137,7 +138,8 @@ impl Server {
         let mut collateral = Collateral::new();
         collateral.add_files(config.collateral.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
         let signer = signing_key(&config.directory)?;
-        let app = App::new(Parts { anchors, collateral, policies, signer, access, store });
+        let vault = Vault::open(&config.directory.join("keys.key"))?;
+        let app = App::new(Parts { anchors, collateral, policies, signer, access, store, vault });
         let listener = bind(config.listen).await?;
         let webhook = match config.webhook {
             Some(WebhookTarget { url, ca }) => {
@@ -180,6 +182,7 @@ impl Server {
             tokio::spawn(webhook.run(self.app.events.listen()));
         }
         tokio::spawn(follow_other_processes(self.app.clone(), self.admin_token.clone()));
+        tokio::spawn(keys::leases::watch(self.app.clone()));
         let native = listener::serve(self.listener, Some(self.tls), router(self.app.clone()));
         match self.keylime {
             Some(keylime) => tokio::select! {
@@ -336,7 +339,8 @@ fn signing_key(directory: &Path) -> Result<SigningKey> {
     SigningKey::new(Algorithm::Es256, &scalar).with_context(|| format!("{} is not a signing key", path.display()))
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a new file that its owner alone may read.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     OpenOptions::new()
         .write(true)
         .create_new(true)

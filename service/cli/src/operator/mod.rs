@@ -3,6 +3,7 @@
 
 mod audit;
 pub(crate) mod client;
+mod key;
 mod machine;
 mod policy;
 mod token;
@@ -13,6 +14,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 pub(crate) use audit::{AuditCommand, run as audit};
+pub(crate) use key::{KeyCommand, run as key};
 pub(crate) use machine::{MachineCommand, run as machine};
 pub(crate) use policy::{ListPolicies, PutPolicy, RemovePolicy};
 pub(crate) use token::{TokenCommand, run as token};

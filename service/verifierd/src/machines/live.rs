@@ -26,6 +26,8 @@ pub(crate) struct Kept {
     pub(crate) clock: Option<ClockWitness>,
     /// The last verdict's word: listeners hear of changes.
     pub(crate) verdict: Option<String>,
+    /// The policy that gave it; `None` if that was before this process began.
+    pub(crate) judged_by: Option<String>,
     /// Where the logs stand, and the policy that found nothing against what they said so far.
     pub(crate) progress: Option<(String, Progress)>,
 }
@@ -37,6 +39,7 @@ impl Kept {
         let progress = standing.progress.and_then(|(policy, bytes)| Some((policy, Progress::from_bytes(&bytes)?)));
         Kept {
             verdict: Some(standing.verdict),
+            judged_by: None,
             clock: standing.clock.map(|StoredClock(clock)| ClockWitness::first(clock)),
             progress,
         }

@@ -8,7 +8,7 @@ mod postgres;
 mod record;
 mod sqlite;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::fmt;
 use std::future::Future;

@@ -137,6 +137,7 @@ pub(crate) struct MachineRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BootRow {
     pub(crate) number: u64,
+    pub(crate) attester: String,
     pub(crate) registered_at: u64,
     pub(crate) revoked_at: Option<u64>,
     pub(crate) ek_public: Vec<u8>,

@@ -5,7 +5,7 @@ use evtpm_verify::tpm::Clock;
 
 use crate::store::{Binding, Item, NewBoot, Note, PolicyRow, Round, Store, StoredClock, TokenRow};
 
-pub(super) fn boot(machine: &str, identity: &[u8], attester: &str, ek_public: &[u8]) -> NewBoot {
+pub(crate) fn boot(machine: &str, identity: &[u8], attester: &str, ek_public: &[u8]) -> NewBoot {
     NewBoot {
         machine: machine.into(),
         launch_identity: identity.to_vec(),
@@ -23,7 +23,7 @@ pub(super) fn boot(machine: &str, identity: &[u8], attester: &str, ek_public: &[
     }
 }
 
-pub(super) fn round(attester: &str, verdict: &str, at: u64) -> Round {
+pub(crate) fn round(attester: &str, verdict: &str, at: u64) -> Round {
     let clock = Clock { milliseconds: u64::MAX, reset_count: 7, restart_count: u32::MAX, safe: true };
     Round {
         attester: attester.into(),

@@ -12,6 +12,7 @@ use evtpm_api::{BootSummary, MachineDetails, MachineRequest, MachineSummary};
 use crate::access::{Caller, Role};
 use crate::app::{App, now};
 use crate::hex::hex;
+use crate::keys::leases;
 use crate::machines::identity::check_name;
 use crate::machines::{state, summary};
 use crate::refusal::Refusal;
@@ -64,6 +65,7 @@ pub(super) async fn put(
     let event = if before.is_some() { "machine-changed" } else { "machine-added" };
     app.store.put_machine(&name, policy.as_deref(), note(&name, event, detail)).await?;
     app.policies.assign(&name, policy.as_deref());
+    leases::review(&app, &name).await?;
     find(&app, &name).await.map(Json)
 }
 
@@ -80,6 +82,7 @@ pub(super) async fn remove(
     }
     app.policies.assign(&name, None);
     app.live.remove_machine(&name);
+    leases::review(&app, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What administrators ask and say: machines, policies, tokens, the audit log.
+//! What administrators ask and say: machines, policies, keys, tokens, the audit log.
 
 mod audit;
 mod events;
+mod keys;
 mod machines;
 mod openapi;
 mod policies;

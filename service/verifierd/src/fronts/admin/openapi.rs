@@ -59,15 +59,16 @@ fn describe(operation: &Operation, request: Option<Value>, answer: Option<Value>
     }
     let in_path = operation
         .path
-        .contains("{name}")
-        .then(|| json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } }));
+        .split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let in_query = operation
         .query
         .iter()
         .map(|name| json!({ "name": name, "in": "query", "schema": { "type": "integer", "minimum": 0 } }));
     let mut described = json!({
         "summary": operation.summary,
-        "parameters": in_path.into_iter().chain(in_query).collect::<Vec<_>>(),
+        "parameters": in_path.chain(in_query).collect::<Vec<_>>(),
         "responses": responses,
     });
     if let Some(role) = operation.role {

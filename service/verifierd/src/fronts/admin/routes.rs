@@ -7,13 +7,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use evtpm_api::{
-    AuditLine, ChainHead, Event, MachineDetails, MachineRequest, MachineSummary, NewToken, PolicySummary, TokenRequest,
-    TokenSummary,
+    AuditLine, ChainHead, Event, GrantChange, KeySummary, Lease, MachineDetails, MachineRequest, MachineSummary,
+    NewKey, NewToken, PolicySummary, TokenRequest, TokenSummary,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{audit, events, machines, openapi, policies, tokens};
+use super::{audit, events, keys, machines, openapi, policies, tokens};
 use crate::access::Role;
 use crate::app::App;
 
@@ -76,6 +76,30 @@ pub(super) fn operations() -> Vec<Operation> {
             .about("Forgets a machine; it may register again as anything."),
         Operation::new("delete", "/machines/{name}/alarm", Operate, delete(machines::end_alarm))
             .about("Ends a machine's clone alarm."),
+        Operation::new("get", "/machines/{name}/leases", Read, get(keys::leases_of))
+            .about("Lists the keys that a machine was given, and until when.")
+            .gives::<Vec<Lease>>(),
+        Operation::new("delete", "/machines/{name}/leases/{lease}", Operate, delete(keys::revoke))
+            .about("Ends a lease; the same boot is not given that key again."),
+        Operation::new("get", "/leases", Read, get(keys::leases))
+            .about("Lists the leases of all machines.")
+            .gives::<Vec<Lease>>(),
+        Operation::new("get", "/keys", Read, get(keys::list))
+            .about("Lists the broker's keys, without the keys.")
+            .gives::<Vec<KeySummary>>(),
+        Operation::new("get", "/keys/{name}", Read, get(keys::show))
+            .about("Shows one key, without the key.")
+            .gives::<KeySummary>(),
+        Operation::new("put", "/keys/{name}", Keys, put(keys::add))
+            .about("Makes a key; one that is there already is not changed.")
+            .takes::<NewKey>()
+            .gives::<KeySummary>(),
+        Operation::new("put", "/keys/{name}/grants", Keys, put(keys::grant))
+            .about("Changes whom a key is for; leases of those who lose it end.")
+            .takes::<GrantChange>()
+            .gives::<KeySummary>(),
+        Operation::new("delete", "/keys/{name}", Keys, delete(keys::remove))
+            .about("Forgets a key: what is sealed below it can never be opened again."),
         Operation::new("get", "/policies", Read, get(policies::list))
             .about("Lists the policies.")
             .gives::<Vec<PolicySummary>>(),

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The agents' own protocol: three steps to register, two to attest.
+//! The agents' own protocol: three steps to register, two to attest, two to a key.
 
 mod attestation;
+mod keys;
 mod registration;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{post, put};
+use axum::routing::{get, post, put};
 
 use crate::app::App;
 
@@ -28,6 +29,9 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/registrations/{id}/evidence", put(registration::evidence))
         .route("/registrations/{id}/proof", put(registration::proof))
         .route("/attesters/{id}/challenges", post(attestation::challenge))
+        .route("/attesters/{id}/keys/{name}/challenges", post(keys::challenge))
+        .route("/attesters/{id}/keys/{name}", put(keys::release))
+        .route("/attesters/{id}/leases", get(keys::leases))
         .layer(DefaultBodyLimit::max(SMALL_BODY));
     evidence.merge(rest)
 }

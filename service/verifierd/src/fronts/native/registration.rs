@@ -12,15 +12,17 @@ use evtpm_api::{
     CredentialChallenge, CredentialProof, LaunchEvidence, Registered, RegistrationOpened, RegistrationRequest,
 };
 use evtpm_verify::evtpm::SvsmNonce;
-use evtpm_verify::tpm::{AkPublic, Credential};
+use evtpm_verify::tpm::{AkPublic, Credential, TrustedAk};
 
 use crate::app::{App, Registration, expiry, instant, now};
 use crate::judge;
+use crate::keys::leases;
 use crate::machines::identity::{self, BindingEvidence, check_name};
 use crate::machines::{Kept, Live};
 use crate::random::{SystemRng, name};
 use crate::refusal::Refusal;
-use crate::store::Note;
+use crate::rounds;
+use crate::store::{BootRow, NewBoot, Note};
 
 type Body<T> = Result<Json<T>, JsonRejection>;
 
@@ -92,17 +94,32 @@ pub(super) async fn proof(
     let proven = credential.prove(&secret, now()).map_err(Refusal::evidence);
     let key = noted(&app, &machine, proven).await?;
     let boot = identity::new_boot(name()?, machine.clone(), &key, &nonce, *evidence)?;
+    if let Some(known) = present_boot(&app, &boot, &key).await? {
+        return Ok(Json(known));
+    }
     let attester = boot.attester.clone();
     let registered = app.store.register(boot, now().0).await.map_err(Refusal::from);
     let (number, revoked) = noted(&app, &machine, registered).await?;
     if let Some(revoked) = revoked {
         app.live.remove(&revoked);
+        leases::review_or_later(&app, &machine).await;
     }
     app.metrics.registrations.fetch_add(1, Relaxed);
     app.events.tell(now().0, &machine, "registered", format!("boot {number}"));
     let kept = Kept::default().into();
     app.live.insert(Live { attester: attester.clone(), machine: machine.clone(), key, kept });
     Ok(Json(Registered { attester, machine, boot: number }))
+}
+
+/// Finds the machine's present boot if these are its keys: an agent that was started again proves them again.
+async fn present_boot(app: &Arc<App>, boot: &NewBoot, key: &TrustedAk) -> Result<Option<Registered>, Refusal> {
+    let boots = app.store.boots(&boot.machine).await?;
+    let is_present = |row: &BootRow| row.revoked_at.is_none() && row.ek_public == boot.ek_public;
+    let Some(present) = boots.into_iter().find(is_present) else { return Ok(None) };
+    let live = rounds::live(app, &present.attester).await?;
+    let is_same = live.key.name() == key.name();
+    let registered = || Registered { attester: present.attester, machine: boot.machine.clone(), boot: present.number };
+    Ok(is_same.then(registered))
 }
 
 /// Writes a refusal into the audit log.

@@ -119,7 +119,7 @@ pub(super) async fn list(db: &Transaction<'_>, only: Option<&str>) -> Result<Vec
 
 pub(super) async fn boots(db: &Transaction<'_>, machine: &str) -> Result<Vec<BootRow>, StoreError> {
     let statement = format!(
-        "SELECT b.number, b.registered_at, b.revoked_at, b.ek_public, {}
+        "SELECT b.number, b.registered_at, b.revoked_at, b.ek_public, b.attester, {}
          FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.machine = $1 ORDER BY b.number DESC",
         rounds::COLUMNS
     );
@@ -128,7 +128,8 @@ pub(super) async fn boots(db: &Transaction<'_>, machine: &str) -> Result<Vec<Boo
         registered_at: unsigned(row.get(1)),
         revoked_at: row.get::<_, Option<i64>>(2).map(unsigned),
         ek_public: row.get(3),
-        standing: rounds::standing(row, 4),
+        attester: row.get(4),
+        standing: rounds::standing(row, 5),
     };
     Ok(db.query(&statement, &[&machine]).await?.iter().map(boot).collect())
 }

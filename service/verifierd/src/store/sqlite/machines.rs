@@ -123,7 +123,7 @@ pub(super) fn list(db: &Savepoint<'_>, only: Option<&str>) -> Result<Vec<Machine
 
 pub(super) fn boots(db: &Savepoint<'_>, machine: &str) -> Result<Vec<BootRow>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT b.number, b.registered_at, b.revoked_at, b.ek_public, {}
+        "SELECT b.number, b.registered_at, b.revoked_at, b.ek_public, b.attester, {}
          FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.machine = ?1 ORDER BY b.number DESC",
         rounds::COLUMNS
     ))?;
@@ -133,7 +133,8 @@ pub(super) fn boots(db: &Savepoint<'_>, machine: &str) -> Result<Vec<BootRow>, S
             registered_at: row.get(1)?,
             revoked_at: row.get(2)?,
             ek_public: row.get(3)?,
-            standing: rounds::standing(row, 4)?,
+            attester: row.get(4)?,
+            standing: rounds::standing(row, 5)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
