@@ -3,15 +3,19 @@
 #![forbid(unsafe_code)]
 
 pub mod attester;
+pub mod broker;
 pub mod config;
 pub mod device;
 pub mod disk;
 mod http;
 pub mod keylime;
 pub mod keys;
+mod leases;
 pub mod logs;
 mod peer;
 pub mod program;
 pub mod random;
+mod sealed;
+pub mod secrets;
 pub mod tsm;
 pub mod verifier;

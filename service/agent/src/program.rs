@@ -12,9 +12,10 @@ use crate::attester::Attester;
 use crate::device::Tpm;
 use crate::disk::{self, program::EnrollArgs, program::UnlockArgs};
 use crate::keylime::{self, program::PullArgs};
-use crate::logs::LogFiles;
+use crate::leases::{Leases, OnEnd};
 use crate::peer::Peer;
 use crate::random::SystemRng;
+use crate::secrets::program::{self as secrets, SecretsArgs};
 use crate::verifier::{Refused, Verifier};
 
 /// Seconds before the first new attempt after a failure, and at most.
@@ -41,6 +42,8 @@ enum AgentCommand {
     Enroll(EnrollArgs),
     /// Open such a volume.
     Unlock(UnlockArgs),
+    /// Keep secrets in a directory that only an attested machine can read.
+    Secrets(SecretsArgs),
 }
 
 /// How to attest to a verifier of ours.
@@ -57,6 +60,8 @@ struct PushArgs {
     /// Print each verdict as one line of JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    on_end: OnEnd,
 }
 
 /// Runs the agent.
@@ -72,6 +77,7 @@ pub fn run(args: &AgentArgs) -> Result<ExitCode> {
         match &args.command {
             Some(AgentCommand::Enroll(args)) => disk::program::enroll(args).await.map(|()| ExitCode::SUCCESS),
             Some(AgentCommand::Unlock(args)) => disk::program::unlock(args).await.map(|()| ExitCode::SUCCESS),
+            Some(AgentCommand::Secrets(args)) => secrets::run(args).await.map(|()| ExitCode::SUCCESS),
             Some(AgentCommand::Pull(_)) | None => attest(&args.push).await,
         }
     })
@@ -79,12 +85,12 @@ pub fn run(args: &AgentArgs) -> Result<ExitCode> {
 
 async fn attest(args: &PushArgs) -> Result<ExitCode> {
     let (verifier, machine) = args.peer.verifier()?;
-    let logs = args.peer.logs();
     let mut attester = args.peer.attester()?;
     let mut registered = None;
+    let mut leases = Leases::default();
     let mut wait = BACK_OFF.0;
     loop {
-        let round = round(&verifier, &mut attester, &mut registered, machine, &logs).await;
+        let round = round(args, (&verifier, machine), &mut attester, &mut registered, &mut leases).await;
         match round {
             Ok(verdict) => {
                 show(&verdict, args.json)?;
@@ -106,23 +112,32 @@ async fn attest(args: &PushArgs) -> Result<ExitCode> {
 
 /// One attestation; registers first where the verifier does not know this boot (any more).
 async fn round(
-    verifier: &Verifier,
+    args: &PushArgs,
+    (verifier, machine): (&Verifier, &str),
     attester: &mut Attester<Tpm, SystemRng>,
     registered: &mut Option<Registered>,
-    machine: &str,
-    logs: &LogFiles,
+    leases: &mut Leases,
 ) -> Result<Verdict> {
     let mut connection = verifier.connect().await?;
     let known = match registered.take() {
         Some(known) => known,
         None => attester.register(&mut connection, machine).await.context("registering")?,
     };
-    let verdict = attester.attest(&mut connection, &known, || logs.read()).await;
+    let verdict = attester.attest(&mut connection, &known, || args.peer.logs().read()).await;
     let forgotten = verdict
         .as_ref()
         .err()
         .and_then(|error| error.downcast_ref::<Refused>())
         .is_some_and(|refused| refused.error.error == "unknown-attester");
+    // A verdict stands, whatever becomes of the leases.
+    let looked = if forgotten {
+        leases.forgotten(&args.on_end)
+    } else {
+        leases.look(&mut connection, &known, &args.on_end).await
+    };
+    if let Err(error) = looked {
+        eprintln!("evtpm-agent: {error:#}");
+    }
     if !forgotten {
         *registered = Some(known);
     }

@@ -13,6 +13,9 @@ use serde_json::value::RawValue;
 
 use super::sealed::{SealedKey, TOKEN_TYPE};
 
+/// An initramfs without udev has no /dev/stdin.
+const STANDARD_INPUT: &str = "/proc/self/fd/0";
+
 /// A volume, and the program that knows how to handle it.
 #[derive(Debug, Clone)]
 pub struct Volume {
@@ -61,7 +64,7 @@ impl Volume {
         // The key is random in all its bits: stretching it would make nothing safer.
         let stretching = ["--batch-mode", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"];
         let mut add = self.command("luksAddKey");
-        add.args(stretching).arg("--key-file").arg(existing).arg(&self.device).arg("/dev/stdin");
+        add.args(stretching).arg("--key-file").arg(existing).arg(&self.device).arg(STANDARD_INPUT);
         run(&mut add, disk_key)?;
         let slots = self.metadata()?.keyslots;
         sealed.keyslots = slots.into_keys().filter(|slot| !before.keyslots.contains_key(slot)).collect();
@@ -98,6 +101,13 @@ impl Volume {
         command.arg(action);
         command
     }
+}
+
+/// Closes /dev/mapper/`name`; while it is in use, takes its key out of the kernel's memory and lets its users wait.
+pub(crate) fn close(cryptsetup: &Path, name: &str) -> Result<()> {
+    let closed = run(Command::new(cryptsetup).args(["close", name]), b"");
+    let Err(error) = closed else { return Ok(()) };
+    run(Command::new(cryptsetup).args(["luksSuspend", name]), b"").map(drop).with_context(|| format!("{error:#}"))
 }
 
 /// Runs a program with some input, and returns what it prints.

@@ -6,7 +6,6 @@
 //!                                                             └─ seals ─ disk key (in a LUKS2 token, always the same bytes)
 //! ```
 
-pub mod broker;
 pub mod luks;
 pub mod program;
 mod sealed;

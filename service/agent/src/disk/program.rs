@@ -5,14 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use evtpm_client::Object;
 
+use super::SealedKey;
 use super::luks::Volume;
-use super::{SealedKey, broker};
-use crate::attester::Attester;
-use crate::device::Tpm;
+use crate::broker::release;
 use crate::peer::Peer;
-use crate::random::SystemRng;
 
 /// Give a LUKS2 volume a key that is sealed below a key of the broker: once, while the volume can be opened by other means.
 ///
@@ -106,19 +103,4 @@ pub async fn unlock(args: &UnlockArgs) -> Result<()> {
         None => println!("{} opens with {}", volume.device.display(), token.key),
     }
     Ok(())
-}
-
-/// Registers, attests and asks for the key, all on one connection.
-async fn release(peer: &Peer, key: &str) -> Result<(Attester<Tpm, SystemRng>, Object)> {
-    let mut attester = peer.attester()?;
-    let (verifier, machine) = peer.verifier()?;
-    let mut connection = verifier.connect().await?;
-    let registered = attester.register(&mut connection, machine).await.context("registering")?;
-    let verdict = attester.attest(&mut connection, &registered, || peer.logs().read()).await.context("attesting")?;
-    let reasons: Vec<&str> = verdict.findings.iter().map(|finding| finding.message.as_str()).collect();
-    ensure!(verdict.verdict == "trusted", "this machine is {}: {}", verdict.verdict, reasons.join("; "));
-    let parent = broker::obtain(attester.keys(), &mut connection, &registered, key)
-        .await
-        .with_context(|| format!("asking for the key {key}"))?;
-    Ok((attester, parent))
 }

@@ -5,13 +5,11 @@ use anyhow::{Context, Result};
 use evtpm_api::Bytes;
 use evtpm_client::{Object, Transport};
 use evtpm_crypto::Rng;
-use evtpm_protocol::templates::sealed_data;
-use evtpm_tpm_wire::Tpm2bPrivate;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::broker::public;
-use crate::keys::{Keys, sized};
+use crate::keys::Keys;
+use crate::sealed::{seal, unseal};
 
 /// The `type` of our tokens.
 pub const TOKEN_TYPE: &str = "evtpm";
@@ -48,15 +46,9 @@ impl SealedKey {
     ) -> Result<(Self, Zeroizing<Vec<u8>>)> {
         let mut disk_key = Zeroizing::new(vec![0; DISK_KEY]);
         getrandom::fill(&mut disk_key).context("the system gives no randomness")?;
-        let (private, public) = keys.tpm.seal(parent, &sealed_data(), &disk_key).context("sealing the disk's key")?;
-        let sealed = SealedKey {
-            kind: TOKEN_TYPE.to_owned(),
-            keyslots: Vec::new(),
-            key: name.to_owned(),
-            public: sized(&public)?.into(),
-            private: private.as_bytes().into(),
-        };
-        Ok((sealed, disk_key))
+        let (public, private) = seal(keys, parent, &disk_key).context("the disk's key")?;
+        let (kind, key) = (TOKEN_TYPE.to_owned(), name.to_owned());
+        Ok((SealedKey { kind, keyslots: Vec::new(), key, public, private }, disk_key))
     }
 
     /// Opens the disk key with the broker's.
@@ -64,14 +56,6 @@ impl SealedKey {
     /// # Errors
     /// When it was sealed below another key.
     pub fn open<T: Transport, R: Rng>(&self, keys: &mut Keys<T, R>, parent: &Object) -> Result<Zeroizing<Vec<u8>>> {
-        let public = public(&self.public).context("the token's public area is malformed")?;
-        let private = Tpm2bPrivate::new(&self.private).context("the token's private area is too long")?;
-        let object = keys
-            .tpm
-            .load(parent, &[], &private, &public)
-            .with_context(|| format!("loading the sealed key: is it below another key than {}?", self.key))?;
-        let disk_key = keys.tpm.unseal(&object).context("unsealing the disk's key");
-        keys.tpm.flush(object.handle).context("flushing the sealed key")?;
-        Ok(Zeroizing::new(disk_key?.as_bytes().to_vec()))
+        unseal(keys, parent, &self.key, (&self.public, &self.private)).context("the disk's key")
     }
 }

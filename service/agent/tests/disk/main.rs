@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use evtpm_agent::attester::Attester;
+use evtpm_agent::broker::obtain;
+use evtpm_agent::disk::SealedKey;
 use evtpm_agent::disk::luks::Volume;
-use evtpm_agent::disk::{SealedKey, broker::obtain};
+use evtpm_agent::secrets::SecretFile;
 use evtpm_client::{Client, Object};
 use evtpm_crypto::RustCrypto;
 use evtpm_engine::{Profile, Tpm};
@@ -82,18 +84,23 @@ async fn what_another_key_sealed_is_not_opened() {
 }
 
 #[test]
-fn root_keys_of_both_kinds_import_the_key() {
-    let key = IntermediateKey::generate::<RustCrypto>(&mut Noise::Good(1)).unwrap();
+fn root_keys_of_both_kinds_import_keys_of_both_kinds() {
+    let elliptic = IntermediateKey::generate::<RustCrypto>(&mut Noise::Good(1)).unwrap();
+    let rsa = IntermediateKey::generate_rsa(&mut Noise::Good(1)).unwrap();
     let tpm = Tpm::manufacture(TestPlatform::new(Noise::Good(2)), Profile::pc_client()).unwrap();
     let mut tpm = Client::new(Direct(tpm), Noise::Good(3));
     tpm.startup(TpmSu::Clear).unwrap();
     for template in [storage_root_key(), storage_root_key_rsa()] {
         let root = tpm.create_primary(TpmiRhHierarchy::Owner, &[], &template).unwrap();
-        let duplicate = key.duplicate_for::<RustCrypto>(&root.public, &mut Noise::Good(4)).unwrap();
-        let [wrapped, secret] = [duplicate.duplicate.as_bytes(), duplicate.secret.as_bytes()];
-        let private = tpm.import(&root, key.public(), wrapped, secret).unwrap();
-        let loaded = tpm.load(&root, &[], &private, key.public()).unwrap();
-        assert_eq!(&loaded.public, key.public());
+        for key in [&elliptic, &rsa] {
+            let duplicate = key.duplicate_for::<RustCrypto>(&root.public, &mut Noise::Good(4)).unwrap();
+            let [wrapped, secret] = [duplicate.duplicate.as_bytes(), duplicate.secret.as_bytes()];
+            let private = tpm.import(&root, key.public(), wrapped, secret).unwrap();
+            let loaded = tpm.load(&root, &[], &private, key.public()).unwrap();
+            assert_eq!(&loaded.public, key.public());
+            tpm.flush(loaded.handle).unwrap();
+        }
+        tpm.flush(root.handle).unwrap();
     }
 }
 
@@ -159,4 +166,25 @@ fn a_file_that_is_no_volume_is_named() {
     let device = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let error = Volume { device, cryptsetup: "cryptsetup".into() }.tokens().unwrap_err();
     assert!(format!("{error:#}").contains("cryptsetup"), "{error:#}");
+}
+
+#[tokio::test]
+async fn a_secret_is_opened_at_the_next_boot_under_its_name_alone() {
+    let broker = Broker::start().await;
+    let mut machine = boot(1);
+    let mut first = guest(&mut machine);
+    let parent = release(&broker, &mut first).await.unwrap();
+    let secret = vec![7; 4096];
+    let made = SecretFile::make(first.keys(), &parent, "disk", "tls/server.key", &secret).unwrap();
+    let kept = serde_json::to_string(&made).unwrap();
+
+    let mut machine = boot(2);
+    let mut second = guest(&mut machine);
+    let parent = release(&broker, &mut second).await.unwrap();
+    let read: SecretFile = serde_json::from_str(&kept).unwrap();
+    assert_eq!(*read.open(second.keys(), &parent, "tls/server.key").unwrap(), secret);
+    assert!(read.open(second.keys(), &parent, "tls/client.key").is_err());
+    let mut changed = read;
+    changed.ciphertext.0[100] ^= 1;
+    assert!(changed.open(second.keys(), &parent, "tls/server.key").is_err());
 }

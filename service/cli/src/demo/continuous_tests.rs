@@ -21,14 +21,14 @@ use crate::operator::client::{Operator, Way};
 use crate::vm::Vm;
 
 /// A verifier that can be stopped and started again over the same directory.
-struct Restartable<'a> {
+pub(super) struct Restartable<'a> {
     world: &'a World,
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
     running: Option<(tokio::task::JoinHandle<anyhow::Result<()>>, SocketAddr)>,
 }
 
 impl<'a> Restartable<'a> {
-    fn new(world: &'a World, name: &str) -> Self {
+    pub(super) fn new(world: &'a World, name: &str) -> Self {
         let directory = std::env::temp_dir().join(format!("evtpm-continuous-{name}-{}", std::process::id()));
         drop(std::fs::remove_dir_all(&directory));
         let mut verifier = Restartable { world, directory, running: None };
@@ -36,7 +36,7 @@ impl<'a> Restartable<'a> {
         verifier
     }
 
-    fn start(&mut self, policy: Option<Policy>) {
+    pub(super) fn start(&mut self, policy: Option<Policy>) {
         let config = Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             directory: self.directory.clone(),
@@ -55,7 +55,7 @@ impl<'a> Restartable<'a> {
         self.running = Some((self.world.runtime.spawn(server.run()), address));
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         let (task, _) = self.running.take().unwrap();
         task.abort();
         assert!(self.world.runtime.block_on(task).unwrap_err().is_cancelled());
@@ -65,21 +65,21 @@ impl<'a> Restartable<'a> {
         format!("https://{}", self.running.as_ref().unwrap().1)
     }
 
-    fn connect(&self) -> Connection {
+    pub(super) fn connect(&self) -> Connection {
         let verifier = Verifier::new(&self.url(), &self.directory.join("ca.pem")).unwrap();
         self.world.runtime.block_on(verifier.connect()).unwrap()
     }
 
-    fn operator(&self, way: Way) -> Operator {
+    pub(super) fn operator(&self, way: Way) -> Operator {
         Operator::new(&self.url(), &self.directory.join("ca.pem"), way).unwrap()
     }
 
-    fn by_token(&self) -> Operator {
+    pub(super) fn by_token(&self) -> Operator {
         let token = std::fs::read_to_string(self.directory.join("admin.token")).unwrap();
         self.operator(Way::Token(token.trim().to_owned()))
     }
 
-    fn details(&self, machine: &str) -> MachineDetails {
+    pub(super) fn details(&self, machine: &str) -> MachineDetails {
         self.by_token().ask(Method::GET, &format!("/machines/{machine}"), None).unwrap()
     }
 }
@@ -91,19 +91,19 @@ impl Drop for Restartable<'_> {
 }
 
 /// A machine with its attester.
-struct Machine<'a> {
-    world: &'a World,
-    attester: Attester<Vm, SystemRng>,
+pub(super) struct Machine<'a> {
+    pub(super) world: &'a World,
+    pub(super) attester: Attester<Vm, SystemRng>,
     logs: Logs,
 }
 
 impl<'a> Machine<'a> {
-    fn boot(world: &'a World) -> Self {
+    pub(super) fn boot(world: &'a World) -> Self {
         let (vm, _) = world.play(world.launch().unwrap(), &world.boot).unwrap();
         Machine { world, attester: Attester::new(vm, SystemRng).unwrap(), logs: logs_of(&world.boot) }
     }
 
-    fn register(&mut self, verifier: &Restartable<'_>, name: &str) -> anyhow::Result<Registered> {
+    pub(super) fn register(&mut self, verifier: &Restartable<'_>, name: &str) -> anyhow::Result<Registered> {
         let mut connection = verifier.connect();
         self.world.runtime.block_on(self.attester.register(&mut connection, name))
     }
@@ -119,7 +119,7 @@ impl<'a> Machine<'a> {
     }
 
     /// One round; returns what was asked for, and the verdict.
-    fn attest(
+    pub(super) fn attest(
         &mut self,
         verifier: &Restartable<'_>,
         as_whom: &Registered,
@@ -135,7 +135,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Lets the kernel measure a file: the list grows, and the register is extended.
-    fn measure_file(&mut self, name: &str) {
+    pub(super) fn measure_file(&mut self, name: &str) {
         use evtpm_logs::HashId;
         use evtpm_logs::ima::TemplateDigests;
         use evtpm_tpm_wire::{PcrIndex, TpmtHa};
@@ -166,9 +166,9 @@ impl<'a> Machine<'a> {
     }
 }
 
-fn unchanged(_: &mut RuntimeEvidence) {}
+pub(super) fn unchanged(_: &mut RuntimeEvidence) {}
 
-fn refusal(error: anyhow::Error) -> String {
+pub(super) fn refusal(error: anyhow::Error) -> String {
     error.downcast_ref::<Refused>().map(|refused| refused.error.error.clone()).unwrap_or_else(|| panic!("{error:#}"))
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Asking the broker for a storage key, and bringing it into the TPM of this boot.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use evtpm_api::Registered;
 use evtpm_api::broker::{KEY_LABEL, KeyChallenge, KeyRequest, ReleasedKey};
 use evtpm_client::{Object, Transport};
@@ -10,8 +10,27 @@ use evtpm_protocol::templates::storage_root_key;
 use evtpm_tpm_wire::{Reader, Supported, Tpm2b, TpmiRhHierarchy, TpmtPublic};
 use hyper::Method;
 
+use crate::attester::Attester;
+use crate::device::Tpm;
 use crate::keys::{Keys, bytes_of, sized};
+use crate::peer::Peer;
+use crate::random::SystemRng;
 use crate::verifier::Connection;
+
+/// Registers, attests and has the key `name` released, all on one connection.
+pub(crate) async fn release(peer: &Peer, name: &str) -> Result<(Attester<Tpm, SystemRng>, Object)> {
+    let mut attester = peer.attester()?;
+    let (verifier, machine) = peer.verifier()?;
+    let mut connection = verifier.connect().await?;
+    let registered = attester.register(&mut connection, machine).await.context("registering")?;
+    let verdict = attester.attest(&mut connection, &registered, || peer.logs().read()).await.context("attesting")?;
+    let reasons: Vec<&str> = verdict.findings.iter().map(|finding| finding.message.as_str()).collect();
+    ensure!(verdict.verdict == "trusted", "this machine is {}: {}", verdict.verdict, reasons.join("; "));
+    let parent = obtain(attester.keys(), &mut connection, &registered, name)
+        .await
+        .with_context(|| format!("asking for the key {name}"))?;
+    Ok((attester, parent))
+}
 
 /// Has the broker release the key `name` to this boot, and loads it.
 ///
@@ -30,16 +49,23 @@ pub async fn obtain<T: Transport, R: Rng>(
         .tpm
         .create_primary(TpmiRhHierarchy::Owner, &[], &storage_root_key())
         .context("making the storage root key")?;
-    let request = certificate(keys, &root, &challenge, broker.binding())?;
-    let released: ReleasedKey = broker.request(Method::PUT, &path, &request).await?;
-    let key = import(keys, &root, &released);
+    let key = async {
+        let request = certificate(keys, &root, &challenge, broker.binding())?;
+        let released: ReleasedKey = broker.request(Method::PUT, &path, &request).await?;
+        import(keys, &root, &released)
+    }
+    .await;
     // Its child is loaded, or is not: the root key has done its work.
     keys.tpm.flush(root.handle).context("flushing the storage root key")?;
     key
 }
 
-/// Has the attestation key say that the root key is in its TPM.
-fn certificate<T: Transport, R: Rng>(
+/// Has the attestation key say that the root key is in its TPM, in answer to a challenge that came on the connection whose
+/// channel binding is `binding`.
+///
+/// # Errors
+/// When the TPM refuses.
+pub fn certificate<T: Transport, R: Rng>(
     keys: &mut Keys<T, R>,
     root: &Object,
     challenge: &KeyChallenge,
@@ -65,7 +91,7 @@ fn import<T: Transport, R: Rng>(keys: &mut Keys<T, R>, root: &Object, released: 
 }
 
 /// Reads a TPM2B_PUBLIC.
-pub(super) fn public(bytes: &[u8]) -> Result<TpmtPublic> {
+pub(crate) fn public(bytes: &[u8]) -> Result<TpmtPublic> {
     let mut reader = Reader::new(bytes, &Supported::ALL);
     let public: Tpm2b<TpmtPublic> = reader.read().map_err(|code| anyhow::anyhow!("{code:?}"))?;
     reader.finish().map_err(|code| anyhow::anyhow!("{code:?}"))?;
