@@ -8,6 +8,7 @@
 
 pub mod agent;
 mod envelope;
+pub mod push;
 pub mod quote;
 pub mod registrar;
 pub mod verifier;

@@ -5,6 +5,8 @@
 //! GET    /version                                              ServerVersions
 //! POST   /v2.6/agents/{id}             Registration         →  RegistrationBlob
 //! PUT    /v2.6/agents/{id}             Activation           →  nothing      (also …/activate, and POST …/activate)
+//! POST   /v3.0/agents                  NamedRegistration    →  RegistrationBlob
+//! POST   /v3.0/agents/{id}/activate    Activation           →  nothing
 //! GET    /v2.6/agents                                          AgentIds
 //! GET    /v2.6/agents/{id}                                     RegisteredAgent
 //! DELETE /v2.6/agents/{id}                                     nothing
@@ -42,6 +44,16 @@ pub struct Registration {
     /// Its port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<Port>,
+}
+
+/// A registration whose path names nobody (version 3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedRegistration {
+    /// The agent's id.
+    pub agent_id: String,
+    /// What it says.
+    #[serde(flatten)]
+    pub registration: Registration,
 }
 
 /// A port, as a number or as text: agents and tenants write both.
