@@ -55,6 +55,26 @@ impl StorageKey {
 }
 
 impl TrustedAk {
+    /// Verifies that whoever answers `nonce` can sign with this key now: the key certified itself (`TPM2_Certify`).
+    ///
+    /// It says nothing of any register; a session may begin with it.
+    pub fn possession(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+        nonce: Issued<QualifyingData>,
+        at: UnixTime,
+    ) -> Result<Freshness, Error> {
+        let (attest, freshness) = attest::verify(self.key(), message, signature, attest::ATTEST_CERTIFY, nonce, at)?;
+        let TpmuAttest::Certify(info) = &attest.attested else {
+            return Err(Error::Malformed { what: "TPMS_CERTIFY_INFO", code: Rc::SELECTOR });
+        };
+        if constant_time_eq(info.name.as_bytes(), self.name()) {
+            return Ok(freshness);
+        }
+        Err(Error::CertifiedName { expected: self.name().to_vec(), actual: info.name.as_bytes().to_vec() })
+    }
+
     /// Verifies that this key's TPM holds a storage key, in answer to `nonce`.
     pub fn certify(
         &self,
@@ -104,6 +124,23 @@ mod tests {
         let public = storage_key(0x0003_0472);
         let key = certify(&certify_message(0x8017, &public, b"nonce of a test."), &public, b"nonce of a test.");
         assert!(matches!(key.unwrap().public().body, PublicBody::Ecc { .. }));
+    }
+
+    #[test]
+    fn a_key_that_certified_itself_is_possessed_and_one_that_certified_another_is_not() {
+        let ak = SoftAk::new();
+        let size = u16::try_from(ak.area.len()).unwrap().to_be_bytes();
+        let own = [size.as_slice(), &ak.area].concat();
+        let prove = |message: &[u8], nonce: &[u8]| {
+            ak.trusted().possession(message, &ak.sign(message), Issued::recorded(nonce), NOW)
+        };
+        let message = certify_message(0x8017, &own, b"nonce of a test.");
+        assert_eq!(prove(&message, b"nonce of a test."), Ok(Freshness::Recorded));
+        assert_eq!(prove(&message, b"nonce of another"), Err(Error::Nonce));
+        let other = certify_message(0x8017, &storage_key(0x0003_0472), b"nonce of a test.");
+        assert!(matches!(prove(&other, b"nonce of a test."), Err(Error::CertifiedName { .. })));
+        let quote = certify_message(0x8018, &own, b"nonce of a test.");
+        assert!(matches!(prove(&quote, b"nonce of a test."), Err(Error::AttestationType { .. })));
     }
 
     #[test]

@@ -101,6 +101,12 @@ impl Issued<QualifyingData> {
         Issued { value: QualifyingData(extra_data.to_vec()), expires: None }
     }
 
+    /// Takes back what this verifier gave out and kept in its own records, where whoever keeps it lets it be taken once.
+    #[must_use]
+    pub fn kept(extra_data: &[u8], expires: UnixTime) -> Self {
+        Issued { value: QualifyingData(extra_data.to_vec()), expires: Some(expires) }
+    }
+
     /// Gives up the qualifying data if they are still good.
     pub(crate) fn consume(self, at: UnixTime) -> Result<(QualifyingData, Freshness), Error> {
         match self.expires {
@@ -137,6 +143,13 @@ mod tests {
         let issue = || Issued::<Nonce>::issue(&mut Counter::new(), LATER).unwrap().plain();
         assert!(matches!(issue().consume(UnixTime(999)), Ok((_, Freshness::Challenged))));
         assert_eq!(issue().consume(LATER), Err(Error::NonceExpired { expired: LATER, at: LATER }));
+    }
+
+    #[test]
+    fn a_kept_nonce_is_as_good_as_it_was_and_expires_as_it_did() {
+        let kept = || Issued::kept(&[7; 32], LATER);
+        assert!(matches!(kept().consume(UnixTime(999)), Ok((_, Freshness::Challenged))));
+        assert_eq!(kept().consume(LATER), Err(Error::NonceExpired { expired: LATER, at: LATER }));
     }
 
     #[test]

@@ -110,6 +110,12 @@ impl PublicKey {
         }
     }
 
+    /// Tells whether this elliptic curve key signed `message` with ECDSA and SHA-256; the signature is in DER.
+    #[must_use]
+    pub fn verifies_ecdsa_sha256(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifies(Scheme::Ecdsa(HashAlg::Sha256), message, signature) == Some(true)
+    }
+
     /// Tells whether this elliptic curve key signed `message` with the numbers r and s.
     pub(crate) fn verifies_raw(&self, hash: HashAlg, message: &[u8], r: &[u8], s: &[u8]) -> bool {
         let Self::Ecc(point) = self else { return false };
