@@ -8,10 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use evtpm_client::Transport;
 use evtpm_crypto::{Crypto, HashAlg, Rng, RustCrypto};
+use evtpm_keylime::registrar::{Activation, Port, Registration, RegistrationBlob, ServerVersions};
 use evtpm_keylime::{ApiVersion, Envelope, Nothing};
 use hyper::Method;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::answer::hex;
 use crate::http::Server;
@@ -35,35 +36,6 @@ pub struct Contact {
     pub certificate: String,
 }
 
-/// The answer to `GET /version`.
-#[derive(Deserialize)]
-struct Versions {
-    supported_versions: Vec<ApiVersion>,
-}
-
-/// `POST /agents/{id}`.
-#[derive(Serialize)]
-struct Registration<'a> {
-    ek_tpm: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ekcert: Option<String>,
-    aik_tpm: String,
-    mtls_cert: &'a str,
-    ip: &'a str,
-    port: u16,
-}
-
-#[derive(Deserialize)]
-struct Challenge {
-    blob: String,
-}
-
-/// `PUT /agents/{id}/activate`.
-#[derive(Serialize)]
-struct Activation {
-    auth_tag: String,
-}
-
 impl Registrar {
     /// Takes `http://HOST[:8890]`, or `https://HOST[:PORT]` with the file of the CA that signed its certificate.
     ///
@@ -84,7 +56,7 @@ impl Registrar {
         certificate: Option<&[u8]>,
         contact: &Contact,
     ) -> Result<()> {
-        let versions: Versions = self.ask(Method::GET, "/version", &Nothing).await?;
+        let versions: ServerVersions = self.ask(Method::GET, "/version", &Nothing).await?;
         let version = versions.supported_versions.iter().filter(|version| ApiVersion::PULL.contains(version)).max();
         let version = version.context("the registrar has no version of the API from 2.1 to 2.6")?;
         let path = format!("/v{version}/agents/{name}");
@@ -93,11 +65,11 @@ impl Registrar {
             ek_tpm: STANDARD.encode(sized(&keys.endorsement_key()?.public)?),
             ekcert: certificate.map(|certificate| STANDARD.encode(certificate)),
             aik_tpm: STANDARD.encode(sized(&keys.ak.public)?),
-            mtls_cert: &contact.certificate,
-            ip: &contact.ip,
-            port: contact.port,
+            mtls_cert: Some(contact.certificate.clone()),
+            ip: Some(contact.ip.clone()),
+            port: Some(Port(contact.port)),
         };
-        let challenge: Challenge = self.ask(Method::POST, &path, &registration).await?;
+        let challenge: RegistrationBlob = self.ask(Method::POST, &path, &registration).await?;
         let secret = open(keys, &challenge.blob)?;
         let auth_tag = RustCrypto::hmac(HashAlg::Sha384, secret.as_bytes(), &[name.as_bytes()]);
         let activation = Activation { auth_tag: hex(auth_tag.as_bytes()) };
