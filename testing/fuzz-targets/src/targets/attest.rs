@@ -6,6 +6,7 @@ use evtpm_crypto::{EntropyError, Rng};
 use evtpm_measure::{elf, igvm, ovmf};
 use evtpm_result::{Algorithm, Context, Ear, SigningKey, Token};
 use evtpm_sp_sim::{Authority, Product, RevocationList, Role};
+use evtpm_verify::logs::Progress;
 use evtpm_verify::{
     snp::{Anchors, Collateral, EndorsementKey},
     x509::{Certificate, Crl},
@@ -54,6 +55,26 @@ pub(super) fn revocation_list_seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = made_list().into_iter().collect();
     seeds.extend(evidence("amd-crl", ".der"));
     seeds
+}
+
+/// Reads where a boot's logs stand, as a store has it: what is read is written as it was.
+pub(super) fn progress(input: &[u8]) -> bool {
+    let Some(progress) = Progress::from_bytes(input) else { return false };
+    assert_eq!(Progress::from_bytes(&progress.to_bytes()).as_ref(), Some(&progress));
+    let _entries = progress.entries();
+    true
+}
+
+pub(super) fn progress_seeds() -> Vec<Vec<u8>> {
+    // Version 1, an aggregate of SHA-256 that was recomputed, two entries, register 10, of one bank with one value.
+    let mut seed = vec![1, 1, 0, 11];
+    seed.extend(2_u64.to_be_bytes());
+    seed.extend(0_u64.to_be_bytes());
+    seed.extend(0x400_u32.to_be_bytes());
+    seed.extend([0, 11, 0]);
+    seed.extend(0x400_u32.to_be_bytes());
+    seed.extend([7; 32]);
+    vec![seed]
 }
 
 fn made_list() -> Option<Vec<u8>> {

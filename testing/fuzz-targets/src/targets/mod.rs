@@ -56,5 +56,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "cel_cbor", run: evidence::cel_cbor, seeds: evidence::cel_cbor_seeds },
     Target { name: "ek_certificate", run: evidence::ek_certificate, seeds: evidence::ek_certificate_seeds },
     Target { name: "keylime_quote", run: keylime::quote, seeds: keylime::quote_seeds },
+    Target { name: "keylime_push", run: keylime::push, seeds: keylime::push_seeds },
+    Target { name: "log_progress", run: attest::progress, seeds: attest::progress_seeds },
     Target { name: "policy", run: policy::document, seeds: policy::document_seeds },
 ];
