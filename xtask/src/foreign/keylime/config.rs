@@ -18,17 +18,20 @@ pub(super) const COMPONENTS: [&str; 5] = ["verifier", "registrar", "tenant", "ca
 /// The tenant's check of endorsement keys, in the same folder.
 pub(super) const SCRIPT: &str = "ek-check.sh";
 
-/// Writes the files into `folder`.
-pub(super) fn write(folder: &Path, ports: Ports, with_script: bool) -> std::io::Result<()> {
+/// Writes the files into `folder`; the tenant's certificate is Keylime's own, or that of the administrator in `ours`.
+pub(super) fn write(folder: &Path, ports: Ports, with_script: bool, ours: Option<&Path>) -> std::io::Result<()> {
     let Ports { verifier, registrar, registrar_tls, .. } = ports;
     let script = if with_script { folder.join(SCRIPT).display().to_string() } else { String::new() };
+    let tls = ours.map_or_else(|| TENANT_TLS.to_owned(), |directory| administrator(&directory.display().to_string()));
     let texts = [
         format!(
             "{VERIFIER}port = {verifier}\nregistrar_port = {registrar_tls}\n\n\
              [revocations]\nenabled_revocation_notifications = []\n"
         ),
         format!("{REGISTRAR}port = {registrar}\ntls_port = {registrar_tls}\n"),
-        format!("{TENANT}ek_check_script = {script}\nverifier_port = {verifier}\nregistrar_port = {registrar_tls}\n"),
+        format!(
+            "{TENANT}{tls}ek_check_script = {script}\nverifier_port = {verifier}\nregistrar_port = {registrar_tls}\n"
+        ),
         CA.to_owned(),
         LOGGING.to_owned(),
     ];
@@ -37,6 +40,21 @@ pub(super) fn write(folder: &Path, ports: Ports, with_script: bool) -> std::io::
     }
     Ok(())
 }
+
+/// What a first start of our verifier has made for its administrator.
+fn administrator(directory: &str) -> String {
+    format!(
+        "tls_dir = {directory}\nclient_key = {directory}/admin.key\nclient_cert = {directory}/admin.pem\n\
+         trusted_server_ca = [\"{directory}/ca.pem\"]\n"
+    )
+}
+
+const TENANT_TLS: &str = "\
+tls_dir = default
+client_key = default
+client_cert = default
+trusted_server_ca = default
+";
 
 const VERIFIER: &str = "\
 [verifier]
@@ -89,12 +107,8 @@ const TENANT: &str = "\
 version = 2.5
 verifier_ip = 127.0.0.1
 registrar_ip = 127.0.0.1
-tls_dir = default
 enable_agent_mtls = True
-client_key = default
 client_key_password =
-client_cert = default
-trusted_server_ca = default
 tpm_cert_store = /nowhere
 max_payload_size = 1048576
 accept_tpm_hash_algs = [\"sha256\"]

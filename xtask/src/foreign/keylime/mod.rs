@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The Python Keylime (registrar, verifier, tenant) against our agent, over our TPM: what passes, and what must not.
+//! The Python Keylime (registrar, verifier, tenant) against our agent, over our TPM, and its tenant against our verifier:
+//! what passes, and what must not.
 
 mod config;
 mod evtpm;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 
 use self::python::Keylime;
-use self::world::{Machine, World};
+use self::world::{Machine, Services, World};
 use crate::arguments::Arguments;
 use crate::shell::Workspace;
 
@@ -31,8 +32,10 @@ pub(super) fn run(workspace: &Workspace, arguments: Arguments) -> anyhow::Result
         }
     };
     let run_folder = folder.join(format!("run-{}", std::process::id()));
-    for (machine, story) in STORIES {
-        let world = World::start(workspace, keylime.clone(), run_folder.join(format!("{machine:?}")), machine)?;
+    for (cast, story) in STORIES {
+        let (machine, services) = cast;
+        let folder = run_folder.join(format!("{machine:?}-{services:?}"));
+        let world = World::start(workspace, keylime.clone(), folder, cast)?;
         story(world).with_context(|| format!("what each program said is in {}", run_folder.display()))?;
     }
     Ok(std::fs::remove_dir_all(&run_folder)?)
@@ -40,8 +43,35 @@ pub(super) fn run(workspace: &Workspace, arguments: Arguments) -> anyhow::Result
 
 type Story = fn(World) -> anyhow::Result<()>;
 
-/// What is played on which machine.
-const STORIES: [(Machine, Story); 2] = [(Machine::SoftwareTpm, attestation), (Machine::Evtpm, endorsement)];
+/// What is played on which machine, with whose services.
+const STORIES: [((Machine, Services), Story); 3] = [
+    ((Machine::SoftwareTpm, Services::Keylime), attestation),
+    ((Machine::Evtpm, Services::Keylime), endorsement),
+    ((Machine::SoftwareTpm, Services::Ours), our_verifier),
+];
+
+/// Their tenant has our verifier watch our agent.
+fn our_verifier(mut world: World) -> anyhow::Result<()> {
+    let good = [("boot_aggregate", 1), ("/usr/bin/app", 2)];
+    world.measure(&good)?;
+    world.start_agent()?;
+    world.wait_for("registration", |world| world.is_registered())?;
+    println!("our verifier: registered at our registrar, as their tenant sees it");
+
+    world.add(&good, "a secret of the tenant")?;
+    world.wait_for("attestation", |world| Ok(world.status()?.has_passed(ROUNDS)))?;
+    world.wait_for("payload", |world| Ok(world.payload() == Some("a secret of the tenant".to_owned())))?;
+    println!("our verifier: attested, payload delivered");
+
+    world.stop_agent();
+    world.measure(&[("/usr/bin/new", 3)])?;
+    world.start_agent()?;
+    world.wait_for("failure", |world| Ok(world.status()?.has_failed()))?;
+    let event = world.status()?.last_event_id.unwrap_or_default();
+    ensure!(event.ends_with("not_in_allowlist"), "our verifier failed the agent for another reason: {event}");
+    println!("our verifier: refused, an executable that the policy does not know ({event})");
+    world.remove()
+}
 
 /// An endorsement key that no vendor certified is accepted by the report on the launch, and by nothing else.
 fn endorsement(mut world: World) -> anyhow::Result<()> {

@@ -31,8 +31,10 @@ pub(super) struct World {
     evtpm: PathBuf,
     ports: Ports,
     agent: Option<Process>,
+    /// The CA whose certificates the agent lets in.
+    client_ca: PathBuf,
     /// The order in which they end.
-    _services: [Process; 2],
+    _services: Vec<Process>,
     tpm_port: u16,
     _tpm: Tpm,
 }
@@ -44,6 +46,13 @@ pub(super) enum Machine {
     SoftwareTpm,
     /// An e-vTPM, on a simulated processor.
     Evtpm,
+}
+
+/// Whose registrar and verifier there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Services {
+    Keylime,
+    Ours,
 }
 
 /// Ends with this value.
@@ -77,7 +86,7 @@ impl World {
         workspace: &Workspace,
         keylime: Keylime,
         folder: PathBuf,
-        machine: Machine,
+        (machine, whose): (Machine, Services),
     ) -> anyhow::Result<Self> {
         run(workspace.cargo().args(["build", "--quiet", "--package", "evtpm-agent", "--package", "evtpm"]))?;
         let evtpm = workspace.target().join("debug/evtpm");
@@ -92,14 +101,12 @@ impl World {
         let (registrar, verifier) = (neighbouring_ports()?, neighbouring_ports()?);
         let ports = Ports { verifier, registrar, registrar_tls: registrar + 1, agent: verifier + 1 };
         std::fs::create_dir_all(folder.join("keylime"))?;
-        config::write(&folder, ports, machine == Machine::Evtpm)?;
-
-        let service = |name: &str, port| {
-            let mut command = command(&keylime, &folder, name);
-            Process::start(&mut command, &folder.join(format!("{name}.log")))?.listening_on(port)
+        let ours = folder.join("verifier");
+        config::write(&folder, ports, machine == Machine::Evtpm, (whose == Services::Ours).then_some(ours.as_path()))?;
+        let (services, client_ca) = match whose {
+            Services::Keylime => (their_services(&keylime, &folder, ports)?, folder.join("keylime/cv_ca/cacert.crt")),
+            Services::Ours => (vec![our_verifier(&evtpm, &folder, &ours, ports)?], ours.join("ca.pem")),
         };
-        // The verifier makes the certificates that the registrar uses.
-        let services = [service("keylime_verifier", verifier)?, service("keylime_registrar", registrar)?];
         let agent_program = workspace.target().join("debug/evtpm-agent");
         Ok(World {
             keylime,
@@ -108,6 +115,7 @@ impl World {
             evtpm,
             ports,
             agent: None,
+            client_ca,
             _services: services,
             tpm_port,
             _tpm: tpm,
@@ -155,7 +163,7 @@ impl World {
             .args(["--listen", &format!("127.0.0.1:{agent}")])
             .args(["--tpm", &format!("tcp:127.0.0.1:{}", self.tpm_port)])
             .arg("--trusted-client-ca")
-            .arg(self.folder.join("keylime/cv_ca/cacert.crt"))
+            .arg(&self.client_ca)
             .arg("--state")
             .arg(self.folder.join("agent.state"))
             .arg("--payload-dir")
@@ -254,6 +262,27 @@ impl Drop for World {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(self.payload_folder()));
     }
+}
+
+/// Keylime's verifier makes the certificates that its registrar uses.
+fn their_services(keylime: &Keylime, folder: &Path, ports: Ports) -> anyhow::Result<Vec<Process>> {
+    let service = |name: &str, port| {
+        let mut command = command(keylime, folder, name);
+        Process::start(&mut command, &folder.join(format!("{name}.log")))?.listening_on(port)
+    };
+    Ok(vec![service("keylime_verifier", ports.verifier)?, service("keylime_registrar", ports.registrar)?])
+}
+
+/// Registrar and verifier are one program of ours.
+fn our_verifier(evtpm: &Path, folder: &Path, directory: &Path, ports: Ports) -> anyhow::Result<Process> {
+    let Ports { verifier, registrar, registrar_tls, .. } = ports;
+    let mut command = Command::new(evtpm);
+    command
+        .args(["verifier", "--listen", "127.0.0.1:0", "--name", "127.0.0.1", "--keylime", "127.0.0.1"])
+        .args(["--keylime-ports", &format!("{registrar},{registrar_tls},{verifier}")])
+        .arg("--directory")
+        .arg(directory);
+    Process::start(&mut command, &folder.join("verifier.log"))?.listening_on(verifier)
 }
 
 /// A program of Keylime, told where its files are.
