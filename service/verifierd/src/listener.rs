@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Accepts TLS connections and hands each request on with the channel binding of its connection.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,10 @@ pub(crate) struct ChannelBinding(pub(crate) [u8; EXPORTER_SIZE]);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClientName(pub(crate) Option<String>);
 
+/// The address of whoever sent a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
 /// Serves until the listener fails; without TLS where a protocol has none.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) -> Result<()> {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
@@ -59,7 +64,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, route
             // Closed without a word: a handshake would cost us more than the client.
             continue;
         };
-        let (tls, router) = (tls.clone(), router.clone());
+        let (tls, router) = (tls.clone(), router.clone().layer(Extension(ClientAddress(client.ip()))));
         tokio::spawn(async move {
             // A connection that breaks concerns its client alone.
             let conversation = async {

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::access::{Access, Roles, digest};
 use crate::app::{App, Parts, now};
-use crate::fronts::{admin, keylime_v2, native};
+use crate::fronts::{admin, keylime_v2, keylime_v3, native};
 use crate::hex::{hex, unhex};
 use crate::keylime::{self, AgentTls};
 use crate::keys::{self, Vault};
@@ -211,7 +211,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
 /// Keylime's services: registrar, registrar for tenants, verifier, and the rounds.
 struct KeylimeServices {
     listeners: [TcpListener; 3],
-    tls: TlsAcceptor,
+    tenants: TlsAcceptor,
+    anyone: TlsAcceptor,
     agents: Arc<AgentTls>,
 }
 
@@ -223,23 +224,28 @@ impl KeylimeServices {
         made: Option<&tls::Created>,
     ) -> Result<Self> {
         let client_ca = client_ca.context("Keylime's tenants need a CA for their certificates: give --client-ca")?;
-        let tls = tls::server_config(files, Some(client_ca), ClientCertificate::Required)?;
+        let tenants = tls::server_config(files, Some(client_ca), ClientCertificate::Required)?;
+        // Agents that push show no certificate to the verifier; what tenants ask of it needs one all the same.
+        let anyone = tls::server_config(files, Some(client_ca), ClientCertificate::Optional)?;
         let shown = ports.agent_certificate.as_ref().or(made.map(|made| &made.administrator));
         let shown = shown.context("Keylime's agents have to be shown a certificate: give one")?;
         Ok(KeylimeServices {
             listeners: [bind(ports.registrar).await?, bind(ports.registrar_tls).await?, bind(ports.verifier).await?],
-            tls: TlsAcceptor::from(tls),
+            tenants: TlsAcceptor::from(tenants),
+            anyone: TlsAcceptor::from(anyone),
             agents: Arc::new(AgentTls::read(&shown.certificate, &shown.key)?),
         })
     }
 
     async fn run(self, app: Arc<App>) -> Result<()> {
         let [registrar, registrar_tls, verifier] = self.listeners;
-        let tenants = keylime_v2::registrar_for_tenants().with_state(app.clone());
+        let for_agents = keylime_v2::registrar_for_agents().with_state(app.clone());
+        let for_tenants = keylime_v2::registrar_for_tenants().with_state(app.clone());
+        let for_both = keylime_v2::verifier().merge(keylime_v3::verifier()).with_state(app.clone());
         tokio::select! {
-            ended = listener::serve(registrar, None, keylime_v2::registrar_for_agents().with_state(app.clone())) => ended,
-            ended = listener::serve(registrar_tls, Some(self.tls.clone()), tenants) => ended,
-            ended = listener::serve(verifier, Some(self.tls), keylime_v2::verifier().with_state(app.clone())) => ended,
+            ended = listener::serve(registrar, None, for_agents) => ended,
+            ended = listener::serve(registrar_tls, Some(self.tenants), for_tenants) => ended,
+            ended = listener::serve(verifier, Some(self.anyone), for_both) => ended,
             () = keylime::rounds::run(app, self.agents) => Ok(()),
         }
     }

@@ -3,4 +3,5 @@
 
 pub(crate) mod admin;
 pub(crate) mod keylime_v2;
+pub(crate) mod keylime_v3;
 pub(crate) mod native;

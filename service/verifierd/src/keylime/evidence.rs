@@ -38,6 +38,8 @@ impl Failure {
 pub(crate) struct Order<'a> {
     pub(crate) key: &'a TrustedAk,
     pub(crate) tpm_policy: &'a TpmPolicy,
+    /// The registers that the quote was asked for, without that of the transport key.
+    pub(crate) asked: PcrSet,
     /// The runtime policy, where IMA's list is judged.
     pub(crate) rules: Option<&'a RuntimeRules>,
     pub(crate) hashes: &'a [String],
@@ -49,7 +51,7 @@ pub(crate) struct Order<'a> {
 /// What the agent sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evidence<'a> {
-    pub(crate) quote: &'a str,
+    pub(crate) quote: &'a QuoteText,
     /// IMA's list in ASCII, from the entry on that it was asked from.
     pub(crate) ima_list: &'a str,
 }
@@ -94,16 +96,16 @@ pub(crate) fn judge(
     Ok(Outcome { failures, after: Before { clock: Some(clock), progress }, quote })
 }
 
-fn invalid(what: &str, error: impl std::fmt::Display) -> Failure {
+/// A quote that cannot be believed, or read.
+pub(crate) fn invalid(what: &str, error: impl std::fmt::Display) -> Failure {
     Failure::new(&format!("quote_validation.{what}"), error)
 }
 
-fn verify(order: Order<'_>, text: &str, nonce: Issued<QualifyingData>, at: UnixTime) -> Result<Quote, Failure> {
-    let text = QuoteText::parse(text).map_err(|error| invalid("malformed", error))?;
-    let [bank] = text.pcrs.selections() else {
+fn verify(order: Order<'_>, text: &QuoteText, nonce: Issued<QualifyingData>, at: UnixTime) -> Result<Quote, Failure> {
+    let [selected] = text.pcrs.selections() else {
         return Err(invalid("malformed", "the quote is not of exactly one bank"));
     };
-    let bank = HashId(bank.hash);
+    let bank = HashId(selected.hash);
     let name = bank.to_string();
     if !order.hashes.contains(&name) {
         return Err(invalid("quote_algorithms.hash_alg", format!("{name} is not accepted")));
@@ -112,7 +114,10 @@ fn verify(order: Order<'_>, text: &str, nonce: Issued<QualifyingData>, at: UnixT
     if !order.signatures.iter().any(|accepted| accepted == scheme) {
         return Err(invalid("quote_algorithms.sign_alg", format!("{scheme} is not accepted")));
     }
-    let asked = asked(order.tpm_policy, order.transport_key.is_some()).map_err(|error| invalid("mask", error))?;
+    // Keylime's Rust agent quotes the register of a transport key even where it has none. Which registers a quote is of is
+    // taken from what is signed: the selection beside it only says which of the two to expect.
+    let has_key = text.pcrs.iter().any(|(_, pcr, _)| u32::from(pcr) == KEY_PCR);
+    let asked = if order.transport_key.is_some() || has_key { with(order.asked, KEY_PCR) } else { order.asked };
     let selection = Selection::new().with(bank, asked).ok_or_else(|| invalid("mask", "no PCR is asked for"))?;
     let values: Vec<&[u8]> = text.pcrs.values().iter().map(Vec::as_slice).collect();
     let evidence = QuoteEvidence { message: &text.message, signature: &text.signature, values: &values };
@@ -130,18 +135,30 @@ pub(crate) fn scheme(signature: &[u8]) -> &'static str {
     }
 }
 
-/// The PCRs that the policy's mask names, and the one of the transport key.
-pub(crate) fn asked(policy: &TpmPolicy, with_key: bool) -> Result<PcrSet, String> {
+/// The PCRs that the policy's mask names: what an agent is asked for.
+pub(crate) fn asked(policy: &TpmPolicy) -> Result<PcrSet, String> {
     let text = policy.mask.as_deref().unwrap_or("0x0");
     let digits = text.strip_prefix("0x").unwrap_or(text);
     let mask = u32::from_str_radix(digits, 16).ok().and_then(PcrSet::from_mask);
-    let mask = mask.ok_or_else(|| format!("tpm_policy: `{text}` is no mask of PCRs"))?;
-    Ok(if with_key { PcrIndex::new(KEY_PCR).into_iter().fold(mask, PcrSet::with) } else { mask })
+    mask.ok_or_else(|| format!("tpm_policy: `{text}` is no mask of PCRs"))
+}
+
+/// The PCRs that an agent that pushes is asked for: what the mask names, what the policy has values for, and IMA's where
+/// its list is judged. As a quote has to be of something, it is of PCR 0 where nothing is asked for.
+pub(crate) fn required(policy: &TpmPolicy, with_ima: bool) -> Result<PcrSet, String> {
+    let valued = policy.values.keys().filter_map(|number| number.parse().ok().and_then(PcrIndex::new));
+    let all = valued.fold(asked(policy)?, PcrSet::with);
+    let all = if with_ima { with(all, IMA_PCR) } else { all };
+    Ok(if all.is_empty() { with(all, 0) } else { all })
+}
+
+fn with(pcrs: PcrSet, number: u32) -> PcrSet {
+    PcrIndex::new(number).into_iter().fold(pcrs, PcrSet::with)
 }
 
 /// Whether the mask asks for IMA's register.
 pub(crate) fn asks_for_ima(policy: &TpmPolicy) -> bool {
-    let asked = asked(policy, false).unwrap_or_default();
+    let asked = asked(policy).unwrap_or_default();
     PcrIndex::new(IMA_PCR).is_some_and(|pcr| asked.contains(pcr))
 }
 
@@ -224,12 +241,19 @@ mod tests {
     }
 
     #[test]
-    fn the_mask_names_the_registers_and_the_transport_key_s_comes_with_it() {
-        let shown = |mask, with_key| asked(&policy(mask), with_key).map(|pcrs| pcrs.to_string());
-        assert_eq!(shown("0x400", false).as_deref(), Ok("10"));
-        assert_eq!(shown("0x408400", true).as_deref(), Ok("10,15,16,22"));
-        assert!(shown("0x1000000", false).is_err() && shown("everything", false).is_err());
+    fn the_mask_names_the_registers() {
+        let shown = |mask| asked(&policy(mask)).map(|pcrs| pcrs.to_string());
+        assert_eq!(shown("0x400").as_deref(), Ok("10"));
+        assert_eq!(shown("0x408400").as_deref(), Ok("10,15,22"));
+        assert!(shown("0x1000000").is_err() && shown("everything").is_err());
         assert!(asks_for_ima(&policy("0x400")) && !asks_for_ima(&policy("0x1")));
+    }
+
+    #[test]
+    fn an_agent_that_pushes_is_asked_for_what_is_judged_and_never_for_nothing() {
+        let valued = TpmPolicy { mask: None, values: [("7".to_owned(), vec!["00".to_owned()])].into() };
+        assert_eq!(required(&valued, true).unwrap().to_string(), "7,10");
+        assert_eq!(required(&policy("0x0"), false).unwrap().to_string(), "0");
     }
 
     #[test]

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Keylime's registrar and pull verifier: agents that register, orders to watch them, rounds by schedule.
+//! Keylime's registrar and verifier: agents that register, orders to watch them, rounds by schedule, evidence that is pushed.
 
 mod client;
+pub(crate) mod dsse;
 pub(crate) mod evidence;
+pub(crate) mod push;
+#[cfg(test)]
+mod recorded;
 pub(crate) mod registrations;
 pub(crate) mod rounds;
 pub(crate) mod rules;
+#[cfg(test)]
+mod testing;
 pub(crate) mod watches;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use client::AgentTls;
+use push::Limits;
 use rules::RuntimeRules;
 
 /// What Keylime's side keeps in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Keylime {
+    /// How often sessions were opened, by whom.
+    pub(crate) openings: Limits,
     /// Runtime policies, read once for each version of each.
     rules: Mutex<HashMap<String, (u64, Arc<RuntimeRules>)>>,
 }

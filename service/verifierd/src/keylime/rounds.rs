@@ -14,6 +14,7 @@ use evtpm_crypto::padding::oaep;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_keylime::Nothing;
 use evtpm_keylime::agent::{Quote, VKey};
+use evtpm_keylime::quote::QuoteText;
 use evtpm_keylime::verifier::OperationalState;
 use evtpm_verify::tpm::{AkPublic, Issued, Nonce, TrustedAk};
 use evtpm_verify::x509::PublicKey;
@@ -24,6 +25,7 @@ use tokio::sync::Semaphore;
 
 use super::client::{Agent, AgentTls};
 use super::evidence::{self, Evidence, Failure, Order, Outcome};
+use super::push;
 use super::rules::RuntimeRules;
 use super::watches::{self, INTERVAL, POLICY, WATCHED, Watch};
 use crate::app::{App, expiry, now};
@@ -38,7 +40,7 @@ const LEASE: u64 = 12_000;
 /// Rounds that are under way at once.
 const AT_ONCE: usize = 256;
 /// Seconds between two looks at an agent that does not answer, at most.
-const LONGEST_WAIT: u64 = 60;
+pub(super) const LONGEST_WAIT: u64 = 60;
 
 /// Runs the schedule until the process ends.
 pub(crate) async fn run(app: Arc<App>, tls: Arc<AgentTls>) {
@@ -77,6 +79,9 @@ pub(crate) fn milliseconds() -> u64 {
 async fn round(app: &Arc<App>, tls: &AgentTls, item: Item) -> Result<()> {
     let (mut watch, item) = watches::read(item).map_err(|refusal| anyhow::anyhow!("{}", refusal.message()))?;
     let (was, began) = (watch.state, Instant::now());
+    if watch.push.is_some() {
+        return push::note_silence(app, watch, item).await;
+    }
     let outcome = attest(app, tls, &mut watch).await;
     tell(app, &item.name, was, &outcome);
     let due_at = match &outcome {
@@ -121,7 +126,7 @@ async fn round(app: &Arc<App>, tls: &AgentTls, item: Item) -> Result<()> {
 }
 
 /// Tells of a change; each question that was not answered is counted.
-fn tell(app: &App, agent: &str, was: OperationalState, outcome: &Result<Option<Vec<Failure>>>) {
+pub(super) fn tell(app: &App, agent: &str, was: OperationalState, outcome: &Result<Option<Vec<Failure>>>) {
     use OperationalState::{GetQuote, GetQuoteRetry, ProvideVRetry};
     let at = now().0;
     match outcome {
@@ -140,7 +145,8 @@ fn tell(app: &App, agent: &str, was: OperationalState, outcome: &Result<Option<V
     }
 }
 
-fn verdict(agent: &str, failures: Option<&[Failure]>) -> Note {
+/// The verdict's line in the audit log.
+pub(super) fn verdict(agent: &str, failures: Option<&[Failure]>) -> Note {
     let detail = match failures {
         Some(failures) => {
             let words = |failure: &Failure| format!("{}: {}", failure.event_id, failure.context);
@@ -151,7 +157,7 @@ fn verdict(agent: &str, failures: Option<&[Failure]>) -> Note {
     note(agent, "verdict", detail)
 }
 
-fn note(agent: &str, event: &'static str, detail: String) -> Note {
+pub(super) fn note(agent: &str, event: &'static str, detail: String) -> Note {
     Note { at: now().0, machine: Some(agent.to_owned()), event, detail }
 }
 
@@ -169,6 +175,7 @@ async fn attest(app: &Arc<App>, tls: &AgentTls, watch: &mut Watch) -> Result<Opt
     let before = watch.before(policy.as_deref());
     let first = before.progress.as_ref().map_or(0, evtpm_verify::logs::Progress::entries);
     let tpm_policy = watch.tpm_policy().map_err(anyhow::Error::msg)?;
+    let asked = evidence::asked(&tpm_policy).map_err(anyhow::Error::msg)?;
     let nonce = Issued::<Nonce>::issue(&mut SystemRng, expiry().0)?;
     let path = format!(
         "/v{version}/quotes/integrity?nonce={}&mask={}&partial={}&ima_ml_entry={first}",
@@ -191,16 +198,18 @@ async fn attest(app: &Arc<App>, tls: &AgentTls, watch: &mut Watch) -> Result<Opt
     let key = TrustedAk::named(AkPublic::from_tpm2b(&ak)?);
     let (hashes, signatures) = (order.accept_tpm_hash_algs, order.accept_tpm_signing_algs);
     let judged = tokio::task::spawn_blocking(move || {
+        let quote = QuoteText::parse(&answer.quote).map_err(|error| evidence::invalid("malformed", error))?;
         let order = Order {
             key: &key,
             tpm_policy: &tpm_policy,
+            asked,
             rules: rules.as_deref(),
             hashes: &hashes,
             signatures: &signatures,
             transport_key: Some(&transport_key),
         };
         let ima_list = answer.ima_measurement_list.as_deref().unwrap_or_default();
-        let sent = Evidence { quote: &answer.quote, ima_list };
+        let sent = Evidence { quote: &quote, ima_list };
         evidence::judge(order, sent, &before, nonce.in_hexadecimal(), now())
     });
     let Outcome { failures, after, quote } = match judged.await? {
@@ -245,9 +254,9 @@ fn encrypt(pem: &str, message: &[u8]) -> Result<Vec<u8>> {
     Ok(block)
 }
 
-/// The runtime policy of an order, where it asks for IMA's register.
-async fn rules(app: &App, watch: &Watch) -> Result<Option<Arc<RuntimeRules>>> {
-    let asks = evidence::asks_for_ima(&watch.tpm_policy().map_err(anyhow::Error::msg)?);
+/// The runtime policy of an order, where it asks for IMA's register; of an agent that pushes, it always does.
+pub(super) async fn rules(app: &App, watch: &Watch) -> Result<Option<Arc<RuntimeRules>>> {
+    let asks = watch.push.is_some() || evidence::asks_for_ima(&watch.tpm_policy().map_err(anyhow::Error::msg)?);
     let Some(name) = watch.policy.as_deref().filter(|_| asks) else { return Ok(None) };
     let item = app.store.item(POLICY, name).await?.with_context(|| format!("there is no runtime policy `{name}`"))?;
     let signers = watch.order.ima_sign_verification_keys.as_deref().filter(|keys| !keys.is_empty());

@@ -8,6 +8,7 @@ use evtpm_verify::tpm::{Clock, ClockWitness};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Before;
+use super::push::Push;
 use crate::app::App;
 use crate::hex::{hex, unhex};
 use crate::refusal::Refusal;
@@ -21,7 +22,7 @@ pub(crate) const POLICY: &str = "keylime-policy";
 /// Seconds between two quotes of one agent.
 pub(crate) const INTERVAL: u64 = 2;
 /// Seconds without a quote after which an agent is late, as Keylime counts them.
-const LATE: u64 = 5 * INTERVAL;
+pub(crate) const LATE: u64 = 5 * INTERVAL;
 
 /// An order, and what came of it so far.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub(crate) struct Watch {
     pub(crate) transport_key: Option<String>,
     /// Rounds in which it did not answer, one after the other.
     pub(crate) unanswered: u32,
+    /// What is kept of an agent that pushes; such a one is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) push: Option<Push>,
     clock: Option<KeptClock>,
     progress: Option<KeptProgress>,
 }
@@ -64,7 +68,11 @@ struct KeptProgress {
 impl Watch {
     /// Takes an order.
     pub(crate) fn new(order: AddAgent, policy: Option<String>) -> Self {
+        // Nothing in an order says that its agent pushes, except that it cannot be asked; of others a session does.
+        let can_be_asked =
+            order.cloudagent_ip.is_some() && order.cloudagent_port.is_some() && order.mtls_cert.is_some();
         Watch {
+            push: (!can_be_asked).then(Push::default),
             order,
             policy,
             state: OperationalState::Start,
@@ -105,8 +113,16 @@ impl Watch {
             .map(|(policy, progress)| KeptProgress { policy: policy.to_owned(), bytes: hex(&progress.to_bytes()) });
     }
 
+    /// When the first round is due: at once, unless it is for the agent to begin.
+    pub(crate) const fn first_due(&self) -> Option<u64> {
+        if self.push.is_some() { None } else { Some(0) }
+    }
+
     /// Begins anew: nothing of an earlier boot counts.
     pub(crate) fn restart(&mut self) {
+        if let Some(push) = &mut self.push {
+            push.restart();
+        }
         self.state = OperationalState::Start;
         (self.clock, self.progress, self.transport_key) = (None, None, None);
         (self.unanswered, self.last_event_id) = (0, None);
@@ -128,16 +144,19 @@ impl Watch {
     pub(crate) fn status(&self, has_runtime_policy: bool) -> AgentStatus {
         use OperationalState::{Failed, GetQuote, GetQuoteRetry, InvalidQuote, ProvideV, ProvideVRetry, TenantFailed};
         let verdict = match self.state {
+            GetQuoteRetry if self.push.is_some() => "TIMEOUT",
             GetQuote | GetQuoteRetry | ProvideV | ProvideVRetry => "PASS",
             Failed | InvalidQuote | TenantFailed => "FAIL",
             _ => "PENDING",
         };
         let order = self.order.clone();
+        // Keylime's tenant knows an agent that pushes by having no address.
+        let (ip, port) = if self.push.is_some() { (None, None) } else { (order.cloudagent_ip, order.cloudagent_port) };
         AgentStatus {
             operational_state: self.state,
             v: order.v,
-            ip: order.cloudagent_ip,
-            port: order.cloudagent_port,
+            ip,
+            port,
             tpm_policy: order.tpm_policy,
             meta_data: order.metadata,
             has_mb_refstate: 0,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Keylime's REST interface, versions 2.1 to 2.6: the registrar's two ports and the verifier's.
+//! Keylime's REST interface, versions 2.1 to 2.6: the registrar's two ports (version 3 with them) and the verifier's.
 
 mod policies;
 mod registrar;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
 use axum::routing::{get, post, put};
 
 use crate::app::App;
@@ -23,6 +24,8 @@ const TENANT_BODY: usize = 64 << 20;
 pub(crate) fn registrar_for_agents() -> Router<Arc<App>> {
     Router::new()
         .route("/version", get(registrar::version))
+        .merge(super::keylime_v3::roots())
+        .route("/{version}/agents", post(registrar::register_by_body))
         .route("/{version}/agents/{id}", post(registrar::register).put(registrar::activate))
         .route("/{version}/agents/{id}/activate", post(registrar::activate).put(registrar::activate))
         .layer(DefaultBodyLimit::max(AGENT_BODY))
@@ -33,7 +36,8 @@ pub(crate) fn registrar_for_agents() -> Router<Arc<App>> {
 pub(crate) fn registrar_for_tenants() -> Router<Arc<App>> {
     Router::new()
         .route("/version", get(registrar::version))
-        .route("/{version}/agents", get(registrar::list))
+        .merge(super::keylime_v3::roots())
+        .route("/{version}/agents", get(registrar::list).post(registrar::register_by_body))
         .route("/{version}/agents/", get(registrar::list))
         .route(
             "/{version}/agents/{id}",
@@ -44,10 +48,15 @@ pub(crate) fn registrar_for_tenants() -> Router<Arc<App>> {
         .fallback(reply::not_found)
 }
 
-/// What tenants may ask the verifier.
+/// What tenants may ask the verifier, and what anybody may.
 pub(crate) fn verifier() -> Router<Arc<App>> {
+    let for_anybody =
+        Router::new().route("/version", get(registrar::version)).route("/versions", get(registrar::version));
+    for_tenants().merge(for_anybody).fallback(reply::not_found)
+}
+
+fn for_tenants() -> Router<Arc<App>> {
     Router::new()
-        .route("/version", get(registrar::version))
         .route("/{version}/agents", get(verifier::list))
         .route("/{version}/agents/", get(verifier::list))
         .route("/{version}/agents/{id}", get(verifier::show).post(verifier::add).delete(verifier::remove))
@@ -60,5 +69,5 @@ pub(crate) fn verifier() -> Router<Arc<App>> {
             get(policies::show).post(policies::create).put(policies::change).delete(policies::remove),
         )
         .layer(DefaultBodyLimit::max(TENANT_BODY))
-        .fallback(reply::not_found)
+        .layer(from_fn(reply::only_with_certificate))
 }

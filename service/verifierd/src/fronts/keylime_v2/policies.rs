@@ -13,6 +13,7 @@ use evtpm_keylime::verifier::{NamedRuntimePolicy, RuntimePolicy, RuntimePolicyNa
 use super::registrar::Named;
 use super::reply::{Body, Created, Refused, Reply, Success};
 use crate::app::App;
+use crate::keylime::dsse;
 use crate::keylime::rules::RuntimeRules;
 use crate::keylime::watches::{self, POLICY};
 use crate::machines::identity::check_name;
@@ -82,15 +83,20 @@ pub(super) async fn keep(app: &App, name: &str, document: String) -> Result<(), 
 }
 
 fn read(request: &RuntimePolicyRequest) -> Result<String, Refused> {
-    let document = decode(&request.runtime_policy)?;
+    let document = decode(&request.runtime_policy, request.runtime_policy_key.as_deref())?;
     RuntimeRules::read(&document, None).map_err(|error| Refused::new(StatusCode::BAD_REQUEST, error))?;
     Ok(document)
 }
 
-/// Reads the base64 in which policies travel.
-pub(super) fn decode(policy: &str) -> Result<String, Refused> {
-    let bad = |error: &dyn std::fmt::Display| Refused::new(StatusCode::BAD_REQUEST, format!("runtime_policy: {error}"));
-    String::from_utf8(STANDARD.decode(policy).map_err(|error| bad(&error))?).map_err(|error| bad(&error))
+/// Reads the base64 in which policies travel, and takes a signed one out of its envelope; `key` is base64 of PEM.
+pub(super) fn decode(policy: &str, key: Option<&str>) -> Result<String, Refused> {
+    let bad =
+        |what: &str, error: &dyn std::fmt::Display| Refused::new(StatusCode::BAD_REQUEST, format!("{what}: {error}"));
+    let document = STANDARD.decode(policy).map_err(|error| bad("runtime_policy", &error))?;
+    let document = String::from_utf8(document).map_err(|error| bad("runtime_policy", &error))?;
+    let key = key.filter(|key| !key.is_empty()).map(|key| STANDARD.decode(key)).transpose();
+    let key = key.map_err(|error| bad("runtime_policy_key", &error))?;
+    dsse::open(document, key.as_deref()).map_err(|error| Refused::new(StatusCode::UNAUTHORIZED, error))
 }
 
 /// Tells whether a document asks for nothing: tenants send such ones where they were given none.

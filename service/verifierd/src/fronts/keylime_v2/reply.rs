@@ -7,12 +7,14 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use evtpm_keylime::{Envelope, Nothing};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
+use crate::listener::ClientName;
 use crate::refusal::Refusal;
 
 /// An answer.
@@ -83,6 +85,14 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
         let value = serde_json::from_slice(&bytes);
         value.map(Body).map_err(|error| Refused::new(StatusCode::BAD_REQUEST, error.to_string()))
     }
+}
+
+/// Turns away whoever shows no certificate, before its body is read.
+pub(super) async fn only_with_certificate(request: Request, next: Next) -> Response {
+    if matches!(request.extensions().get(), Some(ClientName(Some(_)))) {
+        return next.run(request).await;
+    }
+    Refused::new(StatusCode::UNAUTHORIZED, "a client certificate is needed").into_response()
 }
 
 /// Whatever is not there.

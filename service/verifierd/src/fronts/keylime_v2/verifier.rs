@@ -50,7 +50,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, Named(agent): Named) -> Re
 }
 
 fn shown(watch: &Watch) -> AgentStatus {
-    let asks = watch.tpm_policy().is_ok_and(|policy| evidence::asks_for_ima(&policy));
+    let asks = watch.push.is_some() || watch.tpm_policy().is_ok_and(|policy| evidence::asks_for_ima(&policy));
     watch.status(asks && watch.policy.is_some())
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn add(
     let signers = order.ima_sign_verification_keys.clone().filter(|keys| !keys.is_empty());
     let policy = match (inline, named) {
         (Some(policy), named) => {
-            let document = policies::decode(&policy)?;
+            let document = policies::decode(&policy, order.runtime_policy_key.as_deref())?;
             let name = named.unwrap_or_else(|| agent.clone());
             let is_empty = policies::is_empty(&document);
             RuntimeRules::read(&document, signers.as_deref()).map_err(bad)?;
@@ -85,10 +85,11 @@ pub(super) async fn add(
         (None, None) => None,
     };
     let watch = Watch::new(order, policy);
-    evidence::asked(&watch.tpm_policy().map_err(bad)?, true).map_err(bad)?;
+    evidence::asked(&watch.tpm_policy().map_err(bad)?).map_err(bad)?;
+    let due_at = watch.first_due();
     let item = Item { name: agent.clone(), body: String::new(), version: 0, due_at: None };
     let line = note(&agent, "machine-added", &client);
-    match app.store.put_item(WATCHED, watches::write(&watch, item, Some(0))?, Some(line)).await {
+    match app.store.put_item(WATCHED, watches::write(&watch, item, due_at)?, Some(line)).await {
         Err(StoreError::Changed(_)) => {
             Err(Refused::new(StatusCode::CONFLICT, format!("Agent of uuid {agent} already exists")))
         }
@@ -117,7 +118,11 @@ pub(super) async fn reactivate(
     Named(agent): Named,
     Extension(client): Extension<ClientName>,
 ) -> Reply<Nothing> {
-    change(&app, &agent, note(&agent, "machine-reactivated", &client), Some(0), Watch::restart).await
+    let restart = |watch: &mut Watch| {
+        watch.restart();
+        watch.first_due()
+    };
+    change(&app, &agent, note(&agent, "machine-reactivated", &client), restart).await
 }
 
 /// `PUT /v2.6/agents/{id}/stop`
@@ -126,23 +131,20 @@ pub(super) async fn stop(
     Named(agent): Named,
     Extension(client): Extension<ClientName>,
 ) -> Reply<Nothing> {
-    let stop = |watch: &mut Watch| watch.state = OperationalState::TenantFailed;
-    change(&app, &agent, note(&agent, "machine-stopped", &client), None, stop).await
+    let stop = |watch: &mut Watch| {
+        watch.state = OperationalState::TenantFailed;
+        None
+    };
+    change(&app, &agent, note(&agent, "machine-stopped", &client), stop).await
 }
 
-/// Changes an order; if a round ends meanwhile, the change comes after it.
-async fn change(
-    app: &App,
-    agent: &str,
-    line: Note,
-    due_at: Option<u64>,
-    change: impl Fn(&mut Watch),
-) -> Reply<Nothing> {
+/// Changes an order, and says when it is due; if a round ends meanwhile, the change comes after it.
+async fn change(app: &App, agent: &str, line: Note, change: impl Fn(&mut Watch) -> Option<u64>) -> Reply<Nothing> {
     /// Rounds of one agent are seconds apart: a second one does not end in the moment of the next try.
     const TRIES: usize = 5;
     for _ in 0..TRIES {
         let (mut watch, item) = watches::find(app, agent).await?.ok_or_else(unknown)?;
-        change(&mut watch);
+        let due_at = change(&mut watch);
         let item = watches::write(&watch, item, due_at)?;
         match app.store.put_item(WATCHED, item, Some(line.clone())).await {
             Err(StoreError::Changed(_)) => {}
