@@ -9,8 +9,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use coset::CborSerializable;
 use coset::cbor::value::Value;
 use evtpm_appraise::{Tier, TrustClaim, TrustVector};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::{Ear, Error, Submodule, VerifierId};
 
@@ -21,7 +21,7 @@ const PROFILE: i64 = 265;
 const SUBMODS: i64 = 266;
 const STATUS: i64 = 1000;
 const VECTOR: i64 = 1001;
-const POLICY_ID: i64 = 1003;
+const POLICY_IDS: i64 = 1003;
 const VERIFIER_ID: i64 = 1004;
 const VERDICT: i64 = -72000;
 const WOULD_BE: i64 = -72001;
@@ -65,7 +65,7 @@ fn appraisal(submodule: &Submodule) -> Result<Claims, Error> {
     let vector = submodule.vector.claims().into_iter().zip(0_i64..).filter(|(claim, _)| *claim != TrustClaim::NONE);
     let vector = vector.map(|(claim, key)| (key.into(), i64::from(claim.0).into())).collect();
     claims.0.push((VECTOR.into(), Value::Map(vector)));
-    claims.add(POLICY_ID, submodule.policy_id.as_ref())?;
+    claims.add(POLICY_IDS, submodule.policy_id.as_ref().map(core::slice::from_ref))?;
     claims.add(ROOT, submodule.root.as_ref())?;
     claims.add(FINDINGS, Some(&submodule.findings).filter(|findings| !findings.is_empty()))?;
     Ok(claims)
@@ -85,7 +85,7 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Ear, Error> {
         Some(_) => return Err(malformed("eat_nonce", "no byte string")),
         None => None,
     };
-    let mut verifier = Claims::of("ear.verifier-id", claims.demand("ear.verifier-id", VERIFIER_ID)?)?;
+    let mut verifier = Claims::of("ear_verifier_id", claims.demand("ear_verifier_id", VERIFIER_ID)?)?;
     let mut submods = BTreeMap::new();
     for (name, value) in map("submods", claims.demand("submods", SUBMODS)?)? {
         let Value::Text(name) = name else { return Err(malformed("submods", "a name that is no text")) };
@@ -112,20 +112,24 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Ear, Error> {
 
 fn submodule(value: Value) -> Result<Submodule, Error> {
     let mut claims = Claims::of("submodule", value)?;
-    let status: i64 = claims.demand("ear.status", STATUS)?;
+    let status: i64 = claims.demand("ear_status", STATUS)?;
     let status = TIERS.iter().find(|(_, number)| *number == status).map(|(tier, _)| *tier);
-    let vector: Option<Value> = claims.take("ear.trustworthiness-vector", VECTOR)?;
+    let vector: Option<Value> = claims.take("ear_trustworthiness_vector", VECTOR)?;
     Ok(Submodule {
-        status: status.ok_or_else(|| malformed("ear.status", "no tier"))?,
+        status: status.ok_or_else(|| malformed("ear_status", "no tier"))?,
         vector: vector.map(trust_vector).transpose()?.unwrap_or_default(),
-        policy_id: claims.take("ear.appraisal-policy-id", POLICY_ID)?,
+        policy_id: claims.take("ear_appraisal_policy_ids", POLICY_IDS)?.and_then(|PolicyIds(id)| id),
         root: claims.take("ear.evtpm.root", ROOT)?,
         findings: claims.take("ear.evtpm.findings", FINDINGS)?.unwrap_or_default(),
     })
 }
 
+/// A list, or the one text of earlier drafts.
+#[derive(Deserialize)]
+struct PolicyIds(#[serde(with = "crate::policy_ids")] Option<String>);
+
 fn trust_vector(value: Value) -> Result<TrustVector, Error> {
-    const WHAT: &str = "ear.trustworthiness-vector";
+    const WHAT: &str = "ear_trustworthiness_vector";
     let mut claims = Claims::of(WHAT, value)?;
     let mut take = |key| claims.take::<i8>(WHAT, key).map(|claim| TrustClaim(claim.unwrap_or_default()));
     let vector = TrustVector {

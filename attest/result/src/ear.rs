@@ -10,10 +10,12 @@ use evtpm_appraise::{
 use evtpm_crypto::{Rng, constant_time_eq};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Format, SigningKey, Token, VerifyingKey, cbor, cwt, jwt};
+use crate::{Error, Format, SigningKey, Token, VerifyingKey, cbor, cwt, jwt, policy_ids};
 
-/// The profile that deployed relying parties know.
-pub const PROFILE: &str = "tag:github.com,2023:veraison/ear";
+/// The profile of draft-ietf-rats-ear-04.
+pub const PROFILE: &str = "tag:ietf.org,2026:rats/ear#04";
+/// The profile of the drafts before, whose names of claims have dots and hyphens; such results are read too.
+pub const EARLIER_PROFILE: &str = "tag:github.com,2023:veraison/ear";
 
 /// How far another clock may be ahead.
 const CLOCK_SKEW_SECONDS: u64 = 60;
@@ -34,7 +36,7 @@ pub struct Ear {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eat_nonce: Option<String>,
     /// Who made the result.
-    #[serde(rename = "ear.verifier-id")]
+    #[serde(rename = "ear_verifier_id", alias = "ear.verifier-id")]
     pub verifier_id: VerifierId,
     /// The layers of the attester.
     pub submods: BTreeMap<String, Submodule>,
@@ -75,6 +77,8 @@ pub enum RootClaim {
     Aws,
     /// NVIDIA's root of device identities.
     Nvidia,
+    /// Hygon's root key.
+    Hygon,
     /// A key that the verifier's owner named; no vendor stands behind it.
     Named(String),
 }
@@ -84,7 +88,9 @@ impl From<&Vendor> for RootClaim {
         match vendor {
             Vendor::Intel => Self::Intel,
             Vendor::Aws => Self::Aws,
-            Vendor::Nvidia => Self::Nvidia,
+            // No result is about a manifest; the device that it is compared with has a root of its own.
+            Vendor::Nvidia | Vendor::NvidiaRim => Self::Nvidia,
+            Vendor::Hygon => Self::Hygon,
             Vendor::Named { name } => Self::Named(name.clone()),
         }
     }
@@ -103,13 +109,19 @@ impl From<&Root> for RootClaim {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submodule {
     /// The tier of the layer.
-    #[serde(rename = "ear.status")]
+    #[serde(rename = "ear_status", alias = "ear.status")]
     pub status: Tier,
     /// The trust vector.
-    #[serde(rename = "ear.trustworthiness-vector", default)]
+    #[serde(rename = "ear_trustworthiness_vector", alias = "ear.trustworthiness-vector", default)]
     pub vector: TrustVector,
     /// The policy that the layer was judged by.
-    #[serde(rename = "ear.appraisal-policy-id", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "ear_appraisal_policy_ids",
+        alias = "ear.appraisal-policy-id",
+        with = "policy_ids",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub policy_id: Option<String>,
     /// The root of the layer's evidence, where it is another vendor's than the report's.
     #[serde(rename = "ear.evtpm.root", default, skip_serializing_if = "Option::is_none")]
@@ -193,7 +205,7 @@ impl Ear {
         let token = Token::parse(token)?;
         token.verify(key)?;
         let ear = Self::unverified(&token)?;
-        if ear.eat_profile != PROFILE {
+        if ![PROFILE, EARLIER_PROFILE].contains(&ear.eat_profile.as_str()) {
             return Err(Error::Profile { expected: PROFILE, actual: ear.eat_profile });
         }
         if ear.submods.is_empty() {

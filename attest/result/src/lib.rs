@@ -28,10 +28,11 @@ mod error;
 mod jwk;
 mod jwt;
 mod key;
+mod policy_ids;
 mod token;
 
 pub use algorithm::Algorithm;
-pub use ear::{Context, Ear, PROFILE, RootClaim, Submodule, VerifierId};
+pub use ear::{Context, EARLIER_PROFILE, Ear, PROFILE, RootClaim, Submodule, VerifierId};
 pub use error::Error;
 pub use jwk::Jwk;
 pub use key::{SigningKey, VerifyingKey};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A signed token in either form, taken apart and not yet believed.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use crate::{Algorithm, Error, VerifyingKey, cwt, jwt};
 
 /// The longest token that is looked at.
@@ -32,13 +34,21 @@ pub struct Token {
 }
 
 impl Token {
-    /// Takes a token apart; blanks around a JWT do not count.
+    /// Takes a token apart: a JWT, or a CWT as bytes or in base64url; blanks around text do not count.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > MAX_TOKEN_BYTES {
             return Err(Error::Malformed { what: "token", detail: format!("{} bytes", bytes.len()) });
         }
         // A COSE message begins with a tag or an array, and neither is a character of ASCII.
-        if bytes.first().is_some_and(|byte| !byte.is_ascii()) { cwt::parse(bytes) } else { jwt::parse(bytes) }
+        if bytes.first().is_some_and(|byte| !byte.is_ascii()) {
+            return cwt::parse(bytes);
+        }
+        // The parts of a JWT are parted by full stops, which base64url does not have.
+        let text = bytes.trim_ascii();
+        match URL_SAFE_NO_PAD.decode(text) {
+            Ok(bytes) if !text.is_empty() => cwt::parse(&bytes),
+            _ => jwt::parse(bytes),
+        }
     }
 
     /// Returns the payload if `key` signed the token.

@@ -154,7 +154,7 @@ fn every_kind_is_verified_learnt_and_trusted_by_what_it_taught() {
         let record = judged.json(TRUSTED);
         assert_eq!(codes(&record, "failure"), [""; 0], "{what}");
         let submods = record["ear"]["submods"].as_object().unwrap();
-        assert!(submods.values().all(|layer| layer["ear.status"] != "contraindicated"), "{what}: {submods:#?}");
+        assert!(submods.values().all(|layer| layer["ear_status"] != "contraindicated"), "{what}: {submods:#?}");
         let again = judged.json(TRUSTED);
         assert_eq!(record, again, "{what}");
 

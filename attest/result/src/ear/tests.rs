@@ -61,12 +61,12 @@ fn a_signed_result_is_read_back_as_it_was() {
 fn the_json_has_the_names_of_the_draft() {
     let json = ear().to_json().unwrap();
     for name in [
-        r#""eat_profile":"tag:github.com,2023:veraison/ear""#,
+        r##""eat_profile":"tag:ietf.org,2026:rats/ear#04""##,
         r#""iat":1767225600,"exp":1767225900"#,
         r#""eat_nonce":"bm9uY2U""#,
-        r#""ear.verifier-id":{"developer":"evtpm","build":"0.1.0"}"#,
-        r#""submods":{"snp":{"ear.status":"contraindicated","ear.trustworthiness-vector":{"hardware":99}"#,
-        r#""ear.appraisal-policy-id":"sha256:00""#,
+        r#""ear_verifier_id":{"developer":"evtpm","build":"0.1.0"}"#,
+        r#""submods":{"snp":{"ear_status":"contraindicated","ear_trustworthiness_vector":{"hardware":99}"#,
+        r#""ear_appraisal_policy_ids":["sha256:00"]"#,
         r#""code":"evidence.refused""#,
         r#""ear.evtpm.verdict":"untrusted""#,
     ] {
@@ -236,6 +236,22 @@ fn results_of_other_verifiers_are_read_without_our_extensions() {
         "instance-identity":2,"runtime-opaque":2,"sourced-data":0,"storage-opaque":2}}}}"#;
     let ear: Ear = serde_json::from_str(json).unwrap();
     assert_eq!((ear.verdict, ear.submods["PSA_IOT"].status), (None, Tier::Affirming));
+    assert_eq!(ear.submods["PSA_IOT"].policy_id.as_deref(), Some("policy:PSA_IOT"));
+    // The same in the names of the current draft.
+    let json = r##"{"ear_verifier_id":{"build":"N/A","developer":"Veraison Project"},
+        "eat_profile":"tag:ietf.org,2026:rats/ear#04","iat":1706023979,
+        "submods":{"PSA_IOT":{"ear_appraisal_policy_ids":["policy:PSA_IOT","another"],"ear_status":"affirming"}}}"##;
+    let current: Ear = serde_json::from_str(json).unwrap();
+    assert_eq!(current.submods["PSA_IOT"].policy_id, ear.submods["PSA_IOT"].policy_id);
+}
+
+#[test]
+fn a_result_of_the_earlier_profile_is_checked_like_one_of_ours() {
+    let earlier = || Ear { eat_profile: EARLIER_PROFILE.to_owned(), ..ear() };
+    let token = earlier().sign(&key(Algorithm::Es256), &mut Fixed).unwrap();
+    assert_eq!(check(&token, Algorithm::Es256), Ok(earlier()));
+    let token = earlier().sign_cwt(&key(Algorithm::Es256), &mut Fixed).unwrap();
+    assert_eq!(check_cwt(&token, Algorithm::Es256), Ok(earlier()));
 }
 
 #[test]
