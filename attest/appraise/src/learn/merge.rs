@@ -82,7 +82,7 @@ fn boot(policy: &mut BootPolicy, other: BootPolicy) {
 }
 
 fn ima(policy: &mut ImaPolicy, other: ImaPolicy) {
-    for (path, digests) in other.files {
+    for (path, digests) in other.files.into_rows() {
         let known = policy.files.entry(path).or_insert_with(|| digests.clone());
         insert_all(known, &digests);
     }

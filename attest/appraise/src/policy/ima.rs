@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Which files the running system may have opened, judged by the IMA list that the quote proves.
 
-use std::collections::BTreeMap;
-
 use evtpm_verify::logs::Keyring;
 use serde::{Deserialize, Serialize};
 
-use super::{AtLeastOne, FileDigest, Pattern, PolicyError};
+use super::{FileDigest, FileTable, Pattern, PolicyError};
 
 /// The rules for the IMA list.
 ///
@@ -16,8 +14,8 @@ use super::{AtLeastOne, FileDigest, Pattern, PolicyError};
 #[serde(deny_unknown_fields)]
 pub struct ImaPolicy {
     /// The digests that each path may have.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub files: BTreeMap<String, AtLeastOne<FileDigest>>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub files: FileTable,
     /// Digests that are accepted under any path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digests: Vec<FileDigest>,
@@ -35,6 +33,10 @@ pub struct ImaPolicy {
     pub boot_aggregate: bool,
 }
 
+fn is_empty(files: &FileTable) -> bool {
+    files.is_empty()
+}
+
 const fn required() -> bool {
     true
 }
@@ -42,7 +44,7 @@ const fn required() -> bool {
 impl Default for ImaPolicy {
     fn default() -> Self {
         Self {
-            files: BTreeMap::new(),
+            files: FileTable::default(),
             digests: Vec::new(),
             signers: Vec::new(),
             excludes: Vec::new(),
