@@ -7,6 +7,7 @@
 mod certificates;
 mod chains;
 mod identity;
+mod keys;
 mod launches;
 mod levels;
 mod verifier;

@@ -81,7 +81,7 @@ pub(crate) fn ask(
 }
 
 pub(crate) fn tpm2b(public: &TpmtPublic) -> Vec<u8> {
-    Tpm2b(public.clone()).to_bytes(&mut [0; 512]).unwrap().to_vec()
+    Tpm2b(public.clone()).to_bytes(&mut [0; 4096]).unwrap().to_vec()
 }
 
 /// REPORT_DATA as the paper has it.

@@ -5,10 +5,13 @@ use core::fmt;
 
 use evtpm_crypto::{Crypto, EccPoint, HashAlg, RustCrypto};
 use evtpm_protocol::templates::EkTemplate;
-use evtpm_protocol::{ProtocolError, crypto_hash, ecc_point, object_name, wire_hash};
+use evtpm_protocol::{
+    ProtocolError, crypto_hash, curve25519_key, ecc_point, mldsa_set, mlkem_set, object_name, wire_hash,
+};
 use evtpm_tpm_wire::{
-    EccCurve, PublicBody, Rc, Supported, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmaObject, TpmiRsaKeyBits,
-    TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmtEccScheme, TpmtPublic, TpmtRsaScheme, from_bytes,
+    EccCurve, PublicBody, Rc, Supported, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmaObject, TpmiMldsaParms,
+    TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint, TpmsHashMldsaParms, TpmsMldsaParms, TpmsRsaParms, TpmtEccScheme,
+    TpmtPublic, TpmtRsaScheme, from_bytes,
 };
 
 use crate::azure::Paravisor;
@@ -49,8 +52,15 @@ pub enum KeyRule {
     Scheme,
     /// The scheme's hash is not on the allow-list.
     Hash,
-    /// The key is neither RSA nor ECC.
+    /// The key is of a kind that such a key cannot be.
     Kind,
+    /// The public key has not as many bytes as its parameter set says.
+    KeySize {
+        /// The bytes that it has.
+        bytes: usize,
+    },
+    /// The key signs message representatives that somebody else computed, so that its TPM cannot tell what it signs.
+    ExternalMu,
     /// The RSA modulus is shorter than 2048 bits, or not as long as the key says.
     RsaSize {
         /// Bits of the modulus.
@@ -80,7 +90,9 @@ impl fmt::Display for KeyRule {
             KeyRule::Symmetric => f.write_str("its symmetric cipher is not that of such a key"),
             KeyRule::Scheme => f.write_str("it has no signing scheme of its own that is allowed"),
             KeyRule::Hash => f.write_str("the hash of its scheme is not allowed"),
-            KeyRule::Kind => f.write_str("it is neither an RSA nor an ECC key"),
+            KeyRule::Kind => f.write_str("it is of a kind that such a key cannot be"),
+            KeyRule::KeySize { bytes } => write!(f, "a public key of {bytes} bytes"),
+            KeyRule::ExternalMu => f.write_str("it signs what others hashed"),
             KeyRule::RsaSize { bits } => write!(f, "a modulus of {bits} bits"),
             KeyRule::RsaExponent { exponent } => write!(f, "public exponent {exponent} instead of 65537"),
             KeyRule::Curve => f.write_str("its curve is not allowed"),
@@ -113,7 +125,12 @@ impl AkPublic {
         let name = name(&public, area).map_err(ak)?;
         let scheme = match &public.body {
             PublicBody::Rsa { parms, unique } => rsa_signer(parms, unique.as_bytes()),
+            PublicBody::Ecc { parms, unique } if parms.curve_id == EccCurve::Curve25519 => {
+                ed25519_signer(parms, unique, public.name_alg)
+            }
             PublicBody::Ecc { parms, unique } => ecc_signer(parms, unique),
+            PublicBody::Mldsa { parms, unique } => mldsa_signer(*parms, unique.as_bytes(), public.name_alg),
+            PublicBody::HashMldsa { parms, unique } => hash_mldsa_signer(*parms, unique.as_bytes()),
             _ => Err(KeyRule::Kind),
         };
         let key = VerificationKey { scheme: scheme.map_err(ak)?, public };
@@ -264,6 +281,12 @@ impl TrustedAk {
                     && unique.x.as_bytes() == other.x.as_bytes()
                     && unique.y.as_bytes() == other.y.as_bytes()
             }
+            (PublicBody::Mldsa { parms, unique }, PublicBody::Mldsa { parms: others, unique: other }) => {
+                parms.parameter_set == others.parameter_set && unique.as_bytes() == other.as_bytes()
+            }
+            (PublicBody::HashMldsa { parms, unique }, PublicBody::HashMldsa { parms: others, unique: other }) => {
+                parms == others && unique.as_bytes() == other.as_bytes()
+            }
             _ => false,
         };
         same_number && self.key.scheme == other.key.scheme
@@ -340,7 +363,12 @@ pub(super) fn check_storage_key(public: &TpmtPublic) -> Result<(), KeyRule> {
         PublicBody::Ecc { parms, unique } if parms.symmetric.is_some() && parms.scheme.is_none() => {
             check_point(parms, unique)
         }
-        PublicBody::Rsa { .. } | PublicBody::Ecc { .. } => Err(KeyRule::Symmetric),
+        PublicBody::Mlkem { parms, unique } if parms.symmetric.is_some() => {
+            let bytes = unique.as_bytes().len();
+            let is_whole = bytes == mlkem_set(parms.parameter_set).public_size();
+            if is_whole { Ok(()) } else { Err(KeyRule::KeySize { bytes }) }
+        }
+        PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. } => Err(KeyRule::Symmetric),
         _ => Err(KeyRule::Kind),
     }
 }
@@ -381,6 +409,46 @@ fn ecc_signer(parms: &TpmsEccParms, unique: &TpmsEccPoint) -> Result<Scheme, Key
     }
     check_point(parms, unique)?;
     allowed(hash).map(Scheme::Ecdsa).ok_or(KeyRule::Hash)
+}
+
+/// Ed25519 has no hash of its own: attestations are made with that of the Name.
+fn ed25519_signer(
+    parms: &TpmsEccParms,
+    unique: &TpmsEccPoint,
+    name_alg: Option<evtpm_tpm_wire::HashAlg>,
+) -> Result<Scheme, KeyRule> {
+    let scheme = match parms.scheme {
+        Some(TpmtEccScheme::Eddsa) => Scheme::EdDsa,
+        Some(TpmtEccScheme::HashEddsa) => Scheme::HashEdDsa,
+        _ => return Err(KeyRule::Scheme),
+    };
+    if parms.symmetric.is_some() {
+        return Err(KeyRule::Symmetric);
+    }
+    curve25519_key(unique).map_err(|_| KeyRule::Point)?;
+    name_alg.and_then(allowed).map(scheme).ok_or(KeyRule::NameAlgorithm)
+}
+
+fn mldsa_signer(
+    parms: TpmsMldsaParms,
+    unique: &[u8],
+    name_alg: Option<evtpm_tpm_wire::HashAlg>,
+) -> Result<Scheme, KeyRule> {
+    if parms.allow_external_mu.is_yes() {
+        return Err(KeyRule::ExternalMu);
+    }
+    mldsa_size(parms.parameter_set, unique)?;
+    name_alg.and_then(allowed).map(Scheme::MlDsa).ok_or(KeyRule::NameAlgorithm)
+}
+
+fn hash_mldsa_signer(parms: TpmsHashMldsaParms, unique: &[u8]) -> Result<Scheme, KeyRule> {
+    mldsa_size(parms.parameter_set, unique)?;
+    allowed(parms.hash_alg).map(Scheme::HashMlDsa).ok_or(KeyRule::Hash)
+}
+
+fn mldsa_size(set: TpmiMldsaParms, unique: &[u8]) -> Result<(), KeyRule> {
+    let bytes = unique.len();
+    if bytes == mldsa_set(set).public_size() { Ok(()) } else { Err(KeyRule::KeySize { bytes }) }
 }
 
 fn check_point(parms: &TpmsEccParms, unique: &TpmsEccPoint) -> Result<(), KeyRule> {

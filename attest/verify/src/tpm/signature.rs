@@ -3,13 +3,13 @@
 
 use core::fmt;
 
-use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
-use evtpm_protocol::{crypto_hash, verify_signature};
+use evtpm_crypto::{HashAlg, RustCrypto};
+use evtpm_protocol::{crypto_hash, message::verify_message};
 use evtpm_tpm_wire::{Supported, TpmtPublic, TpmtSignature, from_bytes};
 
 use crate::tpm::Error;
 
-/// How a key signs.
+/// How a key signs, and the hash that its attestations are made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// `TPM_ALG_RSASSA`.
@@ -18,10 +18,19 @@ pub enum Scheme {
     RsaPss(HashAlg),
     /// `TPM_ALG_ECDSA`.
     Ecdsa(HashAlg),
+    /// `TPM_ALG_EDDSA`: Ed25519 over the message, and attestations with the hash of the key's Name.
+    EdDsa(HashAlg),
+    /// `TPM_ALG_HASH_EDDSA`: Ed25519ph, and attestations with the hash of the key's Name.
+    HashEdDsa(HashAlg),
+    /// `TPM_ALG_MLDSA`: over the message, and attestations with the hash of the key's Name.
+    MlDsa(HashAlg),
+    /// `TPM_ALG_HASH_MLDSA`.
+    HashMlDsa(HashAlg),
 }
 
 impl Scheme {
-    /// Reads which scheme a `TPMT_SIGNATURE` claims; `None` if it is not well formed or not of the allow-list.
+    /// Reads which scheme a `TPMT_SIGNATURE` claims; `None` if it is not well formed, not of the allow-list, or of a scheme
+    /// whose attestations are made with a hash of the key.
     #[must_use]
     pub fn of(signature: &[u8]) -> Option<Self> {
         from_bytes::<TpmtSignature>(signature, &Supported::ALL).ok().as_ref().and_then(scheme)
@@ -29,7 +38,24 @@ impl Scheme {
 
     pub(crate) const fn hash(self) -> HashAlg {
         match self {
-            Scheme::RsaSsa(hash) | Scheme::RsaPss(hash) | Scheme::Ecdsa(hash) => hash,
+            Scheme::RsaSsa(hash)
+            | Scheme::RsaPss(hash)
+            | Scheme::Ecdsa(hash)
+            | Scheme::EdDsa(hash)
+            | Scheme::HashEdDsa(hash)
+            | Scheme::MlDsa(hash)
+            | Scheme::HashMlDsa(hash) => hash,
+        }
+    }
+
+    /// Tells whether a signature is by this scheme; what hash an attestation was made with, not all of them tell.
+    fn made(self, signature: &TpmtSignature) -> bool {
+        match (self, signature) {
+            (Scheme::EdDsa(_), TpmtSignature::Eddsa(_))
+            | (Scheme::HashEdDsa(_), TpmtSignature::HashEddsa(_))
+            | (Scheme::MlDsa(_), TpmtSignature::Mldsa(_)) => true,
+            (Scheme::HashMlDsa(hash), TpmtSignature::HashMldsa(hashed)) => crypto_hash(hashed.hash_alg) == Ok(hash),
+            _ => scheme(signature) == Some(self),
         }
     }
 }
@@ -40,6 +66,10 @@ impl fmt::Display for Scheme {
             Scheme::RsaSsa(_) => "RSASSA",
             Scheme::RsaPss(_) => "RSAPSS",
             Scheme::Ecdsa(_) => "ECDSA",
+            Scheme::EdDsa(_) => "Ed25519",
+            Scheme::HashEdDsa(_) => "Ed25519ph",
+            Scheme::MlDsa(_) => "ML-DSA",
+            Scheme::HashMlDsa(_) => "HashML-DSA",
         };
         write!(f, "{name} with {:?}", self.hash())
     }
@@ -61,14 +91,12 @@ impl VerificationKey {
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         let signature: TpmtSignature =
             from_bytes(signature, &Supported::ALL).map_err(|code| Error::Malformed { what: "TPMT_SIGNATURE", code })?;
-        let actual = scheme(&signature);
-        if actual != Some(self.scheme) {
-            let actual = actual.map_or_else(|| String::from("of another kind"), |actual| actual.to_string());
+        if !self.scheme.made(&signature) {
+            let actual =
+                scheme(&signature).map_or_else(|| String::from("of another kind"), |actual| actual.to_string());
             return Err(Error::SignatureScheme { expected: self.scheme.to_string(), actual });
         }
-
-        let digest = RustCrypto::hash(self.scheme.hash(), &[message]);
-        verify_signature::<RustCrypto>(&self.public, digest.as_bytes(), &signature).map_err(Error::Signature)
+        verify_message::<RustCrypto>(&self.public, &[], message, &signature).map_err(Error::Signature)
     }
 }
 
