@@ -14,6 +14,7 @@
 pub mod azure;
 pub mod cca;
 mod cose;
+pub mod csv;
 pub mod dcap;
 pub mod endorsement;
 mod error;
@@ -25,13 +26,17 @@ pub mod psa;
 #[cfg(test)]
 mod recorded;
 pub mod reference;
+pub mod rim;
 pub mod s390;
+mod sm;
 pub mod snp;
 pub mod software;
 #[cfg(test)]
 mod sweeps;
 mod time;
 pub mod tpm;
+#[cfg(test)]
+mod truncations;
 mod vendor;
 mod verified;
 pub mod x509;

@@ -46,7 +46,9 @@ pub fn verify(corim: &Corim<'_>, key: &PublicKey, name: &str) -> Result<Verified
 pub fn named(corim: &Corim<'_>, name: &str) -> Verified<ReferenceValues, Vendor> {
     let triples = corim.comids.iter().flat_map(|comid| &comid.references);
     let references = triples.flat_map(|triple| triple.values.iter().map(|value| Reference::read(triple, value)));
-    let values = ReferenceValues { profile: corim.profile.map(str::to_owned), references: references.collect() };
+    let oid = corim.profile_oid.and_then(|oid| der::asn1::ObjectIdentifier::from_bytes(oid).ok());
+    let profile = corim.profile.map(str::to_owned).or_else(|| oid.map(|oid| oid.to_string()));
+    let values = ReferenceValues { profile, references: references.collect() };
     Verified::new(values, Vendor::Named { name: name.to_owned() })
 }
 

@@ -42,6 +42,10 @@ pub enum Vendor {
     Aws,
     /// NVIDIA's root of device identities.
     Nvidia,
+    /// NVIDIA's root of reference measurements.
+    NvidiaRim,
+    /// Hygon's root key.
+    Hygon,
     /// A key or a certificate that the caller named; no vendor stands behind it.
     Named {
         /// What the caller calls it.
@@ -55,6 +59,8 @@ impl fmt::Display for Vendor {
             Self::Intel => f.write_str("Intel SGX Root CA"),
             Self::Aws => f.write_str("AWS Nitro Enclaves Root G1"),
             Self::Nvidia => f.write_str("NVIDIA Device Identity CA"),
+            Self::NvidiaRim => f.write_str("NVIDIA CoRIM signing Root CA"),
+            Self::Hygon => f.write_str("Hygon root key (HRK)"),
             Self::Named { name } => write!(f, "named key \"{name}\""),
         }
     }

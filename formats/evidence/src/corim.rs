@@ -36,8 +36,10 @@ const TAG_BYTES: u64 = 560;
 pub struct Corim<'a> {
     /// The envelope, if it is signed.
     pub envelope: Option<Sign1<'a>>,
-    /// The name of the profile.
+    /// The name of the profile, if it is a URI.
     pub profile: Option<&'a str>,
+    /// The object identifier of the profile, as it is encoded, if it is one.
+    pub profile_oid: Option<&'a [u8]>,
     /// The CoMIDs.
     pub comids: Vec<Comid<'a>>,
 }
@@ -125,7 +127,8 @@ impl<'a> Corim<'a> {
         if comids.is_empty() {
             return Err(Error::Missing { what: "tags of the CoRIM" });
         }
-        let corim = Self { envelope, profile: profile(&map)?, comids };
+        let (profile, profile_oid) = profile(&map)?;
+        let corim = Self { envelope, profile, profile_oid, comids };
         cca::check(&corim)?;
         Ok(corim)
     }
@@ -150,12 +153,14 @@ fn strip_tag(bytes: &[u8], tag: u64) -> Result<&[u8], Error> {
     Ok(bytes.get(decoder.position()..).unwrap_or_default())
 }
 
-/// A profile is a URI, with its tag or as a text.
-fn profile<'a>(map: &Map<'a>) -> Result<Option<&'a str>, Error> {
-    let Some(raw) = map.raw(Key::Number(3)) else { return Ok(None) };
-    let raw = strip_tag(raw, TAG_URI)?;
-    let mut decoder = Decoder::new(raw);
-    decoder.str().map(Some).map_err(malformed("profile"))
+/// A profile is a URI, with its tag or as a text, or an object identifier.
+fn profile<'a>(map: &Map<'a>) -> Result<(Option<&'a str>, Option<&'a [u8]>), Error> {
+    let Some(raw) = map.raw(Key::Number(3)) else { return Ok((None, None)) };
+    if tag_of(raw)? == Some(TAG_OID) {
+        return Ok((None, Some(cbor::byte_string("profile", strip_tag(raw, TAG_OID)?)?)));
+    }
+    let mut decoder = Decoder::new(strip_tag(raw, TAG_URI)?);
+    decoder.str().map(|uri| (Some(uri), None)).map_err(malformed("profile"))
 }
 
 impl<'a> Comid<'a> {

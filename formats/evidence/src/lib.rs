@@ -6,7 +6,8 @@
 //!
 //! Documents: Intel *TDX DCAP Quote Generation Library and Quote Verification Library* and *SGX ECDSA Quote Library
 //! Reference* (quotes of versions 3 to 5); RFC 9052 (COSE); RFC 8949 (CBOR); AWS *Nitro Enclaves attestation process*;
-//! RFC 9783 (PSA tokens) and draft-ffm-rats-cca-token (Arm CCA); DMTF DSP0274 1.1 (SPDM); OpenHCL's attestation report.
+//! RFC 9783 (PSA tokens) and draft-ffm-rats-cca-token (Arm CCA); DMTF DSP0274 1.1 (SPDM); TCG
+//! *Reference Integrity Manifest Information Model* 1.01 with W3C *XML Signature* 1.1 and *Canonical XML* 1.1; OpenHCL's attestation report.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -24,6 +25,7 @@ pub mod cca;
 pub mod cmw;
 pub mod corim;
 pub mod cose;
+pub mod csv;
 pub mod ek_certificate;
 mod error;
 pub mod hcl;
@@ -32,9 +34,11 @@ pub mod nitro;
 pub mod pcs;
 pub mod psa;
 pub mod quote;
+pub mod rim;
 pub mod s390;
 pub mod software;
 pub mod spdm;
 pub mod uvm;
+mod xml;
 
 pub use error::Error;

@@ -126,6 +126,31 @@ fn reference_values_of_a_corim_become_a_policy() {
 }
 
 #[test]
+fn a_devices_manifest_becomes_a_policy_if_nvidia_signed_it() {
+    let Some(folder) = evidence() else { return };
+    let rim = folder.join("nvidia-rim/gh100");
+    let add = |name: &str, at: &str| Evtpm::new("policy add").with("--rim", rim.join(name)).with("--at", at);
+    let (policy, _) = add("driver_550.144.03.xml", "2025-06-01T00:00:00Z").expect(TRUSTED);
+    assert!(policy.contains("[nvidia.measurements]"), "{policy}");
+    assert!(
+        policy.contains("7 = [\"4a5e4b3d501fe31f91bd8b6f2921b58437704a504dbedba971440e840c938c805612689ae3ac04b1"),
+        "{policy}"
+    );
+    let scratch = Scratch::new("rim");
+    let path = scratch.file("policy.toml", policy);
+    Evtpm::new("policy check").word(&path).expect(TRUSTED);
+    for (name, at, why) in [
+        ("driver_550.144.03.xml", "2027-06-01T00:00:00Z", "expired"),
+        ("driver_incorrect_signature.xml", "2025-06-01T00:00:00Z", "not signed by"),
+        ("driver_incorrect_chain.xml", "2025-06-01T00:00:00Z", "no certificate of its issuer"),
+        ("driver_535.86.09_measurement_mismatch.xml", "2025-06-01T00:00:00Z", "it was changed"),
+    ] {
+        let (_, err) = add(name, at).expect(FAILED);
+        assert!(err.contains(why), "{name}: {err}");
+    }
+}
+
+#[test]
 fn a_manifest_of_files_feeds_a_policy() {
     let Some(folder) = evidence() else { return };
     let scratch = Scratch::new("manifest");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Reference values that feed a policy: CoRIMs of Arm CCA, and manifests of files.
+//! Reference values that feed a policy: CoRIMs of Arm CCA, NVIDIA's manifests, and manifests of files.
 //!
 //! Of CoRIM the profiles `tag:arm.com,2025:cca_platform#1.0.0` and `tag:arm.com,2025:cca_realm#1.0.0` are read
 //! (draft-ydb-rats-cca-endorsements): software components with their signers, the platform's configuration, the realm's initial and
@@ -11,9 +11,12 @@ use evtpm_logs::HashId;
 use evtpm_verify::{
     Vendor, Verified,
     reference::{Reference, ReferenceValues},
+    rim::ReferenceMeasurements,
 };
 
-use super::{AtLeastOne, Bytes, CcaPolicy, FileDigest, HexBytes, ImaPolicy, LifecycleState, Policy};
+use super::{
+    AtLeastOne, Bytes, CcaPolicy, FileDigest, HexBytes, ImaPolicy, Index, LifecycleState, NvidiaPolicy, Policy,
+};
 
 const PLATFORM: &str = "tag:arm.com,2025:cca_platform#1.0.0";
 const REALM: &str = "tag:arm.com,2025:cca_realm#1.0.0";
@@ -69,6 +72,17 @@ impl Policy {
         added.cca = Some(gathered.into_policy(self.cca.as_ref())?);
         self.merge(added);
         Ok(())
+    }
+
+    /// Adds the measurements of a device's manifest: each of its values is accepted besides those that were.
+    pub fn add_measurements(&mut self, manifest: &Verified<ReferenceMeasurements, Vendor>) {
+        let one = || NvidiaPolicy { min_devices: 1, ..NvidiaPolicy::default() };
+        let rules = &mut self.nvidia.get_or_insert_with(one).measurements;
+        for (index, values) in &manifest.active {
+            for value in values.iter().cloned().map(HexBytes) {
+                rules.entry(Index(*index)).or_insert_with(|| AtLeastOne::new(value.clone())).insert(value);
+            }
+        }
     }
 
     /// Adds the files of a manifest, lines as `sha256sum` and its like print: a digest, then a path.

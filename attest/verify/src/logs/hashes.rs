@@ -4,12 +4,17 @@
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_logs::{Digest, HashId, Hashes};
 
+use crate::sm;
+
 /// Hashes with [`RustCrypto`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CryptoHashes;
 
 impl Hashes for CryptoHashes {
     fn hash(&self, algorithm: HashId, parts: &[&[u8]]) -> Option<Digest> {
+        if algorithm == HashId::SM3_256 {
+            return Digest::new(&sm::sm3(parts));
+        }
         let algorithm = match algorithm {
             HashId::SHA1 => HashAlg::Sha1,
             HashId::SHA256 => HashAlg::Sha256,

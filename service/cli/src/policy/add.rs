@@ -8,18 +8,20 @@ use clap::Args;
 use evtpm_appraise::Policy;
 use evtpm_appraise::policy::HardwareRule;
 use evtpm_evidence::corim::Corim;
+use evtpm_evidence::rim::Manifest;
 use evtpm_verify::reference::{self, ReferenceValues};
+use evtpm_verify::rim;
 use evtpm_verify::x509::PublicKey;
-use evtpm_verify::{Vendor, Verified};
+use evtpm_verify::{UnixTime, Vendor, Verified};
 
-use crate::verify::args::read;
+use crate::verify::{args::read, moment};
 
 #[derive(Debug, Args)]
 pub(crate) struct Add {
     /// The policy to add to [default: a new one]
     policy: Option<PathBuf>,
     /// Reference values as CoRIM (profiles of Arm CCA platforms and realms); may be repeated.
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["manifest", "rego"])]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["manifest", "rego", "rim"])]
     corim: Vec<PathBuf>,
     /// The key (PEM or JWK) of whoever signed the CoRIMs.
     #[arg(long, value_name = "FILE", requires = "corim", conflicts_with = "unsigned")]
@@ -30,6 +32,12 @@ pub(crate) struct Add {
     /// Files with their digests, as `sha256sum` prints them; may be repeated.
     #[arg(long, value_name = "FILE")]
     manifest: Vec<PathBuf>,
+    /// NVIDIA's reference integrity manifest of a driver or a VBIOS (SWID tag with an XML signature); may be repeated.
+    #[arg(long, value_name = "FILE", requires = "at")]
+    rim: Vec<PathBuf>,
+    /// The moment as of which the signers of the manifests have to be valid; most of NVIDIA's have expired by now.
+    #[arg(long, value_name = "TIME", requires = "rim", value_parser = moment::parse)]
+    at: Option<UnixTime>,
     /// A module in Rego, for what the policy's sections have no rule for.
     #[arg(long, value_name = "FILE")]
     rego: Option<PathBuf>,
@@ -45,6 +53,10 @@ impl Add {
         let documents = self.corim.iter().map(|path| self.document(path, key.as_ref())).collect::<Result<Vec<_>>>()?;
         if !documents.is_empty() {
             policy.add_references(&documents)?;
+        }
+        for (path, at) in self.rim.iter().flat_map(|path| self.at.map(|at| (path, at))) {
+            let manifest = Manifest::parse(&read(path)?).with_context(|| path.display().to_string())?;
+            policy.add_measurements(&rim::verify(&manifest, at).with_context(|| path.display().to_string())?);
         }
         for path in &self.manifest {
             let text = String::from_utf8(read(path)?).with_context(|| path.display().to_string())?;

@@ -107,6 +107,8 @@ const LITERALS: &[&str] = &["hex-literal"];
 const LAYOUT: &[&str] = &["zerocopy"];
 const TYPED: &[&str] = &["serde", "serde_json", "schemars", "ciborium", "hex", "base64", "toml"];
 const CBOR: &[&str] = &["minicbor"];
+/// Reads XML and keeps where names stand in it, which canonical forms need.
+const XML: &[&str] = &["roxmltree"];
 const DER: &[&str] = &["der", "x509-cert", "const-oid", "spki"];
 const RUST_CRYPTO: &[&str] = &[
     "sha1",
@@ -138,7 +140,7 @@ const RUST_CRYPTO: &[&str] = &[
     "crypto-bigint",
     "signature",
 ];
-const EVIDENCE: &[&str] = &["dcap-qvl", "coset", "ciborium"];
+const EVIDENCE: &[&str] = &["dcap-qvl", "coset", "ciborium", "sm2", "sm3"];
 
 const NO_STD_NEVER: &[&str] = &["std"];
 /// "std::net, std::fs, async, clock, untyped JSON values": what verification would have to trust beside its arguments.
@@ -179,7 +181,7 @@ pub(super) const HOUSE: &[Room] = &[
         layer: 0,
         no_std: true,
         below: &[WIRE, SNP, SVSM_ABI],
-        external: External::Only(&[TYPED, CBOR, DER]),
+        external: External::Only(&[TYPED, CBOR, XML, DER]),
         never: &["std", "serde_json::Value"],
     },
     Room {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use evtpm_logs::ima::{AsciiList, AsciiRecord, Entry, TemplateDigests, extend};
+use evtpm_logs::ima::{AsciiList, AsciiRecord, BinaryList, Entry, TemplateDigests, extend};
 use evtpm_logs::{HashId, PcrBank, PcrIndex};
 use evtpm_verify::logs::CryptoHashes;
 use serde::Deserialize;
@@ -38,14 +38,20 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
 }
 
 fn is_list(name: &str) -> bool {
-    name.contains("runtime_measurements") || name.starts_with("ima-log")
+    name.contains("runtime_measurements") || name.starts_with("ima-log") || name == "ima.bin" || name == "ima.txt"
 }
 
 /// Reads a list and recomputes every template hash; an all-zero one is a violation or a placeholder.
 fn check_list(name: &str, bytes: &[u8], store: &Store, findings: &mut Findings) -> Result<()> {
-    let records: Result<Vec<AsciiRecord>, _> = AsciiList::new(bytes).collect();
+    let records: Result<Vec<AsciiRecord>, _> = match AsciiList::recognizes(bytes) {
+        true => AsciiList::new(bytes).collect(),
+        false => Ok(Vec::new()),
+    };
     let Some(records) = findings.accepted(name, records) else { return Ok(()) };
-    let entries: Result<Vec<Entry<'_>>, _> = records.iter().map(AsciiRecord::entry).collect();
+    let entries: Result<Vec<Entry<'_>>, _> = match AsciiList::recognizes(bytes) {
+        true => records.iter().map(AsciiRecord::entry).collect(),
+        false => BinaryList::new(bytes).collect(),
+    };
     let Some(entries) = findings.accepted(&format!("entries of {name}"), entries) else { return Ok(()) };
     let wrong = entries.iter().find(|entry| entry.check_template_hash(&CryptoHashes).is_err());
     match wrong {

@@ -8,6 +8,7 @@ mod arm_psa;
 mod az_vtpm;
 mod ccel;
 mod corim;
+mod csv;
 mod dcap;
 mod dcap_collateral;
 mod ima;
@@ -15,6 +16,7 @@ mod launch_measurement;
 mod nitro;
 mod nvidia;
 mod nvidia_ca;
+mod nvidia_rim;
 mod result_token;
 mod s390_se;
 mod snp;
@@ -39,6 +41,7 @@ const KINDS: &[(&str, Check)] = &[
     ("az-vtpm", az_vtpm::check),
     ("ccel", ccel::check),
     ("corim", corim::check),
+    ("csv", csv::check),
     ("dcap", dcap::check),
     ("dcap-collateral", dcap_collateral::check),
     ("ima", ima::check),
@@ -46,6 +49,7 @@ const KINDS: &[(&str, Check)] = &[
     ("nitro", nitro::check),
     ("nvidia", nvidia::check),
     ("nvidia-ca", nvidia_ca::check),
+    ("nvidia-rim", nvidia_rim::check),
     ("result-token", result_token::check),
     ("s390-se", s390_se::check),
     ("snp", snp::check),
