@@ -37,6 +37,19 @@ impl Log {
         Ok(bank)
     }
 
+    /// Computes what an extend index in NV memory holds if the log is true, whose Name is made with `algorithm`: it starts as zeros
+    /// (TPM 2.0 Part 3, "TPM2_NV_Extend"). What it really holds, `TPM2_NV_Certify` tells.
+    pub fn replay_nv_index<H: Hashes>(&self, index: u32, algorithm: HashId, hashes: &H) -> Result<Digest, Error> {
+        let unsupported = Error::UnsupportedHash { algorithm };
+        let size = algorithm.digest_size().ok_or(unsupported.clone())?;
+        let mut value = Digest::filled(0, size).ok_or(unsupported.clone())?;
+        let records = self.entries().iter().filter(|entry| entry.register == Register::NvIndex(index));
+        for (_, digest) in records.flat_map(Entry::digests).filter(|(bank, _)| *bank == algorithm) {
+            value = hashes.hash(algorithm, &[value.as_bytes(), digest.as_bytes()]).ok_or(unsupported.clone())?;
+        }
+        Ok(value)
+    }
+
     /// Writes the records of PCRs and of measurement registers as a crypto-agile event log, but those of IMA's list.
     ///
     /// Register and digests stay what they are, and so does everything that a quote can prove. The type of an event that

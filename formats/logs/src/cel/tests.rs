@@ -263,3 +263,23 @@ fn as_json(event: &crate::tcg::Event<'_>) -> String {
         hex(event.data)
     )
 }
+
+#[test]
+fn records_of_an_nv_index_lead_to_its_value_and_to_no_register() {
+    let record = |register: &str, byte: &str| {
+        let digest = byte.repeat(32);
+        format!(
+            r#"{{{register},"digests":[{{"hashAlg":"sha256","digest":"{digest}"}}],"content_type":"systemd","content":{{"string":"a"}}}}"#
+        )
+    };
+    let text =
+        [record("\"nv_index\":29360129", "aa"), record("\"pcr\":11", "bb"), record("\"nv_index\":29360129", "cc")]
+            .join("\n");
+    let log = Log::parse(text.as_bytes()).unwrap();
+    let value = log.replay_nv_index(0x01C0_0001, HashId::SHA256, &RealHashes).unwrap();
+    let once = RealHashes.hash(HashId::SHA256, &[&[0; 32], &[0xAA; 32]]).unwrap();
+    assert_eq!(value, RealHashes.hash(HashId::SHA256, &[once.as_bytes(), &[0xCC; 32]]).unwrap());
+    assert_eq!(log.replay_nv_index(7, HashId::SHA256, &RealHashes).unwrap().as_bytes(), [0; 32]);
+    let bank = &log.replay(&[HashId::SHA256], &RealHashes).unwrap()[0];
+    assert_eq!(bank.extended().iter().count(), 1);
+}

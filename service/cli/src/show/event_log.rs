@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm log show`: boot logs, event by event, and what the registers hold if the log is true.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
 use evtpm_logs::cel::{self, Content, Encoding, Register};
 use evtpm_logs::tcg::{Event, EventData, EventType, Format, Ipl, NoAction, Preimage, TaggedEvent};
-use evtpm_logs::{EventLog, HashId, Hashes as _, Hex, Text};
+use evtpm_logs::{Digest, EventLog, HashId, Hashes as _, Hex, Text};
 use evtpm_verify::logs::CryptoHashes;
 use serde_json::{Map, Value, json};
 
@@ -59,6 +60,8 @@ struct Shown {
     format: &'static str,
     lines: Vec<Line>,
     registers: Vec<Registers>,
+    /// Extend indices in NV memory, each with a hash and the value that it then has.
+    indices: Vec<(u32, HashId, Digest)>,
 }
 
 pub(super) fn show(bytes: &[u8], bank: Option<&str>, pcr: Option<u32>, json: bool) -> Result<()> {
@@ -94,7 +97,7 @@ fn event_log(bytes: &[u8]) -> Result<Shown> {
         Format::Sha1 => "TCG event log, SHA-1",
         Format::CryptoAgile => "TCG event log, crypto-agile",
     };
-    Ok(Shown { format, lines, registers })
+    Ok(Shown { format, lines, registers, indices: Vec::new() })
 }
 
 fn is_known(bank: HashId) -> bool {
@@ -208,7 +211,26 @@ fn canonical(bytes: &[u8]) -> Result<Shown> {
         Encoding::Json => "canonical event log, JSON",
         Encoding::Cbor => "canonical event log, CBOR",
     };
-    Ok(Shown { format, lines: log.entries().iter().map(canonical_line).collect(), registers })
+    Ok(Shown {
+        format,
+        lines: log.entries().iter().map(canonical_line).collect(),
+        registers,
+        indices: nv_indices(&log, &banks)?,
+    })
+}
+
+/// What the extend indices in NV memory hold that the log has records of, for each hash that one may have.
+fn nv_indices(log: &cel::Log, banks: &[HashId]) -> Result<Vec<(u32, HashId, Digest)>> {
+    let indices: BTreeSet<u32> = log
+        .entries()
+        .iter()
+        .filter_map(|entry| match entry.register {
+            Register::NvIndex(index) => Some(index),
+            _ => None,
+        })
+        .collect();
+    let all = indices.into_iter().flat_map(|index| banks.iter().map(move |bank| (index, *bank)));
+    all.map(|(index, bank)| Ok((index, bank, log.replay_nv_index(index, bank, &CryptoHashes)?))).collect()
 }
 
 fn canonical_line(entry: &cel::Entry) -> Line {
@@ -265,7 +287,13 @@ impl Shown {
                 })
             })
             .collect();
-        json!({ "format": self.format, "events": events, "registers": registers::to_json(&self.registers) })
+        let indices: Vec<Value> = self
+            .indices
+            .iter()
+            .map(|(index, bank, value)| json!({ "index": index, "hash": bank.to_string(), "value": value.to_string() }))
+            .collect();
+        let registers = registers::to_json(&self.registers);
+        json!({ "format": self.format, "events": events, "registers": registers, "nv_indices": indices })
     }
 
     fn print(&self, bank: Option<HashId>) -> Result<()> {
@@ -296,6 +324,9 @@ impl Shown {
             for (pcr, value) in values {
                 writeln!(out, "{:>9}  {value}", pcr.value())?;
             }
+        }
+        for (index, bank, value) in &self.indices {
+            writeln!(out, "NV index {index:#010x} after the log, if it is of {bank}: {value}")?;
         }
         Ok(())
     }

@@ -3,9 +3,9 @@
 
 use std::io::{BufWriter, Write};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use evtpm_logs::ima::{AsciiList, BinaryList, Entry, TemplateDigests, extend};
-use evtpm_logs::{Error, HashId, Hex, PcrBank, Text};
+use evtpm_logs::{Error, HashId, Hex, PcrBank, Text, cel};
 use evtpm_verify::logs::CryptoHashes;
 use serde_json::json;
 
@@ -44,8 +44,13 @@ trait Printer {
     }
 }
 
-/// Calls `each` with every entry.
+/// Calls `each` with every entry of a list, or of the list inside of a canonical log.
 fn each_entry(bytes: &[u8], mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
+    if cel::Encoding::of(bytes).is_some() {
+        let list = cel::Log::parse(bytes)?.to_ima_list(&CryptoHashes)?;
+        let list = list.context("the canonical log has no records of IMA; `evtpm log show` prints it")?;
+        return BinaryList::new(&list).try_for_each(|entry| each(&entry?));
+    }
     if AsciiList::recognizes(bytes) {
         for record in AsciiList::new(bytes) {
             each(&record?.entry()?)?;

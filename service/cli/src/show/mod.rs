@@ -38,7 +38,7 @@ pub(crate) enum QuoteCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
-    /// Print a firmware's event log, a CCEL or a canonical event log (TLV), and the registers that it leads to.
+    /// Print a firmware's event log, a CCEL or a canonical event log, and the registers that it leads to.
     ///
     /// Data are marked: `=` the digest is that of the data, `~` the data are only what the log says about the digest.
     /// Whether the digests are those that were extended, only a quote tells: use `evtpm verify` for that.
@@ -56,7 +56,8 @@ pub(crate) enum LogCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImaCommand {
-    /// Print a list of the Linux kernel's measurements, binary or as text, and the registers that it leads to.
+    /// Print a list of the Linux kernel's measurements, binary, as text or in a canonical event log, and the registers that it leads
+    /// to.
     ///
     /// Entries are marked: `=` the template hash is that of the entry, `!` a violation: the file changed while it was
     /// measured, and nothing is known of it.
