@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `cargo xtask fuzz`: the short form of fuzzing, without coverage, that any toolchain can do (testing/fuzz-targets).
+//! `cargo xtask fuzz`: the short form of fuzzing, without coverage, that any toolchain can do (testing/fuzz-targets); with
+//! `--minutes`, libFuzzer.
 
-use std::path::PathBuf;
+mod coverage;
+
+use std::path::{Path, PathBuf};
 
 use crate::arguments::Arguments;
 use crate::shell::{Workspace, run as run_command};
@@ -9,20 +12,41 @@ use crate::shell::{Workspace, run as run_command};
 /// Long enough for some ten thousand inputs of each target.
 const SECONDS: u64 = 2;
 
-/// Builds the program and runs it over all targets, or one.
+/// Builds the program and runs it over all targets, or some.
 pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {
-    let seconds = arguments.value("--seconds")?.unwrap_or(SECONDS);
-    let target: Option<String> = arguments.value("--target")?;
+    let seconds = arguments.value("--seconds")?;
+    let minutes: Option<u64> = arguments.value("--minutes")?;
+    let mut targets: Vec<String> = arguments.values("--target")?;
     let input: Option<PathBuf> = arguments.value("--input")?;
     let seeds: Option<PathBuf> = arguments.value("--write-seeds")?;
-    arguments.finish()?;
-    anyhow::ensure!(input.is_none() || target.is_some(), "--input needs --target");
-
-    let mut fuzz = workspace.cargo();
-    fuzz.args(["run", "--quiet", "--package", "evtpm-fuzz-targets", "--bin", "short", "--"]);
-    if let Some(folder) = seeds {
-        return run_command(fuzz.arg("seeds").arg(std::path::absolute(folder)?));
+    if minutes.is_some() {
+        targets.extend(std::iter::from_fn(|| arguments.next_word()));
     }
-    fuzz.arg(seconds.to_string()).arg(workspace.target().join("fuzz")).args(target).args(input);
-    run_command(&mut fuzz)
+    arguments.finish()?;
+    anyhow::ensure!(input.is_none() || targets.len() == 1, "--input needs one --target");
+    anyhow::ensure!(seconds.is_none() || minutes.is_none(), "either --seconds or --minutes");
+
+    if let Some(minutes) = minutes {
+        return coverage::run(workspace, minutes, &targets);
+    }
+    if let Some(folder) = seeds {
+        return write_seeds(workspace, &folder);
+    }
+    let one = |target: Option<&String>| {
+        let folder = workspace.target().join("fuzz");
+        let seconds = seconds.unwrap_or(SECONDS).to_string();
+        run_command(short(workspace).arg(seconds).arg(folder).args(target).args(&input))
+    };
+    if targets.is_empty() { one(None) } else { targets.iter().try_for_each(|target| one(Some(target))) }
+}
+
+/// Writes the seeds of every target into a folder of its name below `folder`.
+fn write_seeds(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
+    run_command(short(workspace).arg("seeds").arg(std::path::absolute(folder)?))
+}
+
+fn short(workspace: &Workspace) -> std::process::Command {
+    let mut program = workspace.cargo();
+    program.args(["run", "--quiet", "--package", "evtpm-fuzz-targets", "--bin", "short", "--"]);
+    program
 }

@@ -42,7 +42,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "fuzz",
-        about: "mutates inputs of every parser  [--seconds N] [--target NAME] [--input FILE] | --write-seeds FOLDER",
+        about: "mutates inputs of every parser  [--seconds N] [--target NAME] [--input FILE] | --minutes N [TARGET]… | --write-seeds FOLDER",
         run: fuzz::run,
     },
     Chore {

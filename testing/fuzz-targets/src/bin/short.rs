@@ -83,7 +83,8 @@ fn fuzz(target: &Target, limit: Duration, findings: &Path) -> anyhow::Result<()>
             }
         }
     }
-    println!("{:<20} ok: {runs} inputs, {accepted} accepted", target.name);
+    let per_second = u128::from(runs) * 1000 / start.elapsed().as_millis().max(1);
+    println!("{:<20} ok: {runs} inputs, {per_second} a second, {accepted} accepted", target.name);
     Ok(())
 }
 

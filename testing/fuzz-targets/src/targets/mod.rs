@@ -2,6 +2,7 @@
 //! The targets, one file for each crate that parses.
 
 mod attest;
+mod documents;
 mod evidence;
 mod image;
 mod keylime;
@@ -59,4 +60,10 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "keylime_push", run: keylime::push, seeds: keylime::push_seeds },
     Target { name: "log_progress", run: attest::progress, seeds: attest::progress_seeds },
     Target { name: "policy", run: policy::document, seeds: policy::document_seeds },
+    Target { name: "csv_report", run: documents::csv_report, seeds: documents::csv_report_seeds },
+    Target { name: "rim", run: documents::rim, seeds: documents::rim_seeds },
+    Target { name: "intel_document", run: documents::intel_document, seeds: documents::intel_document_seeds },
+    Target { name: "jwk", run: documents::jwk, seeds: documents::jwk_seeds },
+    Target { name: "pe_image", run: documents::pe_image, seeds: documents::pe_image_seeds },
+    Target { name: "ima_stream", run: documents::ima_stream, seeds: documents::ima_stream_seeds },
 ];
