@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use evtpm_api::LaunchEvidence;
-use evtpm_result::SigningKey;
 use evtpm_verify::UnixTime;
 use evtpm_verify::evtpm::SvsmNonce;
 use evtpm_verify::snp::{Anchors, Collateral};
@@ -21,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::pending::Pending;
 use crate::policies::{Compiled, Policies};
 use crate::refusal::Refusal;
+use crate::results::ResultSigner;
 use crate::store::Store;
 
 /// Registrations that may be under way at once.
@@ -59,7 +59,7 @@ pub(crate) struct App {
     pub(crate) anchors: Anchors,
     pub(crate) collateral: Collateral,
     pub(crate) policies: Policies,
-    pub(crate) signer: SigningKey,
+    pub(crate) signer: ResultSigner,
     pub(crate) access: Access,
     pub(crate) store: Box<dyn Store>,
     pub(crate) live: LiveBoots,
@@ -78,7 +78,7 @@ pub(crate) struct Parts {
     pub(crate) anchors: Anchors,
     pub(crate) collateral: Collateral,
     pub(crate) policies: Policies,
-    pub(crate) signer: SigningKey,
+    pub(crate) signer: ResultSigner,
     pub(crate) access: Access,
     pub(crate) store: Box<dyn Store>,
     pub(crate) vault: Vault,
@@ -153,7 +153,7 @@ pub(crate) mod testing {
     use std::ops::Deref;
     use std::path::PathBuf;
 
-    use evtpm_result::Algorithm;
+    use crate::results::ResultForm;
 
     use super::*;
     use crate::store::Sqlite;
@@ -173,7 +173,7 @@ pub(crate) mod testing {
                 anchors: Anchors::none(),
                 collateral: Collateral::new(),
                 policies: Policies::default(),
-                signer: SigningKey::new(Algorithm::Es256, &[1; 32]).unwrap(),
+                signer: ResultSigner::open(&directory, ResultForm::default()).unwrap(),
                 access: Access::default(),
                 store: Box::new(Sqlite::open(&directory.join("verifier.sqlite")).unwrap()),
                 vault: Vault::new(&[2; 32]),

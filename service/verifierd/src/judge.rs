@@ -4,15 +4,15 @@
 use evtpm_api::{ApiFinding, Verdict};
 use evtpm_appraise::{Appraisal, Claims, Layer, Severity, appraise};
 use evtpm_logs::{PcrIndex, PcrSet};
-use evtpm_result::{Context, Ear, SigningKey};
+use evtpm_result::{Context, Ear};
 use evtpm_verify::UnixTime;
 use evtpm_verify::evtpm::BoundEk;
 use evtpm_verify::logs::{MeasuredBoot, MeasuredRuntime, Progress, RuntimeRules};
 use evtpm_verify::tpm::{Quote, TrustedAk};
 
 use crate::policies::Compiled;
-use crate::random::SystemRng;
 use crate::refusal::Refusal;
+use crate::results::ResultSigner;
 
 /// IMA's register (`CONFIG_IMA_MEASURE_PCR_IDX`): its log goes on after the firmware's.
 const IMA_PCR: u32 = 10;
@@ -117,14 +117,14 @@ pub(crate) fn refused(
 
 /// Puts an appraisal into words, and signs it.
 pub(crate) fn verdict(
-    signer: &SigningKey,
+    signer: &ResultSigner,
     policy_id: &str,
     appraisal: &Appraisal,
     at: UnixTime,
 ) -> Result<Verdict, Refusal> {
     let build = concat!("evtpm-verifier ", env!("CARGO_PKG_VERSION"));
     let context = Context { issued: at, lifetime: Some(LIFETIME), policy_id, nonce: None, build };
-    let ear = Ear::new(appraisal, &context).sign(signer, &mut SystemRng).map_err(Refusal::internal)?;
+    let ear = signer.sign(&Ear::new(appraisal, &context)).map_err(Refusal::internal)?;
     Ok(Verdict { verdict: appraisal.verdict().name().to_owned(), findings: findings(appraisal), ear })
 }
 

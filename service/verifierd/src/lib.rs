@@ -21,10 +21,12 @@ mod policies;
 pub mod program;
 mod random;
 mod refusal;
+mod results;
 mod rounds;
 mod server;
 mod store;
 pub mod tls;
 mod webhook;
 
+pub use results::ResultForm;
 pub use server::{Config, KeylimePorts, Server, WebhookTarget};

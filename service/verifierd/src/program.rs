@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use evtpm_appraise::Policy;
+use evtpm_result::{Algorithm, Format};
 
+use crate::results::ResultForm;
 use crate::server::{Config, KeylimePorts, Server, WebhookTarget};
 use crate::tls::TlsFiles;
 
@@ -56,6 +58,12 @@ pub struct VerifierArgs {
     /// The CA of the webhook's certificate, for https://.
     #[arg(long, value_name = "FILE", requires = "webhook")]
     pub webhook_ca: Option<PathBuf>,
+    /// The algorithm that signs results: ES256, ES384 or EdDSA, each with a key of its own in the directory.
+    #[arg(long, value_name = "NAME", default_value = "ES256")]
+    pub result_algorithm: Algorithm,
+    /// The form of results: jwt, or cwt, which stands in base64url where verdicts are JSON.
+    #[arg(long, value_name = "FORM", default_value = "jwt", value_parser = result_format)]
+    pub result_format: Format,
     /// A name or address that the certificate of a first start is for.
     #[arg(long = "name", value_name = "NAME", default_values_t = [String::from("localhost"), String::from("127.0.0.1")])]
     pub names: Vec<String>,
@@ -96,6 +104,7 @@ impl VerifierArgs {
             webhook: self.webhook.clone().map(|url| WebhookTarget { url, ca: self.webhook_ca.clone() }),
             keylime: self.keylime.map(|address| self.keylime_ports(address)).transpose()?,
             policy: self.policy.as_deref().map(policy).transpose()?,
+            results: ResultForm { algorithm: self.result_algorithm, format: self.result_format },
             simulated_roots: self.trust_simulated.iter().map(|text| simulated_root(text)).collect::<Result<_>>()?,
             collateral: self.collateral.as_deref().map(collateral).transpose()?.unwrap_or_default(),
         })
@@ -116,6 +125,14 @@ impl VerifierArgs {
             verifier: (address, verifier).into(),
             agent_certificate: shown.map(|(certificate, key)| TlsFiles { certificate, key }),
         })
+    }
+}
+
+fn result_format(text: &str) -> Result<Format, &'static str> {
+    match text {
+        "jwt" => Ok(Format::Jwt),
+        "cwt" => Ok(Format::Cwt),
+        _ => Err("not one of jwt, cwt"),
     }
 }
 

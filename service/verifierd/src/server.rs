@@ -13,8 +13,6 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::routing::get;
 use evtpm_appraise::Policy;
-use evtpm_crypto::Rng;
-use evtpm_result::{Algorithm, SigningKey};
 use evtpm_verify::snp::{Anchors, Collateral};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -22,10 +20,10 @@ use tokio_rustls::TlsAcceptor;
 use crate::access::{Access, Roles, digest};
 use crate::app::{App, Parts, now};
 use crate::fronts::{admin, keylime_v2, keylime_v3, native};
-use crate::hex::{hex, unhex};
 use crate::keylime::{self, AgentTls};
 use crate::keys::{self, Vault};
 use crate::policies::{Compiled, DEFAULT, Policies};
+use crate::results::{ResultForm, ResultSigner};
 use crate::store::{Note, PolicyRow, Postgres, Sqlite, Store, TokenRow};
 use crate::tls::{self, ClientCertificate, TlsFiles};
 use crate::webhook::Webhook;
@@ -52,6 +50,8 @@ pub struct Config {
     pub names: Vec<String>,
     /// What machines have to be that have no policy of their own; without one, what the store has under `default`.
     pub policy: Option<Policy>,
+    /// How results are signed.
+    pub results: ResultForm,
     /// Simulated roots that are trusted, by name, with their certificates (PEM or DER). The policy has to name them too.
     pub simulated_roots: Vec<(String, Vec<u8>)>,
     /// Certificates and revocation lists of the processors, by file name (PEM, DER or a certificate table).
@@ -137,7 +137,7 @@ impl Server {
         }
         let mut collateral = Collateral::new();
         collateral.add_files(config.collateral.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
-        let signer = signing_key(&config.directory)?;
+        let signer = ResultSigner::open(&config.directory, config.results)?;
         let vault = Vault::open(&config.directory.join("keys.key"))?;
         let app = App::new(Parts { anchors, collateral, policies, signer, access, store, vault });
         let listener = bind(config.listen).await?;
@@ -326,23 +326,6 @@ fn token(path: &Path) -> Result<String> {
     let token = random::name().map_err(|error| anyhow::anyhow!("making a token: {error}"))?;
     write_private(path, format!("{token}\n").as_bytes())?;
     Ok(token)
-}
-
-/// Reads the key that signs results, or makes it at the first start, with its public part beside it as a JWK.
-fn signing_key(directory: &Path) -> Result<SigningKey> {
-    let path = directory.join("result.key");
-    if !path.exists() {
-        let mut scalar = [0; 32];
-        random::SystemRng.fill(&mut scalar).map_err(|error| anyhow::anyhow!("making a key: {error}"))?;
-        let key = SigningKey::new(Algorithm::Es256, &scalar)?;
-        write_private(&path, hex(&scalar).as_bytes())?;
-        let public = serde_json::to_string_pretty(&key.verifying_key().to_jwk())?;
-        write_private(&directory.join("result.jwk"), public.as_bytes())?;
-        return Ok(key);
-    }
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let scalar = unhex(text.trim()).with_context(|| format!("{} is not a signing key", path.display()))?;
-    SigningKey::new(Algorithm::Es256, &scalar).with_context(|| format!("{} is not a signing key", path.display()))
 }
 
 /// Writes a new file that its owner alone may read.

@@ -47,6 +47,7 @@ impl<'a> Restartable<'a> {
             webhook: None,
             names: vec!["127.0.0.1".into()],
             policy,
+            results: evtpm_verifierd::ResultForm::default(),
             simulated_roots: self.world.beliefs.simulated_roots.clone(),
             collateral: self.world.beliefs.collateral.clone(),
         };

@@ -39,6 +39,7 @@ impl LocalVerifier {
             database: None,
             webhook: None,
             policy: Some(beliefs.policy),
+            results: evtpm_verifierd::ResultForm::default(),
             simulated_roots: beliefs.simulated_roots,
             collateral: beliefs.collateral,
         };
