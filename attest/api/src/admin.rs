@@ -11,6 +11,9 @@ use crate::{ApiFinding, MachineState};
 pub struct MachineSummary {
     /// The machine's name.
     pub machine: String,
+    /// `keylime` for an agent of Keylime; absent for a machine of the native API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
     /// How it is.
     pub state: MachineState,
     /// Boots seen.

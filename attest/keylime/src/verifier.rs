@@ -8,6 +8,8 @@
 //! PUT    /v2.6/agents/{id}/reactivate, …/stop                  nothing
 //! DELETE /v2.6/agents/{id}                                     nothing
 //! POST, PUT, GET, DELETE /v2.6/allowlists/{name}               RuntimePolicyRequest, NamedRuntimePolicy
+//! POST, PUT, GET, DELETE /v2.6/mbpolicies/{name} BootPolicyRequest, NamedBootPolicy
+//! GET    /v2.6/verify/identity?agent_uuid=…&quote=…&nonce=…&hash_alg=…  IdentityVerdict
 //! POST   /v2.6/verify/evidence         EvidenceRequest      →  EvidenceVerdict
 //! ```
 
@@ -227,6 +229,114 @@ pub struct RuntimePolicyNames {
     /// The names.
     #[serde(rename = "runtimepolicy names")]
     pub names: Vec<String>,
+}
+
+/// A measured boot reference state under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootPolicyRequest {
+    /// JSON in text.
+    pub mb_policy: String,
+}
+
+/// A measured boot reference state, shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedBootPolicy {
+    /// Its name.
+    pub name: String,
+    /// JSON in text.
+    pub mb_policy: String,
+}
+
+/// The names of all measured boot reference states.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootPolicyNames {
+    /// The names.
+    #[serde(rename = "mbpolicy names")]
+    pub names: Vec<String>,
+}
+
+/// Whether a quote is of an agent's TPM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityVerdict {
+    /// 1 if it is.
+    pub valid: u8,
+    /// Why it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Evidence to be judged once, of an agent that nobody watches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceRequest {
+    /// `tpm`; Keylime also takes `tee`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The evidence.
+    pub data: TpmEvidence,
+}
+
+/// A quote with its logs and what they are judged by. What is missing is empty, as in Keylime.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TpmEvidence {
+    /// The quote ([`crate::quote::QuoteText`]).
+    pub quote: String,
+    /// The qualifying data, as text.
+    pub nonce: String,
+    /// The bank.
+    pub hash_alg: String,
+    /// TPM2B_PUBLIC of the endorsement key, base64. Nothing in a quote shows it.
+    pub tpm_ek: String,
+    /// TPM2B_PUBLIC of the attestation key, base64.
+    pub tpm_ak: String,
+    /// As in an order.
+    pub tpm_policy: String,
+    /// The runtime policy: JSON in text.
+    pub runtime_policy: String,
+    /// The measured boot reference state: JSON in text.
+    pub mb_policy: String,
+    /// IMA's list in ASCII.
+    pub ima_measurement_list: String,
+    /// The firmware's log, base64.
+    pub mb_log: String,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceVerdict {
+    /// Whether it is what the policies ask for.
+    pub valid: bool,
+    /// The evidence again, if it is valid; `{}` otherwise.
+    pub claims: EvidenceClaims,
+    /// Why it is not.
+    pub failures: Vec<EvidenceFailure>,
+}
+
+/// The evidence again, or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum EvidenceClaims {
+    /// The evidence.
+    Tpm(Box<TpmEvidence>),
+    /// Nothing.
+    Nothing(crate::Nothing),
+}
+
+/// Why evidence is not valid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceFailure {
+    /// The event.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// More of it.
+    pub context: FailureContext,
+}
+
+/// More of a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureContext {
+    /// A sentence.
+    pub message: String,
 }
 
 /// The part of a TPM policy that is not a PCR.

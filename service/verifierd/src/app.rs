@@ -166,10 +166,15 @@ pub(crate) mod testing {
 
     impl TestApp {
         pub(crate) fn new(name: &str) -> Self {
+            Self::changed(name, |_| {})
+        }
+
+        /// An app that is changed before anybody uses it.
+        pub(crate) fn changed(name: &str, change: impl FnOnce(&mut App)) -> Self {
             let directory = std::env::temp_dir().join(format!("evtpm-app-{name}-{}", std::process::id()));
             drop(std::fs::remove_dir_all(&directory));
             std::fs::create_dir_all(&directory).unwrap();
-            let app = App::new(Parts {
+            let mut app = App::new(Parts {
                 anchors: Anchors::none(),
                 collateral: Collateral::new(),
                 policies: Policies::default(),
@@ -178,6 +183,7 @@ pub(crate) mod testing {
                 store: Box::new(Sqlite::open(&directory.join("verifier.sqlite")).unwrap()),
                 vault: Vault::new(&[2; 32]),
             });
+            change(&mut app);
             TestApp { app: Arc::new(app), directory }
         }
     }

@@ -28,5 +28,6 @@ mod store;
 pub mod tls;
 mod webhook;
 
+pub use keylime::BootPolicy;
 pub use results::ResultForm;
 pub use server::{Config, KeylimePorts, Server, WebhookTarget};

@@ -9,6 +9,7 @@ use clap::Args;
 use evtpm_appraise::Policy;
 use evtpm_result::{Algorithm, Format};
 
+use crate::keylime::BootPolicy;
 use crate::results::ResultForm;
 use crate::server::{Config, KeylimePorts, Server, WebhookTarget};
 use crate::tls::TlsFiles;
@@ -35,7 +36,7 @@ pub struct VerifierArgs {
     /// Trust a SIMULATED root: the policy has to name it too, and every result says so. For tests and demonstrations.
     #[arg(long, value_name = "NAME=FILE")]
     pub trust_simulated: Vec<String>,
-    /// Serve Keylime's agents and tenants (API 2.1 to 2.6) on this address, on ports 8890 (registrar), 8891 (registrar for
+    /// Serve Keylime's agents and tenants (API 2.1 to 2.6, and 3.0) on this address, on ports 8890 (registrar), 8891 (registrar for
     /// tenants) and 8881 (verifier).
     #[arg(long, value_name = "ADDRESS")]
     pub keylime: Option<IpAddr>,
@@ -48,6 +49,15 @@ pub struct VerifierArgs {
     /// The private key of --keylime-agent-certificate.
     #[arg(long, value_name = "FILE", requires = "keylime_agent_certificate")]
     pub keylime_agent_key: Option<PathBuf>,
+    /// How Keylime's measured boot reference states are judged, where an order has one that is not `{}`.
+    #[arg(long, value_name = "POLICY", requires = "keylime", default_value = "accept-all")]
+    pub keylime_measured_boot: BootPolicy,
+    /// When a Keylime agent fails, post Keylime's revocation message to the other agents that are asked.
+    #[arg(long, requires = "keylime")]
+    pub keylime_notify_agents: bool,
+    /// When a Keylime agent fails, post Keylime's revocation message to this address; --webhook-ca is for it too.
+    #[arg(long, value_name = "URL", requires = "keylime")]
+    pub keylime_webhook: Option<String>,
     /// A PostgreSQL database instead of a file: any number of verifiers share its machines. `host=… user=… dbname=…` or
     /// `postgresql://…`; the environment's EVTPM_DATABASE without it.
     #[arg(long, value_name = "ADDRESS")]
@@ -124,6 +134,9 @@ impl VerifierArgs {
             registrar_tls: (address, registrar_tls).into(),
             verifier: (address, verifier).into(),
             agent_certificate: shown.map(|(certificate, key)| TlsFiles { certificate, key }),
+            measured_boot: self.keylime_measured_boot,
+            notify_agents: self.keylime_notify_agents,
+            webhook: self.keylime_webhook.clone().map(|url| WebhookTarget { url, ca: self.webhook_ca.clone() }),
         })
     }
 }

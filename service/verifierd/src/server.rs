@@ -20,7 +20,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::access::{Access, Roles, digest};
 use crate::app::{App, Parts, now};
 use crate::fronts::{admin, keylime_v2, keylime_v3, native};
-use crate::keylime::{self, AgentTls};
+use crate::keylime::revocation::{self, Channels};
+use crate::keylime::{self, AgentTls, BootPolicy};
 use crate::keys::{self, Vault};
 use crate::policies::{Compiled, DEFAULT, Policies};
 use crate::results::{ResultForm, ResultSigner};
@@ -78,6 +79,12 @@ pub struct KeylimePorts {
     pub verifier: SocketAddr,
     /// The certificate that is shown to agents; that of the administrator which a first start makes without one.
     pub agent_certificate: Option<TlsFiles>,
+    /// How measured boot reference states are judged.
+    pub measured_boot: BootPolicy,
+    /// Whether the other agents are told of one that failed.
+    pub notify_agents: bool,
+    /// Where it is posted too, in Keylime's form, signed as events are.
+    pub webhook: Option<WebhookTarget>,
 }
 
 /// A verifier that listens.
@@ -139,17 +146,20 @@ impl Server {
         collateral.add_files(config.collateral.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
         let signer = ResultSigner::open(&config.directory, config.results)?;
         let vault = Vault::open(&config.directory.join("keys.key"))?;
-        let app = App::new(Parts { anchors, collateral, policies, signer, access, store, vault });
+        let mut app = App::new(Parts { anchors, collateral, policies, signer, access, store, vault });
         let listener = bind(config.listen).await?;
         let webhook = match config.webhook {
-            Some(WebhookTarget { url, ca }) => {
-                let key = token(&config.directory.join("webhook.key"))?.into_bytes();
-                Some(Webhook::new(&url, ca.as_deref(), key)?)
-            }
+            Some(target) => Some(open_webhook(target, &config.directory)?),
             None => None,
         };
         let keylime = match config.keylime {
-            Some(ports) => Some(KeylimeServices::bind(ports, files, client_ca, made.as_ref()).await?),
+            Some(ports) => {
+                app.keylime.boot = ports.measured_boot;
+                let notified =
+                    ports.webhook.clone().map(|target| open_webhook(target, &config.directory)).transpose()?;
+                let channels = Channels { agents: ports.notify_agents, webhook: notified };
+                Some(KeylimeServices::bind(ports, channels, files, client_ca, made.as_ref()).await?)
+            }
             None => None,
         };
         Ok(Server {
@@ -204,6 +214,12 @@ impl Server {
     }
 }
 
+/// Reads the key that posts are signed with, or makes it.
+fn open_webhook(WebhookTarget { url, ca }: WebhookTarget, directory: &Path) -> Result<Webhook> {
+    let key = token(&directory.join("webhook.key"))?.into_bytes();
+    Webhook::new(&url, ca.as_deref(), key)
+}
+
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
 }
@@ -214,11 +230,13 @@ struct KeylimeServices {
     tenants: TlsAcceptor,
     anyone: TlsAcceptor,
     agents: Arc<AgentTls>,
+    channels: Channels,
 }
 
 impl KeylimeServices {
     async fn bind(
         ports: KeylimePorts,
+        channels: Channels,
         files: &TlsFiles,
         client_ca: Option<&Path>,
         made: Option<&tls::Created>,
@@ -234,6 +252,7 @@ impl KeylimeServices {
             tenants: TlsAcceptor::from(tenants),
             anyone: TlsAcceptor::from(anyone),
             agents: Arc::new(AgentTls::read(&shown.certificate, &shown.key)?),
+            channels,
         })
     }
 
@@ -246,6 +265,7 @@ impl KeylimeServices {
             ended = listener::serve(registrar, None, for_agents) => ended,
             ended = listener::serve(registrar_tls, Some(self.tenants), for_tenants) => ended,
             ended = listener::serve(verifier, Some(self.anyone), for_both) => ended,
+            () = revocation::run(app.clone(), self.agents.clone(), self.channels) => Ok(()),
             () = keylime::rounds::run(app, self.agents) => Ok(()),
         }
     }

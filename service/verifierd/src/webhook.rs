@@ -61,7 +61,10 @@ impl Webhook {
     pub(crate) async fn run(self, mut events: Receiver<Event>) {
         loop {
             match events.recv().await {
-                Ok(event) => self.deliver(&event).await,
+                Ok(event) => match serde_json::to_vec(&event) {
+                    Ok(body) => self.deliver(&event.event, body).await,
+                    Err(error) => eprintln!("evtpm-verifier: webhook: {error}"),
+                },
                 Err(RecvError::Lagged(missed)) => {
                     eprintln!("evtpm-verifier: the webhook is too slow: {missed} events were not sent");
                 }
@@ -70,13 +73,15 @@ impl Webhook {
         }
     }
 
-    async fn deliver(&self, event: &Event) {
+    /// Posts a body of JSON, again if it is not taken; `what` names it if it is given up.
+    pub(crate) async fn deliver(&self, what: &str, body: Vec<u8>) {
+        let body = Bytes::from(body);
         let mut wait = FIRST_WAIT;
         for attempt in 1..=TRIES {
-            let sent = tokio::time::timeout(PATIENCE, self.send(event)).await.context("timed out").flatten();
+            let sent = tokio::time::timeout(PATIENCE, self.send(body.clone())).await.context("timed out").flatten();
             let Err(error) = sent else { return };
             if attempt == TRIES {
-                eprintln!("evtpm-verifier: webhook: {error:#}; event {} is given up", event.event);
+                eprintln!("evtpm-verifier: webhook: {error:#}; event {what} is given up");
                 return;
             }
             tokio::time::sleep(wait).await;
@@ -84,15 +89,14 @@ impl Webhook {
         }
     }
 
-    async fn send(&self, event: &Event) -> Result<()> {
-        let body = serde_json::to_vec(event)?;
+    async fn send(&self, body: Bytes) -> Result<()> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(self.uri.path_and_query().map_or("/", |path| path.as_str()))
             .header(HOST, format!("{}:{}", self.host, self.port))
             .header(CONTENT_TYPE, "application/json")
             .header("evtpm-signature", signature(&self.key, now().0, &body))
-            .body(Full::new(Bytes::from(body)))?;
+            .body(Full::new(body))?;
         let mut connection = Connection::open(&self.host, self.port, self.tls.clone()).await?;
         let status = connection.send(request).await?.status();
         anyhow::ensure!(status.is_success(), "the receiver answered {status}");

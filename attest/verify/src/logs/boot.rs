@@ -34,6 +34,15 @@ impl<'a> MeasuredBoot<'a> {
         Ok(MeasuredBoot { quote, replayed, explained, open, events })
     }
 
+    /// Replays the firmware's event log like [`MeasuredBoot::verify`], but compares only the registers in `logged`: what the
+    /// other quoted ones hold is for whoever asked for them to say.
+    pub fn partly(quote: Quote, event_log: &'a [u8], logged: PcrSet, continued: PcrSet) -> Result<Self, Error> {
+        let unlogged = quote.pcrs().without(logged).union(continued);
+        let boot = Self::verify(quote, event_log, unlogged)?;
+        let open = boot.quote.pcrs().intersection(continued);
+        Ok(MeasuredBoot { open, ..boot })
+    }
+
     /// Takes a quote whose registers no event log has to explain but those in `continued`: what the others hold is for
     /// whoever asked for them to say.
     pub fn unlogged(quote: Quote, continued: PcrSet) -> Result<Self, Error> {

@@ -10,6 +10,7 @@ use evtpm_verify::UnixTime;
 use evtpm_verify::logs::{Aggregate, ImaFile, MeasuredBoot, MeasuredRuntime, Progress, RuntimeRules as LogRules};
 use evtpm_verify::tpm::{ClockWitness, Issued, QualifyingData, Quote, QuoteEvidence, Selection, TrustedAk};
 
+use super::boot::{self, BootPolicy};
 use super::rules::RuntimeRules;
 use crate::hex::{hex, unhex};
 
@@ -42,10 +43,21 @@ pub(crate) struct Order<'a> {
     pub(crate) asked: PcrSet,
     /// The runtime policy, where IMA's list is judged.
     pub(crate) rules: Option<&'a RuntimeRules>,
+    /// How the firmware's log is judged, where it is.
+    pub(crate) boot: Option<BootPolicy>,
     pub(crate) hashes: &'a [String],
-    pub(crate) signatures: &'a [String],
+    pub(crate) signatures: Signatures<'a>,
     /// The agent's transport key, where the protocol binds it to the quote.
     pub(crate) transport_key: Option<&'a str>,
+}
+
+/// Which signature schemes are accepted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Signatures<'a> {
+    /// Those of the list.
+    These(&'a [String]),
+    /// Whatever attestation keys may have.
+    Any,
 }
 
 /// What the agent sent.
@@ -54,6 +66,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) quote: &'a QuoteText,
     /// IMA's list in ASCII, from the entry on that it was asked from.
     pub(crate) ima_list: &'a str,
+    /// The firmware's log; looked at once for each boot.
+    pub(crate) event_log: &'a [u8],
 }
 
 /// What earlier quotes of this boot left.
@@ -87,9 +101,10 @@ pub(crate) fn judge(
     let mut failures = Vec::new();
     failures.extend(order.transport_key.and_then(|key| check_key(&quote, key)));
     failures.extend(check_values(&quote, order.tpm_policy));
-    let progress = match order.rules {
-        Some(rules) => runtime(quote.clone(), evidence.ima_list, before.progress.as_ref(), rules, &mut failures),
-        None => None,
+    let progress = if order.rules.is_some() || order.boot.is_some() {
+        logs(order, quote.clone(), evidence, before.progress.as_ref(), &mut failures)
+    } else {
+        None
     };
     failures.truncate(MOST);
     let progress = progress.filter(|_| failures.is_empty());
@@ -111,7 +126,9 @@ fn verify(order: Order<'_>, text: &QuoteText, nonce: Issued<QualifyingData>, at:
         return Err(invalid("quote_algorithms.hash_alg", format!("{name} is not accepted")));
     }
     let scheme = scheme(&text.signature);
-    if !order.signatures.iter().any(|accepted| accepted == scheme) {
+    if let Signatures::These(accepted) = order.signatures
+        && !accepted.iter().any(|accepted| accepted == scheme)
+    {
         return Err(invalid("quote_algorithms.sign_alg", format!("{scheme} is not accepted")));
     }
     // Keylime's Rust agent quotes the register of a transport key even where it has none. Which registers a quote is of is
@@ -143,11 +160,12 @@ pub(crate) fn asked(policy: &TpmPolicy) -> Result<PcrSet, String> {
     mask.ok_or_else(|| format!("tpm_policy: `{text}` is no mask of PCRs"))
 }
 
-/// The PCRs that an agent that pushes is asked for: what the mask names, what the policy has values for, and IMA's where
-/// its list is judged. As a quote has to be of something, it is of PCR 0 where nothing is asked for.
-pub(crate) fn required(policy: &TpmPolicy, with_ima: bool) -> Result<PcrSet, String> {
+/// The PCRs that an agent that pushes is asked for: what the mask names, what the policy has values for, the firmware's
+/// and IMA's where their logs are judged. As a quote has to be of something, it is of PCR 0 where nothing is asked for.
+pub(crate) fn required(policy: &TpmPolicy, with_ima: bool, with_boot: bool) -> Result<PcrSet, String> {
     let valued = policy.values.keys().filter_map(|number| number.parse().ok().and_then(PcrIndex::new));
     let all = valued.fold(asked(policy)?, PcrSet::with);
+    let all = if with_boot { all.union(boot::registers()) } else { all };
     let all = if with_ima { with(all, IMA_PCR) } else { all };
     Ok(if all.is_empty() { with(all, 0) } else { all })
 }
@@ -201,35 +219,44 @@ fn check_values(quote: &Quote, policy: &TpmPolicy) -> Vec<Failure> {
     policy.values.iter().filter_map(check).collect()
 }
 
-/// Replays IMA's list and judges what is new in it.
-fn runtime(
+/// Replays the logs and judges what is new in them.
+fn logs(
+    order: Order<'_>,
     quote: Quote,
-    list: &str,
+    evidence: Evidence<'_>,
     before: Option<&Progress>,
-    rules: &RuntimeRules,
     failures: &mut Vec<Failure>,
 ) -> Option<Progress> {
     let mut fail = |event: &str, error: &dyn std::fmt::Display| failures.push(Failure::new(event, error));
+    let list = if order.rules.is_some() { evidence.ima_list } else { "" };
     let list = AsciiList::to_binary(list.as_bytes()).map_err(|error| fail("ima.unreadable", &error)).ok()?;
     let log_rules = LogRules::default();
-    match before {
-        Some(progress) => {
-            let later =
-                progress.follow(quote, &list, log_rules).map_err(|error| fail("ima.pcr_mismatch", &error)).ok()?;
+    if let Some(progress) = before {
+        let later = progress.follow(quote, &list, log_rules).map_err(|error| fail("ima.pcr_mismatch", &error)).ok()?;
+        if let Some(rules) = order.rules {
             failures.extend(later.files(&rules.keyring).filter_map(|file| rules.judge(&file, false)));
-            Some(later.progress().clone())
         }
-        None => {
-            let ima: PcrSet = PcrIndex::new(IMA_PCR).into_iter().collect();
-            let boot = MeasuredBoot::unlogged(quote, ima).map_err(|error| fail("ima.pcr_mismatch", &error)).ok()?;
-            let runtime = MeasuredRuntime::verify(boot, &list, log_rules);
-            let runtime = runtime.map_err(|error| fail("ima.pcr_mismatch", &error)).ok()?;
-            let proven = matches!(runtime.aggregate(), Aggregate::Verified { .. });
-            let all = runtime.entries().map(|entry| ImaFile::of(entry, &rules.keyring));
-            failures.extend(all.filter_map(|file| rules.judge(&file, proven)));
-            Some(runtime.progress())
-        }
+        return Some(later.progress().clone());
     }
+    let boot = match order.boot {
+        Some(policy) => policy.judge(quote, evidence.event_log).map_err(|failure| failures.push(failure)).ok()?,
+        None => {
+            let boot = MeasuredBoot::unlogged(quote, ima());
+            boot.map_err(|error| fail("ima.pcr_mismatch", &error)).ok()?
+        }
+    };
+    let Some(rules) = order.rules else { return Some(boot.progress()) };
+    let runtime = MeasuredRuntime::verify(boot, &list, log_rules);
+    let runtime = runtime.map_err(|error| failures.push(Failure::new("ima.pcr_mismatch", &error))).ok()?;
+    let proven = matches!(runtime.aggregate(), Aggregate::Verified { .. });
+    let all = runtime.entries().map(|entry| ImaFile::of(entry, &rules.keyring));
+    failures.extend(all.filter_map(|file| rules.judge(&file, proven)));
+    Some(runtime.progress())
+}
+
+/// IMA's register, which its list goes on extending.
+pub(super) fn ima() -> PcrSet {
+    PcrIndex::new(IMA_PCR).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -252,8 +279,8 @@ mod tests {
     #[test]
     fn an_agent_that_pushes_is_asked_for_what_is_judged_and_never_for_nothing() {
         let valued = TpmPolicy { mask: None, values: [("7".to_owned(), vec!["00".to_owned()])].into() };
-        assert_eq!(required(&valued, true).unwrap().to_string(), "7,10");
-        assert_eq!(required(&policy("0x0"), false).unwrap().to_string(), "0");
+        assert_eq!(required(&valued, true, false).unwrap().to_string(), "7,10");
+        assert_eq!(required(&policy("0x0"), false, false).unwrap().to_string(), "0");
     }
 
     #[test]

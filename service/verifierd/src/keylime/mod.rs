@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Keylime's registrar and verifier: agents that register, orders to watch them, rounds by schedule, evidence that is pushed.
 
+pub(crate) mod boot;
 mod client;
 pub(crate) mod dsse;
 pub(crate) mod evidence;
@@ -8,8 +9,10 @@ pub(crate) mod push;
 #[cfg(test)]
 mod recorded;
 pub(crate) mod registrations;
+pub(crate) mod revocation;
 pub(crate) mod rounds;
 pub(crate) mod rules;
+pub(crate) mod summaries;
 #[cfg(test)]
 mod testing;
 pub(crate) mod watches;
@@ -17,8 +20,10 @@ pub(crate) mod watches;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use boot::BootPolicy;
 pub(crate) use client::AgentTls;
 use push::Limits;
+use revocation::Revoked;
 use rules::RuntimeRules;
 
 /// What Keylime's side keeps in memory.
@@ -26,6 +31,10 @@ use rules::RuntimeRules;
 pub(crate) struct Keylime {
     /// How often sessions were opened, by whom.
     pub(crate) openings: Limits,
+    /// How measured boot is judged, where an order asks for it.
+    pub(crate) boot: BootPolicy,
+    /// Agents that failed, told to whoever notifies others.
+    pub(crate) revoked: Revoked,
     /// Runtime policies, read once for each version of each.
     rules: Mutex<HashMap<String, (u64, Arc<RuntimeRules>)>>,
 }

@@ -15,7 +15,7 @@ use evtpm_verify::tpm::{AkPublic, Issued, TrustedAk};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::evidence::{self, Before, Evidence, Order};
+use super::evidence::{self, Before, Evidence, Order, Signatures};
 use super::registrations;
 use super::rules::RuntimeRules;
 use super::testing::{Answer, Caller};
@@ -174,10 +174,42 @@ struct Pulled {
     quote: Quote,
 }
 
+fn pulled() -> Pulled {
+    serde_json::from_str(include_str!("../../../../testing/vectors/keylime-rust-agent/pull.json")).unwrap()
+}
+
+#[tokio::test]
+async fn the_pull_agent_s_quote_is_judged_once_for_anybody_and_tenants_requests_need_a_certificate() {
+    let (app, pulled) = (TestApp::new("recorded-once"), pulled());
+    let ask = |method: &'static str, path: &'static str, body: Value| {
+        let router = keylime_v2::verifier().with_state((*app).clone());
+        async move { Answer::to(router, Caller::Anybody, method, path, &body).await }
+    };
+    let registration = &pulled.registration[0].body;
+    let evidence = serde_json::json!({"type": "tpm", "data": {
+        "quote": pulled.quote.quote, "nonce": pulled.nonce, "hash_alg": "sha256", "tpm_ek": registration["ek_tpm"],
+        "tpm_ak": registration["aik_tpm"], "tpm_policy": r#"{"mask":"0x400"}"#, "runtime_policy": policy(),
+        "ima_measurement_list": pulled.quote.ima_measurement_list}});
+    let verdict = |answer: Answer| {
+        let verdict: Value = serde_json::from_str(&answer.body).unwrap();
+        let kind = verdict["results"]["failures"][0]["type"].as_str().unwrap_or_default().to_owned();
+        (answer.status.as_u16(), verdict["results"]["valid"] == true, kind)
+    };
+    assert_eq!(verdict(ask("POST", "/v2.6/verify/evidence", evidence.clone()).await), (200, true, String::new()));
+    let mut other = evidence.clone();
+    other["data"]["runtime_policy"] = r#"{"digests":{}}"#.into();
+    let unknown = "ima.validation.ima-ng.not_in_allowlist".to_owned();
+    assert_eq!(verdict(ask("POST", "/v2.6/verify/evidence", other).await), (200, false, unknown));
+    let mut other = evidence;
+    other["data"]["nonce"] = "".into();
+    assert_eq!(ask("POST", "/v2.6/verify/evidence", other).await.status, 400);
+    assert_eq!(ask("GET", "/v2.6/agents", Value::Null).await.status, 401);
+    assert_eq!(ask("DELETE", "/v2.6/agents/a", Value::Null).await.status, 401);
+}
+
 #[tokio::test]
 async fn the_pull_agent_registers_and_its_quote_holds() {
-    let pulled: Pulled =
-        serde_json::from_str(include_str!("../../../../testing/vectors/keylime-rust-agent/pull.json")).unwrap();
+    let pulled = pulled();
     let app = TestApp::new("recorded-pull");
     let recording = Recording {
         agent: pulled.agent,
@@ -196,13 +228,20 @@ async fn the_pull_agent_registers_and_its_quote_holds() {
             tpm_policy: &tpm_policy,
             asked: evidence::asked(&tpm_policy).unwrap(),
             rules: Some(&rules),
+            boot: None,
             hashes: &["sha256".into()],
-            signatures: &["rsassa".into()],
+            signatures: Signatures::These(&["rsassa".into()]),
             transport_key: pulled.quote.pubkey.as_deref(),
         };
         let quote = QuoteText::parse(&pulled.quote.quote).unwrap();
         let nonce = Issued::recorded(nonce.as_bytes());
-        evidence::judge(order, Evidence { quote: &quote, ima_list: list }, &Before::default(), nonce, now())
+        evidence::judge(
+            order,
+            Evidence { quote: &quote, ima_list: list, event_log: &[] },
+            &Before::default(),
+            nonce,
+            now(),
+        )
     };
     let list = pulled.quote.ima_measurement_list.as_deref().unwrap();
     assert_eq!(judge(&pulled.nonce, list).unwrap().failures, []);

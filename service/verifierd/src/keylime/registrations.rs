@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use evtpm_api::Binding as Profile;
+use evtpm_appraise::LaunchIdentity;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto, constant_time_eq};
+use evtpm_evidence::ek_certificate::EkCertificate;
 use evtpm_keylime::registrar::{RegisteredAgent, Registration, RegistrationBlob, credential_file};
 use evtpm_protocol::credential;
 use evtpm_tpm_wire::{Marshal, Secret, Tpm2bEncryptedSecret, Tpm2bIdObject, Tpm2bName};
@@ -16,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{App, expiry, now};
 use crate::hex::unhex;
-use crate::machines::identity::check_name;
+use crate::machines::identity::{BindingEvidence, believe_ek, check_name};
 use crate::random::{self, SystemRng};
 use crate::refusal::Refusal;
 use crate::store::{Item, Note};
@@ -45,15 +48,13 @@ pub(crate) async fn begin(
     check_name("agent", agent)?;
     forget_expired(app).await?;
     let known = active(app, agent).await?;
-    if let Some(known) = known
-        && known.registration.ek_tpm != registration.ek_tpm
-    {
-        let message = format!("agent {agent} is registered with another TPM: an administrator has to remove it first");
-        return Err(Refusal::evidence(message));
-    }
     let secret = random::name()?;
+    let name = agent.to_owned();
     let (registration, secret, blob) = app
-        .busy(move |_| {
+        .busy(move |app| {
+            if let Some(known) = known {
+                check_same_machine(app, &name, &known.registration, &registration)?;
+            }
             let blob = challenge(&registration, &secret)?;
             Ok((registration, secret, blob))
         })
@@ -63,6 +64,41 @@ pub(crate) async fn begin(
     let due_at = Some(expiry().0.0);
     app.store.put_item(PENDING, Item { name: agent.to_owned(), body, version, due_at }, None).await?;
     Ok(RegistrationBlob { blob: STANDARD.encode(blob) })
+}
+
+/// Whoever is registered may come again: with the same endorsement key, or, after a reboot of an e-vTPM, with another one
+/// whose report shows the same launch on the same chip (verification rule 10).
+fn check_same_machine(app: &App, agent: &str, known: &Registration, new: &Registration) -> Result<(), Refusal> {
+    if known.ek_tpm == new.ek_tpm {
+        return Ok(());
+    }
+    let other = |why: &str| {
+        let message =
+            format!("agent {agent} is registered with another TPM: an administrator has to remove it first{why}");
+        Refusal::evidence(message)
+    };
+    let (Some(before), Some(after)) = (report(known), report(new)) else { return Err(other("")) };
+    let launch = |registration: &Registration, report: &[u8]| {
+        launch(app, registration, report).map_err(|refusal| other(&format!(" ({})", refusal.message())))
+    };
+    if launch(known, &before)? == launch(new, &after)? {
+        return Ok(());
+    }
+    Err(other(" (its report shows another launch, or another chip)"))
+}
+
+/// The report in what stands for the endorsement key's certificate, if there is one.
+fn report(registration: &Registration) -> Option<Vec<u8>> {
+    let der = STANDARD.decode(registration.ekcert.as_deref()?).ok()?;
+    EkCertificate::parse(&der).ok().map(|certificate| certificate.report)
+}
+
+/// What launched the TPM with this endorsement key.
+fn launch(app: &App, registration: &Registration, report: &[u8]) -> Result<LaunchIdentity, Refusal> {
+    let ek = STANDARD.decode(&registration.ek_tpm).map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let evidence = BindingEvidence { report, manifest: None, certificates: None, ek_public: &ek };
+    let bound = believe_ek(app, Profile::NvReport, None, &evidence)?;
+    Ok(LaunchIdentity::of(bound.report()))
 }
 
 /// Removes some of what nobody proved in time: whoever begins registrations without end makes room for his own next ones.
@@ -125,6 +161,11 @@ pub(crate) async fn prove(app: &App, agent: &str, auth_tag: &str) -> Result<Regi
 /// Finds an active agent.
 pub(crate) async fn active(app: &App, agent: &str) -> Result<Option<RegisteredAgent>, Refusal> {
     app.store.item(ACTIVE, agent).await?.map(|item| read(&item)).transpose()
+}
+
+/// Lists the active agents with what they registered.
+pub(crate) async fn all(app: &App) -> Result<Vec<RegisteredAgent>, Refusal> {
+    app.store.items(ACTIVE).await?.iter().map(read).collect()
 }
 
 /// Lists the active agents.

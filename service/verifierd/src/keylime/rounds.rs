@@ -23,11 +23,12 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::Semaphore;
 
+use super::boot::{self, BootPolicy};
 use super::client::{Agent, AgentTls};
-use super::evidence::{self, Evidence, Failure, Order, Outcome};
+use super::evidence::{self, Evidence, Failure, Order, Outcome, Signatures};
 use super::push;
 use super::rules::RuntimeRules;
-use super::watches::{self, INTERVAL, POLICY, WATCHED, Watch};
+use super::watches::{self, BOOT_POLICY, INTERVAL, POLICY, WATCHED, Watch};
 use crate::app::{App, expiry, now};
 use crate::hex::hex;
 use crate::random::SystemRng;
@@ -88,6 +89,7 @@ async fn round(app: &Arc<App>, tls: &AgentTls, item: Item) -> Result<()> {
         Ok(Some(failures)) => {
             watch.state = OperationalState::InvalidQuote;
             watch.last_event_id = failures.first().map(|failure| failure.event_id.clone());
+            app.keylime.revoked.tell(&item.name, &watch, failures);
             // As in Keylime, whoever failed is not asked again before an operator says so, or it registers anew.
             None
         }
@@ -171,7 +173,8 @@ async fn attest(app: &Arc<App>, tls: &AgentTls, watch: &mut Watch) -> Result<Opt
     };
     let version = order.supported_version.as_deref().unwrap_or("2.1");
     let rules = rules(app, watch).await?;
-    let policy = rules.as_ref().map(|rules| rules.id.clone());
+    let boot = boot(app, watch).await?;
+    let policy = judged_by(rules.as_deref(), boot);
     let before = watch.before(policy.as_deref());
     let first = before.progress.as_ref().map_or(0, evtpm_verify::logs::Progress::entries);
     let tpm_policy = watch.tpm_policy().map_err(anyhow::Error::msg)?;
@@ -204,12 +207,15 @@ async fn attest(app: &Arc<App>, tls: &AgentTls, watch: &mut Watch) -> Result<Opt
             tpm_policy: &tpm_policy,
             asked,
             rules: rules.as_deref(),
+            boot,
             hashes: &hashes,
-            signatures: &signatures,
+            signatures: Signatures::These(&signatures),
             transport_key: Some(&transport_key),
         };
         let ima_list = answer.ima_measurement_list.as_deref().unwrap_or_default();
-        let sent = Evidence { quote: &quote, ima_list };
+        let event_log = STANDARD.decode(answer.mb_measurement_list.as_deref().unwrap_or_default());
+        let event_log = event_log.map_err(|error| Failure::new("measured_boot.unreadable", error))?;
+        let sent = Evidence { quote: &quote, ima_list, event_log: &event_log };
         evidence::judge(order, sent, &before, nonce.in_hexadecimal(), now())
     });
     let Outcome { failures, after, quote } = match judged.await? {
@@ -252,6 +258,23 @@ fn encrypt(pem: &str, message: &[u8]) -> Result<Vec<u8>> {
         .map_err(failed)?;
     RustCrypto::rsa_public(&modulus, 65_537, &mut block).map_err(failed)?;
     Ok(block)
+}
+
+/// How measured boot is judged, where an order has a reference state that asks for something.
+pub(super) async fn boot(app: &App, watch: &Watch) -> Result<Option<BootPolicy>> {
+    let Some(name) = watch.boot_policy.as_deref() else { return Ok(None) };
+    let item = app.store.item(BOOT_POLICY, name).await?;
+    let item = item.with_context(|| format!("there is no measured boot policy `{name}`"))?;
+    Ok((!boot::is_empty(&item.body)).then_some(app.keylime.boot))
+}
+
+/// What identifies the policies that a boot's logs were judged by; `None` if they are not.
+pub(super) fn judged_by(rules: Option<&RuntimeRules>, boot: Option<BootPolicy>) -> Option<String> {
+    match (rules, boot) {
+        (None, None) => None,
+        (Some(rules), None) => Some(rules.id.clone()),
+        (rules, Some(boot)) => Some(format!("{boot:?}+{}", rules.map_or("", |rules| &rules.id))),
+    }
 }
 
 /// The runtime policy of an order, where it asks for IMA's register; of an agent that pushes, it always does.

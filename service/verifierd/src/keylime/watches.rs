@@ -18,6 +18,8 @@ use crate::store::Item;
 pub(crate) const WATCHED: &str = "keylime-watch";
 /// Runtime policies.
 pub(crate) const POLICY: &str = "keylime-policy";
+/// Measured boot reference states.
+pub(crate) const BOOT_POLICY: &str = "keylime-mbpolicy";
 
 /// Seconds between two quotes of one agent.
 pub(crate) const INTERVAL: u64 = 2;
@@ -31,6 +33,9 @@ pub(crate) struct Watch {
     pub(crate) order: AddAgent,
     /// The name of the runtime policy.
     pub(crate) policy: Option<String>,
+    /// The name of the measured boot reference state, where it asks for something.
+    #[serde(default)]
+    pub(crate) boot_policy: Option<String>,
     pub(crate) state: OperationalState,
     pub(crate) hash_alg: String,
     pub(crate) enc_alg: String,
@@ -75,6 +80,7 @@ impl Watch {
             push: (!can_be_asked).then(Push::default),
             order,
             policy,
+            boot_policy: None,
             state: OperationalState::Start,
             hash_alg: String::new(),
             enc_alg: String::new(),
@@ -159,7 +165,7 @@ impl Watch {
             port,
             tpm_policy: order.tpm_policy,
             meta_data: order.metadata,
-            has_mb_refstate: 0,
+            has_mb_refstate: u8::from(self.boot_policy.is_some()),
             has_runtime_policy: u8::from(has_runtime_policy),
             accept_tpm_hash_algs: order.accept_tpm_hash_algs,
             accept_tpm_encryption_algs: order.accept_tpm_encryption_algs,

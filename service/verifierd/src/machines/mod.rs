@@ -6,4 +6,4 @@ mod live;
 mod state;
 
 pub(crate) use live::{Kept, Live, LiveBoots};
-pub(crate) use state::{state, summary};
+pub(crate) use state::{STALE_AFTER, state, summary};

@@ -6,7 +6,7 @@ use evtpm_api::{ApiFinding, MachineState, MachineSummary};
 use crate::store::{MachineRow, Standing};
 
 /// Seconds without a verdict after which a trusted machine is stale.
-const STALE_AFTER: u64 = 300;
+pub(crate) const STALE_AFTER: u64 = 300;
 
 /// Says in which state a boot is at `now`. Trust runs out; distrust and silence do not turn into anything else.
 pub(crate) fn state(standing: Option<&Standing>, now: u64) -> MachineState {
@@ -28,6 +28,7 @@ pub(crate) fn summary(row: MachineRow, now: u64) -> MachineSummary {
     MachineSummary {
         state: state(row.standing.as_ref(), now),
         machine: row.name,
+        protocol: None,
         boots: row.boots,
         measurement: row.measurement,
         policy: row.policy,

@@ -12,6 +12,7 @@ use evtpm_api::{BootSummary, MachineDetails, MachineRequest, MachineSummary};
 use crate::access::{Caller, Role};
 use crate::app::{App, now};
 use crate::hex::hex;
+use crate::keylime::summaries;
 use crate::keys::leases;
 use crate::machines::identity::check_name;
 use crate::machines::{state, summary};
@@ -22,7 +23,9 @@ use crate::store::{BootRow, Note};
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Vec<MachineSummary>>, Refusal> {
     caller.may(Role::Read)?;
     let now = now().0;
-    Ok(Json(app.store.machines(None).await?.into_iter().map(|row| summary(row, now)).collect()))
+    let mut machines: Vec<_> = app.store.machines(None).await?.into_iter().map(|row| summary(row, now)).collect();
+    machines.extend(summaries::all(&app).await?);
+    Ok(Json(machines))
 }
 
 /// `GET /v1/machines/{name}`
@@ -32,8 +35,11 @@ pub(super) async fn show(
     caller: Caller,
 ) -> Result<Json<MachineDetails>, Refusal> {
     caller.may(Role::Read)?;
-    let machine = find(&app, &name).await?;
+    let Some(row) = app.store.machines(Some(&name)).await?.pop() else {
+        return summaries::find(&app, &name).await?.map(Json).ok_or_else(|| unknown(&name));
+    };
     let now = now().0;
+    let machine = summary(row, now);
     let boot = |row: BootRow| BootSummary {
         boot: row.number,
         registered_at: row.registered_at,

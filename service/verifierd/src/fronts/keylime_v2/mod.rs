@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Keylime's REST interface, versions 2.1 to 2.6: the registrar's two ports (version 3 with them) and the verifier's.
 
+mod boot_policies;
+mod once;
 mod policies;
 mod registrar;
 mod reply;
@@ -17,6 +19,8 @@ use crate::app::App;
 
 /// The largest request of an agent.
 const AGENT_BODY: usize = 64 << 10;
+/// The largest request of somebody who shows no certificate: a policy and a list of some ten thousand files.
+const ANYBODY_BODY: usize = 16 << 20;
 /// The largest request of a tenant: runtime policies of 20 MiB are known, in base64 in JSON.
 const TENANT_BODY: usize = 64 << 20;
 
@@ -50,8 +54,12 @@ pub(crate) fn registrar_for_tenants() -> Router<Arc<App>> {
 
 /// What tenants may ask the verifier, and what anybody may.
 pub(crate) fn verifier() -> Router<Arc<App>> {
-    let for_anybody =
-        Router::new().route("/version", get(registrar::version)).route("/versions", get(registrar::version));
+    let for_anybody = Router::new()
+        .route("/version", get(registrar::version))
+        .route("/versions", get(registrar::version))
+        .route("/{version}/verify/identity", get(once::identity))
+        .route("/{version}/verify/evidence", post(once::evidence))
+        .layer(DefaultBodyLimit::max(ANYBODY_BODY));
     for_tenants().merge(for_anybody).fallback(reply::not_found)
 }
 
@@ -67,6 +75,15 @@ fn for_tenants() -> Router<Arc<App>> {
         .route(
             "/{version}/allowlists/{name}",
             get(policies::show).post(policies::create).put(policies::change).delete(policies::remove),
+        )
+        .route("/{version}/mbpolicies", get(boot_policies::list))
+        .route("/{version}/mbpolicies/", get(boot_policies::list))
+        .route(
+            "/{version}/mbpolicies/{name}",
+            get(boot_policies::show)
+                .post(boot_policies::create)
+                .put(boot_policies::change)
+                .delete(boot_policies::remove),
         )
         .layer(DefaultBodyLimit::max(TENANT_BODY))
         .layer(from_fn(reply::only_with_certificate))

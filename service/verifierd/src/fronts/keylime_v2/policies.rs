@@ -110,8 +110,3 @@ pub(super) fn is_empty(document: &str) -> bool {
                 && policy.verification_keys.unwrap_or_default().is_empty()
         })
 }
-
-/// Tells whether a measured boot reference state asks for nothing.
-pub(super) fn is_empty_refstate(document: &str) -> bool {
-    matches!(document.trim(), "" | "null" | "{}")
-}

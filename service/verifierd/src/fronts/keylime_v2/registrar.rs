@@ -92,7 +92,7 @@ pub(super) async fn activate(
     Body(Activation { auth_tag }): Body<Activation>,
 ) -> Reply<Nothing> {
     let registered = registrations::prove(&app, &agent, &auth_tag).await?;
-    // A reboot needs no hand: the order goes on with the keys that the same TPM vouches for now.
+    // A reboot needs no hand: the order goes on with the key that the same TPM, or the same launch's next e-vTPM, has now.
     if let Some((mut watch, item)) = watches::find(&app, &agent).await? {
         watch.follow(&registered);
         let item = watches::write(&watch, item, watch.first_due())?;

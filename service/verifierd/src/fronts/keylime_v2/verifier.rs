@@ -11,12 +11,12 @@ use evtpm_keylime::Nothing;
 use evtpm_keylime::verifier::{AddAgent, AgentStatus, OperationalState, WatchedIds};
 use serde::Deserialize;
 
-use super::policies;
 use super::registrar::Named;
 use super::reply::{Body, Refused, Reply, Success};
+use super::{boot_policies, policies};
 use crate::app::{App, now};
 use crate::keylime::watches::{self, WATCHED, Watch};
-use crate::keylime::{evidence, rules::RuntimeRules};
+use crate::keylime::{boot, evidence, rules::RuntimeRules};
 use crate::listener::ClientName;
 use crate::machines::identity::check_name;
 use crate::store::{Item, Note, StoreError};
@@ -62,10 +62,7 @@ pub(super) async fn add(
     Body(mut order): Body<AddAgent>,
 ) -> Reply<Nothing> {
     check_name("agent", &agent)?;
-    if order.mb_policy.as_deref().is_some_and(|policy| !policies::is_empty_refstate(policy)) {
-        let message = "a measured boot reference state is not judged here yet: give none, or {}";
-        return Err(Refused::new(StatusCode::BAD_REQUEST, message));
-    }
+    let boot_policy = boot_policy(&app, &agent, &mut order).await?;
     let inline = order.runtime_policy.take().filter(|policy| !policy.is_empty());
     let named = order.runtime_policy_name.clone().filter(|name| !name.is_empty());
     let signers = order.ima_sign_verification_keys.clone().filter(|keys| !keys.is_empty());
@@ -84,7 +81,8 @@ pub(super) async fn add(
         }
         (None, None) => None,
     };
-    let watch = Watch::new(order, policy);
+    let mut watch = Watch::new(order, policy);
+    watch.boot_policy = boot_policy;
     evidence::asked(&watch.tpm_policy().map_err(bad)?).map_err(bad)?;
     let due_at = watch.first_due();
     let item = Item { name: agent.clone(), body: String::new(), version: 0, due_at: None };
@@ -94,6 +92,23 @@ pub(super) async fn add(
             Err(Refused::new(StatusCode::CONFLICT, format!("Agent of uuid {agent} already exists")))
         }
         written => Ok(written.map(|()| Success(Nothing))?),
+    }
+}
+
+/// Keeps the reference state of an order, or finds the one that it names; returns its name if it asks for something.
+async fn boot_policy(app: &App, agent: &str, order: &mut AddAgent) -> Result<Option<String>, Refused> {
+    let inline = order.mb_policy.take().filter(|policy| !policy.trim().is_empty() && policy != "null");
+    let named = order.mb_policy_name.clone().filter(|name| !name.is_empty());
+    match (inline, named) {
+        (Some(policy), named) => {
+            let name = named.unwrap_or_else(|| agent.to_owned());
+            check_name("policy", &name)?;
+            let is_empty = boot::is_empty(&policy);
+            boot_policies::keep(app, &name, policy).await?;
+            Ok((!is_empty).then_some(name))
+        }
+        (None, Some(name)) => Ok(Some(boot_policies::find(app, &name).await?.name)),
+        (None, None) => Ok(None),
     }
 }
 
@@ -109,6 +124,7 @@ pub(super) async fn remove(
     }
     // The policy that came with the order goes with it; one of another name is for others too.
     app.store.remove_item(watches::POLICY, &agent, None).await?;
+    app.store.remove_item(watches::BOOT_POLICY, &agent, None).await?;
     Ok(Success(Nothing))
 }
 

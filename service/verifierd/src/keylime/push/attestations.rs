@@ -7,7 +7,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use evtpm_keylime::push::{
-    Capabilities, CertificationData, CollectedEvidence, EvidenceCollected, EvidenceState, LogData,
+    Capabilities, CertificationData, CollectedEvidence, EvidenceCollected, EvidenceState, EvidenceSupported, LogData,
 };
 use evtpm_keylime::quote::{PcrBlob, QuoteText};
 use evtpm_keylime::verifier::OperationalState;
@@ -18,7 +18,7 @@ use evtpm_verify::tpm::{AkPublic, Issued, Nonce, TrustedAk};
 use super::capabilities::{Wanted, choose};
 use super::{Attestation, KEPT, Push, Turned, Verdict};
 use crate::app::{App, expiry, now};
-use crate::keylime::evidence::{self, Before, Evidence, Failure, Order, Outcome};
+use crate::keylime::evidence::{self, Before, Evidence, Failure, Order, Outcome, Signatures};
 use crate::keylime::rounds::{self, milliseconds};
 use crate::keylime::watches::{self, WATCHED, Watch};
 use crate::random::SystemRng;
@@ -27,6 +27,9 @@ use crate::store::Item;
 
 /// Milliseconds in which the evidence has to come (Keylime's default is half an hour; a quote takes seconds).
 const CHALLENGE: u64 = 300_000;
+
+/// The type of IMA's list; the other log is the firmware's.
+const IMA_LOG: &str = "ima_log";
 
 /// An agent's order with what is needed to write it back.
 type Found = (Watch, Item);
@@ -39,7 +42,8 @@ pub(crate) async fn create(app: &Arc<App>, found: Found, capabilities: Capabilit
         return Err(Turned::new(403, "agent_attestations_disabled", detail));
     }
     let rules = rounds::rules(app, &watch).await.map_err(internal)?;
-    let before = watch.before(rules.as_ref().map(|rules| rules.id.as_str()));
+    let boot = rounds::boot(app, &watch).await.map_err(internal)?;
+    let before = watch.before(rounds::judged_by(rules.as_deref(), boot).as_deref());
     let push = watch.push.get_or_insert_default();
     let wait = push.seconds_to_next();
     if wait > 0 {
@@ -51,16 +55,19 @@ pub(crate) async fn create(app: &Arc<App>, found: Found, capabilities: Capabilit
         return Err(Turned::new(429, "premature_attestation", detail).after(wait));
     }
     let stands_at = before.progress.as_ref().map_or(0, Progress::entries);
-    let ima_from = if push.is_of_last_boot(&capabilities) { stands_at } else { 0 };
+    // A list that is shorter than it was is another boot's, whatever the agent says of its start.
+    let is_shorter = entries(&capabilities).is_some_and(|entries| entries < stands_at);
+    let is_new_boot = before.progress.is_none() || is_shorter || !push.is_of_last_boot(&capabilities);
+    let ima_from = if is_new_boot { 0 } else { stands_at };
     let nonce = Issued::<Nonce>::issue(&mut SystemRng, expiry().0).map_err(Refusal::internal)?;
     let policy = watch.tpm_policy().map_err(internal)?;
     let wanted = Wanted {
-        pcrs: evidence::required(&policy, rules.is_some()).map_err(internal)?,
+        pcrs: evidence::required(&policy, rules.is_some(), boot.is_some()).map_err(internal)?,
         hashes: &watch.order.accept_tpm_hash_algs,
         signatures: &watch.order.accept_tpm_signing_algs,
         ak: &watch.order.ak_tpm,
         ima_from: rules.is_some().then_some(ima_from),
-        boot_log: false,
+        boot_log: boot.is_some() && is_new_boot,
     };
     let challenge = STANDARD.encode(nonce.challenge());
     let evidence = choose(wanted, &capabilities.evidence_supported, &challenge).map_err(Turned::invalid)?;
@@ -104,6 +111,9 @@ pub(crate) async fn submit(
     attestation.verdict = Some(verdict(failures.as_deref()));
     watch.last_received_quote = now().0;
     watch.last_event_id = failures.iter().flatten().next().map(|failure| failure.event_id.clone());
+    if let Some(failures) = failures.as_deref().filter(|_| was != OperationalState::InvalidQuote) {
+        app.keylime.revoked.tell(&item.name, &watch, failures);
+    }
     if failures.is_none() {
         watch.state = OperationalState::GetQuote;
         watch.attestation_count = watch.attestation_count.saturating_add(1);
@@ -137,6 +147,7 @@ fn verdict(failures: Option<&[Failure]>) -> Verdict {
 struct Shown {
     quote: CertificationData,
     ima_list: String,
+    event_log: String,
 }
 
 impl Shown {
@@ -148,7 +159,8 @@ impl Shown {
                 format!("evidence_collected must contain the {expected} elements that were requested, not {actual}");
             return Err(Turned::invalid(detail));
         }
-        let mut shown = Shown { quote: CertificationData::default(), ima_list: String::new() };
+        let mut shown =
+            Shown { quote: CertificationData::default(), ima_list: String::new(), event_log: String::new() };
         for (kept, collected) in attestation.evidence.iter_mut().zip(collected.evidence_collected) {
             match (kept, collected) {
                 (
@@ -163,7 +175,8 @@ impl Shown {
                     EvidenceCollected::Log { evidence_type: actual, data },
                 ) if *evidence_type == actual => {
                     *kept = Some(LogData { entry_count: data.entry_count, entries: None });
-                    shown.ima_list = data.entries.unwrap_or_default();
+                    let entries = data.entries.unwrap_or_default();
+                    if *evidence_type == *IMA_LOG { shown.ima_list = entries } else { shown.event_log = entries }
                 }
                 _ => {
                     return Err(Turned::invalid(
@@ -185,8 +198,9 @@ async fn judge(
 ) -> Result<Option<Vec<Failure>>, Turned> {
     let (parameters, first) = asked_for(attestation).ok_or_else(|| internal("an attestation without a quote"))?;
     let rules = rounds::rules(app, watch).await.map_err(internal)?;
-    let policy = rules.as_ref().map(|rules| rules.id.clone());
-    let before = before(watch, policy.as_deref(), first, rules.is_some())?;
+    let boot = rounds::boot(app, watch).await.map_err(internal)?;
+    let policy = rounds::judged_by(rules.as_deref(), boot);
+    let before = before(watch, policy.as_deref(), first, (rules.is_some(), boot.is_some()), has_boot_log(attestation))?;
     let tpm_policy = watch.tpm_policy().map_err(internal)?;
     let pcrs = parameters.selected_subjects.values().flatten().copied();
     let asked = pcrs.filter_map(evtpm_logs::PcrIndex::new).collect();
@@ -204,11 +218,15 @@ async fn judge(
                 tpm_policy: &tpm_policy,
                 asked,
                 rules: rules.as_deref(),
+                boot,
                 hashes: &hashes,
-                signatures: &signatures,
+                signatures: Signatures::These(&signatures),
                 transport_key: None,
             };
-            evidence::judge(order, Evidence { quote: &quote, ima_list: &shown.ima_list }, &before, nonce, now())
+            let event_log = STANDARD.decode(&shown.event_log);
+            let event_log = event_log.map_err(|error| Failure::new("measured_boot.unreadable", error))?;
+            let sent = Evidence { quote: &quote, ima_list: &shown.ima_list, event_log: &event_log };
+            evidence::judge(order, sent, &before, nonce, now())
         });
         Ok(outcome)
     });
@@ -220,20 +238,42 @@ async fn judge(
     Ok((!failures.is_empty()).then_some(failures))
 }
 
-/// What earlier evidence left, as far as the list that was asked for goes on from it.
-fn before(watch: &Watch, policy: Option<&str>, first: Option<u64>, with_list: bool) -> Result<Before, Turned> {
+/// What earlier evidence left, as far as the logs that were asked for go on from it. They do not if the policy was changed
+/// meanwhile.
+fn before(
+    watch: &Watch,
+    policy: Option<&str>,
+    first: Option<u64>,
+    (with_list, with_boot): (bool, bool),
+    has_boot_log: bool,
+) -> Result<Before, Turned> {
     let mut before = watch.before(policy);
     let stands_at = before.progress.as_ref().map_or(0, Progress::entries);
-    match first {
-        Some(0) => before.progress = None,
-        Some(first) if first == stands_at => {}
-        None if !with_list => {}
-        _ => {
-            let detail = "The agent's policy was changed since this attestation began. Create a new one and try again.";
-            return Err(Turned::new(409, "conflict", detail));
-        }
+    let from_start = has_boot_log || first == Some(0);
+    let goes_on = before.progress.is_some() && first.is_none_or(|first| first == stands_at);
+    let fits = with_list == first.is_some() && (goes_on || (from_start || !with_list) && (has_boot_log || !with_boot));
+    if !fits {
+        let detail = "The agent's policy was changed since this attestation began. Create a new one and try again.";
+        return Err(Turned::new(409, "conflict", detail));
+    }
+    if from_start {
+        before.progress = None;
     }
     Ok(before)
+}
+
+/// Tells whether the firmware's log was asked for.
+fn has_boot_log(attestation: &Attestation) -> bool {
+    let is_it = |evidence: &EvidenceState| matches!(evidence, EvidenceState::Log { evidence_type, .. } if evidence_type != IMA_LOG);
+    attestation.evidence.iter().any(is_it)
+}
+
+/// How many entries IMA's list has.
+fn entries(capabilities: &Capabilities) -> Option<u64> {
+    capabilities.evidence_supported.iter().find_map(|evidence| match evidence {
+        EvidenceSupported::Log { evidence_type, capabilities } if evidence_type == IMA_LOG => capabilities.entry_count,
+        _ => None,
+    })
 }
 
 /// What the quote was asked with, and from where on the list.
@@ -243,7 +283,7 @@ fn asked_for(attestation: &Attestation) -> Option<(evtpm_keylime::push::Certific
         EvidenceState::Log { .. } => None,
     });
     let first = attestation.evidence.iter().find_map(|evidence| match evidence {
-        EvidenceState::Log { evidence_type, chosen_parameters, .. } if evidence_type == "ima_log" => {
+        EvidenceState::Log { evidence_type, chosen_parameters, .. } if evidence_type == IMA_LOG => {
             chosen_parameters.starting_offset
         }
         _ => None,

@@ -3,7 +3,7 @@
 
 use evtpm_keylime::push::{
     CertificationCapabilities, CertificationKey, CertificationParameters, EvidenceState, EvidenceSupported,
-    LogCapabilities, LogParameters,
+    LogParameters,
 };
 use evtpm_logs::PcrSet;
 
@@ -52,13 +52,10 @@ pub(super) fn choose(
         data: None,
     }];
     if wanted.boot_log {
-        evidence.push(log(supported, "uefi_log", BINARY, |_| None)?);
+        evidence.push(log(supported, "uefi_log", BINARY, None)?);
     }
     if let Some(from) = wanted.ima_from {
-        // A list that is shorter than it was is another boot's, and wanted from its beginning.
-        let offset =
-            |log: &LogCapabilities| Some(log.entry_count.map_or(0, |count| if from > count { 0 } else { from }));
-        evidence.push(log(supported, "ima_log", TEXT, offset)?);
+        evidence.push(log(supported, "ima_log", TEXT, Some(from))?);
     }
     Ok(evidence)
 }
@@ -117,13 +114,12 @@ fn log(
     supported: &[EvidenceSupported],
     name: &str,
     format: &str,
-    starting_offset: impl Fn(&LogCapabilities) -> Option<u64>,
+    starting_offset: Option<u64>,
 ) -> Result<EvidenceState, String> {
     let found = supported.iter().find_map(|item| match item {
         EvidenceSupported::Log { evidence_type, capabilities } if evidence_type == name => {
             let has_format = capabilities.formats.iter().flatten().any(|offered| offered == format);
-            (has_format && (starting_offset(capabilities).is_none() || capabilities.supports_partial_access))
-                .then_some(capabilities)
+            (has_format && (starting_offset.is_none() || capabilities.supports_partial_access)).then_some(capabilities)
         }
         _ => None,
     });
@@ -132,11 +128,7 @@ fn log(
     })?;
     Ok(EvidenceState::Log {
         evidence_type: name.to_owned(),
-        chosen_parameters: LogParameters {
-            starting_offset: starting_offset(capabilities),
-            entry_count: None,
-            format: format.to_owned(),
-        },
+        chosen_parameters: LogParameters { starting_offset, entry_count: None, format: format.to_owned() },
         capabilities: capabilities.clone(),
         data: None,
     })
@@ -144,6 +136,8 @@ fn log(
 
 #[cfg(test)]
 mod tests {
+    use evtpm_keylime::push::LogCapabilities;
+
     use super::*;
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -233,11 +227,9 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_asked_for_from_where_it_stands_and_a_shorter_one_from_its_beginning() {
-        let offset = |from| match chosen(1, &["sha256"], &["rsassa"], Some(from)).unwrap().as_slice() {
-            [_, EvidenceState::Log { chosen_parameters, .. }] => chosen_parameters.starting_offset,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!((offset(0), offset(20), offset(21)), (Some(0), Some(20), Some(0)));
+    fn a_list_is_asked_for_from_where_it_stands() {
+        let evidence = chosen(1, &["sha256"], &["rsassa"], Some(20)).unwrap();
+        let [_, EvidenceState::Log { chosen_parameters, .. }] = evidence.as_slice() else { panic!("{evidence:?}") };
+        assert_eq!((chosen_parameters.starting_offset, chosen_parameters.format.as_str()), (Some(20), "text/plain"));
     }
 }

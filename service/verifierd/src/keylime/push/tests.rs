@@ -23,6 +23,9 @@ use crate::fronts::keylime_v3;
 use crate::keylime::testing::{Answer, Caller};
 use crate::keylime::watches::POLICY;
 
+/// A firmware's log of a boot that this project made.
+const FIRMWARE: &[u8] = include_bytes!("../../../../../testing/vectors/debian-boot/bios.bin");
+
 /// A machine with a TPM and an IMA list, and its token.
 struct Agent {
     tpm: Client<Direct, Noise>,
@@ -34,14 +37,33 @@ struct Agent {
 
 impl Agent {
     fn boot() -> Self {
+        let mut agent = Self::start();
+        agent.measure("boot_aggregate", 1);
+        agent.measure("/usr/bin/app", 2);
+        agent
+    }
+
+    /// A machine whose firmware wrote the log, and whose IMA list begins with the digest of what it measured.
+    fn boot_by_firmware() -> Self {
+        let mut agent = Self::start();
+        agent.start_firmware();
+        let first = PcrSelect::NONE.with(PcrIndex::Pcr0);
+        let all = (1..10).fold(first, |select, pcr| select.with(PcrIndex::new(pcr).unwrap()));
+        let pcrs = Client::<Direct, Noise>::selection(&[HashAlg::Sha256], all).unwrap();
+        let values = agent.tpm.pcr_read(&pcrs).unwrap();
+        let values: Vec<&[u8]> = values.iter().map(|value| value.digest.as_bytes()).collect();
+        let aggregate = RustCrypto::hash(CryptoHash::Sha256, &values);
+        agent.measure_digest("boot_aggregate", aggregate.as_bytes());
+        agent.measure("/usr/bin/app", 2);
+        agent
+    }
+
+    fn start() -> Self {
         let tpm = Tpm::manufacture(TestPlatform::new(Noise::Good(11)), Profile::pc_client()).unwrap();
         let mut tpm = Client::new(Direct(tpm), Noise::Good(2));
         tpm.startup(TpmSu::Clear).unwrap();
         let ak = tpm.create_primary(TpmiRhHierarchy::Endorsement, &[], &attestation_key()).unwrap();
-        let mut agent = Agent { tpm, ak, list: Vec::new(), token: String::new(), boot_time: "2026-01-01T00:00:00Z" };
-        agent.measure("boot_aggregate", 1);
-        agent.measure("/usr/bin/app", 2);
-        agent
+        Agent { tpm, ak, list: Vec::new(), token: String::new(), boot_time: "2026-01-01T00:00:00Z" }
     }
 
     fn ak_tpm(&self) -> String {
@@ -50,10 +72,24 @@ impl Agent {
         STANDARD.encode([&u16::try_from(area.len()).unwrap().to_be_bytes(), area].concat())
     }
 
+    /// Starts the firmware of the log.
+    fn start_firmware(&mut self) {
+        for event in evtpm_logs::EventLog::parse(FIRMWARE).unwrap().events().map(Result::unwrap) {
+            let Some(pcr) = event.pcr_index().filter(|_| event.is_extended()) else { continue };
+            let digest = event.digests().find(evtpm_logs::HashId::SHA256).unwrap();
+            let extended = TpmtHa::new(HashAlg::Sha256, digest).unwrap();
+            self.tpm.pcr_extend(PcrIndex::new(u32::from(pcr.value())).unwrap(), &[extended]).unwrap();
+        }
+    }
+
     /// Measures a file as Linux does it; its SHA-256 is one byte 32 times.
     fn measure(&mut self, path: &str, byte: u8) {
+        self.measure_digest(path, &[byte; 32]);
+    }
+
+    fn measure_digest(&mut self, path: &str, content: &[u8]) {
         let mut template = Vec::new();
-        for field in [[b"sha256:\0".as_slice(), &[byte; 32]].concat(), [path.as_bytes(), b"\0"].concat()] {
+        for field in [[b"sha256:\0".as_slice(), content].concat(), [path.as_bytes(), b"\0"].concat()] {
             template.extend(u32::try_from(field.len()).unwrap().to_le_bytes());
             template.extend(field);
         }
@@ -61,7 +97,7 @@ impl Agent {
         let extended = TpmtHa::new(HashAlg::Sha256, digest.as_bytes()).unwrap();
         self.tpm.pcr_extend(PcrIndex::Pcr10, &[extended]).unwrap();
         let sha1 = RustCrypto::hash(CryptoHash::Sha1, &[&template]);
-        self.list.push(format!("10 {} ima-ng sha256:{} {path}", hex(sha1.as_bytes()), hex(&[byte; 32])));
+        self.list.push(format!("10 {} ima-ng sha256:{} {path}", hex(sha1.as_bytes()), hex(content)));
     }
 
     async fn send(&self, app: &TestApp, method: &str, path: &str, body: &Value) -> Answer {
@@ -101,9 +137,11 @@ impl Agent {
         let capabilities = json!({"data": {"type": "attestation", "attributes": {"evidence_supported": [
             {"evidence_class": "certification", "evidence_type": "tpm_quote", "capabilities": {
                 "component_version": "2.0", "hash_algorithms": ["sha1", "sha256"], "signature_schemes": ["ecdsa"],
-                "available_subjects": {"sha256": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]},
+                "available_subjects": {"sha256": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14]},
                 "certification_keys": [{"key_class": "asymmetric", "key_algorithm": "ecc", "key_size": 256,
                     "server_identifier": "ak", "local_identifier": "AA==", "public": ak}]}},
+            {"evidence_class": "log", "evidence_type": "uefi_log", "capabilities": {
+                "entry_count": 30, "formats": ["application/octet-stream"]}},
             {"evidence_class": "log", "evidence_type": "ima_log", "capabilities": {
                 "entry_count": count, "supports_partial_access": true, "appendable": true, "formats": ["text/plain"]}}],
             "system_info": {"boot_time": self.boot_time}}}});
@@ -132,6 +170,8 @@ impl Agent {
         let evidence: Vec<Value> = negotiated.evidence_requested.iter().map(|requested| match requested {
             EvidenceRequested::Certification { evidence_type, chosen_parameters } => json!({
                 "evidence_class": "certification", "evidence_type": evidence_type, "data": self.quote(chosen_parameters)}),
+            EvidenceRequested::Log { evidence_type, .. } if evidence_type == "uefi_log" => json!({
+                "evidence_class": "log", "evidence_type": evidence_type, "data": {"entries": STANDARD.encode(FIRMWARE)}}),
             EvidenceRequested::Log { evidence_type, chosen_parameters } => {
                 let first = usize::try_from(chosen_parameters.starting_offset.unwrap()).unwrap();
                 let entries: String = self.list[first..].iter().map(|line| format!("{line}\n")).collect();
@@ -339,17 +379,63 @@ async fn silence_is_noted_and_ends_with_the_next_good_evidence() {
 }
 
 #[tokio::test]
-async fn a_stopped_agent_is_refused_and_one_of_another_boot_starts_from_its_list_s_beginning() {
+async fn a_stopped_agent_is_refused_and_one_of_another_boot_or_a_shorter_list_starts_from_its_beginning() {
     let app = TestApp::new("push-stopped");
     let mut agent = Agent::boot();
     order(&app, &agent).await;
     agent.log_in(&app).await;
     agent.attest(&app).await;
     later(&app).await;
+    let offset = |answer: Answer| match &answer.attributes::<Negotiated>().evidence_requested[1] {
+        EvidenceRequested::Log { chosen_parameters, .. } => chosen_parameters.starting_offset,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(offset(agent.negotiate(&app).await), Some(2));
+    let forgotten = agent.list.pop().unwrap();
+    assert_eq!(offset(agent.negotiate(&app).await), Some(0), "the list is shorter");
+    agent.list.push(forgotten);
     agent.boot_time = "2026-01-02T00:00:00Z";
-    let asked: Negotiated = agent.negotiate(&app).await.attributes();
-    assert!(matches!(&asked.evidence_requested[1], EvidenceRequested::Log { chosen_parameters, .. }
-        if chosen_parameters.starting_offset == Some(0)));
+    assert_eq!(offset(agent.negotiate(&app).await), Some(0), "another boot");
     change(&app, |watch| watch.state = OperationalState::TenantFailed).await;
     assert_eq!(agent.negotiate(&app).await.code(), (403, "agent_attestations_disabled".into()));
+}
+
+/// Orders measured boot to be judged too.
+async fn with_measured_boot(app: &TestApp) {
+    let state = Item { name: "b".into(), body: r#"{"kernels":[]}"#.into(), version: 0, due_at: None };
+    app.store.put_item(watches::BOOT_POLICY, state, None).await.unwrap();
+    change(app, |watch| watch.boot_policy = Some("b".into())).await;
+}
+
+#[tokio::test]
+async fn the_firmware_s_log_is_asked_for_once_in_a_boot_and_leads_to_the_quote() {
+    let app = TestApp::new("push-boot-log");
+    let mut agent = Agent::boot_by_firmware();
+    order(&app, &agent).await;
+    with_measured_boot(&app).await;
+    agent.log_in(&app).await;
+    let asked: Negotiated = agent.negotiate(&app).await.attributes();
+    assert_eq!(asked.evidence_requested.len(), 3, "quote, firmware's log, IMA's list");
+    assert_eq!(agent.attest(&app).await.evaluation.as_deref(), Some("pass"));
+    later(&app).await;
+    let asked: Negotiated = agent.negotiate(&app).await.attributes();
+    assert_eq!(asked.evidence_requested.len(), 2, "quote and IMA's list");
+    assert_eq!(agent.attest(&app).await.evaluation.as_deref(), Some("pass"));
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_lead_to_the_quote_breaks_the_chain_and_reject_all_rejects() {
+    let app = TestApp::new("push-boot-other");
+    let mut agent = Agent::boot();
+    order(&app, &agent).await;
+    with_measured_boot(&app).await;
+    agent.log_in(&app).await;
+    assert_eq!(agent.attest(&app).await.failure_reason.as_deref(), Some("broken_evidence_chain"));
+
+    let app = TestApp::changed("push-boot-reject", |app| app.keylime.boot = crate::keylime::BootPolicy::RejectAll);
+    agent.start_firmware();
+    order(&app, &agent).await;
+    with_measured_boot(&app).await;
+    agent.log_in(&app).await;
+    assert_eq!(agent.attest(&app).await.failure_reason.as_deref(), Some("policy_violation"));
 }

@@ -9,6 +9,10 @@ use evtpm_tpm_wire::{PublicBody, Reader, Supported, Tpm2bEccParameter, TpmsEccPo
 use super::*;
 use crate::app::testing::TestApp;
 use crate::hex::hex;
+use evtpm_sp_sim::{Authority, Host, Platform, Product, Role};
+use evtpm_testing_support::{Noise, TestPlatform, boot_on, client, host};
+use evtpm_tpm_wire::{Handle, TpmSu, TpmiRhHierarchy};
+use evtpm_verify::snp::Anchors;
 
 /// A key pair by its private scalar.
 fn key(template: TpmtPublic, scalar: u8) -> (TpmtPublic, EccPrivate) {
@@ -101,4 +105,64 @@ async fn a_key_that_could_sign_anything_is_no_attestation_key() {
     let aik_tpm = tpm2b(&key(weak, 9).0);
     let refused = begin(&app, "a", Registration { aik_tpm, ..registration(7, 9) }).await.unwrap_err();
     assert!(refused.message().contains("attributes"), "{}", refused.message());
+}
+
+/// An agent on the e-vTPM of one boot: the endorsement key follows from the boot's noise, its report is in the certificate.
+fn evtpm(host: Host, noise: u64) -> Registration {
+    let mut machine = boot_on(host, TestPlatform::new(Noise::Good(noise)));
+    let mut tpm = client(&mut machine);
+    tpm.startup(TpmSu::Clear).unwrap();
+    let report = tpm.nv_read(Handle(EkTemplate::L2.certificate_index()), &[]).unwrap();
+    let ek = tpm.create_primary(TpmiRhHierarchy::Endorsement, &[], &EkTemplate::L2.public()).unwrap();
+    let PublicBody::Ecc { unique, .. } = &ek.public.body else { panic!("L-2 is P-256") };
+    let [x, y] = [unique.x.as_bytes(), unique.y.as_bytes()].map(|number| number.try_into().unwrap());
+    let certificate = EkCertificate::of_p256(x, y, &report).to_der().unwrap();
+    Registration { ek_tpm: tpm2b(&ek.public), ekcert: Some(STANDARD.encode(certificate)), ..registration(7, 9) }
+}
+
+fn chip(number: u8) -> Host {
+    host(Platform::new(Product::Milan, [number; 32]))
+}
+
+/// An app that believes in the simulated chips, and knows an agent of one of them.
+async fn app_that_knows(name: &str, registration: Registration) -> TestApp {
+    let app = TestApp::changed(name, |app| {
+        let root = Authority::new(Product::Milan).certificate(Role::Ark).unwrap();
+        app.anchors = Anchors::none().and_simulated("SIMULATED ARK-Milan", &root).unwrap();
+        for number in [9, 10] {
+            app.collateral.add_table(&chip(number).processor().certificate_table().unwrap()).unwrap();
+        }
+    });
+    let agent = RegisteredAgent { agent_id: "a".into(), registration, regcount: 1 };
+    let item = Item { name: "a".into(), body: json(&agent).unwrap(), version: 0, due_at: None };
+    app.store.put_item(ACTIVE, item, None).await.unwrap();
+    app
+}
+
+#[tokio::test]
+async fn a_reboot_with_another_endorsement_key_needs_no_hand_if_a_report_shows_the_same_launch() {
+    let (before, after) = (evtpm(chip(9), 7), evtpm(chip(9), 8));
+    assert_ne!(before.ek_tpm, after.ek_tpm);
+    let app = app_that_knows("keylime-reboot", before).await;
+    begin(&app, "a", after).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_chip_and_a_key_that_the_report_does_not_bind_are_another_tpm() {
+    let app = app_that_knows("keylime-chip", evtpm(chip(9), 7)).await;
+    let refused = begin(&app, "a", evtpm(chip(10), 8)).await.unwrap_err();
+    assert!(refused.message().contains("another chip"), "{}", refused.message());
+    let stolen = Registration { ekcert: evtpm(chip(9), 8).ekcert, ..registration(8, 9) };
+    let refused = begin(&app, "a", stolen).await.unwrap_err();
+    assert!(refused.message().contains("another TPM"), "{}", refused.message());
+}
+
+#[tokio::test]
+async fn without_an_anchor_for_the_chip_a_report_vouches_for_nothing() {
+    let app = app_that_knows("keylime-anchor", evtpm(chip(9), 7)).await;
+    let other = TestApp::new("keylime-no-anchor");
+    for item in app.store.items(ACTIVE).await.unwrap() {
+        other.store.put_item(ACTIVE, Item { version: 0, ..item }, None).await.unwrap();
+    }
+    assert!(begin(&other, "a", evtpm(chip(9), 8)).await.is_err());
 }

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A message as the agents of Keylime check it.
+
+use evtpm_crypto::padding::pss::Salt;
+use evtpm_keylime::registrar::Port;
+use evtpm_keylime::verifier::AddAgent;
+use serde_json::Value;
+
+use super::*;
+
+/// An INTEGER of DER.
+fn integer(number: &[u8]) -> Vec<u8> {
+    tagged(0x02, &[&[0], number].concat())
+}
+
+fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+    // DER has the shortest form of a length.
+    let length = match content.len() {
+        short @ 0..=0x7F => vec![u8::try_from(short).unwrap()],
+        long @ 0x80..=0xFF => vec![0x81, u8::try_from(long).unwrap()],
+        longer => [&[0x82], u16::try_from(longer).unwrap().to_be_bytes().as_slice()].concat(),
+    };
+    [&[tag], length.as_slice(), content].concat()
+}
+
+/// A key, in PKCS #1 with the numbers left out that nobody reads, and its modulus.
+fn key() -> (Vec<u8>, Vec<u8>) {
+    let (mut modulus, mut prime) = ([0; 256], [0; 128]);
+    RustCrypto::rsa_generate(65_537, &mut SystemRng, &mut modulus, &mut prime).unwrap();
+    let one = || vec![0x02, 1, 1];
+    let version = vec![0x02, 1, 0];
+    let numbers = [version, integer(&modulus), one(), one(), integer(&prime), one(), one(), one(), one()].concat();
+    (tagged(0x30, &numbers), modulus.to_vec())
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+}
+
+fn failed(revocation_key: Option<String>) -> Failed {
+    let order = AddAgent {
+        cloudagent_ip: Some("10.0.0.7".into()),
+        cloudagent_port: Some(Port(9002)),
+        mtls_cert: Some("disabled".into()),
+        tpm_policy: "{}".into(),
+        metadata: Some("{}".into()),
+        revocation_key,
+        ..AddAgent::default()
+    };
+    let failure = Failure::new("ima.validation.ima-ng.not_in_allowlist", "File not found in allowlist: /tmp/x");
+    Failed { agent: "a".into(), watch: Watch::new(order, None), failure, at: 1_731_428_477 }
+}
+
+#[test]
+fn a_message_says_who_failed_and_why_and_is_signed_by_the_order_s_key() {
+    let (der, modulus) = key();
+    let algorithm = tagged(0x30, &[0x05, 0x00]);
+    let pkcs8 = tagged(0x30, &[&[0x02, 1, 0], algorithm.as_slice(), &tagged(0x04, &der)].concat());
+    for pem in [pem("RSA PRIVATE KEY", &der), pem("PRIVATE KEY", &pkcs8)] {
+        let message = message(&failed(Some(pem))).unwrap();
+        let said: Value = serde_json::from_str(&message.msg).unwrap();
+        assert_eq!(
+            (&said["type"], &said["agent_id"], &said["port"]),
+            (&"revocation".into(), &"a".into(), &9002.into())
+        );
+        assert_eq!(said["event_id"], "ima.validation.ima-ng.not_in_allowlist");
+        assert_eq!(said["event_time"], "2024-11-12T16:21:17Z");
+
+        let mut block = STANDARD.decode(&message.signature).unwrap();
+        RustCrypto::rsa_public(&modulus, 65_537, &mut block).unwrap();
+        let digest = RustCrypto::hash(HashAlg::Sha256, &[message.msg.as_bytes()]);
+        let longest = Salt::Exactly(256 - 32 - 2);
+        pss::verify::<RustHasher>(HashAlg::Sha256, digest.as_bytes(), longest, 2048, &mut block).unwrap();
+    }
+}
+
+#[test]
+fn without_a_key_the_signature_is_empty_and_with_a_bad_one_there_is_no_message() {
+    assert_eq!(message(&failed(None)).unwrap().signature, "");
+    assert_eq!(message(&failed(Some(String::new()))).unwrap().signature, "");
+    assert!(message(&failed(Some("a key".into()))).is_err());
+    assert!(message(&failed(Some(pem("RSA PRIVATE KEY", &[0x30, 0])))).is_err());
+}
+
+#[tokio::test]
+async fn a_webhook_gets_the_message() {
+    let app = crate::app::testing::TestApp::new("revocation-webhook");
+    let (sender, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let receiver = move |body: String| {
+        sender.send(body).unwrap();
+        async {}
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = axum::Router::new().route("/", axum::routing::post(receiver));
+    let serving = tokio::spawn(async move { axum::serve(listener, server).await });
+    let webhook = Webhook::new(&url, None, b"key".to_vec()).unwrap();
+    let channels = Channels { agents: false, webhook: Some(webhook) };
+    let failed = failed(None);
+    send(&app, None, &channels, &failed).await.unwrap();
+    let message: Revocation = serde_json::from_str(&received.recv().await.unwrap()).unwrap();
+    assert!(message.msg.contains("not_in_allowlist"), "{}", message.msg);
+    serving.abort();
+}

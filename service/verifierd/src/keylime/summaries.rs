@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Keylime's agents in the words of the native API, so that operators see one list of machines.
+
+use std::collections::BTreeMap;
+
+use evtpm_api::{ApiFinding, MachineDetails, MachineState, MachineSummary};
+use evtpm_keylime::verifier::OperationalState;
+
+use super::registrations;
+use super::watches::{self, Watch};
+use crate::app::{App, now};
+use crate::machines::STALE_AFTER;
+use crate::refusal::Refusal;
+
+/// Lists all agents that are registered or watched.
+pub(crate) async fn all(app: &App) -> Result<Vec<MachineSummary>, Refusal> {
+    let watched = watches::all(app).await?.into_iter().map(|(watch, item)| (item.name, watch));
+    let mut watched: BTreeMap<String, Watch> = watched.collect();
+    let registered = registrations::all(app).await?.into_iter();
+    let mut agents: Vec<MachineSummary> = registered
+        .map(|agent| summary(&agent.agent_id, agent.regcount, watched.remove(&agent.agent_id).as_ref()))
+        .collect();
+    agents.extend(watched.iter().map(|(name, watch)| summary(name, 0, Some(watch))));
+    Ok(agents)
+}
+
+/// Finds one of them.
+pub(crate) async fn find(app: &App, name: &str) -> Result<Option<MachineDetails>, Refusal> {
+    let (agent, watch) = (registrations::active(app, name).await?, watches::find(app, name).await?);
+    let watch = watch.map(|(watch, _)| watch);
+    if agent.is_none() && watch.is_none() {
+        return Ok(None);
+    }
+    let machine = summary(name, agent.as_ref().map_or(0, |agent| agent.regcount), watch.as_ref());
+    // Of registrations only the last one is kept, and not when it was.
+    Ok(Some(MachineDetails { machine, history: Vec::new() }))
+}
+
+fn summary(name: &str, boots: u64, watch: Option<&Watch>) -> MachineSummary {
+    let state = watch.map_or(MachineState::Unknown, state);
+    let last_verdict = match watch.map(|watch| watch.state) {
+        Some(OperationalState::InvalidQuote | OperationalState::Failed) => Some("untrusted"),
+        _ if watch.is_some_and(|watch| watch.attestation_count > 0) => Some("trusted"),
+        _ => None,
+    };
+    let at = |time: fn(&Watch) -> u64| watch.map(time).filter(|at| *at > 0);
+    let finding = |event: String| ApiFinding {
+        check: event.clone(),
+        severity: "failure".into(),
+        message: format!("{event}: the audit log says more"),
+        expected: String::new(),
+        actual: String::new(),
+        suggestion: String::new(),
+    };
+    MachineSummary {
+        machine: name.to_owned(),
+        protocol: Some("keylime".to_owned()),
+        state,
+        boots,
+        measurement: None,
+        policy: watch.and_then(|watch| watch.policy.clone()),
+        last_verdict: last_verdict.map(str::to_owned),
+        last_verdict_at: at(|watch| watch.last_received_quote),
+        last_trusted_at: at(|watch| watch.last_successful_attestation),
+        clone_alarm: false,
+        findings: watch.and_then(|watch| watch.last_event_id.clone()).map(finding).into_iter().collect(),
+    }
+}
+
+fn state(watch: &Watch) -> MachineState {
+    use OperationalState::{Failed, GetQuote, GetQuoteRetry, InvalidQuote, ProvideV, ProvideVRetry};
+    let is_old = now().0.saturating_sub(watch.last_successful_attestation) > STALE_AFTER;
+    match watch.state {
+        Failed | InvalidQuote => MachineState::Failed,
+        GetQuoteRetry | ProvideVRetry => MachineState::Unreachable,
+        GetQuote | ProvideV if is_old => MachineState::Stale,
+        GetQuote | ProvideV => MachineState::Healthy,
+        // Not judged yet, or not any more: an operator stopped it.
+        _ => MachineState::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evtpm_keylime::verifier::AddAgent;
+
+    use super::*;
+
+    #[test]
+    fn a_state_of_keylime_is_one_of_ours() {
+        let mut watch = Watch::new(AddAgent::default(), Some("p".into()));
+        let mut shown = |state, attested_at| {
+            (watch.state, watch.last_successful_attestation) = (state, attested_at);
+            summary("a", 1, Some(&watch)).state
+        };
+        assert_eq!(shown(OperationalState::Start, 0), MachineState::Unknown);
+        assert_eq!(shown(OperationalState::GetQuote, now().0), MachineState::Healthy);
+        assert_eq!(shown(OperationalState::GetQuote, 1), MachineState::Stale);
+        assert_eq!(shown(OperationalState::GetQuoteRetry, now().0), MachineState::Unreachable);
+        assert_eq!(shown(OperationalState::InvalidQuote, now().0), MachineState::Failed);
+        assert_eq!(shown(OperationalState::TenantFailed, now().0), MachineState::Unknown);
+    }
+
+    #[test]
+    fn an_agent_that_nobody_watches_is_there_and_unknown() {
+        let agent = summary("a", 3, None);
+        assert_eq!((agent.state, agent.boots, agent.last_verdict), (MachineState::Unknown, 3, None));
+        assert_eq!(agent.protocol.as_deref(), Some("keylime"));
+    }
+}
