@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `foreign`, `coverage`, `differential`, `size`,
-//! `speed`, `agent`, `vm`, `deny`.
+//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `miri`, `foreign`, `coverage`, `differential`,
+//! `size`, `speed`, `agent`, `vm`, `deny`.
 
 mod agent;
 mod arguments;
@@ -10,6 +10,7 @@ mod deny;
 mod differential;
 mod foreign;
 mod fuzz;
+mod miri;
 mod shell;
 mod size;
 mod source;
@@ -44,6 +45,11 @@ const CHORES: &[Chore] = &[
         name: "fuzz",
         about: "mutates inputs of every parser  [--seconds N] [--target NAME] [--input FILE] | --minutes N [TARGET]… | --write-seeds FOLDER",
         run: fuzz::run,
+    },
+    Chore {
+        name: "miri",
+        about: "unit tests under Miri (nightly)  [--package NAME]… [--seconds N] [-- FILTER…]",
+        run: miri::run,
     },
     Chore {
         name: "foreign",

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `cargo xtask miri`: unit tests under Miri, which looks for undefined behaviour in what our dependencies do for us.
+//!
+//! Miri executes some ten thousand times slower than the processor. A test that does not end in its time is stopped and
+//! named; it is no failure, and no success either.
+
+use std::collections::VecDeque;
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use crate::arguments::Arguments;
+use crate::shell::{Workspace, output, run as run_command};
+
+/// Enough for what makes no RSA key and no dozens of points.
+const SECONDS: u64 = 300;
+/// Tests for one interpreter: it takes seconds to begin.
+const BATCH: usize = 16;
+
+/// What became of one test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    TooSlow,
+}
+
+/// Runs the tests of each package, as many at once as there are processors.
+pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {
+    let limit = Duration::from_secs(arguments.value("--seconds")?.unwrap_or(SECONDS));
+    let mut packages = arguments.values("--package")?;
+    let filters = arguments.finish()?;
+    if packages.is_empty() {
+        packages.push("evtpm-engine".to_owned());
+    }
+    let mut failed = 0;
+    for package in &packages {
+        failed += run_package(workspace, package, &filters, limit)?;
+    }
+    if failed > 0 {
+        bail!("{failed} tests failed under Miri");
+    }
+    Ok(())
+}
+
+fn run_package(workspace: &Workspace, package: &str, filters: &[String], limit: Duration) -> anyhow::Result<usize> {
+    let listing = output(miri(workspace, package).args(["--list", "--format", "terse"]))
+        .context("is Miri there? rustup toolchain install nightly --component miri,rust-src")?;
+    let tests: VecDeque<String> = listing
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .filter(|name| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())))
+        .map(str::to_owned)
+        .collect();
+    println!("{package}: {} tests, each for at most {} s", tests.len(), limit.as_secs());
+
+    let begun = Instant::now();
+    let queue = Mutex::new(tests);
+    let results = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        let work = || -> anyhow::Result<()> {
+            loop {
+                let mut left = take(&queue);
+                if left.is_empty() {
+                    return Ok(());
+                }
+                while !left.is_empty() {
+                    for (name, outcome) in run_batch(miri(workspace, package), &mut left, limit)? {
+                        println!("{:<9}{name}", format!("{outcome:?}").to_lowercase());
+                        results.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                    }
+                }
+            }
+        };
+        let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().try_for_each(|handle| handle.join().unwrap_or_else(|_| bail!("a worker panicked")))
+    })?;
+
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let count = |outcome| results.iter().filter(|result| **result == outcome).count();
+    println!(
+        "{package}: {} passed, {} failed, {} not ended in time; {} s",
+        count(Outcome::Passed),
+        count(Outcome::Failed),
+        count(Outcome::TooSlow),
+        begun.elapsed().as_secs()
+    );
+    Ok(count(Outcome::Failed))
+}
+
+/// The test program of a package's library, to which the test runner's arguments are still to be added.
+fn miri(workspace: &Workspace, package: &str) -> Command {
+    let mut command = workspace.command("cargo");
+    // A wrapper for the stable compiler does not know Miri's driver; the toolchain of this repository is not for it either.
+    command.env_remove("RUSTC_WRAPPER").env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+    command.args(["+nightly", "miri", "test", "--package", package, "--lib", "--"]);
+    command
+}
+
+fn take(queue: &Mutex<VecDeque<String>>) -> VecDeque<String> {
+    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let end = queue.len().min(BATCH);
+    queue.drain(..end).collect()
+}
+
+/// Runs tests one after the other until the first that is too slow; those that did not begin stay in `left`.
+fn run_batch(
+    mut miri: Command,
+    left: &mut VecDeque<String>,
+    limit: Duration,
+) -> anyhow::Result<Vec<(String, Outcome)>> {
+    miri.args(["--exact", "--test-threads", "1", "--format", "pretty"]).args(left.iter());
+    miri.stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    let mut child = miri.spawn().context("cargo +nightly miri")?;
+    let lines = line_parts(&mut child)?;
+    let mut results = Vec::new();
+    let mut text = String::new();
+    // Before the first test the interpreter itself begins.
+    let mut deadline = Instant::now() + limit + Duration::from_secs(600);
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(part) => {
+                text.push_str(&part);
+                while let Some((line, rest)) = text.split_once('\n') {
+                    if let Some((name, outcome)) = verdict(line) {
+                        left.retain(|test| *test != name);
+                        results.push((name, outcome));
+                    }
+                    text = rest.to_owned();
+                }
+                deadline = Instant::now() + limit;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                stop(&child)?;
+                let name = left.pop_front().unwrap_or_default();
+                results.push((name, Outcome::TooSlow));
+                break;
+            }
+        }
+    }
+    child.wait().context("cargo +nightly miri")?;
+    // Undefined behaviour ends the interpreter in the middle of a test, without a line of its own.
+    if results.is_empty() {
+        results.extend(left.pop_front().map(|name| (name, Outcome::Failed)));
+    }
+    Ok(results)
+}
+
+/// Ends the child with what it started: Cargo starts the interpreter, and would leave it behind.
+fn stop(child: &Child) -> anyhow::Result<()> {
+    run_command(Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())])).context("stopping a slow test")
+}
+
+/// What the child writes, as it comes: a test's name is written before it runs, and its verdict on the same line.
+fn line_parts(child: &mut Child) -> anyhow::Result<Receiver<String>> {
+    let mut stdout = child.stdout.take().context("no output to read")?;
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = stdout.read(&mut buffer) {
+            let part = buffer.get(..length).map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+            if sender.send(part).is_err() {
+                break;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+fn verdict(line: &str) -> Option<(String, Outcome)> {
+    let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    let name = name.strip_suffix(" - should panic").unwrap_or(name);
+    let outcome = if verdict.starts_with("FAILED") { Outcome::Failed } else { Outcome::Passed };
+    Some((name.to_owned(), outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_test_runner_is_a_verdict() {
+        assert_eq!(verdict("test a::b ... ok"), Some(("a::b".to_owned(), Outcome::Passed)));
+        assert_eq!(verdict("test a::b - should panic ... ok"), Some(("a::b".to_owned(), Outcome::Passed)));
+        assert_eq!(verdict("test a::b ... FAILED"), Some(("a::b".to_owned(), Outcome::Failed)));
+        assert_eq!(verdict("test result: ok. 3 passed; 0 failed"), None);
+        assert_eq!(verdict("running 3 tests"), None);
+    }
+
+    #[test]
+    fn a_test_that_does_not_end_is_stopped_and_the_next_ones_are_left() {
+        let mut left: VecDeque<String> = ["one", "two", "three"].map(str::to_owned).into();
+        let mut program = Command::new("sh");
+        program.args(["-c", "printf 'test one ... ok\\ntest two ... '; sleep 600"]);
+        let results = run_batch(program, &mut left, Duration::from_millis(300)).unwrap();
+        assert_eq!(results, [("one".to_owned(), Outcome::Passed), ("two".to_owned(), Outcome::TooSlow)]);
+        assert_eq!(left, ["three"]);
+    }
+
+    #[test]
+    fn a_test_that_ends_the_interpreter_has_failed() {
+        let mut left: VecDeque<String> = ["one", "two"].map(str::to_owned).into();
+        let mut program = Command::new("sh");
+        program.args(["-c", "printf 'test one ... '; exit 1"]);
+        let results = run_batch(program, &mut left, Duration::from_secs(5)).unwrap();
+        assert_eq!(results, [("one".to_owned(), Outcome::Failed)]);
+        assert_eq!(left, ["two"]);
+    }
+}
