@@ -34,8 +34,10 @@ impl Parent<'_> {
 /// Checks a template of which an object shall be made; `data` is the number of octets that the caller provides.
 pub(crate) fn check_template(parent: Parent<'_>, template: &TpmtPublic, data: usize) -> Result<(), Rc> {
     let origin = template.object_attributes.contains(TpmaObject::SENSITIVE_DATA_ORIGIN);
-    // "sensitiveDataOrigin SET: the TPM provides the sensitive data", CLEAR: the caller does
-    if origin != (data == 0) {
+    // "sensitiveDataOrigin SET: the TPM provides the sensitive data", CLEAR: the caller does. As the reference: what is given
+    // for a primary object is more input to its derivation, and may be there in either case.
+    let is_given = data != 0;
+    if !origin && !is_given || origin && is_given && !matches!(parent, Parent::Seed) {
         return Err(Rc::ATTRIBUTES);
     }
     let signs_or_decrypts = template.object_attributes.intersects(TpmaObject::SIGN | TpmaObject::DECRYPT);

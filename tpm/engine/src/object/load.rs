@@ -100,13 +100,14 @@ pub(crate) fn check_halves<C: Crypto>(
     sensitive: Option<&TpmtSensitive>,
     blame: Blame,
 ) -> Result<(), Rc> {
-    check_unique::<C>(public).map_err(|rc| rc.at(blame.public))?;
+    check_unique::<C>(public, sensitive.is_none()).map_err(|rc| rc.at(blame.public))?;
     let Some(sensitive) = sensitive else { return Ok(()) };
     check_sizes(public, sensitive).map_err(|rc| rc.at(blame.sensitive))
 }
 
-/// Checks what the unique field must satisfy by itself, so that no later command stumbles over it.
-fn check_unique<C: Crypto>(public: &TpmtPublic) -> Result<(), Rc> {
+/// Checks what the unique field must satisfy by itself, so that no later command stumbles over it; `alone` is a public area
+/// that nothing else tells about.
+fn check_unique<C: Crypto>(public: &TpmtPublic, alone: bool) -> Result<(), Rc> {
     match &public.body {
         PublicBody::Rsa { parms, unique } => {
             let modulus = unique.as_bytes();
@@ -130,6 +131,11 @@ fn check_unique<C: Crypto>(public: &TpmtPublic) -> Result<(), Rc> {
         }
         // "the TPM will verify that the public key is on the curve of the key before the public area is used"
         PublicBody::Ecc { parms, unique } => {
+            // As the reference: coordinates as long as those of the curve.
+            let size = algorithm::curve(parms.curve_id).map(|curve| curve.coordinate_size());
+            if alone && [unique.x.len(), unique.y.len()].iter().any(|len| Some(*len) != size) {
+                return Err(Rc::KEY);
+            }
             let point = point(parms, unique).ok_or(Rc::ECC_POINT)?;
             if C::ecc_on_curve(&point) { Ok(()) } else { Err(Rc::ECC_POINT) }
         }

@@ -77,12 +77,6 @@ impl<P: Platform> Tpm<P> {
             .ok_or(Rc::KEY.at(Subject::Handle(number)))
     }
 
-    /// Looks whether the commit that an anonymous scheme names can be completed; the others name none.
-    pub(crate) fn check_commit(&self, scheme: TpmtSigScheme) -> Result<(), Rc> {
-        let TpmtSigScheme::Ecdaa(ecdaa) = scheme else { return Ok(()) };
-        self.state.commits.find(ecdaa.count).map(|_| ())
-    }
-
     /// Signs a digest of the scheme's size with a scheme of the key's family.
     #[inline(never)] // The stack of the arithmetic is deep enough without that of a command.
     pub(crate) fn sign(&mut self, handle: Handle, scheme: TpmtSigScheme, digest: &[u8]) -> Result<TpmtSignature, Rc> {

@@ -35,9 +35,6 @@ impl Signer {
         let key = tpm.signing_key(handle, handle_number)?;
         let scheme = Scheme::select(&key.public, requested);
         let scheme = scheme.map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
-        if let Scheme::Named(scheme) = scheme {
-            tpm.check_commit(scheme).map_err(|rc| rc.at(Subject::Parameter(parameter_number)))?;
-        }
         Ok(Self::Key(handle, scheme))
     }
 

@@ -41,7 +41,6 @@ impl Execute for CertifyX509<'_> {
         if claims.object.is_some_and(|claimed| claimed != attributes.0) || !claims.key_usage.fits(attributes) {
             return Err(Rc::ATTRIBUTES.at(Subject::Handle(1)));
         }
-        tpm.check_commit(scheme).map_err(|rc| rc.at(Subject::Parameter(2)))?;
 
         let salt = pss_salt_size(&signer.public, alg);
         let serial = |parts: &[&[u8]]| serial_number::<P::Crypto>(signer, object, parts);

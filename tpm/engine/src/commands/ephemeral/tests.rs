@@ -76,13 +76,13 @@ fn an_anonymous_signature_satisfies_its_verifier_on_every_curve() {
 fn a_commit_is_used_once() {
     let mut tpm = started();
     let (key, _) = anonymous_key(&mut tpm, EccCurve::BnP256);
-    assert_eq!(sign(&mut tpm, key, 0, &[1; 32]), Err(Rc::RANGE.at(Subject::Parameter(2))));
+    assert_eq!(sign(&mut tpm, key, 0, &[1; 32]), Err(Rc::RANGE));
     let first = commit(&mut tpm, key, &EMPTY_POINT, &[], &[]).unwrap();
     let second = commit(&mut tpm, key, &EMPTY_POINT, &[], &[]).unwrap();
     assert_eq!((first.counter, second.counter), (0, 1));
     assert_ne!(first.e, second.e);
     sign(&mut tpm, key, 0, &[1; 32]).unwrap();
-    assert_eq!(sign(&mut tpm, key, 0, &[1; 32]), Err(Rc::VALUE.at(Subject::Parameter(2))));
+    assert_eq!(sign(&mut tpm, key, 0, &[1; 32]), Err(Rc::VALUE));
     // A signature that is refused for another reason uses nothing up.
     assert_eq!(sign(&mut tpm, key, 1, &[1; 31]), Err(Rc::SIZE.at(Subject::Parameter(1))));
     sign(&mut tpm, key, 1, &[1; 32]).unwrap();
@@ -179,7 +179,7 @@ fn an_anonymous_attestation_does_not_tell_whose_it_is() {
         in_scheme: Some(TpmtSigScheme::Ecdaa(ecdaa(count))),
     };
     let handles = CertifyHandles { object_handle: object(key), sign_handle: Some(object(key)) };
-    assert_eq!(tpm.send(&certify(1), handles), Err(Rc::RANGE.at(Subject::Parameter(2))));
+    assert_eq!(tpm.send(&certify(1), handles), Err(Rc::RANGE));
     let certified = tpm.send(&certify(0), handles).unwrap();
 
     let attest: TpmsAttest<'_> = from_bytes(certified.certify_info.as_bytes(), &Supported::ALL).unwrap();
@@ -253,4 +253,11 @@ fn a_curve_that_the_profile_lacks_is_refused_as_a_parameter() {
     tpm.send(&Startup { startup_type: TpmSu::Clear }, ()).unwrap();
     let refused = tpm.send(&EcEphemeral { curve_id: EccCurve::BnP256 }, ());
     assert_eq!(refused, Err(Rc::CURVE.at(Subject::Parameter(1))));
+}
+
+#[test]
+fn a_commit_that_is_not_there_is_met_after_all_other_faults() {
+    let mut tpm = started();
+    let (key, _) = anonymous_key(&mut tpm, EccCurve::NistP256);
+    assert_eq!(sign(&mut tpm, key, 7, &[1; 20]), Err(Rc::SIZE.at(Subject::Parameter(1))));
 }

@@ -51,6 +51,16 @@ fn the_unique_field_of_the_template_makes_another_key() {
 }
 
 #[test]
+fn what_the_caller_gives_makes_another_key_too() {
+    let mut tpm = started();
+    let mut with_data = command(attestation_key());
+    with_data.in_sensitive.0.data = Tpm2bSensitiveData::new(b"more").unwrap();
+    let handles = CreatePrimaryHandles { primary_handle: OWNER };
+    let other = tpm.send(&with_data, handles).unwrap();
+    assert_ne!(other.name, create(&mut tpm, OWNER, attestation_key()).unwrap().name);
+}
+
+#[test]
 fn an_rsa_key_has_the_modulus_of_its_private_prime() {
     let mut tpm = started();
     let mut template = crate::Ek::Rsa2048.template();
@@ -126,12 +136,9 @@ fn no_cipher(public: &mut TpmtPublic) {
 }
 
 #[test]
-fn data_for_an_asymmetric_key_and_a_long_auth_are_refused() {
+fn an_auth_longer_than_a_digest_is_refused() {
     let mut tpm = started();
     let handles = CreatePrimaryHandles { primary_handle: OWNER };
-    let mut with_data = command(storage_root_key());
-    with_data.in_sensitive.0.data = Tpm2bSensitiveData::new(&[1]).unwrap();
-    assert_eq!(tpm.send(&with_data, handles), Err(Rc::ATTRIBUTES.at(Subject::Parameter(2))));
     let mut with_auth = command(storage_root_key());
     with_auth.in_sensitive.0.user_auth = Tpm2bAuth::new(&[1; 33]).unwrap();
     assert_eq!(tpm.send(&with_auth, handles), Err(Rc::SIZE.at(Subject::Parameter(1))));

@@ -27,6 +27,9 @@ impl<P: Platform> Tpm<P> {
     ) -> Result<(), Rc> {
         let auth = auth.without_trailing_zeros();
         let at_public = |rc: Rc| rc.at(Subject::Parameter(2));
+        if !public.auth_policy.is_empty() && public.auth_policy.len() != public.name_alg.digest_size() {
+            return Err(at_public(Rc::SIZE));
+        }
         // "The size of auth is limited to be no larger than the size of the digest produced by the NV Index's nameAlg"
         if auth.len() > public.name_alg.digest_size() {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));
@@ -46,6 +49,9 @@ impl<P: Platform> Tpm<P> {
         if public.attributes.contains(TpmaNv::POLICY_DELETE) && !by_platform {
             return Err(at_public(Rc::ATTRIBUTES));
         }
+        if public.attributes.contains(TpmaNv::WRITEALL) && usize::from(public.data_size) > MAX_NV_BUFFER {
+            return Err(at_public(Rc::SIZE));
+        }
         if self.state.nv.index(Handle::from(public.nv_index)).is_some() {
             return Err(Rc::NV_DEFINED);
         }
@@ -60,14 +66,11 @@ impl<P: Platform> Tpm<P> {
 }
 
 fn check_sizes(public: &NvPublic) -> Result<(), Rc> {
-    let (size, digest_size) = (usize::from(public.data_size), public.name_alg.digest_size());
-    if !public.auth_policy.is_empty() && public.auth_policy.len() != digest_size {
-        return Err(Rc::SIZE);
-    }
+    let size = usize::from(public.data_size);
     let fits = match public.attributes.nv_type().ok_or(Rc::ATTRIBUTES)? {
         // The largest size that the TPM supports was checked when the parameter was read.
-        NvType::Ordinary => size <= MAX_NV_BUFFER || !public.attributes.contains(TpmaNv::WRITEALL),
-        NvType::Extend => size == digest_size,
+        NvType::Ordinary => true,
+        NvType::Extend => size == public.name_alg.digest_size(),
         NvType::Counter | NvType::Bits | NvType::PinFail | NvType::PinPass => size == WORD_SIZE,
     };
     if fits { Ok(()) } else { Err(Rc::SIZE) }
@@ -79,6 +82,10 @@ fn check_attributes(attributes: TpmaNv) -> Result<(), Rc> {
     let writers = pin_writers | TpmaNv::AUTHWRITE;
     let readers = TpmaNv::PPREAD | TpmaNv::OWNERREAD | TpmaNv::AUTHREAD | TpmaNv::POLICYREAD;
     if attributes.intersects(written_or_locked) || !attributes.intersects(readers) || !attributes.intersects(writers) {
+        return Err(Rc::ATTRIBUTES);
+    }
+    // As the reference: a lock that lasts has no place where each start clears the index.
+    if attributes.contains(TpmaNv::CLEAR_STCLEAR | TpmaNv::WRITEDEFINE) {
         return Err(Rc::ATTRIBUTES);
     }
     let fits = match attributes.nv_type().ok_or(Rc::ATTRIBUTES)? {
@@ -178,6 +185,19 @@ mod tests {
     }
 
     #[test]
+    fn what_each_start_clears_is_not_locked_for_good() {
+        assert_eq!(refused(OWNER | TpmaNv::CLEAR_STCLEAR | TpmaNv::WRITEDEFINE, 8), PUBLIC_ATTRIBUTES);
+    }
+
+    #[test]
+    fn a_wrong_attribute_is_met_before_a_wrong_owner_and_that_before_a_size_that_no_command_writes() {
+        let mut tpm = with_large_indices();
+        let whole = OWNER | TpmaNv::PLATFORMCREATE | TpmaNv::WRITEALL;
+        assert_eq!(define(&mut tpm, whole | TpmaNv::WRITTEN, 2049, BY_OWNER), Err(PUBLIC_ATTRIBUTES));
+        assert_eq!(define(&mut tpm, whole, 2049, BY_OWNER), Err(Rc::ATTRIBUTES.at(Subject::Handle(1))));
+    }
+
+    #[test]
     fn a_pin_does_not_write_its_own_limit() {
         for kind in [NvType::PinPass, NvType::PinFail] {
             let pin = TpmaNv::of_type(kind) | TpmaNv::NO_DA;
@@ -221,9 +241,10 @@ mod tests {
     fn a_policy_has_the_size_of_its_algorithm() {
         let mut public = public(OWNER, 8);
         public.auth_policy = Tpm2bDigest::new(&[7; 32]).unwrap();
-        assert_eq!(check_sizes(&public.clone().into()), Ok(()));
+        let command = |public| NvDefineSpace { auth: Tpm2bAuth::EMPTY, public_info: Tpm2b(public) };
+        assert_eq!(started().send(&command(public.clone()), BY_OWNER), Ok(()));
         public.name_alg = HashAlg::Sha384;
-        assert_eq!(check_sizes(&public.into()), Err(Rc::SIZE));
+        assert_eq!(started().send(&command(public), BY_OWNER), Err(PUBLIC_SIZE));
     }
 
     #[test]

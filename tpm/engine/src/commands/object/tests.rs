@@ -275,6 +275,17 @@ fn an_external_key_pair_belongs_to_the_null_hierarchy() {
 }
 
 #[test]
+fn the_coordinates_of_a_public_area_alone_are_as_long_as_the_curves() {
+    let mut tpm = started();
+    let (mut key, _) = foreign_ecc();
+    if let PublicBody::Ecc { unique, .. } = &mut key.body {
+        unique.x.truncate(31);
+    }
+    let refused = load_external(&mut tpm, None, key, TpmiRhHierarchy::Owner);
+    assert_eq!(refused, Err(Rc::KEY.at(Subject::Parameter(2))));
+}
+
+#[test]
 fn an_external_key_pair_that_poses_as_protected_is_refused() {
     let mut tpm = started();
     let (key, private) = foreign_ecc();

@@ -26,7 +26,6 @@ impl Execute for Sign {
         if self.digest.len() != scheme.hash_alg().digest_size() {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));
         }
-        tpm.check_commit(scheme).map_err(|rc| rc.at(Subject::Parameter(2)))?;
 
         let signature = tpm.sign(handles.key_handle.handle(), scheme, self.digest.as_bytes())?;
 

@@ -236,7 +236,7 @@ fn what_orderly_indices_hold_depends_on_the_shutdown() {
 fn a_write_lock_ends_with_startup_unless_the_index_was_written_and_defined_once() {
     let (stclear, once) = (TpmaNv::WRITE_STCLEAR, TpmaNv::WRITEDEFINE);
     let cases =
-        [(stclear, true, false), (once, true, true), (once, false, false), (once | TpmaNv::CLEAR_STCLEAR, true, false)];
+        [(stclear, true, false), (once, true, true), (once, false, false), (once | TpmaNv::ORDERLY, true, false)];
     for (number, (attributes, written, locked)) in cases.into_iter().enumerate() {
         let mut tpm = started();
         define(&mut tpm, public(OWNER | attributes, 8), b"");
