@@ -4,8 +4,14 @@
 //! libtpms 0.9.2 follows version 1.59 of the library specification, ours version 185; quotations are from the latter.
 
 use evtpm_testing_foreign::packet::Request;
-use evtpm_tpm_wire::{Cc, NvType, Rc, Subject, TpmAlgId, TpmPt, TpmaNv, TpmaSession};
+use evtpm_tpm_wire::{Cc, NvType, PublicAlg, Rc, Subject, TpmAlgId, TpmPt, TpmaNv, TpmaSession, TpmtPublic};
 
+use crate::both::Both;
+use crate::shape::{
+    self, has_purpose, has_scheme, is_encrypted, is_even, is_locked_pin, is_session, makes_an_object,
+    may_sign_certificates, names_a_slot_of_a_persistent_object, names_algorithm_of_libtpms, only_audit_reset,
+    only_in_lockout, session_code,
+};
 use crate::story::Case;
 
 /// A difference that is explained.
@@ -166,7 +172,7 @@ pub const ALL: &[Known] = &[
         is: |case| {
             case.code == Cc::NV_DEFINE_SPACE
                 && case.codes.theirs == Rc::ATTRIBUTES.at(Subject::Parameter(2))
-                && matches!(case.codes.ours, Rc::SUCCESS | Rc::NV_DEFINED | Rc::NV_SPACE)
+                && shape::nv_public(case).is_some_and(|(attributes, _)| is_locked_pin(TpmaNv(attributes)))
         },
         reason: "Part 3, NV_DefineSpace, asks of a PIN index NO_DA, one of PPWRITE, OWNERWRITE, POLICYWRITE, and no AUTHWRITE; \
                  that there be no GLOBALLOCK or WRITEDEFINE is asked by libtpms alone.",
@@ -231,12 +237,14 @@ pub const ALL: &[Known] = &[
         name: "slot for an object on the way",
         is: |case| {
             case.codes.theirs == Rc::OBJECT_MEMORY
+                || names_a_slot_of_a_persistent_object(case)
                 || case.field.as_ref().is_some_and(|(name, _)| *name == "handle")
                     && case.commands.ours.get(10) == Some(&0x81)
         },
         reason: "Part 3, \"Handle Area Validation\": \"if the TPM implementation moves a persistent object to RAM for command \
                  processing then sufficient RAM space is available (TPM_RC_OBJECT_MEMORY)\"; \"A TPM is allowed to use \
-                 object slots for other purposes and return this value.\" Ours needs none for what it does not load.",
+                 object slots for other purposes and return this value.\" Ours needs none for what it does not load; in libtpms \
+                 the slot of one handle can even be named by the next.",
     },
     Known {
         name: "lockout counter after an unwritten index",
@@ -245,7 +253,7 @@ pub const ALL: &[Known] = &[
                 let text = String::from_utf8_lossy(values).into_owned();
                 text.split("(TpmPt(").filter(|pair| !pair.starts_with("20e)")).collect::<String>()
             };
-            let counter_alone = |values: &crate::both::Both<Vec<u8>>| without(&values.theirs) == without(&values.ours);
+            let counter_alone = |values: &Both<Vec<u8>>| without(&values.theirs) == without(&values.ours);
             case.code == Cc::GET_CAPABILITY && case.field.as_ref().is_some_and(|(_, values)| counter_alone(values))
         },
         reason: "Follows from the unwritten NV index, before its authValue: where libtpms has looked at a protected authValue, a loss \
@@ -295,9 +303,9 @@ pub const ALL: &[Known] = &[
     Known {
         name: "counter of TPM2_Commit that is out of range",
         is: |case| {
-            !case.codes.theirs.is_success()
-                && case.codes.ours.base() == Rc::RANGE
-                && matches!(case.codes.ours.subject(), Some(Subject::Parameter(2..=4)))
+            let at_counter = case.code == Cc::ZGEN_2PHASE && case.codes.ours == Rc::RANGE.at(Subject::Parameter(4));
+            !case.codes.theirs.is_success() && at_counter
+                || case.codes.theirs == Rc::VALUE && case.codes.ours == Rc::RANGE
         },
         reason: "Part 1, \"verify that t - 2𝑁 < counter < t else return TPM_RC_RANGE\"; libtpms looks at it when it signs, after all \
                  else, and says TPM_RC_VALUE.",
@@ -379,9 +387,9 @@ pub const ALL: &[Known] = &[
         name: "external RSA key whose modulus or exponent is even",
         is: |case| {
             case.code == Cc::LOAD_EXTERNAL
-                && case.codes.theirs == Rc::BINDING
+                && matches!(case.codes.theirs.base(), Rc::SUCCESS | Rc::BINDING)
                 && matches!(case.codes.ours.base(), Rc::KEY | Rc::VALUE)
-                && case.codes.ours.subject() == Some(Subject::Parameter(2))
+                && shape::public(case).is_some_and(|public| is_even(&public))
         },
         reason: "Part 2, TPMS_RSA_PARMS, exponent: \"an odd number greater than 2\"; libtpms does not look, and \
                  finds that no private exponent belongs to it.",
@@ -389,7 +397,8 @@ pub const ALL: &[Known] = &[
     Known {
         name: "zeros before a number of an anonymous signature",
         is: |case| {
-            case.field.as_ref().is_some_and(|(name, _)| *name == "signature size") && has_scheme(case, &[0x1A, 0x1C])
+            let is_size = |field: &(&str, _)| matches!(field.0, "signature size" | "size");
+            case.field.as_ref().is_some_and(is_size) && has_scheme(case, &[0x1A, 0x1C])
         },
         reason: "Part 2, TPMS_SIGNATURE_ECC: two TPM2B_ECC_PARAMETER, of which nothing says that they are padded; ours pads them to \
                  the size of the curve, libtpms those of ECDSA alone.",
@@ -414,14 +423,14 @@ pub const ALL: &[Known] = &[
                  of power until its clock of the real time has passed an interval.",
     },
     Known {
-        name: "parent with another mode than CFB",
+        name: "another mode than CFB",
         is: |case| {
-            makes_an_object(case.code)
-                && !case.changes.is_empty()
+            (makes_an_object(case.code) || case.code == Cc::DUPLICATE)
                 && case.codes.ours.base() == Rc::MODE
                 && case.codes.theirs != case.codes.ours
         },
-        reason: "Part 2, TPMT_SYM_DEF_OBJECT, mode: \"this shall be TPM_ALG_CFB\" in a parent; libtpms takes the others too.",
+        reason: "Part 2, TPMT_SYM_DEF_OBJECT, mode: \"this shall be TPM_ALG_CFB\" in a parent, and it is the mode of \
+                 an inner wrapper (Part 1, \"Inner Duplication Wrapper\"); libtpms takes the others too, and encrypts with CFB.",
     },
     Known {
         name: "inner wrapper under another key",
@@ -436,7 +445,7 @@ pub const ALL: &[Known] = &[
     Known {
         name: "octets that nobody wrote",
         is: |case| {
-            let unwritten = |values: &crate::both::Both<Vec<u8>>| {
+            let unwritten = |values: &Both<Vec<u8>>| {
                 values.ours.len() == values.theirs.len()
                     && values
                         .ours
@@ -514,7 +523,11 @@ pub const ALL: &[Known] = &[
     },
     Known {
         name: "dictionary attack with no tries",
-        is: |case| case.codes.theirs == Rc::LOCKOUT,
+        is: |case| {
+            let locked = |values: &Both<Vec<u8>>| only_in_lockout(&values.theirs, &values.ours);
+            case.codes.theirs == Rc::LOCKOUT
+                || case.no_tries && case.field.as_ref().is_some_and(|(_, values)| locked(values))
+        },
         reason: "Part 3, DictionaryAttackParameters: \"If newRecoveryTime is zero, then DA protection is disabled.\" libtpms \
                  looks at newMaxTries alone, and at the authorization after the lockout.",
     },
@@ -560,8 +573,8 @@ pub const ALL: &[Known] = &[
         name: "certificate key that does not sign",
         is: |case| {
             makes_an_object(case.code)
-                && matches!(case.codes.theirs.base(), Rc::SUCCESS | Rc::BINDING)
-                && case.codes.ours.base() == Rc::ATTRIBUTES
+                && case.codes.ours == Rc::ATTRIBUTES.at(Subject::Parameter(2))
+                && shape::public(case).is_some_and(|public| !may_sign_certificates(&public))
         },
         reason: "Part 2, TPMA_OBJECT, x509sign: \"This attribute may not be SET if the object is not an asymmetric key or if sign \
                  is CLEAR.\" libtpms does not look.",
@@ -579,9 +592,12 @@ pub const ALL: &[Known] = &[
     Known {
         name: "public area of a symmetric object",
         is: |case| {
+            let is_symmetric =
+                |public: TpmtPublic| matches!(public.kind(), PublicAlg::KeyedHash | PublicAlg::SymCipher);
             case.code == Cc::LOAD_EXTERNAL
                 && case.codes.ours.is_success()
                 && case.codes.theirs == Rc::KEY.at(Subject::Parameter(2))
+                && shape::public(case).is_some_and(is_symmetric)
         },
         reason: "Part 3, LoadExternal: a public area alone can be loaded with any unique field; libtpms wants one of the size of \
                  the nameAlg even where that is TPM_ALG_NULL.",
@@ -600,9 +616,12 @@ pub const ALL: &[Known] = &[
     Known {
         name: "index that is written whole",
         is: |case| {
+            let is_written_whole = |(attributes, size): (u32, u32)| {
+                (1025..=2048).contains(&size) && TpmaNv(attributes).contains(TpmaNv::WRITEALL)
+            };
             case.code == Cc::NV_DEFINE_SPACE
-                && case.codes.ours.is_success()
                 && case.codes.theirs == Rc::SIZE.at(Subject::Parameter(2))
+                && shape::nv_public(case).is_some_and(is_written_whole)
         },
         reason: "With WRITEALL the data must fit one command: TPM_PT_NV_BUFFER_MAX is 1,024 in libtpms and 2,048 here.",
     },
@@ -641,7 +660,7 @@ pub const ALL: &[Known] = &[
     Known {
         name: "chaining value after part of a block",
         is: |case| {
-            let partial = |values: &crate::both::Both<Vec<u8>>| {
+            let partial = |values: &Both<Vec<u8>>| {
                 let size = values.ours.first_chunk().map_or(0, |size| usize::from(u16::from_be_bytes(*size)));
                 !size.is_multiple_of(16) && values.ours.get(..2 + size) == values.theirs.get(..2 + size)
             };
@@ -673,9 +692,60 @@ pub const ALL: &[Known] = &[
                  than 16 bits; libtpms looks at the lower half of one that has.",
     },
     Known {
+        name: "nonce of another session",
+        is: |case| {
+            case.codes.theirs == Rc::NONCE.at(Subject::Parameter(1))
+                && case.codes.ours == Rc::VALUE.at(Subject::Parameter(1))
+        },
+        reason: "Part 3, PolicySigned, of nonceTPM: \"If this parameter is not the Empty Buffer, and it does not match \
+                 policySession→nonceTPM, then the TPM shall return TPM_RC_VALUE.\"",
+    },
+    Known {
+        name: "order of two negative numbers",
+        is: |case| {
+            let is_signed = |(operand, _, operation): (&[u8], u32, u32)| {
+                let is_negative = operand.first().is_some_and(|first| first & 0x80 != 0);
+                matches!(operation, 2 | 4 | 6 | 8) && (is_negative || is_encrypted(&case.commands.ours))
+            };
+            matches!(case.code, Cc::POLICY_NV | Cc::POLICY_COUNTER_TIMER)
+                && matches!((case.codes.theirs, case.codes.ours), (Rc::POLICY, Rc::SUCCESS) | (Rc::SUCCESS, Rc::POLICY))
+                && shape::comparison(case).is_some_and(is_signed)
+        },
+        reason: "Part 3, PolicyNV: \"The signed arithmetic operations are performed using twos-complement\"; libtpms orders \
+                 negative numbers by their bits the wrong way round, so that -1 is less than -58.",
+    },
+    Known {
+        name: "names of two octets more",
+        is: |case| {
+            let is_longer = case.commands.ours.windows(2).any(|size| matches!(size, [0, 67 | 68]));
+            matches!(
+                case.code,
+                Cc::REWRAP
+                    | Cc::POLICY_AUTHORIZE
+                    | Cc::POLICY_TICKET
+                    | Cc::POLICY_DUPLICATION_SELECT
+                    | Cc::MAKE_CREDENTIAL
+            ) && case.codes.ours.base() == Rc::SIZE
+                && is_longer
+        },
+        reason: "Part 2, TPM2B_NAME: \"{:sizeof(TPMU_NAME)}\", which is a TPMT_HA of at most 66 octets; a compiler pads it to 68 \
+                 for the TPM_HANDLE beside it.",
+    },
+    Known {
+        name: "certificate: tags that are passed over",
+        is: |case| {
+            case.code == Cc::CERTIFY_X509
+                && !case.changes.is_empty()
+                && case.codes.theirs.is_success()
+                && case.codes.ours == Rc::VALUE.at(Subject::Parameter(3))
+        },
+        reason: "Part 3, CertifyX509: partialCertificate is \"a DER encoded partial certificate\"; libtpms skips parts without a \
+                 look at their tags.",
+    },
+    Known {
         name: "handles of countdown timers",
         is: |case| {
-            let is_list = |values: &crate::both::Both<Vec<u8>>| values.ours.starts_with(b"Handles([0x400");
+            let is_list = |values: &Both<Vec<u8>>| values.ours.starts_with(b"Handles([0x400");
             case.code == Cc::GET_CAPABILITY && case.field.as_ref().is_some_and(|(_, values)| is_list(values))
         },
         reason: "Part 2, TPM_RH: TPM_RH_ACT_0 and the next are permanent handles of a TPM that has Authenticated Countdown Timers; \
@@ -691,73 +761,6 @@ pub const ALL: &[Known] = &[
         reason: "TPM_RC_MODE is about the handle, which is no parameter.",
     },
 ];
-
-/// Tells whether our TPM finds fault with the attributes of a session of which something is true: its number, its
-/// attributes, and how many handles are authorized.
-fn is_session(case: &Case, wanted: impl Fn(usize, TpmaSession, usize) -> bool) -> bool {
-    let Some(Subject::Session(number)) = case.codes.ours.subject() else { return false };
-    let Ok(request) = Request::parse(&case.commands.ours) else { return false };
-    let Some(session) = request.sessions.get(usize::from(number) - 1) else { return false };
-    let authorizations = request.spec.roles.iter().flatten().count();
-    case.codes.ours.base() == Rc::ATTRIBUTES && wanted(usize::from(number), session.session_attributes, authorizations)
-}
-
-fn has_purpose(attributes: TpmaSession) -> bool {
-    attributes.intersects(TpmaSession::DECRYPT | TpmaSession::ENCRYPT | TpmaSession::AUDIT)
-}
-
-/// MGF1, SM3, SM4, SM2, ECMQV, the key derivations, TDES, Camellia and Brainpool: what a mutated byte may name.
-fn names_algorithm_of_libtpms(case: &Case) -> bool {
-    const NAMES: [u8; 9] = [0x03, 0x07, 0x12, 0x13, 0x1B, 0x1D, 0x20, 0x21, 0x26];
-    let mutated = !case.changes.is_empty();
-    mutated && case.commands.ours.windows(2).skip(10).any(|bytes| bytes[0] == 0 && NAMES.contains(&bytes[1]))
-}
-
-/// Tells whether the signature in an answer of ours is of one of these schemes, or what is asked for is.
-fn has_scheme(case: &Case, schemes: &[u8]) -> bool {
-    [&case.commands.ours, &case.answers.ours]
-        .iter()
-        .any(|bytes| bytes.windows(4).any(|at| at[0] == 0 && schemes.contains(&at[1]) && at[2] == 0))
-}
-
-fn makes_an_object(code: Cc) -> bool {
-    matches!(
-        code,
-        Cc::CREATE
-            | Cc::CREATE_PRIMARY
-            | Cc::CREATE_LOADED
-            | Cc::LOAD
-            | Cc::LOAD_EXTERNAL
-            | Cc::IMPORT
-            | Cc::TEST_PARMS
-    )
-}
-
-fn session_code(case: &Case, theirs: Rc, ours: Rc) -> bool {
-    matches!(case.codes.theirs.subject(), Some(Subject::Session(_)))
-        && case.codes.theirs.subject() == case.codes.ours.subject()
-        && case.codes.theirs.base() == theirs
-        && case.codes.ours.base() == ours
-}
-
-/// Compares two descriptions of sessions that may differ by bit 2 of the attributes.
-fn only_audit_reset(theirs: &[u8], ours: &[u8]) -> bool {
-    let cleared = |shape: &[u8]| {
-        let text = String::from_utf8_lossy(shape).into_owned();
-        let mut out = String::new();
-        for part in text.split("TpmaSession(").enumerate() {
-            match part {
-                (0, before) => out += before,
-                (_, rest) => {
-                    let (number, after) = rest.split_once(')').unwrap_or((rest, ""));
-                    out += &format!("{:?}{after}", number.parse::<u8>().map(|bits| bits & !4));
-                }
-            }
-        }
-        out
-    };
-    cleared(theirs) == cleared(ours)
-}
 
 /// Finds what explains a case.
 #[must_use]

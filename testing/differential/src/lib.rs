@@ -16,4 +16,5 @@ pub mod mutate;
 pub mod observe;
 pub mod ours;
 pub mod seal;
+pub mod shape;
 pub mod story;

@@ -227,6 +227,10 @@ pub struct Model {
     pub planned_pcrs: bool,
     /// Whether it ever has.
     pub allocated_pcrs: bool,
+    /// Whether `TPM2_ClockSet` was done: from then on real time would decide about the next.
+    pub clock_set: bool,
+    /// Whether a dictionary attack has no tries.
+    pub no_tries: bool,
     /// The counter of the last ephemeral key.
     pub counter: u16,
     /// Byte strings that stand for the same thing on both sides.
@@ -340,6 +344,13 @@ impl Model {
             }
         }
         bytes
+    }
+
+    /// Forgets an object or a session, under the handle of either type.
+    pub fn forget(&mut self, handle: u32) {
+        let is_session = matches!(handle >> 24, 2 | 3);
+        self.objects.retain(|object| object.handle != handle);
+        self.sessions.retain(|session| !is_session || session.handle & 0xFF_FFFF != handle & 0xFF_FFFF);
     }
 
     /// Forgets what is not there any more.

@@ -56,6 +56,7 @@ impl Model {
         let request = &requests.ours;
         let handle = answers.ours.handle.map(|handle| handle.0);
         let first = request.handles.first().map(|handle| handle.0);
+        self.state_changed(request, note);
         match (request.code(), handle) {
             (Cc::START_AUTH_SESSION, Some(handle)) => self.session_started(requests, answers, handle, note)?,
             (Cc::CREATE_PRIMARY | Cc::CREATE_LOADED | Cc::LOAD_EXTERNAL | Cc::LOAD, Some(handle)) => {
@@ -80,6 +81,9 @@ impl Model {
                     Some(object) => Kept::Object(Box::new(object.clone())),
                     None => Kept::Session(Box::new(self.session(first?)?.clone())),
                 };
+                if matches!(kept, Kept::Session(_)) {
+                    self.forget(first?);
+                }
                 remember(&mut self.saved, Saved { context, kept });
             }
             (Cc::CONTEXT_LOAD, Some(handle)) => {
@@ -88,6 +92,10 @@ impl Model {
                     Kept::Object(object) => self.put_object(Object { handle, ..*object }),
                     Kept::Session(session) => self.put_session(Session { handle, ..*session }),
                 }
+            }
+            (Cc::FLUSH_CONTEXT, _) => {
+                let flushed: Handle = parameters(request)?;
+                self.forget(flushed.0);
             }
             (Cc::EVICT_CONTROL, _) => {
                 let persistent: Handle = parameters(request)?;
@@ -106,15 +114,6 @@ impl Model {
                 let nv = self.nv.iter_mut().find(|nv| Some(nv.handle) == first)?;
                 nv.auth.clone_from(&note.auth);
             }
-            (Cc::HIERARCHY_CHANGE_AUTH, _) => {
-                let hierarchy = first?;
-                self.hierarchy_auth.retain(|(other, _)| *other != hierarchy);
-                self.hierarchy_auth.push((hierarchy, note.auth.clone()));
-            }
-            // "set ownerAuth, endorsementAuth, and lockoutAuth to the Empty Buffer"
-            (Cc::CLEAR, _) => self.hierarchy_auth.retain(|(hierarchy, _)| *hierarchy == Handle::PLATFORM.0),
-            (Cc::CHANGE_EPS, _) => self.hierarchy_auth.retain(|(hierarchy, _)| *hierarchy != Handle::ENDORSEMENT.0),
-            (Cc::STARTUP, _) => self.hierarchy_auth.retain(|(hierarchy, _)| *hierarchy != Handle::PLATFORM.0),
             (Cc::HASH, _) => {
                 let hashed: Both<HashResponse> = each(answers)?;
                 let ticket = hashed.map(|hashed| marshal(&hashed.validation));
@@ -124,10 +123,6 @@ impl Model {
                 let hashed: Both<SequenceCompleteResponse> = each(answers)?;
                 let ticket = hashed.map(|hashed| marshal(&hashed.validation));
                 self.ticket(Cc::SEQUENCE_COMPLETE, hashed.ours.result.as_bytes(), Both::default(), ticket);
-            }
-            (Cc::PCR_ALLOCATE, _) => {
-                self.planned_pcrs = true;
-                self.allocated_pcrs = true;
             }
             (Cc::COMMIT | Cc::EC_EPHEMERAL, _) => {
                 let counter = answers.ours.parameters.last_chunk()?;
@@ -155,6 +150,28 @@ impl Model {
             _ => self.asserted(requests, note, false),
         }
         Some(())
+    }
+
+    /// Learns from a command that has no handle to remember.
+    fn state_changed(&mut self, request: &Request<'_>, note: &Note) {
+        match request.code() {
+            Cc::HIERARCHY_CHANGE_AUTH => {
+                let hierarchy = request.handles.first().map_or(0, |handle| handle.0);
+                self.hierarchy_auth.retain(|(other, _)| *other != hierarchy);
+                self.hierarchy_auth.push((hierarchy, note.auth.clone()));
+            }
+            Cc::CLOCK_SET => self.clock_set = true,
+            Cc::DICTIONARY_ATTACK_PARAMETERS => self.no_tries = request.parameters.starts_with(&[0; 4]),
+            // "set ownerAuth, endorsementAuth, and lockoutAuth to the Empty Buffer"
+            Cc::CLEAR => self.hierarchy_auth.retain(|(hierarchy, _)| *hierarchy == Handle::PLATFORM.0),
+            Cc::CHANGE_EPS => self.hierarchy_auth.retain(|(hierarchy, _)| *hierarchy != Handle::ENDORSEMENT.0),
+            Cc::STARTUP => self.hierarchy_auth.retain(|(hierarchy, _)| *hierarchy != Handle::PLATFORM.0),
+            Cc::PCR_ALLOCATE => {
+                self.planned_pcrs = true;
+                self.allocated_pcrs = true;
+            }
+            _ => {}
+        }
     }
 
     /// Learns of an object that has a handle now.

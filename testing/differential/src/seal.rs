@@ -144,12 +144,15 @@ fn authorize(dice: &mut Dice, model: &Model, handle: u32, role: Role, uses: &[Us
             session.recipe.iter().rev().find(|made| matches!(made, Assertion::AuthValue | Assertion::Password))
                 == Some(&Assertion::Password);
         let with_auth = !in_clear && session.recipe.contains(&Assertion::AuthValue);
+        let auth = if with_auth || in_clear { auth } else { model.auth(handle) };
         return Use { with_auth, in_clear, authorizes: true, ..Use::new(Some(session), auth) };
     }
     if dice.percent(25)
         && let Some(session) = free_session(dice, model, uses, |session| session.kind == 0)
     {
         let with_auth = session.bind != Some(handle);
+        // A wrong authValue that no HMAC holds would encrypt to something random on each side.
+        let auth = if with_auth { auth } else { model.auth(handle) };
         return Use { with_auth, authorizes: true, ..Use::new(Some(session), auth) };
     }
     Use { authorizes: true, ..Use::new(None, auth) }

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What can be read of a command that may be malformed: for the list of differences, and to see whether both sides were
+//! told the same.
+
+use evtpm_tpm_wire::{
+    Cc, NvType, PublicAlg, PublicBody, Rc, Spec, Subject, Supported, TpmaNv, TpmaObject, TpmaSession, TpmtPublic,
+    TpmtPublicPlus, from_bytes,
+};
+
+use crate::seal;
+use crate::story::Case;
+
+/// The numbers of a session area, as far as they can be read: of each session the handle, the size of the nonce, the
+/// attributes and the size of the HMAC.
+#[must_use]
+pub fn session_numbers(command: &[u8]) -> Vec<u32> {
+    let mut numbers = Vec::new();
+    if let Some((area, _)) = areas(command) {
+        // It ends where something is missing.
+        let _ = read_sessions(area, &mut numbers);
+    }
+    numbers
+}
+
+fn read_sessions(mut area: &[u8], numbers: &mut Vec<u32>) -> Option<()> {
+    loop {
+        numbers.push(take(&mut area, 4)?);
+        numbers.push(take(&mut area, 2)?);
+        area = area.get(usize::try_from(*numbers.last()?).ok()?..)?;
+        numbers.push(take(&mut area, 1)?);
+        numbers.push(take(&mut area, 2)?);
+        area = area.get(usize::try_from(*numbers.last()?).ok()?..)?;
+    }
+}
+
+/// The attributes of the session with this number, counted from 1.
+#[must_use]
+pub fn session_attributes(command: &[u8], number: u8) -> Option<TpmaSession> {
+    let attributes = *session_numbers(command).get(4 * usize::from(number.checked_sub(1)?) + 2)?;
+    u8::try_from(attributes).ok().map(TpmaSession)
+}
+
+/// Tells whether the first parameter is encrypted.
+#[must_use]
+pub fn is_encrypted(command: &[u8]) -> bool {
+    (1..=3).filter_map(|number| session_attributes(command, number)).any(|used| used.contains(TpmaSession::DECRYPT))
+}
+
+/// The parameters, behind handles and sessions.
+#[must_use]
+pub fn parameters(command: &[u8]) -> &[u8] {
+    areas(command).map_or(&[], |(_, parameters)| parameters)
+}
+
+fn areas(command: &[u8]) -> Option<(&[u8], &[u8])> {
+    let code = Cc(u32::from_be_bytes(*command.get(6..)?.first_chunk()?));
+    let rest = command.get(10 + 4 * seal::spec(code)?.handles()..)?;
+    if !command.starts_with(&[0x80, 2]) {
+        return Some((&[], rest));
+    }
+    let (size, rest) = rest.split_first_chunk()?;
+    let size = usize::try_from(u32::from_be_bytes(*size)).ok()?;
+    Some(rest.split_at_checked(size).unwrap_or((rest, &[])))
+}
+
+/// Takes a number of so many bytes.
+fn take(bytes: &mut &[u8], size: usize) -> Option<u32> {
+    let (number, rest) = bytes.split_at_checked(size)?;
+    *bytes = rest;
+    Some(number.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
+}
+
+/// Takes a buffer with a 16-bit size.
+fn buffer<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let size = usize::try_from(take(bytes, 2)?).ok()?;
+    let (content, rest) = bytes.split_at_checked(size)?;
+    *bytes = rest;
+    Some(content)
+}
+
+/// The public area in the second parameter of the commands that make or load an object.
+#[must_use]
+pub fn public(case: &Case) -> Option<TpmtPublic> {
+    let mut parameters = parameters(&case.commands.ours);
+    buffer(&mut parameters)?;
+    from_bytes::<TpmtPublicPlus>(buffer(&mut parameters)?, &Supported::ALL).ok().map(|public| public.0)
+}
+
+/// The attributes and the size of the data in the second parameter of `TPM2_NV_DefineSpace`.
+#[must_use]
+pub fn nv_public(case: &Case) -> Option<(u32, u32)> {
+    let mut parameters = parameters(&case.commands.ours);
+    buffer(&mut parameters)?;
+    let mut public = buffer(&mut parameters)?;
+    take(&mut public, 6)?;
+    let attributes = take(&mut public, 4)?;
+    buffer(&mut public)?;
+    Some((attributes, take(&mut public, 2)?))
+}
+
+/// operandB, offset and operation of `TPM2_PolicyNV` and `TPM2_PolicyCounterTimer`.
+#[must_use]
+pub fn comparison(case: &Case) -> Option<(&[u8], u32, u32)> {
+    let mut parameters = parameters(&case.commands.ours);
+    Some((buffer(&mut parameters)?, take(&mut parameters, 2)?, take(&mut parameters, 2)?))
+}
+
+/// The handles.
+pub fn handles(command: &[u8]) -> impl Iterator<Item = u32> {
+    let code = command.get(6..).and_then(<[u8]>::first_chunk).map(|code| Cc(u32::from_be_bytes(*code)));
+    let count = code.and_then(seal::spec).map_or(0, Spec::handles);
+    let bytes = command.get(10..).unwrap_or_default();
+    bytes.as_chunks::<4>().0.iter().take(count).map(|handle| u32::from_be_bytes(*handle))
+}
+
+/// Tells whether our TPM finds fault with the attributes of a session of which something is true: its number, its
+/// attributes, and how many handles are authorized.
+#[must_use]
+pub fn is_session(case: &Case, wanted: impl Fn(usize, TpmaSession, usize) -> bool) -> bool {
+    let Some(Subject::Session(number)) = case.codes.ours.subject() else { return false };
+    let Some(attributes) = session_attributes(&case.commands.ours, number) else { return false };
+    let authorizations = seal::spec(case.code).map_or(0, Spec::authorizations);
+    case.codes.ours.base() == Rc::ATTRIBUTES && wanted(usize::from(number), attributes, authorizations)
+}
+
+/// Tells whether a session does something besides authorizing.
+#[must_use]
+pub fn has_purpose(attributes: TpmaSession) -> bool {
+    attributes.intersects(TpmaSession::DECRYPT | TpmaSession::ENCRYPT | TpmaSession::AUDIT)
+}
+
+/// MGF1, SM3, SM4, SM2, ECMQV, the key derivations, TDES, Camellia and Brainpool: what a mutated byte may name.
+#[must_use]
+pub fn names_algorithm_of_libtpms(case: &Case) -> bool {
+    const NAMES: [u8; 9] = [0x03, 0x07, 0x12, 0x13, 0x1B, 0x1D, 0x20, 0x21, 0x26];
+    let mutated = !case.changes.is_empty();
+    mutated && case.commands.ours.windows(2).skip(10).any(|bytes| bytes[0] == 0 && NAMES.contains(&bytes[1]))
+}
+
+/// Tells whether the signature in an answer of ours is of one of these schemes, or what is asked for is.
+#[must_use]
+pub fn has_scheme(case: &Case, schemes: &[u8]) -> bool {
+    [&case.commands.ours, &case.answers.ours]
+        .iter()
+        .any(|bytes| bytes.windows(4).any(|at| at[0] == 0 && schemes.contains(&at[1]) && at[2] == 0))
+}
+
+/// Tells whether a command makes, loads or tests a public area.
+#[must_use]
+pub fn makes_an_object(code: Cc) -> bool {
+    matches!(
+        code,
+        Cc::CREATE
+            | Cc::CREATE_PRIMARY
+            | Cc::CREATE_LOADED
+            | Cc::LOAD
+            | Cc::LOAD_EXTERNAL
+            | Cc::IMPORT
+            | Cc::TEST_PARMS
+    )
+}
+
+/// Tells whether both find fault with the same session, with these codes.
+#[must_use]
+pub fn session_code(case: &Case, theirs: Rc, ours: Rc) -> bool {
+    matches!(case.codes.theirs.subject(), Some(Subject::Session(_)))
+        && case.codes.theirs.subject() == case.codes.ours.subject()
+        && case.codes.theirs.base() == theirs
+        && case.codes.ours.base() == ours
+}
+
+/// Compares two descriptions of sessions that may differ by bit 2 of the attributes.
+#[must_use]
+pub fn only_audit_reset(theirs: &[u8], ours: &[u8]) -> bool {
+    let cleared = |shape: &[u8]| {
+        let text = String::from_utf8_lossy(shape).into_owned();
+        let mut out = String::new();
+        for part in text.split("TpmaSession(").enumerate() {
+            match part {
+                (0, before) => out += before,
+                (_, rest) => {
+                    let (number, after) = rest.split_once(')').unwrap_or((rest, ""));
+                    out += &format!("{:?}{after}", number.parse::<u8>().map(|bits| bits & !4));
+                }
+            }
+        }
+        out
+    };
+    cleared(theirs) == cleared(ours)
+}
+
+/// A PIN with a lock that lasts.
+#[must_use]
+pub fn is_locked_pin(attributes: TpmaNv) -> bool {
+    matches!(attributes.nv_type(), Some(NvType::PinFail | NvType::PinPass))
+        && attributes.intersects(TpmaNv::GLOBALLOCK | TpmaNv::WRITEDEFINE)
+}
+
+/// An RSA key of which a number that must be odd is even.
+#[must_use]
+pub fn is_even(public: &TpmtPublic) -> bool {
+    let PublicBody::Rsa { parms, unique } = &public.body else { return false };
+    parms.exponent != 0 && parms.exponent.is_multiple_of(2)
+        || unique.as_bytes().last().is_some_and(|last| last.is_multiple_of(2))
+}
+
+/// Tells whether a key may have the attribute for certificates, if it has.
+#[must_use]
+pub fn may_sign_certificates(public: &TpmtPublic) -> bool {
+    let is_symmetric = matches!(public.kind(), PublicAlg::KeyedHash | PublicAlg::SymCipher);
+    let attributes = public.object_attributes;
+    !attributes.contains(TpmaObject::X509_SIGN) || !is_symmetric && attributes.contains(TpmaObject::SIGN)
+}
+
+/// Compares two lists of properties that may differ by inLockout, bit 9 of `TPM_PT_PERMANENT`.
+#[must_use]
+pub fn only_in_lockout(theirs: &[u8], ours: &[u8]) -> bool {
+    const PERMANENT: &str = "(TpmPt(200), ";
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (theirs, ours) = (text(theirs), text(ours));
+    let parts = |text: &str| {
+        let (before, rest) = text.split_once(PERMANENT)?;
+        let (value, after) = rest.split_once(')')?;
+        Some((u32::from_str_radix(value, 16).ok()?, before.to_owned(), after.to_owned()))
+    };
+    let (Some((theirs, before, after)), Some(ours)) = (parts(&theirs), parts(&ours)) else { return false };
+    ours == (theirs & !0x200, before, after)
+}
+
+/// Tells whether a transient object is not there that libtpms has put into the slot for a persistent one before it.
+#[must_use]
+pub fn names_a_slot_of_a_persistent_object(case: &Case) -> bool {
+    let Some(number) =
+        [Rc::REFERENCE_H0, Rc::REFERENCE_H1, Rc::REFERENCE_H2].iter().position(|rc| *rc == case.codes.ours)
+    else {
+        return false;
+    };
+    let kinds: Vec<u32> = handles(&case.commands.ours).map(|handle| handle >> 24).collect();
+    kinds.get(number) == Some(&0x80) && kinds[..number].contains(&0x81)
+}
