@@ -28,6 +28,7 @@ pub mod cose;
 pub mod csv;
 pub mod ek_certificate;
 mod error;
+pub mod go_tpm_tools;
 pub mod hcl;
 pub mod jwk;
 pub mod nitro;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm bundle`, and `evtpm verify` over bundles, as an operator runs them over real reports and recorded boots.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here is the test, in its helpers too")]
+
 mod support;
 
 use std::fs;
@@ -176,4 +178,63 @@ fn what_is_no_bundle_is_named_with_the_reason() {
     }
     Evtpm::new("bundle pack --out nowhere/x --ak k").expect(USAGE);
     Evtpm::new("bundle pack --out nowhere/x --report").word(scratch.file("r", "r")).expect(FAILED);
+}
+
+/// A field of a Protocol Buffers message that holds bytes.
+fn field(number: u32, bytes: &[u8]) -> Vec<u8> {
+    let varint = |mut value: usize| {
+        let mut out = Vec::new();
+        while value > 0x7F {
+            out.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        out.push(value as u8);
+        out
+    };
+    [varint((number as usize) << 3 | 2), varint(bytes.len()), bytes.to_vec()].concat()
+}
+
+/// The message that recorded quotes came in, put together again.
+fn attestation(recorded: &Value, log: &[u8]) -> Vec<u8> {
+    let bytes = |value: &Value| hex::decode(value.as_str().unwrap()).unwrap();
+    let quotes = recorded["quotes"].as_array().unwrap().iter().flat_map(|quote| {
+        let hash: u8 = match quote["bank"].as_str().unwrap() {
+            "sha1" => 4,
+            "sha256" => 11,
+            "sha384" => 12,
+            other => panic!("{other}"),
+        };
+        let values = quote["pcrs"].as_object().unwrap().iter().flat_map(|(pcr, value)| {
+            let key = [8, pcr.parse::<u8>().unwrap()];
+            field(2, &[key.as_slice(), &field(2, &bytes(value))].concat())
+        });
+        let registers = [vec![8, hash], values.collect()].concat();
+        let parts =
+            [field(1, &bytes(&quote["attest"])), field(2, &bytes(&quote["tpmt_signature"])), field(3, &registers)];
+        field(2, &parts.concat())
+    });
+    [field(1, &bytes(&recorded["ak_tpmt_public"])), quotes.collect(), field(3, log)].concat()
+}
+
+#[test]
+fn an_attestation_of_go_tpm_tools_becomes_a_bundle_that_verifies() {
+    let Some(folder) = evidence() else { return };
+    let scratch = Scratch::new("go-tpm-tools");
+    let quotes: Value =
+        serde_json::from_slice(&fs::read(folder.join("tpm-quote/gce-cos85-nonce9009/quotes.json")).unwrap()).unwrap();
+    let log = fs::read(folder.join("tpm-quote/gce-cos85-nonce9009/eventlog.bin")).unwrap();
+    let message = attestation(&quotes, &log);
+    let file = scratch.file("attestation.pb", message);
+    let bundle = scratch.file("bundle.cbor", "");
+    let import = |nonce: &str| {
+        Evtpm::new("bundle import").word(&file).with("--quote-nonce", nonce).with("--out", &bundle).expect(TRUSTED);
+        Evtpm::new("verify").word(&bundle).with("--at", AT)
+    };
+    let record = import("9009").json(NOT_APPRAISED);
+    assert_eq!(step(&record, "quote").0, "verified", "{record:#}");
+    assert_eq!(step(&record, "event log").0, "verified", "{record:#}");
+    let record = import("9008").json(NOT_TRUSTED);
+    assert_eq!(step(&record, "quote").0, "refused", "{record:#}");
+    let cut = scratch.file("cut.pb", &fs::read(&file).unwrap()[..100]);
+    Evtpm::new("bundle import").word(cut).with("--quote-nonce", "00").with("--out", &bundle).expect(FAILED);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm bundle`: all the evidence of a machine in one file, as a collection of conceptual messages (CMW).
 
+mod import;
 pub(crate) mod material;
 pub(crate) mod role;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Subcommand, ValueEnum};
@@ -13,9 +14,10 @@ use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use serde_json::json;
 
 use crate::output::{Palette, Style, hex};
-use crate::verify::args::FileArgs;
+use crate::verify::args::{FileArgs, HexBytes};
 use crate::{Outcome, file};
-use material::Material;
+use material::{Given, Material, Source};
+use role::Role;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BundleCommand {
@@ -32,6 +34,26 @@ pub(crate) enum BundleCommand {
         encoding: Option<Encoding>,
         #[command(flatten)]
         files: Box<FileArgs>,
+    },
+    /// Pack what go-tpm-tools' `gotpm attest` wrote (binary Protocol Buffers): an Attestation, or a SevSnpSvsmAttestation.
+    ///
+    /// Nothing is verified. Of several banks' quotes that of SHA-256 is taken, else the next one. The nonces are in no message: they
+    /// are what you gave the tool.
+    Import {
+        /// What the tool wrote.
+        file: PathBuf,
+        /// The nonce of the quotes (`--nonce` of gotpm).
+        #[arg(long, value_name = "HEX")]
+        quote_nonce: HexBytes,
+        /// The nonce of the SVSM's report (`--tee-nonce` of gotpm), with a SevSnpSvsmAttestation.
+        #[arg(long, value_name = "HEX")]
+        nonce: Option<HexBytes>,
+        /// The bundle.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Its encoding [default: json where the name ends in .json, else cbor]
+        #[arg(long, value_enum, value_name = "ENCODING")]
+        encoding: Option<Encoding>,
     },
     /// List the parts of a bundle. Nothing is verified: use `evtpm verify` for that.
     Show {
@@ -61,13 +83,16 @@ pub(crate) enum Encoding {
 pub(crate) fn run(command: &BundleCommand) -> Result<Outcome> {
     match command {
         BundleCommand::Pack { out, encoding, files } => {
-            let packed = Material::read(None, &files.given()?, &[])?.pack();
-            let is_json = out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-            let bytes = match encoding.unwrap_or(if is_json { Encoding::Json } else { Encoding::Cbor }) {
-                Encoding::Cbor => packed.to_cbor()?,
-                Encoding::Json => packed.to_json()?.into_bytes(),
-            };
-            std::fs::write(out, bytes).with_context(|| format!("writing {}", out.display()))?;
+            write(&Material::read(None, &files.given()?, &[])?, out, *encoding)?;
+        }
+        BundleCommand::Import { file, quote_nonce, nonce, out, encoding } => {
+            let bytes = file::read(file, IMPORT_LIMIT)?;
+            let mut parts = import::go_tpm_tools(&bytes).with_context(|| file.display().to_string())?;
+            for (role, nonce) in [(Role::QuoteNonce, Some(quote_nonce)), (Role::Nonce, nonce.as_ref())] {
+                let source = nonce.map(|HexBytes(nonce)| Source::Bytes(nonce.clone()));
+                parts.extend(source.map(|source| Given { role, media: None, source }));
+            }
+            write(&Material::read(None, &parts, &[])?, out, *encoding)?;
         }
         BundleCommand::Show { file, json } => show(&Material::read(Some(file), &[], &[])?, *json)?,
         BundleCommand::Unpack { file, directory } => {
@@ -79,6 +104,19 @@ pub(crate) fn run(command: &BundleCommand) -> Result<Outcome> {
         }
     }
     Ok(Outcome::Good)
+}
+
+/// The largest attestation that is imported.
+const IMPORT_LIMIT: u64 = 64 << 20;
+
+fn write(material: &Material, out: &Path, encoding: Option<Encoding>) -> Result<()> {
+    let packed = material.pack();
+    let is_json = out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    let bytes = match encoding.unwrap_or(if is_json { Encoding::Json } else { Encoding::Cbor }) {
+        Encoding::Cbor => packed.to_cbor()?,
+        Encoding::Json => packed.to_json()?.into_bytes(),
+    };
+    std::fs::write(out, bytes).with_context(|| format!("writing {}", out.display()))
 }
 
 fn show(material: &Material, json: bool) -> Result<()> {

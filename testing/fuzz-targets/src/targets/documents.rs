@@ -3,6 +3,7 @@
 
 use evtpm_crypto::HashAlg;
 use evtpm_evidence::csv::{AuthorityCertificate, Evidence, PlatformCertificate, Report, Version};
+use evtpm_evidence::go_tpm_tools::Attestation;
 use evtpm_evidence::jwk::Jwk;
 use evtpm_evidence::pcs::{Facts, Levels};
 use evtpm_evidence::rim::Manifest;
@@ -136,4 +137,29 @@ pub(super) fn ima_stream(input: &[u8]) -> bool {
 
 pub(super) fn ima_stream_seeds() -> Vec<Vec<u8>> {
     super::logs::ima_binary_seeds().into_iter().map(|list| [vec![7], list].concat()).collect()
+}
+
+/// Takes an attestation of go-tpm-tools apart.
+pub(super) fn go_tpm_tools(input: &[u8]) -> bool {
+    let Ok(attestation) = Attestation::parse(input) else { return false };
+    let values: usize = attestation.quotes.iter().flat_map(|quote| &quote.values).map(|(_, value)| value.len()).sum();
+    assert!(values <= input.len());
+    true
+}
+
+/// A key, a quote with one value, and a report whose fields have their sizes.
+pub(super) fn go_tpm_tools_seeds() -> Vec<Vec<u8>> {
+    let field = |number: usize, bytes: &[u8]| {
+        let [tag, length] = [number << 3 | 2, bytes.len()].map(|n| [(n & 0x7F | 0x80) as u8, (n >> 7) as u8]);
+        [tag.as_slice(), &length, bytes].concat()
+    };
+    let registers = [[8, 11].as_slice(), &field(2, &field(2, &[0xAA; 32]))].concat();
+    let quote = [field(1, b"attest"), field(2, b"signature"), field(3, &registers)].concat();
+    let attestation = [field(1, &[0, 0x23, 0, 0x0B]), field(2, &quote), field(3, b"log")].concat();
+    let sizes =
+        [(4, 16), (5, 16), (11, 64), (12, 48), (13, 32), (14, 48), (15, 48), (16, 32), (17, 32), (19, 64), (28, 512)];
+    let report: Vec<u8> = sizes.iter().flat_map(|(number, size)| field(*number, &vec![7; *size])).collect();
+    let hardware = field(1, &[[8, 2].as_slice(), &report].concat());
+    let around = [field(1, &attestation), field(2, &hardware), field(3, b"manifest"), field(4, b"0")].concat();
+    vec![attestation, around]
 }

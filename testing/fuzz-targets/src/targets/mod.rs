@@ -66,4 +66,5 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "jwk", run: documents::jwk, seeds: documents::jwk_seeds },
     Target { name: "pe_image", run: documents::pe_image, seeds: documents::pe_image_seeds },
     Target { name: "ima_stream", run: documents::ima_stream, seeds: documents::ima_stream_seeds },
+    Target { name: "go_tpm_tools", run: documents::go_tpm_tools, seeds: documents::go_tpm_tools_seeds },
 ];
