@@ -6,6 +6,7 @@ mod device_path;
 mod event_type;
 mod preimage;
 mod replay;
+mod signatures;
 mod spec_id;
 mod uefi;
 
@@ -16,6 +17,7 @@ pub use data::{EventData, Ipl, NoAction, TaggedEvent};
 pub use device_path::{DevicePath, DevicePathNode};
 pub use event_type::EventType;
 pub use preimage::Preimage;
+pub use signatures::{Signature, signatures};
 pub use spec_id::{Bank, Banks, SpecId};
 pub use uefi::{GptEvent, GptPartition, Guid, ImageLoad, UefiVariable};
 

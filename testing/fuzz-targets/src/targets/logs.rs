@@ -3,6 +3,7 @@
 
 use evtpm_crypto::{Crypto as _, HashAlg, RustCrypto};
 use evtpm_logs::ima::{AsciiList, BinaryList, Entry};
+use evtpm_logs::tcg::{EventData, Signature, signatures};
 use evtpm_logs::{Digest, EventLog, HashId, Hashes};
 
 use crate::seeds::evidence;
@@ -34,6 +35,31 @@ pub(super) fn event_log(input: &[u8]) -> bool {
         read += 1;
     }
     log.replay(&BANKS, &RealHashes).is_ok() && read > 0
+}
+
+/// Reads a database of Secure Boot: what is read is no more than what came.
+pub(super) fn efi_signatures(input: &[u8]) -> bool {
+    let read: Vec<_> = signatures(input).collect();
+    let bytes: usize = read.iter().flatten().map(|signature| 16 + signature.data.len()).sum();
+    assert!(bytes <= input.len());
+    assert!(read.iter().rev().skip(1).all(Option::is_some), "nothing is read behind the end");
+    !read.is_empty() && read.iter().all(Option::is_some)
+}
+
+pub(super) fn efi_signatures_seeds() -> Vec<Vec<u8>> {
+    // One list of two SHA-256 hashes: type, sizes of list, header and signature, then each with its owner.
+    let size = |size: u32| size.to_le_bytes();
+    let head = [Signature::SHA256.0.as_slice(), &size(28 + 2 * 48), &size(0), &size(48)].concat();
+    let mut seeds = vec![[head.as_slice(), &[1; 48], &[2; 48]].concat()];
+    for log in evidence("tcg-eventlog", ".bin") {
+        let Ok(log) = EventLog::parse(&log) else { continue };
+        let variables = log.events().filter_map(Result::ok).filter_map(|event| match event.decode() {
+            EventData::Variable(variable) => Some(variable.content.to_vec()),
+            _ => None,
+        });
+        seeds.extend(variables.filter(|content| signatures(content).next().flatten().is_some()));
+    }
+    seeds
 }
 
 pub(super) fn event_log_seeds() -> Vec<Vec<u8>> {

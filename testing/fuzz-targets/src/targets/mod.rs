@@ -19,6 +19,7 @@ use crate::Target;
 
 pub(crate) const ALL: &[Target] = &[
     Target { name: "event_log", run: logs::event_log, seeds: logs::event_log_seeds },
+    Target { name: "efi_signatures", run: logs::efi_signatures, seeds: logs::efi_signatures_seeds },
     Target { name: "ima_binary", run: logs::ima_binary, seeds: logs::ima_binary_seeds },
     Target { name: "ima_ascii", run: logs::ima_ascii, seeds: logs::ima_ascii_seeds },
     Target { name: "snp_report", run: snp::report, seeds: snp::report_seeds },
