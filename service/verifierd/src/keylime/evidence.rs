@@ -10,7 +10,7 @@ use evtpm_verify::UnixTime;
 use evtpm_verify::logs::{Aggregate, ImaFile, MeasuredBoot, MeasuredRuntime, Progress, RuntimeRules as LogRules};
 use evtpm_verify::tpm::{ClockWitness, Issued, QualifyingData, Quote, QuoteEvidence, Selection, TrustedAk};
 
-use super::boot::{self, BootPolicy};
+use super::boot::{self, BootRules};
 use super::rules::RuntimeRules;
 use crate::hex::{hex, unhex};
 
@@ -44,7 +44,7 @@ pub(crate) struct Order<'a> {
     /// The runtime policy, where IMA's list is judged.
     pub(crate) rules: Option<&'a RuntimeRules>,
     /// How the firmware's log is judged, where it is.
-    pub(crate) boot: Option<BootPolicy>,
+    pub(crate) boot: Option<&'a BootRules>,
     pub(crate) hashes: &'a [String],
     pub(crate) signatures: Signatures<'a>,
     /// The agent's transport key, where the protocol binds it to the quote.
@@ -239,7 +239,7 @@ fn logs(
         return Some(later.progress().clone());
     }
     let boot = match order.boot {
-        Some(policy) => policy.judge(quote, evidence.event_log).map_err(|failure| failures.push(failure)).ok()?,
+        Some(rules) => rules.judge(quote, evidence.event_log).map_err(|failure| failures.push(failure)).ok()?,
         None => {
             let boot = MeasuredBoot::unlogged(quote, ima());
             boot.map_err(|error| fail("ima.pcr_mismatch", &error)).ok()?

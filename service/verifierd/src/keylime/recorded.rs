@@ -164,6 +164,30 @@ async fn a_bit_of_the_push_agent_s_quote_breaks_the_chain() {
     assert_eq!(state.failure_reason.as_deref(), Some("broken_evidence_chain"));
 }
 
+#[tokio::test]
+async fn the_registrar_s_version_3_takes_the_name_in_the_body_and_both_versions_are_told() {
+    let (app, recording) = (TestApp::new("recorded-v3"), push());
+    let [registration, activation] = &recording.registration;
+    let ask = |method: &'static str, path: String, body: Value| {
+        let router = keylime_v2::registrar_for_agents().with_state((*app).clone());
+        async move { Answer::to(router, Caller::Anybody, method, &path, &body).await }
+    };
+    let mut body = registration.body.clone();
+    body["agent_id"] = recording.agent.clone().into();
+    assert_eq!(ask("POST", "/v3.0/agents".into(), body).await.status, 200);
+    replace(&app, "keylime-pending", &recording.agent, "/secret", registration).await;
+    let path = format!("/v3.0/agents/{}/activate", recording.agent);
+    assert_eq!(ask("POST", path, activation.body.clone()).await.status, 200);
+    assert!(registrations::active(&app, &recording.agent).await.unwrap().is_some());
+
+    let versions: Value = serde_json::from_str(&ask("GET", "/version".into(), Value::Null).await.body).unwrap();
+    assert_eq!(versions["results"]["current_version"], "2.6");
+    assert_eq!(versions["results"]["supported_versions"][6], "3.0");
+    let root = ask("GET", "/".into(), Value::Null).await;
+    assert_eq!((root.status.as_u16(), root.location.as_deref()), (307, Some("/v3.0/")));
+    assert_eq!(ask("GET", "/v3.0/".into(), Value::Null).await.status, 200);
+}
+
 /// What the pull agent said.
 #[derive(Debug, Deserialize)]
 struct Pulled {

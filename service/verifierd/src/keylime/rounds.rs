@@ -23,7 +23,7 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::Semaphore;
 
-use super::boot::{self, BootPolicy};
+use super::boot::BootRules;
 use super::client::{Agent, AgentTls};
 use super::evidence::{self, Evidence, Failure, Order, Outcome, Signatures};
 use super::push;
@@ -40,8 +40,6 @@ const TICK: Duration = Duration::from_millis(200);
 const LEASE: u64 = 12_000;
 /// Rounds that are under way at once.
 const AT_ONCE: usize = 256;
-/// Seconds between two looks at an agent that does not answer, at most.
-pub(super) const LONGEST_WAIT: u64 = 60;
 
 /// Runs the schedule until the process ends.
 pub(crate) async fn run(app: Arc<App>, tls: Arc<AgentTls>) {
@@ -89,7 +87,6 @@ async fn round(app: &Arc<App>, tls: &AgentTls, item: Item) -> Result<()> {
         Ok(Some(failures)) => {
             watch.state = OperationalState::InvalidQuote;
             watch.last_event_id = failures.first().map(|failure| failure.event_id.clone());
-            app.keylime.revoked.tell(&item.name, &watch, failures);
             // As in Keylime, whoever failed is not asked again before an operator says so, or it registers anew.
             None
         }
@@ -106,19 +103,23 @@ async fn round(app: &Arc<App>, tls: &AgentTls, item: Item) -> Result<()> {
                 let line = note(&item.name, "unreachable", format!("{error:#}"));
                 app.store.note(line).await?;
             }
-            Some(INTERVAL.checked_shl(watch.unanswered).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT))
+            Some(watches::wait_after(watch.unanswered))
         }
     };
     let name = item.name.clone();
     let due_at = due_at.map(|seconds| milliseconds() + seconds * 1_000);
     let item = watches::write(&watch, item, due_at).map_err(|refusal| anyhow::anyhow!("{}", refusal.message()))?;
+    let failures = outcome.as_ref().ok().cloned().flatten();
     let word = outcome.as_ref().ok().map(|failures| if failures.is_some() { "untrusted" } else { "trusted" });
-    let line = outcome.ok().map(|failures| verdict(&name, failures.as_deref()));
+    let line = outcome.is_ok().then(|| verdict(&name, failures.as_deref()));
     match app.store.put_item(WATCHED, item, line).await {
         // The tenant changed or removed the order meanwhile; what was found out belongs to the order before.
         Ok(()) => {
             if let Some(verdict) = word {
                 app.metrics.round(verdict, began.elapsed());
+            }
+            if let Some(failures) = failures {
+                app.keylime.revoked.tell(&name, &watch, &failures);
             }
             Ok(())
         }
@@ -174,7 +175,7 @@ async fn attest(app: &Arc<App>, tls: &AgentTls, watch: &mut Watch) -> Result<Opt
     let version = order.supported_version.as_deref().unwrap_or("2.1");
     let rules = rules(app, watch).await?;
     let boot = boot(app, watch).await?;
-    let policy = judged_by(rules.as_deref(), boot);
+    let policy = judged_by(rules.as_deref(), boot.as_ref());
     let before = watch.before(policy.as_deref());
     let first = before.progress.as_ref().map_or(0, evtpm_verify::logs::Progress::entries);
     let tpm_policy = watch.tpm_policy().map_err(anyhow::Error::msg)?;
@@ -207,7 +208,7 @@ async fn attest(app: &Arc<App>, tls: &AgentTls, watch: &mut Watch) -> Result<Opt
             tpm_policy: &tpm_policy,
             asked,
             rules: rules.as_deref(),
-            boot,
+            boot: boot.as_ref().map(|(boot, _)| boot),
             hashes: &hashes,
             signatures: Signatures::These(&signatures),
             transport_key: Some(&transport_key),
@@ -260,20 +261,21 @@ fn encrypt(pem: &str, message: &[u8]) -> Result<Vec<u8>> {
     Ok(block)
 }
 
-/// How measured boot is judged, where an order has a reference state that asks for something.
-pub(super) async fn boot(app: &App, watch: &Watch) -> Result<Option<BootPolicy>> {
+/// How measured boot is judged, and what identifies that, where an order has a reference state that asks for something.
+pub(super) async fn boot(app: &App, watch: &Watch) -> Result<Option<(BootRules, String)>> {
     let Some(name) = watch.boot_policy.as_deref() else { return Ok(None) };
     let item = app.store.item(BOOT_POLICY, name).await?;
     let item = item.with_context(|| format!("there is no measured boot policy `{name}`"))?;
-    Ok((!boot::is_empty(&item.body)).then_some(app.keylime.boot))
+    let rules = app.keylime.boot.read(&item.body).map_err(anyhow::Error::msg)?;
+    Ok(rules.map(|rules| (rules, format!("{:?}:{name}:{}", app.keylime.boot, item.version))))
 }
 
 /// What identifies the policies that a boot's logs were judged by; `None` if they are not.
-pub(super) fn judged_by(rules: Option<&RuntimeRules>, boot: Option<BootPolicy>) -> Option<String> {
+pub(super) fn judged_by(rules: Option<&RuntimeRules>, boot: Option<&(BootRules, String)>) -> Option<String> {
     match (rules, boot) {
         (None, None) => None,
         (Some(rules), None) => Some(rules.id.clone()),
-        (rules, Some(boot)) => Some(format!("{boot:?}+{}", rules.map_or("", |rules| &rules.id))),
+        (rules, Some((_, boot))) => Some(format!("{boot}+{}", rules.map_or("", |rules| &rules.id))),
     }
 }
 

@@ -26,6 +26,14 @@ pub(crate) const INTERVAL: u64 = 2;
 /// Seconds without a quote after which an agent is late, as Keylime counts them.
 pub(crate) const LATE: u64 = 5 * INTERVAL;
 
+/// Seconds between two looks at an agent, at most.
+const LONGEST_WAIT: u64 = 60;
+
+/// Seconds to the next look at an agent after so many that came to nothing.
+pub(crate) fn wait_after(times: u32) -> u64 {
+    (INTERVAL << times.min(16)).min(LONGEST_WAIT)
+}
+
 /// An order, and what came of it so far.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Watch {
@@ -234,6 +242,12 @@ mod tests {
         watch.follow(&RegisteredAgent { agent_id: "a".into(), registration, regcount: 2 });
         assert_eq!((watch.order.ak_tpm.as_str(), watch.state), ("new", OperationalState::Start));
         assert!(watch.before(None).clock.is_none());
+    }
+
+    #[test]
+    fn the_wait_grows_to_a_minute_and_stays_there() {
+        let waits = [0, 1, 2, 5, 63, u32::MAX].map(wait_after);
+        assert_eq!(waits, [2, 4, 8, 60, 60, 60]);
     }
 
     #[test]

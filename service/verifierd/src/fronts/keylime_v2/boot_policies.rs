@@ -74,7 +74,9 @@ pub(super) async fn find(app: &App, name: &str) -> Result<Item, Refused> {
 /// Writes a reference state, over the one of its name if there is one.
 pub(super) async fn keep(app: &App, name: &str, document: String) -> Result<(), Refused> {
     serde_json::from_str::<IgnoredAny>(&document)
-        .map_err(|error| Refused::new(StatusCode::BAD_REQUEST, format!("mb_policy: {error}")))?;
+        .map_err(|error| format!("mb_policy: {error}"))
+        .and_then(|_| app.keylime.boot.read(&document).map(drop))
+        .map_err(|error| Refused::new(StatusCode::BAD_REQUEST, error))?;
     let version = app.store.item(BOOT_POLICY, name).await?.map_or(0, |item| item.version);
     let item = Item { name: name.to_owned(), body: document, version, due_at: None };
     Ok(app.store.put_item(BOOT_POLICY, item, None).await?)

@@ -22,7 +22,7 @@ use super::reply::{Body, Refused, Reply, Success};
 use crate::app::{App, now};
 use crate::keylime::evidence::{self, Before, Evidence, Failure, Order, Outcome};
 use crate::keylime::rules::RuntimeRules;
-use crate::keylime::{boot, watches};
+use crate::keylime::{BootPolicy, watches};
 
 /// Whose quote it is said to be.
 #[derive(Debug, Deserialize)]
@@ -108,7 +108,7 @@ pub(super) async fn evidence(
     Ok(Success(EvidenceVerdict { valid, claims, failures: failures.collect() }))
 }
 
-fn judge(data: &TpmEvidence, boot_policy: boot::BootPolicy) -> Result<Outcome, Failure> {
+fn judge(data: &TpmEvidence, boot_policy: BootPolicy) -> Result<Outcome, Failure> {
     let invalid = |what: &str, error: &dyn std::fmt::Display| evidence::invalid(what, error);
     let (quote, key) = quote_and_key(&data.quote, &data.tpm_ak)?;
     let policy = if data.tpm_policy.is_empty() { "{}" } else { &data.tpm_policy };
@@ -116,10 +116,11 @@ fn judge(data: &TpmEvidence, boot_policy: boot::BootPolicy) -> Result<Outcome, F
     let rules = Some(data.runtime_policy.as_str()).filter(|policy| !policy.is_empty());
     let rules = rules.map(|document| RuntimeRules::read(document, None)).transpose();
     let rules = rules.map_err(|error| invalid("runtime_policy", &error))?;
+    let boot = boot_policy.read(&data.mb_policy).map_err(|error| invalid("mb_policy", &error))?;
     let event_log = STANDARD.decode(&data.mb_log).map_err(|error| invalid("mb_log", &error))?;
     let order = Order {
         rules: rules.as_ref(),
-        boot: (!boot::is_empty(&data.mb_policy)).then_some(boot_policy),
+        boot: boot.as_ref(),
         // Which registers are quoted is for the policies to want; a quote of fewer is missed by them.
         asked: selected(&quote),
         ..order(&key, &policy, std::slice::from_ref(&data.hash_alg))

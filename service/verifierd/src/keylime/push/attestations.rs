@@ -37,13 +37,10 @@ type Found = (Watch, Item);
 /// Begins an attestation: chooses what the agent has to show.
 pub(crate) async fn create(app: &Arc<App>, found: Found, capabilities: Capabilities) -> Result<Attestation, Turned> {
     let (mut watch, item) = found;
-    if watch.state == OperationalState::TenantFailed {
-        let detail = format!("Attestations for agent '{}' are currently disabled.", item.name);
-        return Err(Turned::new(403, "agent_attestations_disabled", detail));
-    }
+    check_enabled(&watch, &item.name)?;
     let rules = rounds::rules(app, &watch).await.map_err(internal)?;
     let boot = rounds::boot(app, &watch).await.map_err(internal)?;
-    let before = watch.before(rounds::judged_by(rules.as_deref(), boot).as_deref());
+    let before = watch.before(rounds::judged_by(rules.as_deref(), boot.as_ref()).as_deref());
     let push = watch.push.get_or_insert_default();
     let wait = push.seconds_to_next();
     if wait > 0 {
@@ -97,12 +94,11 @@ pub(crate) async fn submit(
     collected: CollectedEvidence,
 ) -> Result<(Attestation, u64), Turned> {
     let (mut watch, item) = found;
-    let began = Instant::now();
-    let was = watch.state;
-    let mut attestation = watch.push.as_ref().and_then(|push| push.awaiting(index, &item.name).transpose());
-    let mut attestation = attestation
-        .take()
-        .ok_or_else(|| Turned::not_found(format!("No attestation exists for agent '{}'.", item.name)))??;
+    check_enabled(&watch, &item.name)?;
+    let (was, began) = (watch.state, Instant::now());
+    let awaiting = watch.push.as_ref().map(|push| push.awaiting(index, &item.name)).transpose()?.flatten();
+    let nothing = || Turned::not_found(format!("No attestation exists for agent '{}'.", item.name));
+    let mut attestation = awaiting.ok_or_else(nothing)?;
     let shown = Shown::take(&mut attestation, collected)?;
 
     let failures = judge(app, &mut watch, &attestation, shown).await?;
@@ -111,9 +107,6 @@ pub(crate) async fn submit(
     attestation.verdict = Some(verdict(failures.as_deref()));
     watch.last_received_quote = now().0;
     watch.last_event_id = failures.iter().flatten().next().map(|failure| failure.event_id.clone());
-    if let Some(failures) = failures.as_deref().filter(|_| was != OperationalState::InvalidQuote) {
-        app.keylime.revoked.tell(&item.name, &watch, failures);
-    }
     if failures.is_none() {
         watch.state = OperationalState::GetQuote;
         watch.attestation_count = watch.attestation_count.saturating_add(1);
@@ -129,8 +122,20 @@ pub(crate) async fn submit(
     // The challenge is used up by this write: it is refused if another request has written meanwhile.
     app.store.put_item(WATCHED, watches::write(&watch, item, Some(late_at))?, Some(line)).await?;
     app.metrics.round(if failures.is_some() { "untrusted" } else { "trusted" }, began.elapsed());
+    if let Some(failures) = failures.as_deref().filter(|_| was != OperationalState::InvalidQuote) {
+        app.keylime.revoked.tell(&name, &watch, failures);
+    }
     rounds::tell(app, &name, was, &Ok(failures));
     Ok((attestation, next))
+}
+
+/// An operator may have stopped it.
+fn check_enabled(watch: &Watch, agent: &str) -> Result<(), Turned> {
+    if watch.state != OperationalState::TenantFailed {
+        return Ok(());
+    }
+    let detail = format!("Attestations for agent '{agent}' are currently disabled.");
+    Err(Turned::new(403, "agent_attestations_disabled", detail))
 }
 
 fn verdict(failures: Option<&[Failure]>) -> Verdict {
@@ -199,7 +204,7 @@ async fn judge(
     let (parameters, first) = asked_for(attestation).ok_or_else(|| internal("an attestation without a quote"))?;
     let rules = rounds::rules(app, watch).await.map_err(internal)?;
     let boot = rounds::boot(app, watch).await.map_err(internal)?;
-    let policy = rounds::judged_by(rules.as_deref(), boot);
+    let policy = rounds::judged_by(rules.as_deref(), boot.as_ref());
     let before = before(watch, policy.as_deref(), first, (rules.is_some(), boot.is_some()), has_boot_log(attestation))?;
     let tpm_policy = watch.tpm_policy().map_err(internal)?;
     let pcrs = parameters.selected_subjects.values().flatten().copied();
@@ -218,7 +223,7 @@ async fn judge(
                 tpm_policy: &tpm_policy,
                 asked,
                 rules: rules.as_deref(),
-                boot,
+                boot: boot.as_ref().map(|(boot, _)| boot),
                 hashes: &hashes,
                 signatures: Signatures::These(&signatures),
                 transport_key: None,

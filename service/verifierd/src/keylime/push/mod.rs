@@ -104,8 +104,7 @@ impl Push {
 
     /// Seconds between the last evidence and the next attestation: more after each that failed.
     fn pause(&self) -> u64 {
-        let longer = INTERVAL.checked_shl(self.failures).unwrap_or(u64::MAX);
-        longer.min(super::rounds::LONGEST_WAIT)
+        watches::wait_after(self.failures)
     }
 
     /// Seconds until the next attestation may begin.
@@ -236,4 +235,4 @@ pub(super) async fn note_silence(app: &App, mut watch: Watch, item: Item) -> any
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -133,8 +133,11 @@ async fn begin(app: &App, agent: &str, ak: &str, token: &str) -> Result<u64, Tur
     for _ in 0..TRIES {
         let found = watches::find(app, agent).await?.filter(|(watch, _)| watch.order.ak_tpm == ak);
         let (mut watch, item) = found.ok_or_else(|| conflict(agent))?;
-        let due_at = if watch.push.is_some() { item.due_at } else { None };
-        let expires_at = pushing(&mut watch).begin_session(token);
+        let was_pushing = watch.push.is_some();
+        let push = pushing(&mut watch);
+        let expires_at = push.begin_session(token);
+        // Whoever was asked until now is late from now on.
+        let due_at = if was_pushing { item.due_at } else { Some(push.late_at()) };
         match app.store.put_item(WATCHED, watches::write(&watch, item, due_at)?, None).await {
             Err(StoreError::Changed(_)) => {}
             written => return Ok(written.map(|()| expires_at)?),

@@ -15,6 +15,7 @@ use evtpm_keylime::verifier::AddAgent;
 use evtpm_protocol::templates::attestation_key;
 use evtpm_testing_support::{Direct, Noise, TestPlatform};
 use evtpm_tpm_wire::{HashAlg, Marshal as _, PcrIndex, PcrSelect, TpmSu, TpmiRhHierarchy, TpmtHa};
+use evtpm_verify::tpm::{AkPublic, Issued, QuoteEvidence, Selection, TrustedAk};
 use serde_json::{Value, json};
 
 use super::*;
@@ -25,6 +26,23 @@ use crate::keylime::watches::POLICY;
 
 /// A firmware's log of a boot that this project made.
 const FIRMWARE: &[u8] = include_bytes!("../../../../../testing/vectors/debian-boot/bios.bin");
+
+/// The quote of all registers of a machine whose firmware wrote this log.
+pub(in crate::keylime) fn quote_after(log: &[u8]) -> evtpm_verify::tpm::Quote {
+    let mut agent = Agent::start();
+    agent.start_firmware(log);
+    let pcrs = Client::<Direct, Noise>::selection(&[HashAlg::Sha256], PcrSelect::ALL).unwrap();
+    let quote = agent.tpm.quote(&agent.ak, &[], b"nonce of a test.", &pcrs).unwrap();
+    let values = agent.tpm.pcr_read(&pcrs).unwrap();
+    let values: Vec<&[u8]> = values.iter().map(|value| value.digest.as_bytes()).collect();
+    let mut buffer = [0; 512];
+    let signature = quote.signature.to_bytes(&mut buffer).unwrap();
+    let evidence = QuoteEvidence { message: quote.attest.as_bytes(), signature, values: &values };
+    let all = evtpm_logs::PcrSet::from_mask(0xFF_FFFF).unwrap();
+    let asked = Selection::new().with(evtpm_logs::HashId::SHA256, all).unwrap();
+    let ak = AkPublic::from_tpm2b(&STANDARD.decode(agent.ak_tpm()).unwrap()).unwrap();
+    TrustedAk::named(ak).verify(evidence, Issued::recorded(b"nonce of a test."), &asked, now()).unwrap()
+}
 
 /// A machine with a TPM and an IMA list, and its token.
 struct Agent {
@@ -46,7 +64,7 @@ impl Agent {
     /// A machine whose firmware wrote the log, and whose IMA list begins with the digest of what it measured.
     fn boot_by_firmware() -> Self {
         let mut agent = Self::start();
-        agent.start_firmware();
+        agent.start_firmware(FIRMWARE);
         let first = PcrSelect::NONE.with(PcrIndex::Pcr0);
         let all = (1..10).fold(first, |select, pcr| select.with(PcrIndex::new(pcr).unwrap()));
         let pcrs = Client::<Direct, Noise>::selection(&[HashAlg::Sha256], all).unwrap();
@@ -72,9 +90,9 @@ impl Agent {
         STANDARD.encode([&u16::try_from(area.len()).unwrap().to_be_bytes(), area].concat())
     }
 
-    /// Starts the firmware of the log.
-    fn start_firmware(&mut self) {
-        for event in evtpm_logs::EventLog::parse(FIRMWARE).unwrap().events().map(Result::unwrap) {
+    /// Starts a firmware that writes this log.
+    fn start_firmware(&mut self, log: &[u8]) {
+        for event in evtpm_logs::EventLog::parse(log).unwrap().events().map(Result::unwrap) {
             let Some(pcr) = event.pcr_index().filter(|_| event.is_extended()) else { continue };
             let digest = event.digests().find(evtpm_logs::HashId::SHA256).unwrap();
             let extended = TpmtHa::new(HashAlg::Sha256, digest).unwrap();
@@ -433,7 +451,7 @@ async fn a_log_that_does_not_lead_to_the_quote_breaks_the_chain_and_reject_all_r
     assert_eq!(agent.attest(&app).await.failure_reason.as_deref(), Some("broken_evidence_chain"));
 
     let app = TestApp::changed("push-boot-reject", |app| app.keylime.boot = crate::keylime::BootPolicy::RejectAll);
-    agent.start_firmware();
+    agent.start_firmware(FIRMWARE);
     order(&app, &agent).await;
     with_measured_boot(&app).await;
     agent.log_in(&app).await;
