@@ -94,11 +94,16 @@ fn list(machines: &[MachineSummary], json: bool) -> Result<()> {
 fn line(machine: &MachineSummary, palette: &Palette) -> String {
     let state = palette.paint(style(machine.state), &format!("{:<11}", machine.state.name()));
     let alarm = if machine.clone_alarm { palette.paint(Style::Bad, "  CLONE ALARM") } else { String::new() };
-    let policy = machine.policy.as_deref().unwrap_or("default");
+    // An agent of Keylime is judged by what its tenant ordered, not by a policy of ours.
+    let (otherwise, protocol) = match machine.protocol.as_deref() {
+        Some(protocol) => ("none", format!("  {}", printable(protocol))),
+        None => ("default", String::new()),
+    };
+    let policy = machine.policy.as_deref().unwrap_or(otherwise);
     let reason = machine.findings.first().filter(|_| machine.state != MachineState::Healthy);
     let reason = reason.map_or_else(String::new, |finding| format!("  {}", printable(&finding.message)));
     let evidence = ago(machine.last_verdict_at);
-    format!("{state} {:<24} evidence {evidence:<12} policy {policy}{alarm}{reason}", machine.machine)
+    format!("{state} {:<24} evidence {evidence:<12} policy {policy}{protocol}{alarm}{reason}", machine.machine)
 }
 
 fn style(state: MachineState) -> Style {

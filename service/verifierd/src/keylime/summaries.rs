@@ -85,6 +85,8 @@ mod tests {
     use evtpm_keylime::verifier::AddAgent;
 
     use super::*;
+    use crate::app::testing::TestApp;
+    use crate::store::{Item, Note};
 
     #[test]
     fn a_state_of_keylime_is_one_of_ours() {
@@ -99,6 +101,22 @@ mod tests {
         assert_eq!(shown(OperationalState::GetQuoteRetry, now().0), MachineState::Unreachable);
         assert_eq!(shown(OperationalState::InvalidQuote, now().0), MachineState::Failed);
         assert_eq!(shown(OperationalState::TenantFailed, now().0), MachineState::Unknown);
+    }
+
+    #[tokio::test]
+    async fn an_agent_is_listed_shown_and_forgotten_like_a_machine() {
+        let app = TestApp::new("keylime-summaries");
+        let watch = Watch::new(AddAgent::default(), Some("p".into()));
+        let item = Item { name: "a".into(), body: String::new(), version: 0, due_at: None };
+        app.store.put_item(watches::WATCHED, watches::write(&watch, item, None).unwrap(), None).await.unwrap();
+        let names = |all: Vec<MachineSummary>| all.into_iter().map(|machine| machine.machine).collect::<Vec<_>>();
+        assert_eq!(names(all(&app).await.unwrap()), ["a"]);
+        assert_eq!(find(&app, "a").await.unwrap().unwrap().machine.policy.as_deref(), Some("p"));
+        assert_eq!(find(&app, "b").await.unwrap(), None);
+        let line = || Note { at: 1, machine: Some("a".into()), event: "machine-removed", detail: String::new() };
+        assert!(watches::remove(&app, "a", line()).await.unwrap());
+        assert!(!watches::remove(&app, "a", line()).await.unwrap());
+        assert_eq!(names(all(&app).await.unwrap()), [""; 0]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::push::Push;
 use crate::app::App;
 use crate::hex::{hex, unhex};
 use crate::refusal::Refusal;
-use crate::store::Item;
+use crate::store::{Item, Note};
 
 /// Orders, in the store; they are due by milliseconds.
 pub(crate) const WATCHED: &str = "keylime-watch";
@@ -205,6 +205,17 @@ pub(crate) async fn find(app: &App, agent: &str) -> Result<Option<(Watch, Item)>
 /// Lists all orders.
 pub(crate) async fn all(app: &App) -> Result<Vec<(Watch, Item)>, Refusal> {
     app.store.items(WATCHED).await?.into_iter().map(read).collect()
+}
+
+/// Forgets an order. Tells whether there was one.
+pub(crate) async fn remove(app: &App, agent: &str, line: Note) -> Result<bool, Refusal> {
+    if !app.store.remove_item(WATCHED, agent, Some(line)).await? {
+        return Ok(false);
+    }
+    // The policies that came with the order go with it; those of another name are for others too.
+    app.store.remove_item(POLICY, agent, None).await?;
+    app.store.remove_item(BOOT_POLICY, agent, None).await?;
+    Ok(true)
 }
 
 /// Reads an item as an order.

@@ -12,7 +12,7 @@ use evtpm_api::{BootSummary, MachineDetails, MachineRequest, MachineSummary};
 use crate::access::{Caller, Role};
 use crate::app::{App, now};
 use crate::hex::hex;
-use crate::keylime::summaries;
+use crate::keylime::{registrations, summaries, watches};
 use crate::keys::leases;
 use crate::machines::identity::check_name;
 use crate::machines::{state, summary};
@@ -83,8 +83,11 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Refusal> {
     caller.may(Role::Operate)?;
     let line = note(&name, "machine-removed", format!("by {}", caller.name));
-    if !app.store.remove_machine(&name, line).await? {
-        return Err(unknown(&name));
+    if !app.store.remove_machine(&name, line.clone()).await? {
+        // An agent of Keylime: what was ordered goes, and what it registered.
+        let was_watched = watches::remove(&app, &name, line).await?;
+        let was_registered = registrations::remove(&app, &name, &caller.name).await?;
+        return if was_watched || was_registered { Ok(StatusCode::NO_CONTENT) } else { Err(unknown(&name)) };
     }
     app.policies.assign(&name, None);
     app.live.remove_machine(&name);

@@ -119,13 +119,7 @@ pub(super) async fn remove(
     Extension(client): Extension<ClientName>,
 ) -> Reply<Nothing> {
     let line = note(&agent, "machine-removed", &client);
-    if !app.store.remove_item(WATCHED, &agent, Some(line)).await? {
-        return Err(unknown());
-    }
-    // The policy that came with the order goes with it; one of another name is for others too.
-    app.store.remove_item(watches::POLICY, &agent, None).await?;
-    app.store.remove_item(watches::BOOT_POLICY, &agent, None).await?;
-    Ok(Success(Nothing))
+    if watches::remove(&app, &agent, line).await? { Ok(Success(Nothing)) } else { Err(unknown()) }
 }
 
 /// `PUT /v2.6/agents/{id}/reactivate`
