@@ -7,6 +7,7 @@ use evtpm_keylime::verifier::AddAgent;
 use serde_json::Value;
 
 use super::*;
+use crate::store::Item;
 
 /// An INTEGER of DER.
 fn integer(number: &[u8]) -> Vec<u8> {
@@ -100,5 +101,50 @@ async fn a_webhook_gets_the_message() {
     send(&app, None, &channels, &failed).await.unwrap();
     let message: Revocation = serde_json::from_str(&received.recv().await.unwrap()).unwrap();
     assert!(message.msg.contains("not_in_allowlist"), "{}", message.msg);
+    serving.abort();
+}
+
+/// Keeps an order to watch an agent at this address, which has no TLS.
+async fn watch(app: &App, agent: &str, port: u16, pushes: bool) {
+    let order = AddAgent {
+        cloudagent_ip: (!pushes).then(|| "127.0.0.1".into()),
+        cloudagent_port: Some(Port(port)),
+        mtls_cert: Some("disabled".into()),
+        supported_version: Some("2.6".into()),
+        ..AddAgent::default()
+    };
+    let item = Item { name: agent.into(), body: String::new(), version: 0, due_at: None };
+    let item = watches::write(&Watch::new(order, None), item, None).unwrap();
+    app.store.put_item(watches::WATCHED, item, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_other_agents_that_are_asked_get_the_message_and_the_failed_one_does_not() {
+    let app = crate::app::testing::TestApp::new("revocation-agents");
+    let directory = std::env::temp_dir().join(format!("evtpm-revocation-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let made = crate::tls::create(&directory, &["127.0.0.1".into()]).unwrap();
+    let tls = Arc::new(AgentTls::read(&made.administrator.certificate, &made.administrator.key).unwrap());
+    std::fs::remove_dir_all(&directory).unwrap();
+
+    let (sender, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let take = move |body: String| {
+        sender.send(body).unwrap();
+        async { r#"{"code":200,"status":"Success","results":{}}"# }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let router = axum::Router::new().route("/v2.6/notifications/revocation", axum::routing::post(take));
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    // The failed one, one that pushes, and one that is asked: all at the same address, which is told once.
+    watch(&app, "a", port, false).await;
+    watch(&app, "b", port, true).await;
+    watch(&app, "c", port, false).await;
+    let channels = Channels { agents: true, webhook: None };
+    send(&app, Some(&tls), &channels, &failed(None)).await.unwrap();
+    let message: Revocation = serde_json::from_str(&received.recv().await.unwrap()).unwrap();
+    assert!(message.msg.contains(r#""agent_id":"a""#), "{}", message.msg);
+    let more = tokio::time::timeout(std::time::Duration::from_millis(300), received.recv()).await;
+    assert!(more.is_err(), "nobody else is told");
     serving.abort();
 }
