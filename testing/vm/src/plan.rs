@@ -11,6 +11,8 @@ pub const RESULTS_PORT: &str = "results";
 pub const STARTED: &str = "evtpm-vm: init has started";
 /// The last file of the results: without it, the machine died before it was done.
 pub const DONE: &str = "done";
+/// Where the program that handles LUKS2 lies in the initial file system, if the machine has one.
+pub const CRYPTSETUP: &str = "bin/cryptsetup";
 /// The address of the host's loopback interface as the guest sees it (QEMU's user networking).
 pub const HOST: &str = "10.0.2.2";
 
@@ -28,7 +30,8 @@ pub struct Plan {
 /// A program to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Names the files that hold what the program said: `NAME.out`, `NAME.err` and `NAME.status`.
+    /// Names the files that hold what the program said: `NAME.out`, `NAME.err` and `NAME.status`, and how long
+    /// it took: `NAME.seconds`.
     pub name: String,
     /// The program's path.
     pub program: String,

@@ -80,10 +80,10 @@ impl Kernel {
         &self.version
     }
 
-    /// The wanted modules and all that they depend on, in an order in which they can be loaded.
-    pub(crate) fn modules(&self) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    /// The modules that every machine needs, `more` and all that they depend on, in an order in which they can be loaded.
+    pub(crate) fn modules(&self, more: &[&str]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let mut loaded = Vec::new();
-        for name in WANTED {
+        for name in WANTED.iter().chain(more) {
             self.load(name, &mut loaded)?;
         }
         Ok(loaded)

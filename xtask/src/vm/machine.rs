@@ -54,6 +54,7 @@ impl Machine {
         kernel: &Kernel,
         command_line: &str,
         folder: &Path,
+        disk: Option<&Path>,
     ) -> anyhow::Result<Timings> {
         let log = File::create(folder.join("qemu.log"))?;
         let mut command = Command::new("qemu-system-x86_64");
@@ -63,6 +64,10 @@ impl Machine {
             "-append",
             command_line,
         ]);
+        if let Some(disk) = disk {
+            command.arg("-drive").arg(format!("if=none,id=disk,format=raw,file={}", disk.display()));
+            command.args(["-device", "virtio-blk-pci,drive=disk"]);
+        }
         command.current_dir(folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let start = Instant::now();
         let mut machine = Self(command.spawn().context("start qemu-system-x86_64")?);

@@ -2,6 +2,7 @@
 //! `cargo xtask vm`: QEMU boots OVMF and a stock Debian kernel with IMA over our vTPM, an agent in
 //! the guest attests it to a verifier on the host, and each scenario must come to its verdict.
 
+mod disk;
 mod image;
 mod kernel;
 mod machine;
@@ -28,7 +29,8 @@ const HELP: &str = "\
 usage: cargo xtask vm [OPTION]…
 
   --list             print the scenarios
-  --only NAME        boot this scenario only (may be repeated; `good` is always booted, since others are compared with it)
+  --only NAME        boot this scenario only (may be repeated; `good` is booted for all but `disk`, since others are
+                     compared with it)
   --tpm KIND         the TPM server: `evtpm` (ours, with SVSM and simulated chip; the default), or the name or path
                      of `swtpm` or a program that takes its arguments
   --kernel FOLDER    an unpacked kernel package (boot/vmlinuz-*, lib/modules) instead of Debian's current cloud kernel
@@ -49,10 +51,12 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
         for scenario in SCENARIOS {
             println!("{:<22} {}", scenario.name, scenario.about);
         }
+        println!("{:<22} {}", disk::NAME, disk::ABOUT);
         return Ok(());
     }
     let only = arguments.values("--only")?;
-    if let Some(unknown) = only.iter().find(|name| SCENARIOS.iter().all(|scenario| scenario.name != **name)) {
+    let is_known = |name: &str| name == disk::NAME || SCENARIOS.iter().any(|scenario| scenario.name == name);
+    if let Some(unknown) = only.iter().find(|name| !is_known(name)) {
         bail!("no scenario is called {unknown:?} (see --list)");
     }
     let folder = workspace.target().join("vm");
@@ -80,24 +84,14 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
     );
     let programs = image::Programs::build(workspace)?;
     let mut boot = Boot { kernel: &kernel, settings: &settings, server: &server, programs: &programs, verifier: None };
-    boot.start_verifier(&folder.join("verifier"))?;
-    let mut good = None;
-    let mut failed = Vec::new();
-    for scenario in SCENARIOS {
-        let is_reference = scenario.name == scenario::GOOD;
-        if !(is_reference || only.is_empty() || only.iter().any(|name| name == scenario.name)) {
-            continue;
-        }
-        let results = boot.run(scenario, &folder.join(scenario.name)).with_context(|| scenario.name)?;
-        match scenario.check(&results, good.as_ref().unwrap_or(&results)) {
-            Ok(summary) => println!("{:<22} ok: {summary}", scenario.name),
+    let mut failed = boot.scenarios(&only, &folder)?;
+    if only.is_empty() && server.program().is_some() || only.iter().any(|name| name == disk::NAME) {
+        match disk::play(&boot, &folder.join(disk::NAME)) {
+            Ok(summary) => println!("{:<22} ok: {summary}", disk::NAME),
             Err(error) => {
-                println!("{:<22} FAILED: {error:#}", scenario.name);
-                failed.push(scenario.name);
+                println!("{:<22} FAILED: {error:#}", disk::NAME);
+                failed.push(disk::NAME);
             }
-        }
-        if is_reference {
-            good = Some(results);
         }
     }
     if !failed.is_empty() {
@@ -117,6 +111,35 @@ struct Boot<'a> {
 }
 
 impl Boot<'_> {
+    /// Boots each wanted scenario, and returns the names of those that did not come out as they had to.
+    fn scenarios(&mut self, only: &[String], folder: &Path) -> anyhow::Result<Vec<&'static str>> {
+        let is_wanted = |name: &str| only.is_empty() || only.iter().any(|wanted| wanted == name);
+        let mut failed = Vec::new();
+        if !SCENARIOS.iter().any(|scenario| is_wanted(scenario.name)) {
+            return Ok(failed);
+        }
+        self.start_verifier(&folder.join("verifier"))?;
+        let mut good = None;
+        for scenario in SCENARIOS {
+            let is_reference = scenario.name == scenario::GOOD;
+            if !(is_reference || is_wanted(scenario.name)) {
+                continue;
+            }
+            let results = self.run(scenario, &folder.join(scenario.name)).with_context(|| scenario.name)?;
+            match scenario.check(&results, good.as_ref().unwrap_or(&results)) {
+                Ok(summary) => println!("{:<22} ok: {summary}", scenario.name),
+                Err(error) => {
+                    println!("{:<22} FAILED: {error:#}", scenario.name);
+                    failed.push(scenario.name);
+                }
+            }
+            if is_reference {
+                good = Some(results);
+            }
+        }
+        Ok(failed)
+    }
+
     /// Tells a new verifier what the good machine is made of.
     fn start_verifier(&mut self, folder: &Path) -> anyhow::Result<()> {
         let TpmServer::Evtpm { program, firmware } = self.server else { return Ok(()) };
@@ -124,7 +147,7 @@ impl Boot<'_> {
         let good = SCENARIOS.iter().find(|scenario| scenario.name == scenario::GOOD).context("no good scenario")?;
         let address = verifier::free_address()?;
         let files = image::Image::new(self.kernel, self.programs, good, Some(address))?.files();
-        let reference = Reference { firmware, command_line: good.command_line(), files };
+        let reference = Reference { firmware, command_line: good.command_line(), files: files.into_iter().collect() };
         self.verifier = Some((address, Verifier::start(program, folder, address, &reference)?));
         Ok(())
     }
@@ -138,7 +161,7 @@ impl Boot<'_> {
         }
         image.write(&folder.join(machine::INITRD))?;
         let server = self.server.start(folder)?;
-        let timings = Machine::boot(self.settings, self.kernel, &scenario.command_line(), folder)?;
+        let timings = Machine::boot(self.settings, self.kernel, &scenario.command_line(), folder, None)?;
         drop(server);
         println!("{:<22} booted in {timings}", scenario.name);
         Results::read(folder)

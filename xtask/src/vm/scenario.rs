@@ -10,7 +10,7 @@ use super::results::Results;
 /// The boot that the others are compared with.
 pub(crate) const GOOD: &str = "good";
 /// `root=` makes the first file system a ramfs, which IMA's "tcb" policy measures (a tmpfs it would skip).
-const COMMAND_LINE: &str = "console=ttyS0 quiet ima_policy=tcb root=/dev/ram0 rdinit=/init panic=-1";
+pub(crate) const COMMAND_LINE: &str = "console=ttyS0 quiet ima_policy=tcb root=/dev/ram0 rdinit=/init panic=-1";
 /// The banks that the TPM has allocated.
 const BANKS: [&str; 4] = ["sha1", "sha256", "sha384", "sha512"];
 

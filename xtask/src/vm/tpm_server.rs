@@ -36,6 +36,14 @@ impl TpmServer {
         Ok(Self::Evtpm { program: workspace.target().join("debug/evtpm"), firmware: firmware.to_owned() })
     }
 
+    /// `evtpm`, where the TPM is ours.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        match self {
+            Self::Evtpm { program, .. } => Some(program),
+            Self::Swtpm { .. } => None,
+        }
+    }
+
     /// Starts a TPM that knows nothing yet: ours never does, swtpm gets an empty folder.
     pub(crate) fn start(&self, folder: &Path) -> anyhow::Result<RunningTpm> {
         let log = File::create(folder.join("tpm.log"))?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The verifier on the host: told what the machine has to be, then asked over HTTPS by the agent in each guest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -48,14 +48,15 @@ impl fmt::Display for Finding {
 pub(crate) struct Reference<'a> {
     pub(crate) firmware: &'a Path,
     pub(crate) command_line: String,
-    /// Contents by absolute path in the guest.
-    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// Absolute paths in the guest, with their contents; a path may have several.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
 }
 
 /// A listening verifier; it ends with this value.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     process: Child,
+    program: PathBuf,
     folder: PathBuf,
     address: SocketAddr,
 }
@@ -85,11 +86,14 @@ impl Verifier {
             "policy.toml",
             "--name",
             HOST,
+            "--name",
+            "127.0.0.1",
         ]);
         command.args(["--collateral", "collateral", "--trust-simulated", &format!("{ROOT}=root.pem")]);
         command.current_dir(folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let process = command.spawn().context("start the verifier")?;
-        let mut verifier = Self { process, folder: folder.to_owned(), address };
+        let program = evtpm.to_owned();
+        let mut verifier = Self { process, program, folder: folder.to_owned(), address };
         verifier.wait().context("the verifier (see verifier.log)")?;
         Ok(verifier)
     }
@@ -98,6 +102,13 @@ impl Verifier {
     pub(crate) fn ca(&self) -> anyhow::Result<Vec<u8>> {
         let path = self.folder.join("state/ca.pem");
         fs::read(&path).with_context(|| path.display().to_string())
+    }
+
+    /// Asks or tells the verifier something, as its administrator.
+    pub(crate) fn operator(&self, command: &[&str]) -> anyhow::Result<String> {
+        let mut operator = Command::new(&self.program);
+        operator.args(command).args(["--verifier", &format!("https://{}", self.address), "--directory", "state"]);
+        output(operator.current_dir(&self.folder))
     }
 
     fn wait(&mut self) -> anyhow::Result<()> {
@@ -140,11 +151,15 @@ fn policy(measurement: &str, reference: &Reference<'_>, folder: &Path) -> anyhow
         reference.command_line
     );
     let sample = folder.join("sample");
+    let mut digests: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (path, content) in &reference.files {
         fs::write(&sample, content)?;
         let line = output(Command::new("sha256sum").arg(&sample))?;
         let digest = line.split_whitespace().next().context("sha256sum prints a digest")?;
-        writeln!(text, "\"{path}\" = [\"sha256:{digest}\"]")?;
+        digests.entry(path).or_default().insert(format!("\"sha256:{digest}\""));
+    }
+    for (path, digests) in digests {
+        writeln!(text, "\"{path}\" = [{}]", Vec::from_iter(digests).join(", "))?;
     }
     fs::remove_file(&sample)?;
     Ok(text)

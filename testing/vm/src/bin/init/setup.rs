@@ -16,6 +16,7 @@ const FILE_SYSTEMS: &[(&str, &str)] = &[
     ("securityfs", "/sys/kernel/security"),
     // Its type keeps what programs write at run time out of the "tcb" policy.
     ("tmpfs", "/tmp"),
+    ("tmpfs", "/run"),
 ];
 
 pub(crate) fn mount_all() -> anyhow::Result<()> {

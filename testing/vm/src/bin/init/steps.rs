@@ -18,13 +18,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn run_all(steps: &[Step], results: &mut Results) -> anyhow::Result<()> {
     let mut servers = Vec::new();
     for step in steps {
+        let begun = Instant::now();
         let mut child = start(step).with_context(|| format!("start {}", step.program))?;
         match &step.ready_when {
             Some(path) => {
                 wait_for(path, &mut child).with_context(|| step.name.clone())?;
                 servers.push((step, child));
             }
-            None => keep(step, &mut child, results)?,
+            None => {
+                keep(step, &mut child, results)?;
+                let took = format!("{:.3}\n", begun.elapsed().as_secs_f64());
+                results.add(&format!("{}.seconds", step.name), took.as_bytes())?;
+            }
         }
     }
     for (step, mut server) in servers {
