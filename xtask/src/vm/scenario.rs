@@ -9,8 +9,10 @@ use super::results::Results;
 
 /// The boot that the others are compared with.
 pub(crate) const GOOD: &str = "good";
+/// `no_timer_check`: on a busy host an emulated timer may be late, which the kernel takes for a broken one and panics.
 /// `root=` makes the first file system a ramfs, which IMA's "tcb" policy measures (a tmpfs it would skip).
-pub(crate) const COMMAND_LINE: &str = "console=ttyS0 quiet ima_policy=tcb root=/dev/ram0 rdinit=/init panic=-1";
+pub(crate) const COMMAND_LINE: &str =
+    "console=ttyS0 quiet no_timer_check ima_policy=tcb root=/dev/ram0 rdinit=/init panic=-1";
 /// The banks that the TPM has allocated.
 const BANKS: [&str; 4] = ["sha1", "sha256", "sha384", "sha512"];
 
