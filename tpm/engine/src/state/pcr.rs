@@ -118,11 +118,6 @@ impl Bank {
         self.allocated
     }
 
-    /// Tells the PCRs that exist after the next `_TPM_Init`.
-    pub(crate) const fn allocated_next(&self) -> PcrSelect {
-        self.allocated_next
-    }
-
     /// Reads a PCR, if it is allocated.
     pub(crate) fn value(&self, pcr: PcrIndex) -> Option<&Digest> {
         self.values.get(pcr.index()).filter(|_| self.allocated.contains(pcr))
@@ -249,8 +244,12 @@ impl Pcrs {
         }
     }
 
-    /// Plans the allocation after the next `_TPM_Init`.
+    /// Plans the allocation after the next `_TPM_Init`: "If this command is received multiple times before a
+    /// TPM2_Startup(TPM_SU_CLEAR), each one overwrites the previous stored allocation."
     pub(crate) fn plan(&mut self, allocation: impl Iterator<Item = (HashAlg, PcrSelect)>) {
+        for bank in self.banks.values_mut() {
+            bank.allocated_next = bank.allocated;
+        }
         for (alg, allocated) in allocation {
             if let Some(bank) = self.banks.values_mut().find(|bank| bank.alg == alg) {
                 bank.allocated_next = allocated;

@@ -95,7 +95,7 @@ pub(super) fn signature_algorithm(
         }
         TpmtSigScheme::Rsassa(_) => with_null(builder, known.pkcs1),
         TpmtSigScheme::Rsapss(_) => {
-            pss_parameters(builder, &known, salt)?;
+            pss_parameters(builder, &known, salt, scheme.hash_alg() == HashAlg::Sha1)?;
             builder.element(OID, RSASSA_PSS)?;
             builder.wrap(SEQUENCE, mark)
         }
@@ -103,11 +103,20 @@ pub(super) fn signature_algorithm(
     }
 }
 
-/// SEQUENCE { [0] hash, [1] mask generation by MGF1 with the same hash, [2] salt length }
-fn pss_parameters(builder: &mut Builder<'_>, known: &Hash, salt: usize) -> Result<(), Overflow> {
+/// The salt of RFC 4055 when its length is not given.
+const DEFAULT_SALT: usize = 20;
+
+/// SEQUENCE { [0] hash, [1] mask generation by MGF1 with the same hash, [2] salt length }, each of them left out where it has
+/// its default, which for a hash is SHA-1.
+fn pss_parameters(builder: &mut Builder<'_>, known: &Hash, salt: usize, is_default: bool) -> Result<(), Overflow> {
     let mark = builder.mark();
-    builder.unsigned(&u16::try_from(salt).map_err(|_| Overflow)?.to_be_bytes())?;
-    builder.wrap(context(2), mark)?;
+    if salt != DEFAULT_SALT {
+        builder.unsigned(&u16::try_from(salt).map_err(|_| Overflow)?.to_be_bytes())?;
+        builder.wrap(context(2), mark)?;
+    }
+    if is_default {
+        return builder.wrap(SEQUENCE, mark);
+    }
 
     let mask = builder.mark();
     with_null(builder, known.alone)?;

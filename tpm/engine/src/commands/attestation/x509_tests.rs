@@ -79,6 +79,17 @@ fn an_algorithm_of_the_caller_is_taken_and_not_returned() {
 }
 
 #[test]
+fn parameters_of_rsapss_that_have_their_defaults_are_left_out() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let key = tpm.child(parent, rsa(SIGN, None), &[]);
+    let made = certify(&mut tpm, (key, key), Some(TpmtSigScheme::Rsapss(HashAlg::Sha1)), &partial(&[EMPTY; 3], SIGNS));
+    // OBJECT IDENTIFIER id-RSASSA-PSS, and an empty SEQUENCE.
+    let identifier = [0x30, 13, 6, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 10, 0x30, 0];
+    assert!(made.unwrap().added_to_certificate.as_bytes().windows(15).any(|bytes| bytes == identifier));
+}
+
+#[test]
 fn what_the_extensions_claim_must_be_true_of_the_key() {
     let mut tpm = started();
     let parent = tpm.storage_root();

@@ -20,7 +20,7 @@ impl Execute for PcrAllocate {
         }
         for pcr in REQUIRED {
             let mut banks = tpm.state.pcrs.banks();
-            if !banks.any(|bank| planned(bank.alg, bank.allocated_next()).contains(pcr)) {
+            if !banks.any(|bank| planned(bank.alg, bank.allocated()).contains(pcr)) {
                 return Err(Rc::PCR);
             }
         }
@@ -28,7 +28,7 @@ impl Execute for PcrAllocate {
         let size = |alg: evtpm_crypto::HashAlg| alg.digest_size().saturating_mul(PcrIndex::COUNT);
         let size_available = tpm.state.pcrs.banks().fold(0usize, |sum, bank| sum.saturating_add(size(bank.alg)));
         let size_needed = tpm.state.pcrs.banks().fold(0usize, |sum, bank| {
-            let count = planned(bank.alg, bank.allocated_next()).iter().count();
+            let count = planned(bank.alg, bank.allocated()).iter().count();
             sum.saturating_add(count.saturating_mul(bank.alg.digest_size()))
         });
         let response = PcrAllocateResponse {
@@ -38,7 +38,7 @@ impl Execute for PcrAllocate {
             size_available: u32::try_from(size_available).map_err(|_| Rc::FAILURE)?,
         };
 
-        // "the allocation takes effect at the next _TPM_Init"
+        // "the allocation takes effect at the next _TPM_Init"; one that was planned before is forgotten
         let allocation = self.pcr_allocation.iter();
         tpm.state.pcrs.plan(allocation.filter_map(|item| Some((algorithm::hash(item.hash)?, item.select))));
         Ok(response)

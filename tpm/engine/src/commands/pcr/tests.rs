@@ -115,6 +115,20 @@ fn an_allocation_takes_effect_at_the_next_power_on() {
 }
 
 #[test]
+fn the_last_of_two_allocations_is_the_one_that_takes_effect() {
+    let mut tpm = started();
+    let handles = PcrAllocateHandles { auth_handle: TpmiRhPlatform::Platform };
+    for bank in [WireHash::Sha1, WireHash::Sha512] {
+        let pcr_allocation = selection(&[(bank, PcrSelect::NONE)]);
+        tpm.send(&PcrAllocate { pcr_allocation }, handles).unwrap();
+    }
+    tpm.power_on();
+    tpm.send(&Startup { startup_type: TpmSu::Clear }, ()).unwrap();
+    assert!(read(&mut tpm, WireHash::Sha1, PcrIndex::Pcr0).is_some());
+    assert!(read(&mut tpm, WireHash::Sha512, PcrIndex::Pcr0).is_none());
+}
+
+#[test]
 fn after_an_allocation_the_state_cannot_be_kept_until_the_next_power_on() {
     let mut tpm = started();
     let handles = PcrAllocateHandles { auth_handle: TpmiRhPlatform::Platform };
