@@ -10,7 +10,7 @@ use crate::both::Both;
 use crate::shape::{
     self, has_purpose, has_scheme, is_encrypted, is_even, is_locked_pin, is_session, makes_an_object,
     may_sign_certificates, names_a_slot_of_a_persistent_object, names_algorithm_of_libtpms, only_audit_reset,
-    only_in_lockout, session_code,
+    only_in_lockout, session_code, with_empty_parameters,
 };
 use crate::story::Case;
 
@@ -126,7 +126,7 @@ pub const ALL: &[Known] = &[
     Known {
         name: "capability of a later version",
         is: |case| {
-            let later = case.commands.ours.get(10..14).is_some_and(|capability| capability >= &[0, 0, 0, 0x0B]);
+            let later = shape::parameters(&case.commands.ours).get(..4).is_some_and(|code| code >= &[0, 0, 0, 0x0B]);
             case.code == Cc::GET_CAPABILITY && later && case.codes.theirs == Rc::VALUE.at(Subject::Parameter(1))
         },
         reason: "Part 3, GetCapability: \"TPM_CAP_PUB_KEYS and TPM_CAP_SPDM_SESSION_INFO were added in version 184.\" libtpms \
@@ -197,7 +197,7 @@ pub const ALL: &[Known] = &[
         is: |case| {
             let is_page = case.field.as_ref().is_some_and(|(name, _)| *name == "moreData")
                 || !case.changes.is_empty()
-                    && matches!(case.commands.ours.get(10..14), Some([0, 0, 0, 0 | 2 | 8]))
+                    && matches!(shape::parameters(&case.commands.ours), [0, 0, 0, 0 | 2 | 8, ..])
                     && case.field.is_some();
             case.code == Cc::GET_CAPABILITY && is_page
         },
@@ -532,11 +532,6 @@ pub const ALL: &[Known] = &[
                  looks at newMaxTries alone, and at the authorization after the lockout.",
     },
     Known {
-        name: "banks of another size",
-        is: |case| case.code == Cc::PCR_ALLOCATE && case.field.as_ref().is_some_and(|(name, _)| *name == "parameters"),
-        reason: "Part 3, PCR_Allocate: sizeNeeded and sizeAvailable are in the implementation's own measure.",
-    },
-    Known {
         name: "exclusive from the first use",
         is: |case| case.codes.ours == Rc::EXCLUSIVE,
         reason: "Part 2, TPMA_SESSION, auditExclusive: \"the command should only be executed if the session is exclusive at the \
@@ -554,11 +549,11 @@ pub const ALL: &[Known] = &[
         name: "certified sequence",
         is: |case| {
             case.code == Cc::CERTIFY
-                && case.codes.theirs.is_success()
+                && matches!(case.codes.theirs, Rc::SUCCESS | Rc::VALUE)
                 && case.codes.ours == Rc::TYPE.at(Subject::Handle(1))
         },
         reason: "A sequence object has no Name to be certified (Part 1: \"The Name of a sequence object is an Empty Buffer\"); \
-                 libtpms signs an empty one.",
+                 libtpms signs an empty one, if it can sign.",
     },
     Known {
         name: "trial policy that would fail",
@@ -684,7 +679,7 @@ pub const ALL: &[Known] = &[
     Known {
         name: "algorithm of more than 16 bits",
         is: |case| {
-            let capability = case.commands.ours.get(10..16);
+            let capability = shape::parameters(&case.commands.ours).get(..6);
             case.code == Cc::GET_CAPABILITY
                 && capability.is_some_and(|bytes| bytes[..4] == [0; 4] && bytes[4..] != [0; 2])
         },
@@ -730,6 +725,15 @@ pub const ALL: &[Known] = &[
         },
         reason: "Part 2, TPM2B_NAME: \"{:sizeof(TPMU_NAME)}\", which is a TPMT_HA of at most 66 octets; a compiler pads it to 68 \
                  for the TPM_HANDLE beside it.",
+    },
+    Known {
+        name: "certificate: identifier of RSAPSS with SHA-1",
+        is: |case| {
+            let with_null = |values: &Both<Vec<u8>>| with_empty_parameters(&values.theirs) == values.ours;
+            case.code == Cc::CERTIFY_X509 && case.field.as_ref().is_some_and(|(_, values)| with_null(values))
+        },
+        reason: "RFC 4055, section 3.1: with id-RSASSA-PSS the parameters are RSASSA-PSS-params, a SEQUENCE that is empty where \
+                 all is default; libtpms writes NULL.",
     },
     Known {
         name: "certificate: tags that are passed over",

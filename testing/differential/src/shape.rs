@@ -238,3 +238,14 @@ pub fn names_a_slot_of_a_persistent_object(case: &Case) -> bool {
     let kinds: Vec<u32> = handles(&case.commands.ours).map(|handle| handle >> 24).collect();
     kinds.get(number) == Some(&0x80) && kinds[..number].contains(&0x81)
 }
+
+/// Writes an empty SEQUENCE for the NULL behind the identifier of RSAPSS.
+#[must_use]
+pub fn with_empty_parameters(der: &[u8]) -> Vec<u8> {
+    const IDENTIFIER: [u8; 11] = [6, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 10];
+    let mut der = der.to_vec();
+    if let Some(at) = der.windows(13).position(|bytes| bytes[..11] == IDENTIFIER && bytes[11..] == [5, 0]) {
+        der[at + 11] = 0x30;
+    }
+    der
+}
