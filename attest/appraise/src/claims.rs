@@ -7,6 +7,7 @@ use core::fmt;
 
 use evtpm_logs::{
     HashId, PcrIndex, PcrSet, Text,
+    ima::FileDigest as LoggedDigest,
     tcg::{EventData, EventType, TaggedEvent},
 };
 use evtpm_verify::{
@@ -15,10 +16,7 @@ use evtpm_verify::{
     cca::{PlatformClaims, RealmClaims},
     dcap::{DcapClaims, Tee},
     evtpm::BindingFreshness,
-    logs::{
-        Aggregate, CommandLine, Continued, ImaFile, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState,
-        VerifiedEvent,
-    },
+    logs::{Aggregate, CommandLine, Continued, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState, VerifiedEvent},
     nitro::NitroClaims,
     nvidia::DeviceClaims,
     psa::PsaClaims,
@@ -334,8 +332,12 @@ impl Claims {
     /// Adds a running system, its boot and the quote that proves both; `keyring` judges the files' signatures.
     pub fn with_runtime(self, runtime: &MeasuredRuntime<'_>, keyring: &Keyring) -> Result<Self, ClaimsError> {
         let mut claims = self.with_boot(runtime.boot())?;
+        let mut files = Vec::with_capacity(runtime.covered_entries());
+        runtime.each_file(keyring, |entry, signature| {
+            files.push(FileMeasurement::new(entry.path(), entry.digest(), signature));
+        });
         claims.runtime = Some(RuntimeClaims {
-            files: runtime.files(keyring).map(|file| FileMeasurement::of(&file)).collect(),
+            files,
             violations: runtime.violations(),
             uncovered: runtime.uncovered_entries(),
             aggregate_verified: matches!(runtime.aggregate(), Aggregate::Verified { .. }),
@@ -352,7 +354,10 @@ impl Claims {
         let mut claims = self.with_quote(later.quote())?;
         claims.boot_stands = true;
         claims.runtime = later.aggregate().map(|aggregate| RuntimeClaims {
-            files: later.files(keyring).map(|file| FileMeasurement::of(&file)).collect(),
+            files: later
+                .files(keyring)
+                .map(|file| FileMeasurement::new(file.path, file.digest, file.signature))
+                .collect(),
             violations: later.violations(),
             uncovered: later.uncovered_entries(),
             aggregate_verified: matches!(aggregate, Aggregate::Verified { .. }),
@@ -440,11 +445,14 @@ impl Claims {
 }
 
 impl FileMeasurement {
-    fn of(file: &ImaFile<'_>) -> Self {
-        let digest = file.digest.and_then(|digest| {
+    fn new(path: &[u8], digest: Option<LoggedDigest<'_>>, signature: SignatureState) -> Self {
+        let digest = digest.and_then(|digest| {
             Some(FileDigest { algorithm: HashId::from_name(digest.algorithm)?, digest: digest.bytes.to_vec() })
         });
-        Self { path: Text(file.path).to_string(), digest, signature: file.signature }
+        // Nearly every path is plain, and taken as it is.
+        let is_plain = path.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        let plain = if is_plain { str::from_utf8(path).ok() } else { None };
+        Self { path: plain.map_or_else(|| Text(path).to_string(), str::to_owned), digest, signature }
     }
 }
 

@@ -251,6 +251,10 @@ fn a_list_shorter_than_the_quote_is_refused_and_a_longer_one_is_cut() {
     let runtime = case.runtime(STRICT).unwrap();
     assert_eq!((runtime.covered_entries(), runtime.uncovered_entries()), (50, 1));
     assert_eq!(runtime.entries().count(), 50);
+    let mut shown = Vec::new();
+    runtime.each_file(&Keyring::new(), |entry, signature| shown.push((entry.path(), signature)));
+    let files: Vec<_> = runtime.files(&Keyring::new()).map(|file| (file.path, file.signature)).collect();
+    assert_eq!((shown.len(), &shown), (49, &files));
 
     case.ima_list.truncate(starts[49]);
     assert!(matches!(case.runtime(STRICT), Err(Error::ImaReplay { entries: 49, .. })));
