@@ -8,6 +8,7 @@ mod check;
 mod coverage;
 mod deny;
 mod differential;
+mod faults;
 mod foreign;
 mod fuzz;
 mod miri;
@@ -45,6 +46,11 @@ const CHORES: &[Chore] = &[
         name: "fuzz",
         about: "mutates inputs of every parser  [--seconds N] [--target NAME] [--input FILE] | --minutes N [TARGET]… | --write-seeds FOLDER",
         run: fuzz::run,
+    },
+    Chore {
+        name: "faults",
+        about: "kills, full disks, jumping clocks, bad clients, with the large figures  [--short] [--only TEXT]",
+        run: faults::run,
     },
     Chore {
         name: "miri",

@@ -176,10 +176,18 @@ pub struct RuntimeEvidence {
     /// Whether the logs begin with the boot. An agent may always send them whole, whatever the challenge asks for.
     #[serde(default = "wanted")]
     pub whole: bool,
+    /// Whether the verdict is wanted as a signed result too; who shows it to nobody saves the verifier a signature.
+    #[serde(default = "wanted", skip_serializing_if = "is_wanted")]
+    pub result: bool,
 }
 
 const fn wanted() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_wanted(wanted: &bool) -> bool {
+    *wanted
 }
 
 /// What the verifier concluded.
@@ -189,8 +197,9 @@ pub struct Verdict {
     pub verdict: String,
     /// One line a finding, worst first.
     pub findings: Vec<ApiFinding>,
-    /// The signed attestation result (EAR as a JWT).
-    pub ear: String,
+    /// The signed attestation result (EAR as a JWT), where it was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ear: Option<String>,
 }
 
 /// One reason for a verdict.

@@ -12,6 +12,7 @@
 )]
 
 pub mod azure;
+pub mod backend;
 pub mod cca;
 mod cose;
 pub mod csv;

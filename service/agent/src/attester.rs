@@ -33,6 +33,8 @@ enum Voucher {
 pub struct Attester<T, R> {
     keys: Keys<T, R>,
     voucher: Voucher,
+    /// Whether verdicts are wanted as signed results too.
+    results: bool,
 }
 
 impl<T: Transport, R: Rng> Attester<T, R> {
@@ -47,7 +49,7 @@ impl<T: Transport, R: Rng> Attester<T, R> {
         let report = tpm
             .nv_read(Handle(index), &[])
             .with_context(|| format!("reading the report at NV index {index:#010x}: is this an e-vTPM?"))?;
-        Ok(Attester { keys: Keys::new(tpm)?, voucher: Voucher::Nv(report) })
+        Ok(Attester { keys: Keys::new(tpm)?, voucher: Voucher::Nv(report), results: true })
     }
 
     /// Makes the same keys; the report will come from the SVSM, in answer to the nonce of each registration.
@@ -55,7 +57,12 @@ impl<T: Transport, R: Rng> Attester<T, R> {
     /// # Errors
     /// Names the step that the TPM refused.
     pub fn with_svsm(transport: T, rng: R, svsm: Box<dyn SvsmReports>) -> Result<Self> {
-        Ok(Attester { keys: Keys::new(Client::new(transport, rng))?, voucher: Voucher::Svsm(svsm) })
+        Ok(Attester { keys: Keys::new(Client::new(transport, rng))?, voucher: Voucher::Svsm(svsm), results: true })
+    }
+
+    /// Says whether verdicts are wanted as signed results too, as they are by default.
+    pub fn want_results(&mut self, results: bool) {
+        self.results = results;
     }
 
     /// Borrows the keys of this boot.
@@ -142,6 +149,7 @@ impl<T: Transport, R: Rng> Attester<T, R> {
             ima_log: logs.ima_log.into(),
             ima_from: challenge.ima_from,
             whole: challenge.event_log,
+            result: self.results,
         })
     }
 

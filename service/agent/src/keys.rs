@@ -114,7 +114,10 @@ fn endorsement_key<T: Transport, R: Rng>(tpm: &mut Client<T, R>, template: EkTem
 }
 
 /// Marshals a public area with the size before it, as a TPM2B.
-pub(crate) fn sized(public: &TpmtPublic) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// When it is longer than any key's.
+pub fn sized(public: &TpmtPublic) -> Result<Vec<u8>> {
     let mut buffer = vec![0; MAX_STRUCTURE];
     let mut writer = Writer::new(&mut buffer);
     writer.sized(public).map_err(|_| too_long())?;

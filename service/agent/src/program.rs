@@ -86,6 +86,8 @@ pub fn run(args: &AgentArgs) -> Result<ExitCode> {
 async fn attest(args: &PushArgs) -> Result<ExitCode> {
     let (verifier, machine) = args.peer.verifier()?;
     let mut attester = args.peer.attester()?;
+    // What is printed as text has no use for the signed result.
+    attester.want_results(args.json);
     let mut registered = None;
     let mut leases = Leases::default();
     let mut wait = BACK_OFF.0;

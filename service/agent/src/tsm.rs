@@ -26,7 +26,7 @@ const ATTEMPTS: usize = 8;
 const ENXIO: i32 = 6;
 
 /// The folder in which an entry is made for each who asks: configfs, or what plays it in a test.
-pub trait Entries: fmt::Debug {
+pub trait Entries: fmt::Debug + Send {
     /// Makes an entry.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ pub struct ServiceReport {
 }
 
 /// Whoever asks the SVSM for reports on its vTPM.
-pub trait SvsmReports: fmt::Debug {
+pub trait SvsmReports: fmt::Debug + Send {
     /// Gets a report over a nonce and the vTPM's manifest of this version; `None` if the SVSM refuses the request, which
     /// is what it does when it does not know the version.
     ///

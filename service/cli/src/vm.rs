@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A simulated confidential VM: an e-vTPM at VMPL 0, and a guest that reaches it by SVSM calls alone.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use evtpm_client::{Transport, TransportError};
@@ -19,12 +18,12 @@ use crate::launch::{self, Image};
 /// A running machine; a clone is the same machine, which several drivers of its guest share.
 #[derive(Debug)]
 pub(crate) struct Vm<P: Platform = HostedPlatform> {
-    pub(crate) svsm: Rc<RefCell<Svsm<P, Channel<Host>>>>,
+    svsm: Arc<Mutex<Svsm<P, Channel<Host>>>>,
 }
 
 impl<P: Platform> Clone for Vm<P> {
     fn clone(&self) -> Self {
-        Vm { svsm: Rc::clone(&self.svsm) }
+        Vm { svsm: Arc::clone(&self.svsm) }
     }
 }
 
@@ -46,7 +45,12 @@ impl<P: Platform> Vm<P> {
     pub(crate) fn manufacture(platform: P, processor: Channel<Host>, channel: GuestChannel) -> Result<Self> {
         let svsm = Svsm::manufacture(platform, Profile::svsm(), processor, channel)
             .map_err(|_| anyhow::anyhow!("there is not enough memory for a TPM"))?;
-        Ok(Vm { svsm: Rc::new(RefCell::new(svsm)) })
+        Ok(Vm { svsm: Arc::new(Mutex::new(svsm)) })
+    }
+
+    /// Borrows VMPL 0, for one call.
+    pub(crate) fn svsm(&self) -> MutexGuard<'_, Svsm<P, Channel<Host>>> {
+        self.svsm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -56,8 +60,7 @@ impl<P: Platform> Transport for Vm<P> {
         let mut page = [0; PAGE_SIZE];
         SendCommand { locality: 0, tpm_command: command }.write(&mut page).map_err(TransportError::new)?;
         let length = self
-            .svsm
-            .borrow_mut()
+            .svsm()
             .vtpm_command(&mut page)
             .map_err(|code| TransportError::new(format!("the SVSM refused the call: {code:?}")))?;
         let answer = parse_response(page.get(..length).unwrap_or_default()).map_err(TransportError::new)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `evtpm bench commands` in its short form: that every row is there, and nothing about how long anything took.
+//! `evtpm bench commands` and `fleet` in their short forms: that every row is there, and nothing about how long anything took.
 
 #![expect(clippy::unwrap_used, reason = "what fails here is the test")]
 
@@ -45,4 +45,23 @@ fn without_an_swtpm_its_rows_are_skipped_and_say_so() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("skipped: swtpm, unix socket: starting /nowhere/swtpm"), "{text}");
     assert!(text.contains(NOTE), "{text}");
+}
+
+#[test]
+fn a_fleet_s_every_figure_is_there_and_the_plot_draws_the_times() {
+    let plot = std::env::temp_dir().join(format!("evtpm-fleet-{}.svg", std::process::id()));
+    let output = Command::new(env!("CARGO_BIN_EXE_evtpm"))
+        .args(["bench", "fleet", "--short", "--json", "--plot", plot.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = document["rows"].as_array().unwrap();
+    let with = |key: &str| rows.iter().filter(|row| !row[key].is_null()).count();
+    // Five that Keylime was measured with; memory, the full round and its latency have bars besides.
+    assert_eq!((with("keylime"), with("at_most")), (5, 8));
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    std::fs::remove_file(&plot).unwrap();
+    let times = rows.iter().filter(|row| row["unit"] == "ms").count();
+    assert_eq!(svg.matches("<title>").count(), times + with("keylime"));
 }

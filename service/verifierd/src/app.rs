@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use evtpm_api::LaunchEvidence;
 use evtpm_verify::UnixTime;
+use evtpm_verify::backend::Backend;
 use evtpm_verify::evtpm::SvsmNonce;
 use evtpm_verify::snp::{Anchors, Collateral};
 use evtpm_verify::tpm::{Credential, Issued, Nonce};
@@ -62,6 +63,7 @@ pub(crate) struct App {
     pub(crate) signer: ResultSigner,
     pub(crate) access: Access,
     pub(crate) store: Box<dyn Store>,
+    pub(crate) backend: &'static dyn Backend,
     pub(crate) live: LiveBoots,
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
@@ -82,10 +84,12 @@ pub(crate) struct Parts {
     pub(crate) access: Access,
     pub(crate) store: Box<dyn Store>,
     pub(crate) vault: Vault,
+    pub(crate) backend: &'static dyn Backend,
 }
 
 impl App {
-    pub(crate) fn new(Parts { anchors, collateral, policies, signer, access, store, vault }: Parts) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { anchors, collateral, policies, signer, access, store, vault, backend } = parts;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         App {
             anchors,
@@ -94,6 +98,7 @@ impl App {
             signer,
             access,
             store,
+            backend,
             live: LiveBoots::default(),
             events: Events::default(),
             metrics: Metrics::default(),
@@ -111,6 +116,13 @@ impl App {
 
     pub(crate) fn challenges(&self) -> MutexGuard<'_, Pending<Challenge>> {
         lock(&self.challenges)
+    }
+
+    /// Runs work of a few hundred microseconds where it is, as [`App::busy`] would: handing it over costs more than it is worth.
+    pub(crate) async fn brief<T>(&self, work: impl FnOnce(&App) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let waiting = tokio::time::timeout(PATIENCE, self.processors.acquire());
+        let _permit = waiting.await.map_err(|_| Refusal::overloaded())?.map_err(Refusal::internal)?;
+        work(self)
     }
 
     /// Runs work that a processor is busy with, at most one a processor: a flood of evidence queues up, and what has
@@ -154,6 +166,7 @@ pub(crate) mod testing {
     use std::path::PathBuf;
 
     use crate::results::ResultForm;
+    use evtpm_verify::backend::PureRust;
 
     use super::*;
     use crate::store::Sqlite;
@@ -182,6 +195,7 @@ pub(crate) mod testing {
                 access: Access::default(),
                 store: Box::new(Sqlite::open(&directory.join("verifier.sqlite")).unwrap()),
                 vault: Vault::new(&[2; 32]),
+                backend: &PureRust,
             });
             change(&mut app);
             TestApp { app: Arc::new(app), directory }

@@ -5,6 +5,9 @@
 mod access;
 mod app;
 pub mod audit;
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc;
+mod backend;
 mod budget;
 mod connection;
 mod events;
@@ -28,6 +31,7 @@ mod store;
 pub mod tls;
 mod webhook;
 
+pub use backend::VerifyWith;
 pub use keylime::BootPolicy;
 pub use results::ResultForm;
 pub use server::{Config, KeylimePorts, Server, WebhookTarget};

@@ -7,9 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::extract::Extension;
+use axum::extract::Request;
+use axum::http::Extensions;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
 use evtpm_api::{EXPORTER_LABEL, EXPORTER_SIZE};
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::CertificateDer;
@@ -21,6 +26,7 @@ use x509_cert::der::Decode as _;
 
 use crate::budget::Budgets;
 use crate::hex::hex;
+use crate::refusal::Refusal;
 
 /// How long a client may take for the handshake, and for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,8 +34,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long one connection may live; agents connect again.
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(3_600);
 
-/// How many connections are served at once.
-const CONNECTIONS: usize = 1_024;
+/// How long a request may take, with its body: whoever sends it by the byte is let go.
+const REQUEST: Duration = Duration::from_secs(60);
+
+/// How many connections are served at once, where the system has descriptors for them and some to spare.
+const CONNECTIONS: u64 = 16_384;
+
+/// Descriptors that are not for clients: the database, logs, connections to agents.
+const SPARE_DESCRIPTORS: u64 = 128;
 
 /// How many of them one address may hold: a fleet behind one gateway fits, and nobody takes all.
 const CONNECTIONS_OF_ONE_CLIENT: usize = 256;
@@ -48,7 +60,8 @@ pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
 /// Serves until the listener fails; without TLS where a protocol has none.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) -> Result<()> {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(connections()));
+    let router = router.layer(from_fn(in_time));
     let budgets = Budgets::new(CONNECTIONS_OF_ONE_CLIENT);
     loop {
         let slot = slots.clone().acquire_owned().await.context("the connection limit was closed")?;
@@ -64,14 +77,14 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, route
             // Closed without a word: a handshake would cost us more than the client.
             continue;
         };
-        let (tls, router) = (tls.clone(), router.clone().layer(Extension(ClientAddress(client.ip()))));
+        let (tls, router, address) = (tls.clone(), router.clone(), ClientAddress(client.ip()));
         tokio::spawn(async move {
             // A connection that breaks concerns its client alone.
             let conversation = async {
                 stream.set_nodelay(true)?;
                 match tls {
-                    Some(tls) => converse(stream, tls, router).await,
-                    None => exchange(stream, router.layer(Extension(ClientName(None)))).await,
+                    Some(tls) => converse(stream, tls, router, address).await,
+                    None => exchange(stream, router, Peer { binding: None, name: ClientName(None), address }).await,
                 }
             };
             drop(tokio::time::timeout(CONNECTION_LIFETIME, conversation).await);
@@ -80,20 +93,69 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, route
     }
 }
 
-async fn converse(stream: TcpStream, tls: TlsAcceptor, router: Router) -> Result<()> {
+async fn converse(stream: TcpStream, tls: TlsAcceptor, router: Router, address: ClientAddress) -> Result<()> {
     let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await??;
     let binding = stream.get_ref().1.export_keying_material([0; EXPORTER_SIZE], EXPORTER_LABEL, Some(&[]))?;
-    let client = ClientName(stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(common_name));
-    exchange(stream, router.layer(Extension(ChannelBinding(binding))).layer(Extension(client))).await
+    let name = ClientName(stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(common_name));
+    exchange(stream, router, Peer { binding: Some(ChannelBinding(binding)), name, address }).await
 }
 
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, router: Router) -> Result<()> {
+/// Who is at the other end of a connection: what every request on it is handed on with.
+#[derive(Debug, Clone)]
+struct Peer {
+    /// `None` where there is no TLS.
+    binding: Option<ChannelBinding>,
+    name: ClientName,
+    address: ClientAddress,
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    router: Router,
+    peer: Peer,
+) -> Result<()> {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        peer.introduce(request.extensions_mut());
+        router.call(request)
+    });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .await?;
     Ok(())
+}
+
+impl Peer {
+    fn introduce(&self, extensions: &mut Extensions) {
+        if let Some(binding) = self.binding {
+            extensions.insert(binding);
+        }
+        extensions.insert(self.name.clone());
+        extensions.insert(self.address);
+    }
+}
+
+/// Ends a request that does not come to its end.
+async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(REQUEST, next.run(request)).await;
+    answer.unwrap_or_else(|_| Refusal::too_slow().into_response())
+}
+
+/// Takes as many descriptors as the system gives, and says how many connections that is enough for.
+fn connections() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = CONNECTIONS + SPARE_DESCRIPTORS;
+    let raised = maximum.unwrap_or(wanted).min(wanted).max(current.unwrap_or(wanted));
+    // Where it may not be raised, what there is has to do.
+    let granted = match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum }) {
+        Ok(()) => raised,
+        Err(_) => current.unwrap_or(raised),
+    };
+    let connections = granted.saturating_sub(SPARE_DESCRIPTORS).clamp(SPARE_DESCRIPTORS, CONNECTIONS);
+    usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
 /// The name that the audit log has for whoever shows this certificate; the handshake has verified it.

@@ -9,6 +9,7 @@ use clap::Args;
 use evtpm_appraise::Policy;
 use evtpm_result::{Algorithm, Format};
 
+use crate::backend::VerifyWith;
 use crate::keylime::BootPolicy;
 use crate::results::ResultForm;
 use crate::server::{Config, KeylimePorts, Server, WebhookTarget};
@@ -86,6 +87,9 @@ pub struct VerifierArgs {
     /// The CA whose client certificates let administrators in, with all roles; the one of the first start without one.
     #[arg(long, value_name = "FILE")]
     pub client_ca: Option<PathBuf>,
+    /// Whose arithmetic checks the signatures of quotes.
+    #[arg(long, value_enum, value_name = "BACKEND", default_value_t = VerifyWith::Fastest)]
+    pub verify_with: VerifyWith,
 }
 
 /// Runs the verifier until it is ended.
@@ -117,6 +121,7 @@ impl VerifierArgs {
             results: ResultForm { algorithm: self.result_algorithm, format: self.result_format },
             simulated_roots: self.trust_simulated.iter().map(|text| simulated_root(text)).collect::<Result<_>>()?,
             collateral: self.collateral.as_deref().map(collateral).transpose()?.unwrap_or_default(),
+            verify_with: self.verify_with,
         })
     }
 }

@@ -69,6 +69,12 @@ impl Refusal {
         Refusal { status: StatusCode::SERVICE_UNAVAILABLE, error: "overloaded", message }
     }
 
+    /// The client did not finish its request.
+    pub(crate) fn too_slow() -> Self {
+        let message = "the request did not come to its end in time".to_owned();
+        Refusal { status: StatusCode::REQUEST_TIMEOUT, error: "too-slow", message }
+    }
+
     /// The verifier itself failed; what failed stays in its own log.
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
         eprintln!("evtpm-verifier: {error}");

@@ -20,6 +20,9 @@ use crate::random::{SystemRng, name};
 use crate::refusal::Refusal;
 use crate::store::{Round, StoreError, StoredClock};
 
+/// Bytes of logs that are judged in less time than another thread would be woken in, or little more.
+const BRIEF: usize = 16 << 10;
+
 /// Finds a believed boot, in memory or in the store; a revoked one that still speaks raises the clone alarm.
 pub(crate) async fn live(app: &Arc<App>, attester: &str) -> Result<Arc<Live>, Refusal> {
     if let Some(live) = app.live.get(attester) {
@@ -71,7 +74,9 @@ pub(crate) async fn answer(
     let began = Instant::now();
     let mut kept = live.kept.lock().await;
     let before = kept.clone();
-    let judged = {
+    let judged = if evidence.event_log.len().saturating_add(evidence.ima_log.len()) <= BRIEF {
+        app.brief(|app| judge_round(app, &live, &policy, before, nonce, binding, &evidence)).await
+    } else {
         let live = live.clone();
         app.busy(move |app| judge_round(app, &live, &policy, before, nonce, binding, &evidence)).await
     };
@@ -136,7 +141,7 @@ fn judge_round(
         Err(error) => judge::refused(policy, &live.key, &error, at)?,
     };
     let Judged { appraisal, progress } = judged;
-    let verdict = judge::verdict(&app.signer, &policy.id, &appraisal, at)?;
+    let verdict = judge::verdict(evidence.result.then_some(&app.signer), &policy.id, &appraisal, at)?;
     let progress = progress.map(|progress| (policy.id.clone(), progress));
     let round = Round {
         attester: live.attester.clone(),

@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::access::{Access, Roles, digest};
 use crate::app::{App, Parts, now};
+use crate::backend::VerifyWith;
 use crate::fronts::{admin, keylime_v2, keylime_v3, native};
 use crate::keylime::revocation::{self, Channels};
 use crate::keylime::{self, AgentTls, BootPolicy};
@@ -57,6 +58,8 @@ pub struct Config {
     pub simulated_roots: Vec<(String, Vec<u8>)>,
     /// Certificates and revocation lists of the processors, by file name (PEM, DER or a certificate table).
     pub collateral: Vec<(String, Vec<u8>)>,
+    /// Whose arithmetic checks the signatures of quotes.
+    pub verify_with: VerifyWith,
 }
 
 /// Where events are posted, signed with the key in the file `webhook.key` of the directory.
@@ -146,7 +149,8 @@ impl Server {
         collateral.add_files(config.collateral.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
         let signer = ResultSigner::open(&config.directory, config.results)?;
         let vault = Vault::open(&config.directory.join("keys.key"))?;
-        let mut app = App::new(Parts { anchors, collateral, policies, signer, access, store, vault });
+        let backend = config.verify_with.backend()?;
+        let mut app = App::new(Parts { anchors, collateral, policies, signer, access, store, vault, backend });
         let listener = bind(config.listen).await?;
         let webhook = match config.webhook {
             Some(target) => Some(open_webhook(target, &config.directory)?),

@@ -5,6 +5,7 @@ use evtpm_crypto::constant_time_eq;
 use evtpm_tpm_wire::{Rc, Supported, TPM_GENERATED, TpmsAttest, from_bytes};
 
 use crate::UnixTime;
+use crate::backend::Backend;
 use crate::tpm::signature::VerificationKey;
 use crate::tpm::{Error, Freshness, Issued, QualifyingData};
 
@@ -17,7 +18,7 @@ pub(super) const ATTEST_QUOTE: u16 = 0x8018;
 ///
 /// The magic number and the type decide before any other field is looked at, and the signature before any is believed.
 pub(super) fn verify<'a>(
-    key: &VerificationKey,
+    (key, backend): (&VerificationKey, &dyn Backend),
     message: &'a [u8],
     signature: &[u8],
     kind: u16,
@@ -27,7 +28,7 @@ pub(super) fn verify<'a>(
     let (qualifying_data, freshness) = nonce.consume(at)?;
     check_kind(message, kind)?;
     let attest: TpmsAttest<'_> = from_bytes(message, &Supported::ALL).map_err(malformed)?;
-    key.verify(message, signature)?;
+    key.verify(backend, message, signature)?;
     if !constant_time_eq(attest.extra_data.as_bytes(), qualifying_data.as_bytes()) {
         return Err(Error::Nonce);
     }

@@ -65,7 +65,8 @@ impl TrustedAk {
         nonce: Issued<QualifyingData>,
         at: UnixTime,
     ) -> Result<Freshness, Error> {
-        let (attest, freshness) = attest::verify(self.key(), message, signature, attest::ATTEST_CERTIFY, nonce, at)?;
+        let (attest, freshness) =
+            attest::verify(self.checked_by(), message, signature, attest::ATTEST_CERTIFY, nonce, at)?;
         let TpmuAttest::Certify(info) = &attest.attested else {
             return Err(Error::Malformed { what: "TPMS_CERTIFY_INFO", code: Rc::SELECTOR });
         };
@@ -83,7 +84,8 @@ impl TrustedAk {
         at: UnixTime,
     ) -> Result<StorageKey, Error> {
         let CertifyEvidence { message, signature, public } = evidence;
-        let (attest, freshness) = attest::verify(self.key(), message, signature, attest::ATTEST_CERTIFY, nonce, at)?;
+        let (attest, freshness) =
+            attest::verify(self.checked_by(), message, signature, attest::ATTEST_CERTIFY, nonce, at)?;
         let TpmuAttest::Certify(info) = &attest.attested else {
             return Err(Error::Malformed { what: "TPMS_CERTIFY_INFO", code: Rc::SELECTOR });
         };

@@ -15,6 +15,7 @@ use evtpm_tpm_wire::{
 };
 
 use crate::azure::Paravisor;
+use crate::backend::{Backend, PureRust};
 use crate::evtpm::BoundEk;
 use crate::tpm::Error;
 use crate::tpm::signature::{Scheme, VerificationKey};
@@ -194,17 +195,18 @@ pub struct TrustedAk {
     key: VerificationKey,
     name: Vec<u8>,
     origin: AkOrigin,
+    backend: &'static dyn Backend,
 }
 
 impl TrustedAk {
     pub(super) fn activated(ak: AkPublic, ek: BoundEk) -> Self {
-        TrustedAk { key: ak.key, name: ak.name, origin: AkOrigin::Activated(Box::new(ek)) }
+        TrustedAk { key: ak.key, name: ak.name, origin: AkOrigin::Activated(Box::new(ek)), backend: &PureRust }
     }
 
     /// Takes a key on the operator's word: for recorded evidence, and for TPMs that are known by other means.
     #[must_use]
     pub fn named(ak: AkPublic) -> Self {
-        TrustedAk { key: ak.key, name: ak.name, origin: AkOrigin::Named }
+        TrustedAk { key: ak.key, name: ak.name, origin: AkOrigin::Named, backend: &PureRust }
     }
 
     /// Takes an RSA key without public area on the operator's word, with the scheme it signs by (`TPM_ALG_RSASSA` or
@@ -266,7 +268,13 @@ impl TrustedAk {
         };
         let name = object_name::<RustCrypto>(&public).map_err(|_| ak(KeyRule::NameAlgorithm))?;
         let key = VerificationKey { public, scheme };
-        Ok(TrustedAk { key, name: name.as_bytes().to_vec(), origin: AkOrigin::Named })
+        Ok(TrustedAk { key, name: name.as_bytes().to_vec(), origin: AkOrigin::Named, backend: &PureRust })
+    }
+
+    /// Has the signatures of this key checked by another backend than [`PureRust`].
+    #[must_use]
+    pub fn with_backend(self, backend: &'static dyn Backend) -> Self {
+        TrustedAk { backend, ..self }
     }
 
     /// Tells whether both are one key with one scheme, whatever their public areas say besides.
@@ -302,6 +310,11 @@ impl TrustedAk {
     #[must_use]
     pub fn name(&self) -> &[u8] {
         &self.name
+    }
+
+    /// Returns the key, and whose arithmetic checks its signatures.
+    pub(super) fn checked_by(&self) -> (&VerificationKey, &'static dyn Backend) {
+        (&self.key, self.backend)
     }
 
     pub(crate) const fn key(&self) -> &VerificationKey {

@@ -126,7 +126,8 @@ impl TrustedAk {
         at: UnixTime,
     ) -> Result<Quote, Error> {
         let QuoteEvidence { message, signature, values } = evidence;
-        let (attest, freshness) = attest::verify(self.key(), message, signature, attest::ATTEST_QUOTE, nonce, at)?;
+        let (attest, freshness) =
+            attest::verify(self.checked_by(), message, signature, attest::ATTEST_QUOTE, nonce, at)?;
         let TpmuAttest::Quote(info) = &attest.attested else {
             return Err(Error::Malformed { what: "TPMS_QUOTE_INFO", code: Rc::SELECTOR });
         };

@@ -3,10 +3,13 @@
 
 use core::fmt;
 
-use evtpm_crypto::{HashAlg, RustCrypto};
-use evtpm_protocol::{crypto_hash, message::verify_message};
-use evtpm_tpm_wire::{Supported, TpmtPublic, TpmtSignature, from_bytes};
+use evtpm_crypto::{Crypto, CryptoError, EccSignature, HashAlg, RustCrypto};
+use evtpm_protocol::{ProtocolError, crypto_hash, ecc_point, message::verify_message};
+use evtpm_tpm_wire::{
+    PublicBody, Supported, TpmsEccParms, TpmsEccPoint, TpmsSignatureEcc, TpmtPublic, TpmtSignature, from_bytes,
+};
 
+use crate::backend::Backend;
 use crate::tpm::Error;
 
 /// How a key signs, and the hash that its attestations are made with.
@@ -88,7 +91,7 @@ impl VerificationKey {
     }
 
     /// Checks that this key signed `message`.
-    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+    pub(crate) fn verify(&self, backend: &dyn Backend, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         let signature: TpmtSignature =
             from_bytes(signature, &Supported::ALL).map_err(|code| Error::Malformed { what: "TPMT_SIGNATURE", code })?;
         if !self.scheme.made(&signature) {
@@ -96,8 +99,27 @@ impl VerificationKey {
                 scheme(&signature).map_or_else(|| String::from("of another kind"), |actual| actual.to_string());
             return Err(Error::SignatureScheme { expected: self.scheme.to_string(), actual });
         }
-        verify_message::<RustCrypto>(&self.public, &[], message, &signature).map_err(Error::Signature)
+        let checked = match (&self.public.body, &signature) {
+            (PublicBody::Ecc { parms, unique }, TpmtSignature::Ecdsa(ecdsa)) => {
+                let digest = RustCrypto::hash(self.scheme.hash(), &[message]);
+                verify_ecdsa(backend, (parms, unique), digest.as_bytes(), ecdsa)
+            }
+            _ => verify_message::<RustCrypto>(&self.public, &[], message, &signature),
+        };
+        checked.map_err(Error::Signature)
     }
+}
+
+fn verify_ecdsa(
+    backend: &dyn Backend,
+    (parms, unique): (&TpmsEccParms, &TpmsEccPoint),
+    digest: &[u8],
+    signature: &TpmsSignatureEcc,
+) -> Result<(), ProtocolError> {
+    let public = ecc_point(parms.curve_id, unique)?;
+    let (r, s) = (signature.signature_r.as_bytes(), signature.signature_s.as_bytes());
+    let signature = EccSignature::new(public.curve(), r, s).map_err(|_| CryptoError::SignatureInvalid)?;
+    Ok(backend.ecdsa_verify(&public, digest, &signature)?)
 }
 
 /// Returns the signature's scheme, if it is one of the allow-list.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The dialogue with configfs, against a kernel of a few lines that counts generations as Linux does.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use super::*;
 
@@ -22,11 +21,11 @@ struct Kernel {
 }
 
 #[derive(Debug, Clone)]
-struct Shared(Rc<RefCell<Kernel>>);
+struct Shared(Arc<Mutex<Kernel>>);
 
 impl Shared {
     fn new(kernel: Kernel) -> Self {
-        Self(Rc::new(RefCell::new(kernel)))
+        Self(Arc::new(Mutex::new(kernel)))
     }
 }
 
@@ -40,12 +39,12 @@ fn missing() -> io::Error {
 
 impl Entries for Shared {
     fn make(&mut self, entry: &str) -> io::Result<()> {
-        self.0.borrow_mut().entry = Some(entry.to_owned());
+        self.0.lock().unwrap().entry = Some(entry.to_owned());
         Ok(())
     }
 
     fn write(&mut self, entry: &str, attribute: &str, value: &[u8]) -> io::Result<()> {
-        let mut kernel = self.0.borrow_mut();
+        let mut kernel = self.0.lock().unwrap();
         if kernel.entry.as_deref() != Some(entry) || kernel.hidden.contains(&attribute) {
             return Err(missing());
         }
@@ -55,7 +54,7 @@ impl Entries for Shared {
     }
 
     fn read(&mut self, entry: &str, attribute: &str) -> io::Result<Vec<u8>> {
-        let mut kernel = self.0.borrow_mut();
+        let mut kernel = self.0.lock().unwrap();
         if kernel.entry.as_deref() != Some(entry) || kernel.hidden.contains(&attribute) {
             return Err(missing());
         }
@@ -81,7 +80,7 @@ impl Entries for Shared {
     }
 
     fn remove(&mut self, entry: &str) -> io::Result<()> {
-        let mut kernel = self.0.borrow_mut();
+        let mut kernel = self.0.lock().unwrap();
         if kernel.entry.take().as_deref() == Some(entry) { Ok(()) } else { Err(missing()) }
     }
 }
@@ -102,9 +101,9 @@ fn a_report_that_somebody_disturbed_is_asked_for_again() {
     let shared = Shared::new(Kernel { disturbances: ATTEMPTS - 1, ..kernel() });
     let mut tsm = Tsm::open(shared.clone()).unwrap().unwrap();
     assert!(tsm.vtpm_report(&NONCE, 1).unwrap().is_some());
-    assert_eq!(shared.0.borrow().disturbances, 0);
+    assert_eq!(shared.0.lock().unwrap().disturbances, 0);
 
-    shared.0.borrow_mut().disturbances = usize::MAX;
+    shared.0.lock().unwrap().disturbances = usize::MAX;
     let error = tsm.vtpm_report(&NONCE, 1).unwrap_err().to_string();
     assert!(error.contains("somebody else wrote"), "{error}");
 }
@@ -120,16 +119,16 @@ fn a_manifest_that_the_svsm_does_not_know_is_no_error() {
 fn without_an_svsm_nobody_is_asked_and_no_entry_stays() {
     let shared = Shared::new(Kernel { hidden: vec!["service_provider", "manifestblob"], ..kernel() });
     assert!(Tsm::open(shared.clone()).unwrap().is_none());
-    assert_eq!(shared.0.borrow().entry, None);
+    assert_eq!(shared.0.lock().unwrap().entry, None);
 }
 
 #[test]
 fn the_entry_goes_with_the_agent() {
     let shared = Shared::new(kernel());
     let tsm = Tsm::open(shared.clone()).unwrap().unwrap();
-    assert!(shared.0.borrow().entry.as_ref().is_some_and(|name| name.starts_with("evtpm-agent-")));
+    assert!(shared.0.lock().unwrap().entry.as_ref().is_some_and(|name| name.starts_with("evtpm-agent-")));
     drop(tsm);
-    assert_eq!(shared.0.borrow().entry, None);
+    assert_eq!(shared.0.lock().unwrap().entry, None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! `evtpm bench`: how long the commands of remote attestation take, by each way to a TPM, and how long verification takes.
 
 mod figures;
+mod fleet;
 mod plot;
 mod verify;
 mod ways;
@@ -34,6 +35,11 @@ pub(crate) enum BenchCommand {
     ///
     /// Both are executed in turn in one run, and take processor time. The exit code is 1 if a bar is missed.
     Verify(verify::VerifyArgs),
+    /// Measure what a verifier costs for many machines, in a process of its own, beside Keylime's.
+    ///
+    /// The machines are simulated, with real engines, quotes, reports and logs, and share the processors with the verifier.
+    /// What is compared is the verifier's processor time (user and system). The exit code is 1 if a bar is missed.
+    Fleet(fleet::FleetArgs),
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +62,7 @@ pub(crate) fn run(command: &BenchCommand) -> Result<Outcome> {
     match command {
         BenchCommand::Commands(args) => commands(args),
         BenchCommand::Verify(args) => verify::run(args),
+        BenchCommand::Fleet(args) => fleet::run(args),
     }
 }
 

@@ -73,7 +73,7 @@ impl Transport for Guest {
         SendCommand { locality: 0, tpm_command: command }.write(page).map_err(TransportError::new)?;
         let call = Call { protocol: Protocol::VTPM, number: vtpm::CALL_CMD };
         let mut registers = Registers { rax: call.to_rax(), rcx: PAGE as u64, ..Registers::default() };
-        self.vm.svsm.borrow_mut().call(&mut registers, &mut self.memory);
+        self.vm.svsm().call(&mut registers, &mut self.memory);
         if registers.rax != ResultCode::SUCCESS.0 {
             return Err(TransportError::new(ResultCode(registers.rax).to_string()));
         }

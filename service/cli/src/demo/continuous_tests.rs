@@ -12,7 +12,7 @@ use evtpm_api::{MachineDetails, MachineState, QuoteChallenge, Registered, Runtim
 use evtpm_appraise::Policy;
 use evtpm_logs::ima::BinaryList;
 use evtpm_sp_sim::Product;
-use evtpm_verifierd::{Config, Server};
+use evtpm_verifierd::{Config, Server, VerifyWith};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -50,6 +50,7 @@ impl<'a> Restartable<'a> {
             results: evtpm_verifierd::ResultForm::default(),
             simulated_roots: self.world.beliefs.simulated_roots.clone(),
             collateral: self.world.beliefs.collateral.clone(),
+            verify_with: VerifyWith::Fastest,
         };
         let server = self.world.runtime.block_on(Server::bind(config)).unwrap();
         let address = server.address().unwrap();

@@ -2,7 +2,6 @@
 //! `evtpm demo`: the whole story in seconds, and then every attack on it.
 
 mod attacks;
-mod boot;
 mod story;
 mod tsm;
 mod verifier;

@@ -143,7 +143,7 @@ fn attest(vm: &Vm, nonce: &[u8; 64], version: u32) -> Result<Blobs, ResultCode> 
     let call = Call { protocol: Protocol::ATTEST, number: CALL_SINGLE_SERVICE };
     for _ in 0..MAX_CALLS {
         let mut registers = Registers { rax: call.to_rax(), rcx: OPERATION, ..Registers::default() };
-        vm.svsm.borrow_mut().call(&mut registers, &mut memory);
+        vm.svsm().call(&mut registers, &mut memory);
         match ResultCode(registers.rax) {
             ResultCode::SUCCESS => {
                 let blob = |gpa, length| memory.range(gpa, length).map(|range| memory.0[range].to_vec());

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use evtpm_agent::verifier::{Connection, Refused, Verifier};
 use evtpm_api::{ApiFinding, Verdict};
 use evtpm_appraise::Policy;
-use evtpm_verifierd::{Config, Server};
+use evtpm_verifierd::{Config, Server, VerifyWith};
 use tokio::runtime::Runtime;
 
 /// A running verifier, and how to reach it.
@@ -42,6 +42,7 @@ impl LocalVerifier {
             results: evtpm_verifierd::ResultForm::default(),
             simulated_roots: beliefs.simulated_roots,
             collateral: beliefs.collateral,
+            verify_with: VerifyWith::Fastest,
         };
         let server = runtime.block_on(Server::bind(config)).context("starting the verifier")?;
         let url = format!("https://{}", server.address()?);

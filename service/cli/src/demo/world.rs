@@ -11,6 +11,7 @@ use evtpm_api::{BankSelection, QuoteChallenge, RuntimeEvidence};
 use evtpm_appraise::policy::{Bytes, TcbFloor};
 use evtpm_appraise::{Claims, Policy, policy::AtLeastOne};
 use evtpm_client::{Client, Transport};
+use evtpm_fleet::{Played, RecordedBoot};
 use evtpm_logs::{HashId, PcrIndex, PcrSet};
 use evtpm_sp_sim::{Authority, Host, Platform, Product, Role, UnixTime as SpTime};
 use evtpm_verify::UnixTime;
@@ -20,7 +21,6 @@ use evtpm_verify::snp::{self, Anchors, Collateral};
 use evtpm_verify::tpm::{AkPublic, Credential, Issued, Nonce, QuoteEvidence, Selection};
 use tokio::runtime::Runtime;
 
-use super::boot::{Played, RecordedBoot};
 use super::verifier::{Answer, Beliefs, LocalVerifier};
 use crate::launch::{self, Image};
 use crate::vm::Vm;

@@ -105,7 +105,12 @@ pub(crate) fn recall(app: &App, attester: String, boot: KnownBoot) -> Result<Arc
     let ek = believe_ek(app, profile, nonce.map(SvsmNonce::answered), &evidence)?;
     let ak = AkPublic::from_tpm2b(&ak_public).map_err(Refusal::internal)?;
     let kept = Kept::of(boot.standing).into();
-    Ok(app.live.insert(Live { attester, machine: boot.machine, key: TrustedAk::remembered(ek, ak), kept }))
+    Ok(app.live.insert(Live {
+        attester,
+        machine: boot.machine,
+        key: TrustedAk::remembered(ek, ak).with_backend(app.backend),
+        kept,
+    }))
 }
 
 pub(crate) fn unknown_attester() -> Refusal {

@@ -50,6 +50,7 @@ const TPMD: &str = "evtpm-tpmd";
 const SP_SIMD: &str = "evtpm-sp-simd";
 const VERIFIERD: &str = "evtpm-verifierd";
 const AGENT: &str = "evtpm-agent";
+const FLEET: &str = "evtpm-fleet";
 
 /// Everything that a service may use.
 const BELOW_SERVICES: &[&str] = &[
@@ -72,6 +73,11 @@ const BELOW_SERVICES: &[&str] = &[
     VERIFY,
     APPRAISE,
     RESULT,
+];
+/// Simulated machines are agents on our TPMs and chips.
+const BELOW_FLEET: &[&str] = &[
+    WIRE, SNP, LOGS, CRYPTO, PROTOCOL, ENGINE, CLIENT, SVSM, SP_SIM, API, KEYLIME, MEASURE, VERIFY, APPRAISE, TPMD,
+    SP_SIMD, AGENT,
 ];
 /// The command line starts the services, so it may use them too.
 const BELOW_CLI: &[&str] = &[
@@ -98,6 +104,7 @@ const BELOW_CLI: &[&str] = &[
     SP_SIMD,
     VERIFIERD,
     AGENT,
+    FLEET,
 ];
 
 /// Memory that is wiped on drop, and comparisons that take equal time: they need what `forbid(unsafe_code)` takes from us.
@@ -315,6 +322,7 @@ pub(super) const HOUSE: &[Room] = &[
         never: &[],
     },
     Room { package: AGENT, layer: 3, no_std: false, below: BELOW_SERVICES, external: External::Anything, never: &[] },
+    Room { package: FLEET, layer: 3, no_std: false, below: BELOW_FLEET, external: External::Anything, never: &[] },
     Room { package: "evtpm", layer: 3, no_std: false, below: BELOW_CLI, external: External::Anything, never: &[] },
     Room { package: TEST_SUPPORT, layer: TOP, no_std: false, below: &[], external: External::Anything, never: &[] },
     Room {

@@ -2,8 +2,9 @@
 //! An IMA list (binary, ima-ng, one bank) explained by a quote, judged by a policy of as many files, and streamed.
 
 use anyhow::{Context, Result, ensure};
-use evtpm_appraise::policy::{AtLeastOne, FileDigest, HardwareRule, ImaPolicy};
+use evtpm_appraise::policy::HardwareRule;
 use evtpm_appraise::{Claims, Policy, appraise};
+use evtpm_fleet::{entry, file, ima_policy};
 use evtpm_logs::ima::{AggregateRange, BinaryList, Stream, TemplateDigests, boot_aggregate, extend};
 use evtpm_logs::{HashId, PcrBank, PcrIndex, PcrSet};
 use evtpm_verify::logs::{CryptoHashes, Keyring, MeasuredBoot, MeasuredRuntime, RuntimeRules};
@@ -18,12 +19,9 @@ const BAR: Bar = Bar::Either { absolute: 0.5, ratio: 2.0 };
 pub(super) fn measure(runs: u32) -> Result<Vec<Row>> {
     let aggregate = boot_aggregate(&PcrBank::at_startup(BANK)?, AggregateRange::of(BANK), &CryptoHashes)?;
     let mut list = entry(b"boot_aggregate", aggregate.as_bytes())?;
-    let mut policy = ImaPolicy::default();
     for number in 0..ENTRIES {
         let (path, digest) = file(number)?;
         list.extend(entry(path.as_bytes(), &digest)?);
-        let digest = FileDigest { algorithm: BANK, digest };
-        policy.files.insert(path, AtLeastOne::new(digest));
     }
     let pcr = PcrIndex::new(10).context("there is no PCR 10")?;
     let mut bank = PcrBank::at_startup(BANK)?;
@@ -33,7 +31,7 @@ pub(super) fn measure(runs: u32) -> Result<Vec<Row>> {
     let quoted: PcrSet = PcrIndex::all().filter(|pcr| pcr.value() <= 10).collect();
     let boot = |quote| MeasuredBoot::verify(quote, &[], [pcr].into_iter().collect());
     let explained = |boot| -> Result<_> { Ok(MeasuredRuntime::verify(boot, &list, RuntimeRules::default())?) };
-    let policy = Policy { ima: Some(policy), ..Policy::empty(HardwareRule::None) };
+    let policy = Policy { ima: Some(ima_policy(ENTRIES)?), ..Policy::empty(HardwareRule::None) };
 
     let (mut replayed, mut judged, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..runs {
@@ -118,23 +116,4 @@ pub(super) fn stream(megabytes: u32) -> Result<Vec<Row>> {
 fn resident() -> Option<u64> {
     let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
     Some(pages.split_whitespace().nth(1)?.parse::<u64>().ok()? * 4)
-}
-
-fn file(number: u32) -> Result<(String, Vec<u8>)> {
-    let path = format!("/usr/lib/x86_64-linux-gnu/libexample-{number:05}.so.1");
-    let digest = hash(BANK, &[path.as_bytes()])?.as_bytes().to_vec();
-    Ok((path, digest))
-}
-
-/// One entry of the template ima-ng.
-fn entry(path: &[u8], digest: &[u8]) -> Result<Vec<u8>> {
-    let fields = [b"sha256:\0".as_slice(), digest].concat();
-    let name = [path, &[0]].concat();
-    let data = [&length(&fields), fields.as_slice(), &length(&name), &name].concat();
-    let template = hash(HashId::SHA1, &[&data])?;
-    Ok([[10, 0, 0, 0].as_slice(), template.as_bytes(), b"\x06\0\0\0ima-ng", &length(&data), &data].concat())
-}
-
-fn length(bytes: &[u8]) -> [u8; 4] {
-    (bytes.len() as u32).to_le_bytes()
 }

@@ -2,12 +2,12 @@
 //! Attacks on what boots and runs, and on the logs that tell of it.
 
 use anyhow::{Context, Result};
+use evtpm_fleet::RecordedBoot;
 use evtpm_logs::ima::BinaryList;
 use evtpm_logs::{EventLog, HashId, Hashes};
 use evtpm_verify::logs::CryptoHashes;
 
 use super::{Attack, Stage};
-use crate::demo::boot::RecordedBoot;
 use crate::demo::verifier::Answer;
 
 pub(super) const LYING_EVENT_LOG: Attack = Attack {

@@ -31,7 +31,7 @@ impl<S, F> std::fmt::Debug for Between<S, F> {
     }
 }
 
-impl<S: SvsmReports, F: FnMut(&[u8; 64], &mut ServiceReport)> SvsmReports for Between<S, F> {
+impl<S: SvsmReports, F: FnMut(&[u8; 64], &mut ServiceReport) + Send> SvsmReports for Between<S, F> {
     fn vtpm_report(&mut self, nonce: &[u8; 64], version: u32) -> Result<Option<ServiceReport>> {
         if !self.versions.contains(&version) {
             return Ok(None);
@@ -51,7 +51,7 @@ fn attest(
     world: &World,
     nonce: Option<[u8; 64]>,
     versions: &'static [u32],
-    change: impl FnMut(&[u8; 64], &mut ServiceReport) + 'static,
+    change: impl FnMut(&[u8; 64], &mut ServiceReport) + Send + 'static,
 ) -> Answer {
     let verifier = world.verifier(world.beliefs.clone()).unwrap();
     let (vm, _) = world.play(world.launch().unwrap(), &world.boot).unwrap();
@@ -117,7 +117,7 @@ fn a_report_that_the_guest_gets_at_its_own_level_is_refused() {
     let at_vmpl_2 = move |nonce: &[u8; 64], answer: &mut ServiceReport| {
         let digest = RustCrypto::hash(HashAlg::Sha512, &[nonce, &answer.manifest]);
         let request = ReportRequest::new(digest.as_bytes().try_into().unwrap(), 2, KeySelect::Auto);
-        let mut svsm = machine.svsm.borrow_mut();
+        let mut svsm = machine.svsm();
         let payload = channel.request(svsm.processor(), MessageType::ReportRequest, request.as_bytes(), None).unwrap();
         answer.report = ReportResponse::parse(payload).unwrap().unwrap().as_bytes().to_vec();
     };

@@ -106,7 +106,7 @@ pub(super) async fn proof(
     }
     app.metrics.registrations.fetch_add(1, Relaxed);
     app.events.tell(now().0, &machine, "registered", format!("boot {number}"));
-    let kept = Kept::default().into();
+    let (key, kept) = (key.with_backend(app.backend), Kept::default().into());
     app.live.insert(Live { attester: attester.clone(), machine: machine.clone(), key, kept });
     Ok(Json(Registered { attester, machine, boot: number }))
 }

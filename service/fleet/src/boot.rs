@@ -11,36 +11,39 @@ use evtpm_verify::logs::CryptoHashes;
 
 /// The two logs of a boot.
 #[derive(Debug, Clone)]
-pub(crate) struct RecordedBoot {
+pub struct RecordedBoot {
     /// The firmware's event log.
-    pub(crate) event_log: Vec<u8>,
+    pub event_log: Vec<u8>,
     /// IMA's list.
-    pub(crate) ima_log: Vec<u8>,
+    pub ima_log: Vec<u8>,
 }
 
 /// What was played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Played {
+pub struct Played {
     /// Events of the firmware, boot loader and kernel stub.
-    pub(crate) events: usize,
+    pub events: usize,
     /// Entries of IMA's list.
-    pub(crate) files: usize,
+    pub files: usize,
 }
 
 impl RecordedBoot {
     /// The boot of a Debian 12 machine that is kept in `testing/vectors/debian-boot` (its PROVENANCE says how it was made).
-    pub(crate) fn debian() -> Self {
+    #[must_use]
+    pub fn debian() -> Self {
         RecordedBoot {
-            event_log: include_bytes!("../../../../testing/vectors/debian-boot/bios.bin").to_vec(),
-            ima_log: include_bytes!("../../../../testing/vectors/debian-boot/ima.bin").to_vec(),
+            event_log: include_bytes!("../../../testing/vectors/debian-boot/bios.bin").to_vec(),
+            ima_log: include_bytes!("../../../testing/vectors/debian-boot/ima.bin").to_vec(),
         }
     }
 
     /// Starts the TPM up and extends what the logs say was extended, in every bank that the TPM has.
-    pub(crate) fn play<T: Transport, R: Rng>(&self, tpm: &mut Client<T, R>) -> Result<Played> {
+    ///
+    /// # Errors
+    /// When a log is malformed, or the TPM refuses.
+    pub fn play<T: Transport, R: Rng>(&self, tpm: &mut Client<T, R>) -> Result<Played> {
         tpm.startup(TpmSu::Clear).context("TPM2_Startup")?;
-        let banks: Vec<HashAlg> =
-            tpm.pcr_banks()?.iter().filter(|bank| !bank.select.is_empty()).map(|bank| bank.hash).collect();
+        let banks = banks(tpm)?;
         let mut played = Played { events: 0, files: 0 };
 
         for event in EventLog::parse(&self.event_log)?.events() {
@@ -56,20 +59,36 @@ impl RecordedBoot {
             extend(tpm, pcr.value(), &digests)?;
             played.events += 1;
         }
-        for entry in BinaryList::new(&self.ima_log) {
-            let entry = entry?;
-            let digests = banks
-                .iter()
-                .map(|bank| {
-                    let digest = entry.extension(log_bank(*bank), TemplateDigests::OfBank, &CryptoHashes)?;
-                    digest_of(*bank, digest.as_bytes())
-                })
-                .collect::<Result<Vec<_>>>()?;
-            extend(tpm, entry.pcr.value(), &digests)?;
-            played.files += 1;
-        }
+        played.files = measure_files(tpm, &self.ima_log)?;
         Ok(played)
     }
+}
+
+/// Extends what IMA's list says was extended, and returns how many entries it has.
+///
+/// # Errors
+/// When the list is malformed, or the TPM refuses.
+pub fn measure_files<T: Transport, R: Rng>(tpm: &mut Client<T, R>, list: &[u8]) -> Result<usize> {
+    let banks = banks(tpm)?;
+    let mut files = 0;
+    for entry in BinaryList::new(list) {
+        let entry = entry?;
+        let digests = banks
+            .iter()
+            .map(|bank| {
+                let digest = entry.extension(log_bank(*bank), TemplateDigests::OfBank, &CryptoHashes)?;
+                digest_of(*bank, digest.as_bytes())
+            })
+            .collect::<Result<Vec<_>>>()?;
+        extend(tpm, entry.pcr.value(), &digests)?;
+        files += 1;
+    }
+    Ok(files)
+}
+
+/// The banks that the TPM has.
+fn banks<T: Transport, R: Rng>(tpm: &mut Client<T, R>) -> Result<Vec<HashAlg>> {
+    Ok(tpm.pcr_banks()?.iter().filter(|bank| !bank.select.is_empty()).map(|bank| bank.hash).collect())
 }
 
 fn extend<T: Transport, R: Rng>(tpm: &mut Client<T, R>, pcr: u8, digests: &[TpmtHa]) -> Result<()> {
