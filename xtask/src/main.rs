@@ -8,6 +8,7 @@ mod check;
 mod coverage;
 mod deny;
 mod differential;
+mod dist;
 mod faults;
 mod foreign;
 mod fuzz;
@@ -46,6 +47,11 @@ const CHORES: &[Chore] = &[
         name: "fuzz",
         about: "mutates inputs of every parser  [--seconds N] [--target NAME] [--input FILE] | --minutes N [TARGET]… | --write-seeds FOLDER",
         run: fuzz::run,
+    },
+    Chore {
+        name: "dist",
+        about: "Debian packages with man pages, completions and units  [--programs FOLDER]",
+        run: dist::run,
     },
     Chore {
         name: "faults",

@@ -12,6 +12,7 @@ mod explanation;
 mod file;
 mod keys;
 mod launch;
+mod manual;
 mod measure;
 mod operator;
 mod output;
@@ -95,6 +96,8 @@ enum Command {
     /// Measure how long a TPM takes, and how long verification takes.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    #[command(hide = true)]
+    Manual(manual::Manual),
 }
 
 /// What a command came to, when it did not fail.
@@ -137,6 +140,7 @@ fn main() -> ExitCode {
         Command::Log(command) => show::log(&command),
         Command::Ima(command) => show::ima(&command),
         Command::Bench(command) => bench::run(&command),
+        Command::Manual(manual) => manual::run(&manual),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
