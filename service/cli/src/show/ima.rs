@@ -1,29 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm ima show`: the Linux kernel's measurement list, entry by entry; lists may be long, and nothing is collected.
 
+use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
-use evtpm_logs::ima::{AsciiList, BinaryList, Entry, TemplateDigests, extend};
-use evtpm_logs::{Error, HashId, Hex, PcrBank, Text, cel};
+use evtpm_describe::{Mark, Registers, each_entry, entry_to_json, file_digest, registers_to_json, signer};
+use evtpm_logs::ima::{Entry, TemplateDigests, extend};
+use evtpm_logs::{HashId, PcrBank, Text, cel};
 use evtpm_verify::logs::CryptoHashes;
-use serde_json::json;
 
-use super::registers::{self, Registers};
 use crate::output::{Palette, Style};
 
 /// The banks that are replayed.
 const BANKS: [HashId; 2] = [HashId::SHA1, HashId::SHA256];
 
 pub(super) fn show(bytes: &[u8], path: Option<&str>, json: bool) -> Result<()> {
+    let list = list(bytes)?;
+    let bytes = &*list;
     let out = BufWriter::new(std::io::stdout().lock());
     if json { Json { out, count: 0 }.show(bytes, path) } else { Lines::new(out).show(bytes, path) }
+}
+
+/// Returns the list itself, also where it is inside of a canonical log.
+fn list(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
+    if cel::Encoding::of(bytes).is_none() {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let list = cel::Log::parse(bytes)?.to_ima_list(&CryptoHashes)?;
+    Ok(list.context("the canonical log has no records of IMA; `evtpm log show` prints it")?.into())
 }
 
 /// What an entry is printed with.
 trait Printer {
     fn begin(&mut self) -> Result<()>;
-    fn entry(&mut self, entry: &Entry<'_>, mark: Mark) -> Result<()>;
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<()>;
     fn end(&mut self, count: u64, banks: &[PcrBank]) -> Result<()>;
 
     fn show(&mut self, bytes: &[u8], path: Option<&str>) -> Result<()> {
@@ -36,68 +47,12 @@ trait Printer {
                 extend(bank, entry, TemplateDigests::OfBank, &CryptoHashes)?;
             }
             if path.is_none_or(|part| Text(entry.path()).to_string().contains(part)) {
-                self.entry(entry, Mark::of(entry))?;
+                self.entry(entry)?;
             }
-            Ok(())
+            Ok::<(), anyhow::Error>(())
         })?;
         self.end(count, &banks)
     }
-}
-
-/// Calls `each` with every entry of a list, or of the list inside of a canonical log.
-fn each_entry(bytes: &[u8], mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
-    if cel::Encoding::of(bytes).is_some() {
-        let list = cel::Log::parse(bytes)?.to_ima_list(&CryptoHashes)?;
-        let list = list.context("the canonical log has no records of IMA; `evtpm log show` prints it")?;
-        return BinaryList::new(&list).try_for_each(|entry| each(&entry?));
-    }
-    if AsciiList::recognizes(bytes) {
-        for record in AsciiList::new(bytes) {
-            each(&record?.entry()?)?;
-        }
-        return Ok(());
-    }
-    for entry in BinaryList::new(bytes) {
-        each(&entry?)?;
-    }
-    Ok(())
-}
-
-/// What the list itself says about an entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Consistent,
-    Violation,
-    WrongHash,
-}
-
-impl Mark {
-    fn of(entry: &Entry<'_>) -> Self {
-        match entry.check_template_hash(&CryptoHashes) {
-            Ok(()) if entry.is_violation() => Self::Violation,
-            Err(Error::TemplateHash { .. }) => Self::WrongHash,
-            _ => Self::Consistent,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Consistent => "consistent",
-            Self::Violation => "violation",
-            Self::WrongHash => "wrong template hash",
-        }
-    }
-}
-
-fn file_digest(entry: &Entry<'_>) -> Option<String> {
-    entry.digest().map(|digest| format!("{}:{}", digest.algorithm, Hex(digest.bytes)))
-}
-
-fn signer(entry: &Entry<'_>) -> Option<String> {
-    entry.signature().map(|signature| match signature {
-        Ok(signature) => format!("{:08x}", signature.key_id),
-        Err(_) => "malformed".to_owned(),
-    })
 }
 
 struct Lines<W> {
@@ -117,8 +72,8 @@ impl<W: Write> Printer for Lines<W> {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, mark: Mark) -> Result<()> {
-        let mark = match mark {
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let mark = match Mark::of(entry) {
             Mark::Consistent => self.palette.paint(Style::Good, "="),
             Mark::Violation => self.palette.paint(Style::Bad, "!"),
             Mark::WrongHash => self.palette.paint(Style::Bad, "wrong template hash"),
@@ -162,17 +117,8 @@ impl<W: Write> Printer for Json<W> {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, mark: Mark) -> Result<()> {
-        let value = json!({
-            "number": entry.at.record,
-            "pcr": entry.pcr.value(),
-            "template": Text(entry.template_name).to_string(),
-            "template_hash": Hex(entry.template_hash).to_string(),
-            "state": mark.name(),
-            "digest": file_digest(entry),
-            "path": Text(entry.path()).to_string(),
-            "signed_by": signer(entry),
-        });
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let value = entry_to_json(entry);
         let comma = if self.count == 0 { "" } else { "," };
         self.count += 1;
         write!(self.out, "{comma}\n  {value}")?;
@@ -180,7 +126,7 @@ impl<W: Write> Printer for Json<W> {
     }
 
     fn end(&mut self, count: u64, banks: &[PcrBank]) -> Result<()> {
-        let registers = registers::to_json(&banks.iter().map(Registers::of).collect::<Vec<_>>());
+        let registers = registers_to_json(&banks.iter().map(Registers::of).collect::<Vec<_>>());
         writeln!(self.out, "\n], \"count\": {count}, \"registers\": {}}}", registers)?;
         self.out.flush()?;
         Ok(())
@@ -189,29 +135,13 @@ impl<W: Write> Printer for Json<W> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
     const TEXT: &[u8] =
         b"10 0000000000000000000000000000000000000000 ima-ng sha1:0000000000000000000000000000000000000000 /log\n\
         10 1111111111111111111111111111111111111111 ima-ng sha1:2222222222222222222222222222222222222222 /bin/sh\n";
-
-    fn marks(bytes: &[u8]) -> Vec<&'static str> {
-        let mut marks = Vec::new();
-        each_entry(bytes, |entry| {
-            marks.push(Mark::of(entry).name());
-            Ok(())
-        })
-        .unwrap();
-        marks
-    }
-
-    #[test]
-    fn a_violation_and_a_wrong_hash_are_told_apart_in_text_and_in_binary() {
-        assert_eq!(marks(TEXT), ["violation", "wrong template hash"]);
-        assert_eq!(marks(&AsciiList::to_binary(TEXT).unwrap()), ["violation", "wrong template hash"]);
-    }
 
     #[test]
     fn a_filter_leaves_the_count_and_the_registers_alone() {

@@ -4,7 +4,6 @@
 mod event_log;
 mod ima;
 mod quote;
-mod registers;
 mod report;
 mod sheet;
 

@@ -46,6 +46,7 @@ const MEASURE: &str = "evtpm-measure";
 const VERIFY: &str = "evtpm-verify";
 const APPRAISE: &str = "evtpm-appraise";
 const RESULT: &str = "evtpm-result";
+const DESCRIBE: &str = "evtpm-describe";
 const TPMD: &str = "evtpm-tpmd";
 const SP_SIMD: &str = "evtpm-sp-simd";
 const VERIFIERD: &str = "evtpm-verifierd";
@@ -73,6 +74,7 @@ const BELOW_SERVICES: &[&str] = &[
     VERIFY,
     APPRAISE,
     RESULT,
+    DESCRIBE,
 ];
 /// Simulated machines are agents on our TPMs and chips.
 const BELOW_FLEET: &[&str] = &[
@@ -100,6 +102,7 @@ const BELOW_CLI: &[&str] = &[
     VERIFY,
     APPRAISE,
     RESULT,
+    DESCRIBE,
     TPMD,
     SP_SIMD,
     VERIFIERD,
@@ -309,6 +312,14 @@ pub(super) const HOUSE: &[Room] = &[
         no_std: false,
         below: &[APPRAISE, CRYPTO],
         external: External::Only(&[TYPED, SECRETS, &["coset"]]),
+        never: &["std::fs", "std::net", "std::time"],
+    },
+    Room {
+        package: DESCRIBE,
+        layer: 2,
+        no_std: false,
+        below: &[VERIFY, PROTOCOL, WIRE, SNP, LOGS, CRYPTO],
+        external: External::Only(&[TYPED]),
         never: &["std::fs", "std::net", "std::time"],
     },
     Room { package: TPMD, layer: 3, no_std: false, below: BELOW_SERVICES, external: External::Anything, never: &[] },

@@ -5,21 +5,24 @@ use evtpm_logs::{Digest, HashId, PcrBank, PcrIndex};
 use serde_json::{Map, Value, json};
 
 /// The registers of one bank.
-pub(super) struct Registers {
-    pub(super) algorithm: HashId,
-    pub(super) values: Vec<(PcrIndex, Digest)>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registers {
+    /// The bank's algorithm.
+    pub algorithm: HashId,
+    /// The registers that were extended, with what they hold.
+    pub values: Vec<(PcrIndex, Digest)>,
 }
 
 impl Registers {
     /// Takes those that a replay extended.
-    pub(super) fn of(bank: &PcrBank) -> Self {
+    pub fn of(bank: &PcrBank) -> Self {
         let values = bank.extended().iter().map(|pcr| (pcr, *bank.value(pcr))).collect();
         Self { algorithm: bank.algorithm(), values }
     }
 }
 
-/// `{"sha256": {"10": "…"}}`.
-pub(super) fn to_json(banks: &[Registers]) -> Value {
+/// Writes them as `{"sha256": {"10": "…"}}`.
+pub fn registers_to_json(banks: &[Registers]) -> Value {
     let values = |bank: &Registers| -> Map<String, Value> {
         bank.values.iter().map(|(pcr, value)| (pcr.to_string(), json!(value.to_string()))).collect()
     };
