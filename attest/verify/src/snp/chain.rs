@@ -120,6 +120,16 @@ impl VekSubject {
 }
 
 /// Three certificates, each of which signed the next.
+/// Returns the certificates of the chain: root, intermediate, leaf.
+pub(super) fn members<'a>(
+    leaf: &'a Certificate,
+    collateral: &'a Collateral,
+    anchors: &'a Anchors,
+) -> Result<[&'a Certificate; 3], Error> {
+    let Chain { anchor, intermediate, leaf } = Chain::find(leaf, collateral, anchors)?;
+    Ok([&anchor.certificate, intermediate, leaf])
+}
+
 struct Chain<'a> {
     anchor: &'a Anchor,
     intermediate: &'a Certificate,

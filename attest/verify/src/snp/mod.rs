@@ -31,7 +31,7 @@ pub use collateral::Collateral;
 pub use report::verify_with;
 pub use vek::VekKind;
 
-use crate::{Error, UnixTime, Verified};
+use crate::{Error, UnixTime, Verified, x509};
 
 /// Verifies a report, as received, with the collateral at hand and as of the moment `at`.
 ///
@@ -53,6 +53,26 @@ pub fn verify(
             .and_then(|key| verify_with(received, &key, at));
         match verdict {
             Ok(verified) => return Ok(verified),
+            Err(error) => refusal = error,
+        }
+    }
+    Err(refusal)
+}
+
+/// Finds the certificates that a report is believed by: root, intermediate, endorsement key.
+pub fn certificates<'a>(
+    received: &[u8],
+    collateral: &'a Collateral,
+    anchors: &'a Anchors,
+    at: UnixTime,
+) -> Result<[&'a x509::Certificate; 3], Error> {
+    let kind = VekKind::of_report(&Report::parse(received)?)?;
+    let mut refusal = Error::MissingEndorsementKey { kind: kind.name() };
+    for certificate in collateral.endorsement_keys(kind) {
+        let verdict = EndorsementKey::verify(certificate, collateral, anchors, at)
+            .and_then(|key| verify_with(received, &key, at));
+        match verdict {
+            Ok(_) => return chain::members(certificate, collateral, anchors),
             Err(error) => refusal = error,
         }
     }

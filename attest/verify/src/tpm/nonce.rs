@@ -54,7 +54,14 @@ pub enum Freshness {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Issued<T> {
     value: T,
-    expires: Option<UnixTime>,
+    source: Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Issued { expires: UnixTime },
+    Answered,
+    Evidence,
 }
 
 impl Issued<Nonce> {
@@ -62,7 +69,7 @@ impl Issued<Nonce> {
     pub fn issue(rng: &mut dyn Rng, expires: UnixTime) -> Result<Self, Error> {
         let mut bytes = [0; Nonce::SIZE];
         rng.fill(&mut bytes).map_err(Error::Entropy)?;
-        Ok(Issued { value: Nonce(bytes), expires: Some(expires) })
+        Ok(Issued { value: Nonce(bytes), source: Source::Issued { expires } })
     }
 
     /// Returns the bytes to send to the attester.
@@ -74,14 +81,14 @@ impl Issued<Nonce> {
     /// Lets the TPM sign the nonce as it is.
     #[must_use]
     pub fn plain(self) -> Issued<QualifyingData> {
-        Issued { value: QualifyingData(self.value.0.to_vec()), expires: self.expires }
+        Issued { value: QualifyingData(self.value.0.to_vec()), source: self.source }
     }
 
     /// Lets the TPM sign the nonce written in hexadecimal, for protocols whose nonces are text.
     #[must_use]
     pub fn in_hexadecimal(self) -> Issued<QualifyingData> {
         let text = self.value.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        Issued { value: QualifyingData(text.into_bytes()), expires: self.expires }
+        Issued { value: QualifyingData(text.into_bytes()), source: self.source }
     }
 
     /// Binds the nonce to the connection that it is answered on: SHA-256(label ‖ nonce ‖ binding), where the binding
@@ -89,7 +96,7 @@ impl Issued<Nonce> {
     #[must_use]
     pub fn on_channel(self, label: &[u8], binding: &[u8]) -> Issued<QualifyingData> {
         let digest = RustCrypto::hash(HashAlg::Sha256, &[label, &self.value.0, binding]);
-        Issued { value: QualifyingData(digest.as_bytes().to_vec()), expires: self.expires }
+        Issued { value: QualifyingData(digest.as_bytes().to_vec()), source: self.source }
     }
 }
 
@@ -98,21 +105,27 @@ impl Issued<QualifyingData> {
     /// [`Freshness::Recorded`].
     #[must_use]
     pub fn recorded(extra_data: &[u8]) -> Self {
-        Issued { value: QualifyingData(extra_data.to_vec()), expires: None }
+        Issued { value: QualifyingData(extra_data.to_vec()), source: Source::Evidence }
+    }
+
+    /// Takes the qualifying data of a quote that answered a challenge of this verifier before, from its own record of it.
+    #[must_use]
+    pub fn answered(extra_data: &[u8]) -> Self {
+        Issued { value: QualifyingData(extra_data.to_vec()), source: Source::Answered }
     }
 
     /// Takes back what this verifier gave out and kept in its own records, where whoever keeps it lets it be taken once.
     #[must_use]
     pub fn kept(extra_data: &[u8], expires: UnixTime) -> Self {
-        Issued { value: QualifyingData(extra_data.to_vec()), expires: Some(expires) }
+        Issued { value: QualifyingData(extra_data.to_vec()), source: Source::Issued { expires } }
     }
 
     /// Gives up the qualifying data if they are still good.
     pub(crate) fn consume(self, at: UnixTime) -> Result<(QualifyingData, Freshness), Error> {
-        match self.expires {
-            Some(expires) if at >= expires => Err(Error::NonceExpired { expired: expires, at }),
-            Some(_) => Ok((self.value, Freshness::Challenged)),
-            None => Ok((self.value, Freshness::Recorded)),
+        match self.source {
+            Source::Issued { expires } if at >= expires => Err(Error::NonceExpired { expired: expires, at }),
+            Source::Issued { .. } | Source::Answered => Ok((self.value, Freshness::Challenged)),
+            Source::Evidence => Ok((self.value, Freshness::Recorded)),
         }
     }
 }
