@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiFinding, MachineState};
+use crate::{ApiFinding, MachineState, PlatformSummary};
 
 /// One machine as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +21,9 @@ pub struct MachineSummary {
     /// The launch measurement that the machine is pinned to, in hexadecimal; absent before it registers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measurement: Option<String>,
+    /// The platform below it, by its present boot's report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformSummary>,
     /// The policy of its own, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,

@@ -16,6 +16,7 @@
 mod admin;
 pub mod broker;
 mod bytes;
+mod inspection;
 mod keys;
 
 pub use admin::{
@@ -23,6 +24,11 @@ pub use admin::{
     TokenRequest, TokenSummary,
 };
 pub use bytes::Bytes;
+pub use inspection::{
+    AcceptRequest, AcceptedFile, BootLogEvent, BootLogPage, BootLogRegister, ChainLink, FleetPage, FleetStates,
+    ImaEntry, ImaPage, LinkBytes, LinkField, LinkState, MachineChain, PlatformSummary, PolicyEffect, Session,
+    SessionRequest, TcbComponent, VerdictChange,
+};
 pub use keys::{GrantChange, Grants, KeyKind, KeySummary, Lease, NewKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -207,6 +213,9 @@ pub struct Verdict {
 pub struct ApiFinding {
     /// The check that found it, as in the policy document.
     pub check: String,
+    /// The layer that it is about: `snp`, `azure`, `tpm`, `boot`, `runtime`…
+    #[serde(default)]
+    pub layer: String,
     /// `notice`, `warning`, `stale`, `missing` or `failure`.
     pub severity: String,
     /// A sentence for people.

@@ -56,7 +56,7 @@ enum Command {
     /// Attest this machine to a verifier, from inside the guest.
     Agent(Box<evtpm_agent::program::AgentArgs>),
     /// Run a verifier.
-    Verifier(evtpm_verifierd::program::VerifierArgs),
+    Verifier(Box<evtpm_verifierd::program::VerifierArgs>),
     /// Machines that a running verifier knows: add, list, show, watch, remove.
     Machine(operator::MachineCommand),
     /// The key broker of a running verifier: keys, whom they are for, and who has them.

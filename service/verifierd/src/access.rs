@@ -7,12 +7,13 @@ use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 
 use crate::app::App;
-use crate::listener::ClientName;
+use crate::listener::{ClientName, ClientUnits};
 use crate::refusal::Refusal;
 use crate::store::TokenRow;
 
@@ -77,6 +78,41 @@ impl FromStr for Roles {
     }
 }
 
+/// What a client certificate lets its holder do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CertificateRoles {
+    /// Everything: the CA was made at the first start, with one certificate, and its key is gone.
+    All,
+    /// What the organisational units of its subject name: `OU=read`, `OU=policy`…
+    ByUnit,
+}
+
+impl CertificateRoles {
+    fn roles(self, units: Option<&ClientUnits>) -> Roles {
+        match self {
+            CertificateRoles::All => Roles::ALL,
+            CertificateRoles::ByUnit => {
+                let units = units.iter().flat_map(|ClientUnits(units)| units);
+                Roles(units.filter_map(|unit| unit.parse::<Roles>().ok()).fold(0, |all, Roles(some)| all | some))
+            }
+        }
+    }
+}
+
+/// The cookie of the page's sessions; its prefix makes browsers refuse it from anyone but this very host over TLS.
+pub(crate) const SESSION_COOKIE: &str = "__Host-evtpm";
+
+/// Says whose page made a browser send a request (Fetch Metadata, "Sec-Fetch-Site").
+const FETCH_SITE: &str = "sec-fetch-site";
+
+/// Finds the token in the session's cookie.
+fn session_token(headers: &HeaderMap) -> Option<&[u8]> {
+    let cookies = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    cookies
+        .map(<[u8]>::trim_ascii)
+        .find_map(|cookie| cookie.strip_prefix(SESSION_COOKIE.as_bytes())?.strip_prefix(b"="))
+}
+
 /// The tokens that open something.
 #[derive(Debug, Default)]
 pub(crate) struct Access(RwLock<HashMap<Vec<u8>, Caller>>);
@@ -106,7 +142,7 @@ impl Access {
     }
 
     /// Finds who has a token. It is found by its digest, so that the time this takes tells nothing of the token.
-    fn of(&self, token: &[u8]) -> Option<Caller> {
+    pub(crate) fn of(&self, token: &[u8]) -> Option<Caller> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&digest(token)).cloned()
     }
 }
@@ -135,12 +171,18 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        // Whoever has a certificate of the CA for administrators has all roles: there is one, made with the CA.
-        if let Some(ClientName(Some(name))) = parts.extensions.get() {
-            return Ok(Caller { name: name.clone(), roles: Roles::ALL });
+        let site = parts.headers.get(FETCH_SITE).map(|site| site.as_bytes());
+        // A browser sends certificates and cookies with whatever any page makes it ask; it also says whose page that was.
+        if !matches!(site, None | Some(b"same-origin" | b"none")) {
+            return Err(Refusal::cross_site());
         }
-        let given = parts.headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        given.and_then(|token| app.access.of(token)).ok_or_else(Refusal::unauthorized)
+        if let Some(ClientName(Some(name))) = parts.extensions.get() {
+            let units = parts.extensions.get::<ClientUnits>();
+            return Ok(Caller { name: name.clone(), roles: app.settings.certificates.roles(units) });
+        }
+        let bearer = parts.headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        let cookie = || session_token(&parts.headers).filter(|_| site == Some(b"same-origin"));
+        bearer.or_else(cookie).and_then(|token| app.access.of(token)).ok_or_else(Refusal::unauthorized)
     }
 }
 
@@ -156,6 +198,23 @@ mod tests {
         assert_eq!(roles.to_string(), "read,policy");
         assert!("read,root".parse::<Roles>().unwrap_err().contains("`root`"));
         assert!("".parse::<Roles>().is_err(), "no role is no token");
+    }
+
+    #[test]
+    fn a_certificate_may_do_what_its_organisational_units_say() {
+        let units = ClientUnits(vec!["read".into(), "Operations".into(), "policy".into()]);
+        assert_eq!(CertificateRoles::ByUnit.roles(Some(&units)).to_string(), "read,policy");
+        assert_eq!(CertificateRoles::ByUnit.roles(Some(&ClientUnits(Vec::new()))).to_string(), "");
+        assert_eq!(CertificateRoles::All.roles(None), Roles::ALL);
+    }
+
+    #[test]
+    fn the_sessions_token_is_found_among_other_cookies() {
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, "a=b; __Host-evtpm=secret; __Host-evtpm2=x".parse().unwrap());
+        assert_eq!(session_token(&headers), Some(&b"secret"[..]));
+        headers.insert(COOKIE, "__Host-evtpm2=x".parse().unwrap());
+        assert_eq!(session_token(&headers), None);
     }
 
     #[test]

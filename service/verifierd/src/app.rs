@@ -12,11 +12,12 @@ use evtpm_verify::snp::{Anchors, Collateral};
 use evtpm_verify::tpm::{Credential, Issued, Nonce};
 use tokio::sync::Semaphore;
 
-use crate::access::Access;
+use crate::access::{Access, CertificateRoles};
 use crate::events::Events;
+use crate::inspect::KEPT_LOGS;
 use crate::keylime::Keylime;
 use crate::keys::{Broker, Vault};
-use crate::machines::LiveBoots;
+use crate::machines::{LiveBoots, STALE_AFTER};
 use crate::metrics::Metrics;
 use crate::pending::Pending;
 use crate::policies::{Compiled, Policies};
@@ -64,6 +65,7 @@ pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) store: Box<dyn Store>,
     pub(crate) backend: &'static dyn Backend,
+    pub(crate) settings: Settings,
     pub(crate) live: LiveBoots,
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
@@ -85,11 +87,29 @@ pub(crate) struct Parts {
     pub(crate) store: Box<dyn Store>,
     pub(crate) vault: Vault,
     pub(crate) backend: &'static dyn Backend,
+    pub(crate) settings: Settings,
+}
+
+/// What the operator may choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Seconds without a verdict after which a trusted machine is stale.
+    pub(crate) stale_after: u64,
+    /// Bytes of each log that are kept of a boot, to be looked at.
+    pub(crate) kept_logs: u64,
+    /// What client certificates let administrators do.
+    pub(crate) certificates: CertificateRoles,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { stale_after: STALE_AFTER, kept_logs: KEPT_LOGS, certificates: CertificateRoles::All }
+    }
 }
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { anchors, collateral, policies, signer, access, store, vault, backend } = parts;
+        let Parts { anchors, collateral, policies, signer, access, store, vault, backend, settings } = parts;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         App {
             anchors,
@@ -99,6 +119,7 @@ impl App {
             access,
             store,
             backend,
+            settings,
             live: LiveBoots::default(),
             events: Events::default(),
             metrics: Metrics::default(),
@@ -196,6 +217,7 @@ pub(crate) mod testing {
                 store: Box::new(Sqlite::open(&directory.join("verifier.sqlite")).unwrap()),
                 vault: Vault::new(&[2; 32]),
                 backend: &PureRust,
+                settings: Settings::default(),
             });
             change(&mut app);
             TestApp { app: Arc::new(app), directory }

@@ -137,6 +137,7 @@ pub(crate) fn findings(appraisal: &Appraisal) -> Vec<ApiFinding> {
         .into_iter()
         .map(|finding| ApiFinding {
             check: finding.code,
+            layer: finding.layer.name().to_owned(),
             severity: severity(finding.severity).to_owned(),
             message: finding.sentence,
             expected: finding.expected,

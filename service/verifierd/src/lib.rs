@@ -13,6 +13,7 @@ mod connection;
 mod events;
 mod fronts;
 mod hex;
+mod inspect;
 mod judge;
 mod keylime;
 mod keys;

@@ -23,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use x509_cert::der::Decode as _;
+use x509_cert::der::asn1::ObjectIdentifier;
 
 use crate::budget::Budgets;
 use crate::hex::hex;
@@ -58,6 +59,10 @@ pub(crate) struct ClientName(pub(crate) Option<String>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
+/// The organisational units in that certificate's subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClientUnits(pub(crate) Vec<String>);
+
 /// Serves until the listener fails; without TLS where a protocol has none.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) -> Result<()> {
     let slots = Arc::new(Semaphore::new(connections()));
@@ -84,7 +89,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, route
                 stream.set_nodelay(true)?;
                 match tls {
                     Some(tls) => converse(stream, tls, router, address).await,
-                    None => exchange(stream, router, Peer { binding: None, name: ClientName(None), address }).await,
+                    None => exchange(stream, router, Peer::without_tls(address)).await,
                 }
             };
             drop(tokio::time::timeout(CONNECTION_LIFETIME, conversation).await);
@@ -96,8 +101,10 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, route
 async fn converse(stream: TcpStream, tls: TlsAcceptor, router: Router, address: ClientAddress) -> Result<()> {
     let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await??;
     let binding = stream.get_ref().1.export_keying_material([0; EXPORTER_SIZE], EXPORTER_LABEL, Some(&[]))?;
-    let name = ClientName(stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(common_name));
-    exchange(stream, router, Peer { binding: Some(ChannelBinding(binding)), name, address }).await
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let name = ClientName(certificate.map(common_name));
+    let units = ClientUnits(certificate.map(units).unwrap_or_default());
+    exchange(stream, router, Peer { binding: Some(ChannelBinding(binding)), name, units, address }).await
 }
 
 /// Who is at the other end of a connection: what every request on it is handed on with.
@@ -106,6 +113,7 @@ struct Peer {
     /// `None` where there is no TLS.
     binding: Option<ChannelBinding>,
     name: ClientName,
+    units: ClientUnits,
     address: ClientAddress,
 }
 
@@ -128,11 +136,16 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 impl Peer {
+    const fn without_tls(address: ClientAddress) -> Self {
+        Peer { binding: None, name: ClientName(None), units: ClientUnits(Vec::new()), address }
+    }
+
     fn introduce(&self, extensions: &mut Extensions) {
         if let Some(binding) = self.binding {
             extensions.insert(binding);
         }
         extensions.insert(self.name.clone());
+        extensions.insert(self.units.clone());
         extensions.insert(self.address);
     }
 }
@@ -164,4 +177,32 @@ fn common_name(certificate: &CertificateDer<'_>) -> String {
     let parsed = x509_cert::Certificate::from_der(certificate).ok();
     let name = parsed.as_ref().map(|parsed| parsed.tbs_certificate().subject().to_string());
     name.filter(|name| !name.is_empty()).unwrap_or_else(fingerprint)
+}
+
+/// `id-at-organizationalUnitName`.
+const ORGANIZATIONAL_UNIT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.11");
+
+/// The organisational units of the subject, as text.
+fn units(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok(parsed) = x509_cert::Certificate::from_der(certificate) else { return Vec::new() };
+    let attributes = parsed.tbs_certificate().subject().iter();
+    let units = attributes.filter(|attribute| attribute.oid == ORGANIZATIONAL_UNIT);
+    units.filter_map(|unit| std::str::from_utf8(unit.value.value()).ok().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    use super::*;
+
+    #[test]
+    fn the_units_of_a_subject_are_read_one_by_one() {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name.push(DnType::CommonName, "ci");
+        parameters.distinguished_name.push(DnType::OrganizationalUnitName, "read");
+        let certificate = parameters.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        assert_eq!(units(certificate.der()), ["read"]);
+        assert!(units(&CertificateDer::from(vec![1, 2])).is_empty());
+    }
 }

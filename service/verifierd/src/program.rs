@@ -75,6 +75,13 @@ pub struct VerifierArgs {
     /// The form of results: jwt, or cwt, which stands in base64url where verdicts are JSON.
     #[arg(long, value_name = "FORM", default_value = "jwt", value_parser = result_format)]
     pub result_format: Format,
+    /// Seconds without a verdict after which a trusted machine is stale.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub stale_after: u64,
+    /// KiB of each log (boot log, IMA list) that are kept of a machine's present boot for the page, and for policies to be tried
+    /// on; 0 keeps none.
+    #[arg(long, value_name = "KIB", default_value_t = 4096)]
+    pub keep_logs: u64,
     /// A name or address that the certificate of a first start is for.
     #[arg(long = "name", value_name = "NAME", default_values_t = [String::from("localhost"), String::from("127.0.0.1")])]
     pub names: Vec<String>,
@@ -84,7 +91,8 @@ pub struct VerifierArgs {
     /// The private key of --tls-certificate.
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
-    /// The CA whose client certificates let administrators in, with all roles; the one of the first start without one.
+    /// The CA whose client certificates let administrators in, with the roles that the organisational units of their subjects
+    /// name (OU=read, OU=operate, OU=policy, OU=keys). Without one, that of the first start, whose one certificate has all.
     #[arg(long, value_name = "FILE")]
     pub client_ca: Option<PathBuf>,
     /// Whose arithmetic checks the signatures of quotes.
@@ -117,6 +125,8 @@ impl VerifierArgs {
             database: self.database.clone().or_else(|| std::env::var("EVTPM_DATABASE").ok()),
             webhook: self.webhook.clone().map(|url| WebhookTarget { url, ca: self.webhook_ca.clone() }),
             keylime: self.keylime.map(|address| self.keylime_ports(address)).transpose()?,
+            stale_after: Some(self.stale_after),
+            kept_logs: Some(self.keep_logs.saturating_mul(1024)),
             policy: self.policy.as_deref().map(policy).transpose()?,
             results: ResultForm { algorithm: self.result_algorithm, format: self.result_format },
             simulated_roots: self.trust_simulated.iter().map(|text| simulated_root(text)).collect::<Result<_>>()?,

@@ -57,6 +57,12 @@ impl Refusal {
         Refusal { status: StatusCode::UNAUTHORIZED, error: "unauthorized", message }
     }
 
+    /// Another site's page asks through an administrator's browser.
+    pub(crate) fn cross_site() -> Self {
+        let message = "a browser asks for a page of another site: only this verifier's own page may".to_owned();
+        Refusal { status: StatusCode::FORBIDDEN, error: "cross-site", message }
+    }
+
     /// The client is known, and may not do this.
     pub(crate) fn forbidden(name: &str, role: &str) -> Self {
         let message = format!("`{name}` does not have the role `{role}`");

@@ -10,6 +10,7 @@ use evtpm_logs::PcrIndex;
 use evtpm_verify::tpm::{Clock, ClockError, ClockWitness, Issued, Nonce, Quote, QuoteEvidence};
 
 use crate::app::{App, Challenge, expiry, instant, now};
+use crate::inspect::{Shown, logs_of_round};
 use crate::judge::{self, Judged, LogEvidence};
 use crate::keys::leases;
 use crate::listener::ChannelBinding;
@@ -18,7 +19,7 @@ use crate::machines::{Kept, Live};
 use crate::policies::Compiled;
 use crate::random::{SystemRng, name};
 use crate::refusal::Refusal;
-use crate::store::{Round, StoreError, StoredClock};
+use crate::store::{LogsOfRound, Round, StoreError, StoredClock};
 
 /// Bytes of logs that are judged in less time than another thread would be woken in, or little more.
 const BRIEF: usize = 16 << 10;
@@ -141,6 +142,12 @@ fn judge_round(
         Err(error) => judge::refused(policy, &live.key, &error, at)?,
     };
     let Judged { appraisal, progress } = judged;
+    let quote_verified = told.is_some();
+    let (logs, logs_digest) = match quote_verified {
+        true => logs_of_round(evidence, kept.logs_digest, app.settings.kept_logs),
+        false => (LogsOfRound::Nothing, kept.logs_digest),
+    };
+    let shown = Shown::of(evidence, &appraisal, quote_verified);
     let verdict = judge::verdict(evidence.result.then_some(&app.signer), &policy.id, &appraisal, at)?;
     let progress = progress.map(|progress| (policy.id.clone(), progress));
     let round = Round {
@@ -150,8 +157,11 @@ fn judge_round(
         findings: serde_json::to_string(&verdict.findings).map_err(Refusal::internal)?,
         clock: told,
         progress: progress.as_ref().map(|(policy, progress)| (policy.clone(), progress.to_bytes())),
+        shown: Some(serde_json::to_string(&shown).map_err(Refusal::internal)?),
+        logs,
     };
-    let kept = Kept { clock, progress, verdict: Some(verdict.verdict.clone()), judged_by: Some(policy.id.clone()) };
+    let judged_by = Some(policy.id.clone());
+    let kept = Kept { clock, progress, verdict: Some(verdict.verdict.clone()), judged_by, logs_digest };
     Ok((round, verdict, kept))
 }
 

@@ -17,10 +17,10 @@ use evtpm_verify::snp::{Anchors, Collateral};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::access::{Access, Roles, digest};
-use crate::app::{App, Parts, now};
+use crate::access::{Access, CertificateRoles, Roles, digest};
+use crate::app::{App, Parts, Settings, now};
 use crate::backend::VerifyWith;
-use crate::fronts::{admin, keylime_v2, keylime_v3, native};
+use crate::fronts::{admin, keylime_v2, keylime_v3, native, page};
 use crate::keylime::revocation::{self, Channels};
 use crate::keylime::{self, AgentTls, BootPolicy};
 use crate::keys::{self, Vault};
@@ -40,7 +40,8 @@ pub struct Config {
     pub directory: PathBuf,
     /// The server's certificate; without one, a CA and a certificate are made at the first start.
     pub tls: Option<TlsFiles>,
-    /// The CA whose certificates let administrators in; the one made at the first start without one.
+    /// The CA whose certificates let administrators in, with the roles that their organisational units name; without one, that
+    /// of the first start, whose one certificate has all roles.
     pub client_ca: Option<PathBuf>,
     /// Where Keylime's agents and tenants are served; nowhere without it.
     pub keylime: Option<KeylimePorts>,
@@ -56,6 +57,10 @@ pub struct Config {
     pub results: ResultForm,
     /// Simulated roots that are trusted, by name, with their certificates (PEM or DER). The policy has to name them too.
     pub simulated_roots: Vec<(String, Vec<u8>)>,
+    /// Seconds without a verdict after which a trusted machine is stale; five minutes without it.
+    pub stale_after: Option<u64>,
+    /// Bytes of each log that are kept of a machine's present boot, to be looked at; 4 MiB without it.
+    pub kept_logs: Option<u64>,
     /// Certificates and revocation lists of the processors, by file name (PEM, DER or a certificate table).
     pub collateral: Vec<(String, Vec<u8>)>,
     /// Whose arithmetic checks the signatures of quotes.
@@ -150,7 +155,17 @@ impl Server {
         let signer = ResultSigner::open(&config.directory, config.results)?;
         let vault = Vault::open(&config.directory.join("keys.key"))?;
         let backend = config.verify_with.backend()?;
-        let mut app = App::new(Parts { anchors, collateral, policies, signer, access, store, vault, backend });
+        let by_default = Settings::default();
+        let settings = Settings {
+            stale_after: config.stale_after.unwrap_or(by_default.stale_after),
+            kept_logs: config.kept_logs.unwrap_or(by_default.kept_logs),
+            certificates: match config.client_ca {
+                Some(_) => CertificateRoles::ByUnit,
+                None => CertificateRoles::All,
+            },
+        };
+        let mut app =
+            App::new(Parts { anchors, collateral, policies, signer, access, store, vault, backend, settings });
         let listener = bind(config.listen).await?;
         let webhook = match config.webhook {
             Some(target) => Some(open_webhook(target, &config.directory)?),
@@ -277,6 +292,7 @@ impl KeylimeServices {
 
 fn router(app: Arc<App>) -> Router {
     Router::new()
+        .merge(page::router())
         .route("/metrics", get(admin::metrics))
         .nest(evtpm_api::PREFIX, native::router().merge(admin::router()))
         .with_state(app)

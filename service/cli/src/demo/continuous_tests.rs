@@ -45,6 +45,8 @@ impl<'a> Restartable<'a> {
             keylime: None,
             database: None,
             webhook: None,
+            stale_after: None,
+            kept_logs: None,
             names: vec!["127.0.0.1".into()],
             policy,
             results: evtpm_verifierd::ResultForm::default(),
@@ -63,7 +65,7 @@ impl<'a> Restartable<'a> {
         assert!(self.world.runtime.block_on(task).unwrap_err().is_cancelled());
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("https://{}", self.running.as_ref().unwrap().1)
     }
 

@@ -38,6 +38,8 @@ impl LocalVerifier {
             keylime: None,
             database: None,
             webhook: None,
+            stale_after: None,
+            kept_logs: None,
             policy: Some(beliefs.policy),
             results: evtpm_verifierd::ResultForm::default(),
             simulated_roots: beliefs.simulated_roots,

@@ -5,3 +5,4 @@ pub(crate) mod admin;
 pub(crate) mod keylime_v2;
 pub(crate) mod keylime_v3;
 pub(crate) mod native;
+pub(crate) mod page;

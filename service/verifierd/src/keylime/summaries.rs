@@ -9,18 +9,18 @@ use evtpm_keylime::verifier::OperationalState;
 use super::registrations;
 use super::watches::{self, Watch};
 use crate::app::{App, now};
-use crate::machines::STALE_AFTER;
 use crate::refusal::Refusal;
 
 /// Lists all agents that are registered or watched.
 pub(crate) async fn all(app: &App) -> Result<Vec<MachineSummary>, Refusal> {
+    let stale_after = app.settings.stale_after;
     let watched = watches::all(app).await?.into_iter().map(|(watch, item)| (item.name, watch));
     let mut watched: BTreeMap<String, Watch> = watched.collect();
     let registered = registrations::all(app).await?.into_iter();
     let mut agents: Vec<MachineSummary> = registered
-        .map(|agent| summary(&agent.agent_id, agent.regcount, watched.remove(&agent.agent_id).as_ref()))
+        .map(|agent| summary(&agent.agent_id, agent.regcount, watched.remove(&agent.agent_id).as_ref(), stale_after))
         .collect();
-    agents.extend(watched.iter().map(|(name, watch)| summary(name, 0, Some(watch))));
+    agents.extend(watched.iter().map(|(name, watch)| summary(name, 0, Some(watch), stale_after)));
     Ok(agents)
 }
 
@@ -31,13 +31,14 @@ pub(crate) async fn find(app: &App, name: &str) -> Result<Option<MachineDetails>
     if agent.is_none() && watch.is_none() {
         return Ok(None);
     }
-    let machine = summary(name, agent.as_ref().map_or(0, |agent| agent.regcount), watch.as_ref());
+    let registrations = agent.as_ref().map_or(0, |agent| agent.regcount);
+    let machine = summary(name, registrations, watch.as_ref(), app.settings.stale_after);
     // Of registrations only the last one is kept, and not when it was.
     Ok(Some(MachineDetails { machine, history: Vec::new() }))
 }
 
-fn summary(name: &str, boots: u64, watch: Option<&Watch>) -> MachineSummary {
-    let state = watch.map_or(MachineState::Unknown, state);
+fn summary(name: &str, boots: u64, watch: Option<&Watch>, stale_after: u64) -> MachineSummary {
+    let state = watch.map_or(MachineState::Unknown, |watch| state(watch, stale_after));
     let last_verdict = match watch.map(|watch| watch.state) {
         Some(OperationalState::InvalidQuote | OperationalState::Failed) => Some("untrusted"),
         _ if watch.is_some_and(|watch| watch.attestation_count > 0) => Some("trusted"),
@@ -46,6 +47,7 @@ fn summary(name: &str, boots: u64, watch: Option<&Watch>) -> MachineSummary {
     let at = |time: fn(&Watch) -> u64| watch.map(time).filter(|at| *at > 0);
     let finding = |event: String| ApiFinding {
         check: event.clone(),
+        layer: String::new(),
         severity: "failure".into(),
         message: format!("{event}: the audit log says more"),
         expected: String::new(),
@@ -58,6 +60,7 @@ fn summary(name: &str, boots: u64, watch: Option<&Watch>) -> MachineSummary {
         state,
         boots,
         measurement: None,
+        platform: None,
         policy: watch.and_then(|watch| watch.policy.clone()),
         last_verdict: last_verdict.map(str::to_owned),
         last_verdict_at: at(|watch| watch.last_received_quote),
@@ -67,9 +70,9 @@ fn summary(name: &str, boots: u64, watch: Option<&Watch>) -> MachineSummary {
     }
 }
 
-fn state(watch: &Watch) -> MachineState {
+fn state(watch: &Watch, stale_after: u64) -> MachineState {
     use OperationalState::{Failed, GetQuote, GetQuoteRetry, InvalidQuote, ProvideV, ProvideVRetry};
-    let is_old = now().0.saturating_sub(watch.last_successful_attestation) > STALE_AFTER;
+    let is_old = now().0.saturating_sub(watch.last_successful_attestation) > stale_after;
     match watch.state {
         Failed | InvalidQuote => MachineState::Failed,
         GetQuoteRetry | ProvideVRetry => MachineState::Unreachable,
@@ -93,7 +96,7 @@ mod tests {
         let mut watch = Watch::new(AddAgent::default(), Some("p".into()));
         let mut shown = |state, attested_at| {
             (watch.state, watch.last_successful_attestation) = (state, attested_at);
-            summary("a", 1, Some(&watch)).state
+            summary("a", 1, Some(&watch), 300).state
         };
         assert_eq!(shown(OperationalState::Start, 0), MachineState::Unknown);
         assert_eq!(shown(OperationalState::GetQuote, now().0), MachineState::Healthy);
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_agent_that_nobody_watches_is_there_and_unknown() {
-        let agent = summary("a", 3, None);
+        let agent = summary("a", 3, None, 300);
         assert_eq!((agent.state, agent.boots, agent.last_verdict), (MachineState::Unknown, 3, None));
         assert_eq!(agent.protocol.as_deref(), Some("keylime"));
     }

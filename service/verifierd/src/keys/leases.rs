@@ -156,7 +156,7 @@ pub(crate) async fn review(app: &App, machine: &str) -> Result<(), Refusal> {
     let row = app.store.machines(Some(machine)).await?.pop();
     let general = match &row {
         None => Some("the machine was removed".to_owned()),
-        Some(row) => match state(row.standing.as_ref(), now().0) {
+        Some(row) => match state(row.standing.as_ref(), now().0, app.settings.stale_after) {
             MachineState::Healthy => None,
             state => Some(format!("the machine is {}", state.name())),
         },

@@ -84,7 +84,7 @@ async fn released(
 /// "A secret is released on a verdict that is still fresh" (rule 16), and by today's policy; returns the boot's number.
 async fn check_standing(app: &App, live: &Live, kept: &Kept) -> Result<u64, Refusal> {
     let boot = app.store.boot(&live.attester).await?.filter(|boot| !boot.revoked).ok_or(StoreError::Revoked)?;
-    match state(boot.standing.as_ref(), now().0) {
+    match state(boot.standing.as_ref(), now().0, app.settings.stale_after) {
         MachineState::Healthy => {}
         state => return Err(Refusal::not_trusted(format!("{} is {}; attest first", live.machine, state.name()))),
     }

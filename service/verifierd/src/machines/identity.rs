@@ -12,6 +12,7 @@ use evtpm_verify::tpm::{AkOrigin, AkPublic, TrustedAk};
 use super::{Kept, Live};
 use crate::app::{App, now};
 use crate::hex::hex;
+use crate::inspect::platform;
 use crate::refusal::Refusal;
 use crate::store::{Binding, KnownBoot, NewBoot};
 
@@ -87,6 +88,7 @@ pub(crate) fn new_boot(
             manifest: evidence.manifest.map(|manifest| manifest.0),
             certificates: evidence.certificates.map(|certificates| certificates.0),
         },
+        platform: Some(serde_json::to_string(&platform(claims)).map_err(Refusal::internal)?),
     })
 }
 

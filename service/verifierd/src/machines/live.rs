@@ -30,6 +30,8 @@ pub(crate) struct Kept {
     pub(crate) judged_by: Option<String>,
     /// Where the logs stand, and the policy that found nothing against what they said so far.
     pub(crate) progress: Option<(String, Progress)>,
+    /// What is kept of the logs to be looked at, by its digest.
+    pub(crate) logs_digest: Option<[u8; 32]>,
 }
 
 impl Kept {
@@ -42,6 +44,7 @@ impl Kept {
             judged_by: None,
             clock: standing.clock.map(|StoredClock(clock)| ClockWitness::first(clock)),
             progress,
+            logs_digest: None,
         }
     }
 

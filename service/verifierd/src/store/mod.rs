@@ -17,8 +17,8 @@ use std::pin::Pin;
 pub(crate) use error::StoreError;
 pub(crate) use postgres::Postgres;
 pub(crate) use record::{
-    AuditEntry, Binding, BootRow, Item, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Standing, StoredClock,
-    TokenRow,
+    AuditEntry, Binding, BootRow, Item, KeptLogs, KnownBoot, LogsOfRound, MachineRow, NewBoot, Note, PolicyRow,
+    PresentBoot, Round, Standing, StoredClock, TokenRow,
 };
 pub(crate) use sqlite::Sqlite;
 
@@ -48,6 +48,12 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 
     /// Lists machines by name; one of them, where `only` names it.
     fn machines(&self, only: Option<&str>) -> Answer<'_, Vec<MachineRow>>;
+
+    /// Finds the boot of a machine that is not over.
+    fn present_boot(&self, machine: &str) -> Answer<'_, Option<PresentBoot>>;
+
+    /// Returns what is kept of a boot's logs.
+    fn logs(&self, attester: &str) -> Answer<'_, KeptLogs>;
 
     /// Lists the boots of a machine, newest first.
     fn boots(&self, machine: &str) -> Answer<'_, Vec<BootRow>>;
@@ -100,4 +106,7 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 
     /// Reads the audit log from behind entry `after` on, at most `limit` entries.
     fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditEntry>>;
+
+    /// Reads the audit log backwards from before entry `before`, or from its end; of one machine, where `machine` names it.
+    fn audit_newest(&self, before: Option<u64>, machine: Option<&str>, limit: u32) -> Answer<'_, Vec<AuditEntry>>;
 }

@@ -28,6 +28,8 @@ pub(crate) struct NewBoot {
     pub(crate) ak_public: Vec<u8>,
     pub(crate) report: Vec<u8>,
     pub(crate) binding: Binding,
+    /// What the report says of the platform, as JSON of the API.
+    pub(crate) platform: Option<String>,
 }
 
 /// A boot that was registered.
@@ -98,6 +100,39 @@ pub(crate) struct Round {
     pub(crate) findings: String,
     pub(crate) clock: Option<StoredClock>,
     pub(crate) progress: Option<(String, Vec<u8>)>,
+    /// What is shown of it, as JSON.
+    pub(crate) shown: Option<String>,
+    pub(crate) logs: LogsOfRound,
+}
+
+/// What a round brought of the boot's logs, as far as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum LogsOfRound {
+    /// Nothing new.
+    #[default]
+    Nothing,
+    /// Both from the start, in place of what was there; a log that is too large is left out.
+    Whole { event_log: Option<Vec<u8>>, ima_log: Option<Vec<u8>> },
+    /// What the IMA list grew by, and the number of its first entry; nothing if what was kept grew larger than `limit`.
+    Grown { first: u64, ima_log: Vec<u8>, limit: u64 },
+}
+
+/// The logs of a boot, as far as they were kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct KeptLogs {
+    pub(crate) event_log: Option<Vec<u8>>,
+    /// The parts of the IMA list, each with the number of its first entry.
+    pub(crate) ima_log: Vec<(u64, Vec<u8>)>,
+}
+
+/// What is kept of a machine's present boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PresentBoot {
+    pub(crate) attester: String,
+    pub(crate) registered_at: u64,
+    pub(crate) boot: KnownBoot,
+    /// What is shown of the last round, as JSON.
+    pub(crate) shown: Option<String>,
 }
 
 /// A line for the audit log.
@@ -130,6 +165,8 @@ pub(crate) struct MachineRow {
     pub(crate) policy: Option<String>,
     pub(crate) clone_alarm: bool,
     pub(crate) boots: u64,
+    /// What the report says of the platform, as JSON of the API.
+    pub(crate) platform: Option<String>,
     pub(crate) standing: Option<Standing>,
 }
 

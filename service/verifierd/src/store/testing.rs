@@ -3,7 +3,7 @@
 
 use evtpm_verify::tpm::Clock;
 
-use crate::store::{Binding, Item, NewBoot, Note, PolicyRow, Round, Store, StoredClock, TokenRow};
+use crate::store::{Binding, Item, LogsOfRound, NewBoot, Note, PolicyRow, Round, Store, StoredClock, TokenRow};
 
 pub(crate) fn boot(machine: &str, identity: &[u8], attester: &str, ek_public: &[u8]) -> NewBoot {
     NewBoot {
@@ -20,6 +20,7 @@ pub(crate) fn boot(machine: &str, identity: &[u8], attester: &str, ek_public: &[
             manifest: Some(vec![4]),
             certificates: None,
         },
+        platform: Some("{}".into()),
     }
 }
 
@@ -32,6 +33,8 @@ pub(crate) fn round(attester: &str, verdict: &str, at: u64) -> Round {
         findings: "[]".into(),
         clock: Some(StoredClock(clock)),
         progress: Some(("sha256:00".into(), vec![5; 10])),
+        shown: Some("{}".into()),
+        logs: LogsOfRound::Nothing,
     }
 }
 
@@ -51,12 +54,22 @@ pub(super) async fn conversation(store: &dyn Store) -> Vec<String> {
     heard(&store.register(boot("vm", b"id", "a1", b"ek1"), 10).await);
     heard(&store.record(round("a1", "trusted", 20)).await);
     heard(&store.record(round("a1", "untrusted", 30)).await);
+    let whole = LogsOfRound::Whole { event_log: Some(vec![1; 3]), ima_log: Some(vec![2; 4]) };
+    let grown = LogsOfRound::Grown { first: 2, ima_log: vec![3; 4], limit: 8 };
+    let too_much = LogsOfRound::Grown { first: 4, ima_log: vec![4; 1], limit: 8 };
+    for logs in [whole, grown, too_much] {
+        heard(&store.record(Round { logs, ..round("a1", "untrusted", 30) }).await);
+    }
+    heard(&store.logs("a1").await);
+    heard(&store.present_boot("vm").await);
+    heard(&store.present_boot("none").await);
     heard(&store.boot("a1").await);
     heard(&store.boot("none").await);
     heard(&store.register(boot("vm", b"other", "a2", b"ek2"), 40).await);
     heard(&store.register(boot("other", b"id", "a2", b"ek1"), 40).await);
     heard(&store.register(boot("vm", b"id", "a2", b"ek2"), 40).await);
     heard(&store.record(round("a1", "trusted", 41)).await);
+    heard(&store.logs("a1").await);
     heard(&store.boots("vm").await);
     heard(&store.raise_clone_alarm("vm", "a1", 50).await);
     heard(&store.machines(None).await);
@@ -95,5 +108,7 @@ pub(super) async fn conversation(store: &dyn Store) -> Vec<String> {
     heard(&store.remove_item("k", "a", Some(note_of("item"))).await);
     heard(&store.note(note_of("last")).await);
     heard(&store.audit(0, 100).await);
+    heard(&store.audit_newest(None, Some("vm"), 3).await);
+    heard(&store.audit_newest(Some(3), None, 100).await);
     answers
 }

@@ -34,15 +34,37 @@ pub(super) async fn list(
 ) -> Result<Json<Vec<AuditLine>>, Refusal> {
     caller.may(Role::Read)?;
     let entries = app.store.audit(part.after, part.limit.unwrap_or(MOST).min(MOST)).await?;
-    let line = |entry: AuditEntry| AuditLine {
+    Ok(Json(entries.into_iter().map(line).collect()))
+}
+
+/// Which part of the log's end is asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct End {
+    before: Option<u64>,
+    machine: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `GET /v1/audit/newest`
+pub(super) async fn newest(
+    State(app): State<Arc<App>>,
+    Query(End { before, machine, limit }): Query<End>,
+    caller: Caller,
+) -> Result<Json<Vec<AuditLine>>, Refusal> {
+    caller.may(Role::Read)?;
+    let entries = app.store.audit_newest(before, machine.as_deref(), limit.unwrap_or(MOST).min(MOST)).await?;
+    Ok(Json(entries.into_iter().map(line).collect()))
+}
+
+fn line(entry: AuditEntry) -> AuditLine {
+    AuditLine {
         id: entry.id,
         at: entry.at,
         machine: entry.machine,
         event: entry.event,
         detail: entry.detail,
         hash: hex(&entry.hash),
-    };
-    Ok(Json(entries.into_iter().map(line).collect()))
+    }
 }
 
 /// `GET /v1/audit/head`

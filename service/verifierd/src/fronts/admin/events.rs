@@ -48,7 +48,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, caller: Caller) -> Resu
     ];
     let mut machines = states.map(|state| (state, 0_usize));
     for row in app.store.machines(None).await? {
-        let is = state(row.standing.as_ref(), now);
+        let is = state(row.standing.as_ref(), now, app.settings.stale_after);
         machines.iter_mut().filter(|(state, _)| *state == is).for_each(|(_, count)| *count += 1);
     }
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.show(&machines)))

@@ -23,7 +23,7 @@ use crate::store::{BootRow, Note};
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Vec<MachineSummary>>, Refusal> {
     caller.may(Role::Read)?;
     let now = now().0;
-    let mut machines: Vec<_> = app.store.machines(None).await?.into_iter().map(|row| summary(row, now)).collect();
+    let mut machines: Vec<_> = app.store.machines(None).await?.into_iter().map(|row| summary(&app, row, now)).collect();
     machines.extend(summaries::all(&app).await?);
     Ok(Json(machines))
 }
@@ -39,13 +39,13 @@ pub(super) async fn show(
         return summaries::find(&app, &name).await?.map(Json).ok_or_else(|| unknown(&name));
     };
     let now = now().0;
-    let machine = summary(row, now);
+    let machine = summary(&app, row, now);
     let boot = |row: BootRow| BootSummary {
         boot: row.number,
         registered_at: row.registered_at,
         revoked_at: row.revoked_at,
         ek_public: hex(&row.ek_public),
-        state: state(row.standing.as_ref(), now),
+        state: state(row.standing.as_ref(), now, app.settings.stale_after),
         rounds: row.standing.as_ref().map_or(0, |standing| standing.rounds),
         last_verdict_at: row.standing.as_ref().map(|standing| standing.at),
     };
@@ -106,9 +106,9 @@ pub(super) async fn end_alarm(
     if app.store.end_clone_alarm(&name, line).await? { Ok(StatusCode::NO_CONTENT) } else { Err(unknown(&name)) }
 }
 
-async fn find(app: &App, name: &str) -> Result<MachineSummary, Refusal> {
+pub(super) async fn find(app: &App, name: &str) -> Result<MachineSummary, Refusal> {
     let found = app.store.machines(Some(name)).await?.pop();
-    found.map(|row| summary(row, now().0)).ok_or_else(|| unknown(name))
+    found.map(|row| summary(app, row, now().0)).ok_or_else(|| unknown(name))
 }
 
 fn note(machine: &str, event: &'static str, detail: String) -> Note {

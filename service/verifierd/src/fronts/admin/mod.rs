@@ -3,6 +3,8 @@
 
 mod audit;
 mod events;
+mod fleet;
+mod inspection;
 mod keys;
 mod machines;
 mod openapi;

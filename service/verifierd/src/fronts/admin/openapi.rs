@@ -45,7 +45,8 @@ fn document() -> Value {
 fn describe(operation: &Operation, request: Option<Value>, answer: Option<Value>, error: &Value) -> Value {
     let content = |schema: &Value| json!({ "application/json": { "schema": schema } });
     let mut responses = json!({ "default": { "description": "Refused.", "content": content(error) } });
-    let status = if operation.method == "post" {
+    let makes_something = operation.method == "post" && !operation.path.starts_with("/policies");
+    let status = if makes_something {
         "201"
     } else if answer.is_some() {
         "200"
@@ -62,10 +63,8 @@ fn describe(operation: &Operation, request: Option<Value>, answer: Option<Value>
         .split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
-    let in_query = operation
-        .query
-        .iter()
-        .map(|name| json!({ "name": name, "in": "query", "schema": { "type": "integer", "minimum": 0 } }));
+    let in_query =
+        operation.query.iter().map(|(name, kind)| json!({ "name": name, "in": "query", "schema": { "type": kind } }));
     let mut described = json!({
         "summary": operation.summary,
         "parameters": in_path.chain(in_query).collect::<Vec<_>>(),

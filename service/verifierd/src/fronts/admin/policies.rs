@@ -44,16 +44,26 @@ pub(super) async fn put(
 ) -> Result<Json<PolicySummary>, Refusal> {
     caller.may(Role::Policy)?;
     check_name("policy", &name)?;
-    let policy = read(&document)?;
-    let row =
-        PolicyRow { name: name.clone(), document: policy.to_json().map_err(Refusal::internal)?, changed_at: now().0 };
+    replace(&app, &caller, &name, read(&document)?, "").await.map(Json)
+}
+
+/// Puts a policy in place of the one of that name; `why` goes into the audit log behind what it is now.
+pub(super) async fn replace(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    policy: Policy,
+    why: &str,
+) -> Result<PolicySummary, Refusal> {
+    let document = policy.to_json().map_err(Refusal::internal)?;
+    let row = PolicyRow { name: name.to_owned(), document, changed_at: now().0 };
     let summary = describe(&row, &policy)?;
     let compiled = Compiled::new(policy).map_err(|error| Refusal::bad_request(format!("{error:#}")))?;
-    let detail = format!("by {}: {name} is {}", caller.name, compiled.id);
+    let detail = format!("by {}: {name} is {}{why}", caller.name, compiled.id);
     let line = Note { at: row.changed_at, machine: None, event: "policy-changed", detail };
     app.store.put_policy(row, line).await?;
-    app.policies.put(&name, compiled);
-    Ok(Json(summary))
+    app.policies.put(name, compiled);
+    Ok(summary)
 }
 
 /// `DELETE /v1/policies/{name}`
@@ -73,7 +83,7 @@ pub(super) async fn remove(
 }
 
 /// A document that begins with a brace is JSON, any other one TOML.
-fn read(document: &str) -> Result<Policy, Refusal> {
+pub(super) fn read(document: &str) -> Result<Policy, Refusal> {
     let is_json = document.trim_start().starts_with('{');
     let policy = if is_json { Policy::from_json(document) } else { Policy::from_toml(document) };
     policy.map_err(|error| Refusal::bad_request(error.to_string()))
@@ -84,6 +94,6 @@ fn describe(row: &PolicyRow, policy: &Policy) -> Result<PolicySummary, Refusal> 
     Ok(PolicySummary { name: row.name.clone(), id, about: policy.name.clone(), changed_at: row.changed_at })
 }
 
-fn unknown(name: &str) -> Refusal {
+pub(super) fn unknown(name: &str) -> Refusal {
     Refusal::unknown("unknown-policy", format!("there is no policy `{name}`"))
 }

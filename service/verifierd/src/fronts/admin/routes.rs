@@ -7,15 +7,17 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use evtpm_api::{
-    AuditLine, ChainHead, Event, GrantChange, KeySummary, Lease, MachineDetails, MachineRequest, MachineSummary,
-    NewKey, NewToken, PolicySummary, TokenRequest, TokenSummary,
+    AcceptRequest, AuditLine, BootLogPage, ChainHead, Event, FleetPage, GrantChange, ImaPage, KeySummary, Lease,
+    MachineChain, MachineDetails, MachineRequest, MachineSummary, NewKey, NewToken, PolicyEffect, PolicySummary,
+    Session, SessionRequest, TokenRequest, TokenSummary,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{audit, events, keys, machines, openapi, policies, tokens};
+use super::{audit, events, fleet, inspection, keys, machines, openapi, policies, tokens};
 use crate::access::Role;
 use crate::app::App;
+use crate::fronts::page;
 
 /// The largest request: a policy with tens of thousands of files.
 const BODY: usize = 16 << 20;
@@ -26,7 +28,8 @@ pub(super) struct Operation {
     pub(super) path: &'static str,
     pub(super) role: Option<Role>,
     pub(super) summary: &'static str,
-    pub(super) query: &'static [&'static str],
+    /// Parameters behind the path, each with its JSON type.
+    pub(super) query: &'static [(&'static str, &'static str)],
     pub(super) request: Option<Shape>,
     pub(super) answer: Option<Shape>,
     handler: MethodRouter<Arc<App>>,
@@ -60,7 +63,12 @@ impl Operation {
 
 /// Every operation.
 pub(super) fn operations() -> Vec<Operation> {
-    use Role::{Keys, Operate, Policy, Read};
+    [of_machines(), of_policies(), of_administrators()].into_iter().flatten().collect()
+}
+
+/// Machines, their evidence, and the keys that they have.
+fn of_machines() -> Vec<Operation> {
+    use Role::{Keys, Operate, Read};
     vec![
         Operation::new("get", "/machines", Read, get(machines::list))
             .about("Lists the machines.")
@@ -68,6 +76,31 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::new("get", "/machines/{name}", Read, get(machines::show))
             .about("Shows one machine with its boots.")
             .gives::<MachineDetails>(),
+        Operation {
+            query: &[
+                ("search", "string"),
+                ("state", "string"),
+                ("sort", "string"),
+                ("descending", "integer"),
+                ("offset", "integer"),
+                ("limit", "integer"),
+            ],
+            ..Operation::new("get", "/fleet", Read, get(fleet::list))
+                .about("Returns a part of the fleet, and how many machines are in each state.")
+                .gives::<FleetPage>()
+        },
+        Operation::new("get", "/machines/{name}/chain", Read, get(inspection::chain))
+            .about("Returns the links from the root of trust to the running system, each with its bytes and how it stands.")
+            .gives::<MachineChain>(),
+        Operation::new("get", "/machines/{name}/boot-log", Read, get(inspection::boot_log))
+            .about("Returns the event log of the present boot by register.")
+            .gives::<BootLogPage>(),
+        Operation {
+            query: &[("search", "string"), ("flagged", "integer"), ("offset", "integer"), ("limit", "integer")],
+            ..Operation::new("get", "/machines/{name}/ima", Read, get(inspection::ima))
+                .about("Returns a part of the IMA list of the present boot, newest first.")
+                .gives::<ImaPage>()
+        },
         Operation::new("put", "/machines/{name}", Operate, put(machines::put))
             .about("Adds a machine before it registers, or changes its policy (which needs the role policy too).")
             .takes::<MachineRequest>()
@@ -100,6 +133,13 @@ pub(super) fn operations() -> Vec<Operation> {
             .gives::<KeySummary>(),
         Operation::new("delete", "/keys/{name}", Keys, delete(keys::remove))
             .about("Forgets a key: what is sealed below it can never be opened again."),
+    ]
+}
+
+/// Policies, and what a change of one would do.
+fn of_policies() -> Vec<Operation> {
+    use Role::{Policy, Read};
+    vec![
         Operation::new("get", "/policies", Read, get(policies::list))
             .about("Lists the policies.")
             .gives::<Vec<PolicySummary>>(),
@@ -110,8 +150,23 @@ pub(super) fn operations() -> Vec<Operation> {
             .about("Adds or changes a policy: a document in JSON or TOML. It counts from each machine's next challenge on.")
             .takes::<Value>()
             .gives::<PolicySummary>(),
+        Operation::new("post", "/policies/{name}/trial", Read, post(inspection::try_policy))
+            .about("Tries a document in place of the policy on the evidence that is kept, and changes nothing.")
+            .takes::<Value>()
+            .gives::<PolicyEffect>(),
+        Operation::new("post", "/policies/{name}/files", Policy, post(inspection::accept))
+            .about("Adds files to those that the policy knows, or (with the role read) tells what that would do.")
+            .takes::<AcceptRequest>()
+            .gives::<PolicyEffect>(),
         Operation::new("delete", "/policies/{name}", Policy, delete(policies::remove))
             .about("Forgets a policy that no machine has."),
+    ]
+}
+
+/// Tokens and sessions, the audit log, events.
+fn of_administrators() -> Vec<Operation> {
+    use Role::{Keys, Read};
+    vec![
         Operation::new("get", "/tokens", Keys, get(tokens::list))
             .about("Lists the administrators' tokens, without the tokens.")
             .gives::<Vec<TokenSummary>>(),
@@ -121,9 +176,15 @@ pub(super) fn operations() -> Vec<Operation> {
             .gives::<NewToken>(),
         Operation::new("delete", "/tokens/{name}", Keys, delete(tokens::remove)).about("Forgets a token."),
         Operation {
-            query: &["after", "limit"],
+            query: &[("after", "integer"), ("limit", "integer")],
             ..Operation::new("get", "/audit", Read, get(audit::list))
                 .about("Reads the audit log from behind the line `after` on, at most `limit` lines.")
+                .gives::<Vec<AuditLine>>()
+        },
+        Operation {
+            query: &[("before", "integer"), ("machine", "string"), ("limit", "integer")],
+            ..Operation::new("get", "/audit/newest", Read, get(audit::newest))
+                .about("Reads the audit log backwards from its end, or from before the line `before`.")
                 .gives::<Vec<AuditLine>>()
         },
         Operation::new("get", "/audit/head", Read, get(audit::head))
@@ -132,6 +193,18 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::new("get", "/events", Read, get(events::follow))
             .about("Tells what happens as it happens: server-sent events, each with an Event as its data.")
             .gives::<Event>(),
+        Operation::new("get", "/session", Read, get(page::show)).about("Says who asks.").gives::<Session>(),
+        Operation {
+            role: None,
+            ..Operation::new("post", "/session", Read, post(page::open))
+                .about("Puts a token into a cookie that scripts cannot read, for the page.")
+                .takes::<SessionRequest>()
+                .gives::<Session>()
+        },
+        Operation {
+            role: None,
+            ..Operation::new("delete", "/session", Read, delete(page::close)).about("Takes the cookie back.")
+        },
         Operation {
             role: None,
             ..Operation::new("get", "/openapi.json", Read, get(openapi::show)).about("This document.").gives::<Value>()

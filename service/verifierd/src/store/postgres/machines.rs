@@ -6,7 +6,7 @@ use tokio_postgres::{Row, Transaction};
 use super::pool::{number, unsigned};
 use super::{note, rounds};
 use crate::hex::hex;
-use crate::store::{Binding, BootRow, KnownBoot, MachineRow, NewBoot, Note, StoreError};
+use crate::store::{Binding, BootRow, KnownBoot, MachineRow, NewBoot, Note, PresentBoot, StoreError};
 
 pub(super) async fn register(
     db: &Transaction<'_>,
@@ -21,12 +21,15 @@ pub(super) async fn register(
     let statement = "UPDATE boot SET revoked_at = $2 WHERE machine = $1 AND revoked_at IS NULL RETURNING attester";
     let revoked = db.query_opt(statement, &[&boot.machine, &number(at)]).await?;
     let revoked: Option<String> = revoked.map(|row| row.get(0));
+    if let Some(revoked) = &revoked {
+        rounds::forget_logs(db, revoked).await?;
+    }
     let statement = "SELECT coalesce(max(number), 0) + 1 FROM boot WHERE machine = $1";
     let order: i64 = db.query_one(statement, &[&boot.machine]).await?.get(0);
     let Binding { profile, nonce, manifest, certificates } = &boot.binding;
     let statement = "INSERT INTO boot (machine, number, attester, ek_public, report, registered_at,
-                                       ak_public, profile, nonce, manifest, certificates)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                                       ak_public, profile, nonce, manifest, certificates, platform)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let registered_at = number(at);
     db.execute(
         statement,
@@ -42,6 +45,7 @@ pub(super) async fn register(
             nonce,
             manifest,
             certificates,
+            &boot.platform,
         ],
     )
     .await?;
@@ -74,31 +78,50 @@ async fn pin_identity(db: &Transaction<'_>, boot: &NewBoot, at: u64) -> Result<(
     }
 }
 
+/// The columns of a boot and of where it stands, in the order in which [`known_boot`] reads them.
+const COLUMNS: &str =
+    "b.machine, b.number, b.revoked_at IS NOT NULL, b.ek_public, b.report, b.ak_public, b.profile, b.nonce,
+    b.manifest, b.certificates";
+
 pub(super) async fn boot(db: &Transaction<'_>, attester: &str) -> Result<Option<KnownBoot>, StoreError> {
     let statement = format!(
-        "SELECT b.machine, b.number, b.revoked_at IS NOT NULL, b.ek_public, b.report, b.ak_public, b.profile, b.nonce,
-                b.manifest, b.certificates, {}
-         FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.attester = $1",
+        "SELECT {COLUMNS}, {} FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.attester = $1",
         rounds::COLUMNS
     );
-    let found = db.query_opt(&statement, &[&attester]).await?;
-    Ok(found.map(|row| {
-        let (profile, nonce, manifest, certificates) = (row.get(6), row.get(7), row.get(8), row.get(9));
-        KnownBoot {
-            machine: row.get(0),
-            number: unsigned(row.get(1)),
-            revoked: row.get(2),
-            ek_public: row.get(3),
-            report: row.get(4),
-            belief: Some((row.get(5), Binding { profile, nonce, manifest, certificates })),
-            standing: rounds::standing(&row, 10),
-        }
+    Ok(db.query_opt(&statement, &[&attester]).await?.as_ref().map(known_boot))
+}
+
+fn known_boot(row: &Row) -> KnownBoot {
+    let (profile, nonce, manifest, certificates) = (row.get(6), row.get(7), row.get(8), row.get(9));
+    KnownBoot {
+        machine: row.get(0),
+        number: unsigned(row.get(1)),
+        revoked: row.get(2),
+        ek_public: row.get(3),
+        report: row.get(4),
+        belief: Some((row.get(5), Binding { profile, nonce, manifest, certificates })),
+        standing: rounds::standing(row, 10),
+    }
+}
+
+pub(super) async fn present_boot(db: &Transaction<'_>, machine: &str) -> Result<Option<PresentBoot>, StoreError> {
+    let statement = format!(
+        "SELECT {COLUMNS}, {}, b.attester, b.registered_at, s.shown
+         FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.machine = $1 AND b.revoked_at IS NULL",
+        rounds::COLUMNS
+    );
+    let found = db.query_opt(&statement, &[&machine]).await?;
+    Ok(found.map(|row| PresentBoot {
+        attester: row.get("attester"),
+        registered_at: unsigned(row.get("registered_at")),
+        boot: known_boot(&row),
+        shown: row.get("shown"),
     }))
 }
 
 pub(super) async fn list(db: &Transaction<'_>, only: Option<&str>) -> Result<Vec<MachineRow>, StoreError> {
     let statement = format!(
-        "SELECT m.name, m.measurement, m.policy, m.clone_alarm, coalesce(b.number, 0), {}
+        "SELECT m.name, m.measurement, m.policy, m.clone_alarm, coalesce(b.number, 0), b.platform, {}
          FROM machine m
          LEFT JOIN boot b ON b.machine = m.name AND b.revoked_at IS NULL
          LEFT JOIN standing s ON s.attester = b.attester
@@ -112,7 +135,8 @@ pub(super) async fn list(db: &Transaction<'_>, only: Option<&str>) -> Result<Vec
         policy: row.get(2),
         clone_alarm: row.get(3),
         boots: unsigned(row.get(4)),
-        standing: rounds::standing(row, 5),
+        platform: row.get(5),
+        standing: rounds::standing(row, 6),
     };
     Ok(db.query(&statement, &[&only]).await?.iter().map(machine).collect())
 }

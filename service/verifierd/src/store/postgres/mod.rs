@@ -11,17 +11,17 @@ mod rounds;
 #[cfg(test)]
 mod tests;
 
-use tokio_postgres::Transaction;
+use tokio_postgres::{Row, Transaction};
 
 use crate::audit::{GENESIS, Line, link};
 use crate::store::{
-    Answer, AuditEntry, BootRow, Item, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Store, StoreError,
-    TokenRow,
+    Answer, AuditEntry, BootRow, Item, KeptLogs, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, PresentBoot, Round,
+    Store, StoreError, TokenRow,
 };
 use pool::{Pool, number, unsigned};
 
 /// The schema that this program writes; a step that was released is never changed.
-const STEPS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const STEPS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// The lock under which the schema is brought up to date, and the one under which the audit log is written.
 const SCHEMA_LOCK: i64 = 0x6576_7470_6d01;
@@ -94,6 +94,16 @@ impl Store for Postgres {
     fn machines(&self, only: Option<&str>) -> Answer<'_, Vec<MachineRow>> {
         let only = only.map(str::to_owned);
         Box::pin(self.0.transaction(async move |db| machines::list(db, only.as_deref()).await))
+    }
+
+    fn present_boot(&self, machine: &str) -> Answer<'_, Option<PresentBoot>> {
+        let machine = machine.to_owned();
+        Box::pin(self.0.transaction(async move |db| machines::present_boot(db, &machine).await))
+    }
+
+    fn logs(&self, attester: &str) -> Answer<'_, KeptLogs> {
+        let attester = attester.to_owned();
+        Box::pin(self.0.transaction(async move |db| rounds::logs(db, &attester).await))
     }
 
     fn boots(&self, machine: &str) -> Answer<'_, Vec<BootRow>> {
@@ -197,15 +207,17 @@ impl Store for Postgres {
         Box::pin(self.0.transaction(async move |db| {
             let statement = "SELECT id, at, machine, event, detail, hash FROM audit WHERE id > $1 ORDER BY id LIMIT $2";
             let rows = db.query(statement, &[&number(after), &i64::from(limit)]).await?;
-            let entry = |row: &tokio_postgres::Row| AuditEntry {
-                id: unsigned(row.get(0)),
-                at: unsigned(row.get(1)),
-                machine: row.get(2),
-                event: row.get(3),
-                detail: row.get(4),
-                hash: row.get(5),
-            };
-            Ok(rows.iter().map(entry).collect())
+            Ok(rows.iter().map(audit_entry).collect())
+        }))
+    }
+
+    fn audit_newest(&self, before: Option<u64>, machine: Option<&str>, limit: u32) -> Answer<'_, Vec<AuditEntry>> {
+        let (before, machine) = (before.map(number), machine.map(str::to_owned));
+        Box::pin(self.0.transaction(async move |db| {
+            let statement = "SELECT id, at, machine, event, detail, hash FROM audit
+                 WHERE ($1::bigint IS NULL OR id < $1) AND ($2::text IS NULL OR machine = $2) ORDER BY id DESC LIMIT $3";
+            let rows = db.query(statement, &[&before, &machine, &i64::from(limit)]).await?;
+            Ok(rows.iter().map(audit_entry).collect())
         }))
     }
 
@@ -214,6 +226,17 @@ impl Store for Postgres {
             let row = db.query_one("SELECT last_value FROM generation", &[]).await?;
             Ok(unsigned(row.get(0)))
         }))
+    }
+}
+
+fn audit_entry(row: &Row) -> AuditEntry {
+    AuditEntry {
+        id: unsigned(row.get(0)),
+        at: unsigned(row.get(1)),
+        machine: row.get(2),
+        event: row.get(3),
+        detail: row.get(4),
+        hash: row.get(5),
     }
 }
 

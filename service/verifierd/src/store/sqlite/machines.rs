@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Machines and their boots.
 
-use rusqlite::{OptionalExtension as _, Savepoint, params};
+use rusqlite::{OptionalExtension as _, Row, Savepoint, params};
 
 use super::{note, rounds};
 use crate::hex::hex;
-use crate::store::{Binding, BootRow, KnownBoot, MachineRow, NewBoot, Note, StoreError};
+use crate::store::{Binding, BootRow, KnownBoot, MachineRow, NewBoot, Note, PresentBoot, StoreError};
 
 pub(super) fn register(db: &Savepoint<'_>, boot: &NewBoot, at: u64) -> Result<(u64, Option<String>), StoreError> {
     pin_identity(db, boot, at)?;
@@ -21,14 +21,17 @@ pub(super) fn register(db: &Savepoint<'_>, boot: &NewBoot, at: u64) -> Result<(u
         .prepare_cached("UPDATE boot SET revoked_at = ?2 WHERE machine = ?1 AND revoked_at IS NULL RETURNING attester")?
         .query_row(params![boot.machine, at], |row| row.get(0))
         .optional()?;
+    if let Some(revoked) = &revoked {
+        rounds::forget_logs(db, revoked)?;
+    }
     let number: u64 = db
         .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM boot WHERE machine = ?1")?
         .query_row([&boot.machine], |row| row.get(0))?;
     let Binding { profile, nonce, manifest, certificates } = &boot.binding;
     db.prepare_cached(
         "INSERT INTO boot (machine, number, attester, ek_public, report, registered_at,
-                           ak_public, profile, nonce, manifest, certificates)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                           ak_public, profile, nonce, manifest, certificates, platform)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         boot.machine,
@@ -41,7 +44,8 @@ pub(super) fn register(db: &Savepoint<'_>, boot: &NewBoot, at: u64) -> Result<(u
         profile,
         nonce,
         manifest,
-        certificates
+        certificates,
+        boot.platform
     ])?;
     let mut detail = format!("boot {number}, EK {}", hex(&boot.ek_public));
     if let Some(revoked) = &revoked {
@@ -75,32 +79,49 @@ fn pin_identity(db: &Savepoint<'_>, boot: &NewBoot, at: u64) -> Result<(), Store
     }
 }
 
+/// The columns of a boot and of where it stands, in the order in which [`known_boot`] reads them.
+const COLUMNS: &str =
+    "b.machine, b.number, b.revoked_at IS NOT NULL, b.ek_public, b.report, b.ak_public, b.profile, b.nonce,
+    b.manifest, b.certificates";
+
 pub(super) fn boot(db: &Savepoint<'_>, attester: &str) -> Result<Option<KnownBoot>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT b.machine, b.number, b.revoked_at IS NOT NULL, b.ek_public, b.report, b.ak_public, b.profile, b.nonce,
-                b.manifest, b.certificates, {}
-         FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.attester = ?1",
+        "SELECT {COLUMNS}, {} FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.attester = ?1",
         rounds::COLUMNS
     ))?;
-    let found = statement.query_row([attester], |row| {
-        let (ak_public, profile): (Option<Vec<u8>>, Option<String>) = (row.get(5)?, row.get(6)?);
-        let (nonce, manifest, certificates) = (row.get(7)?, row.get(8)?, row.get(9)?);
-        Ok(KnownBoot {
-            machine: row.get(0)?,
-            number: row.get(1)?,
-            revoked: row.get(2)?,
-            ek_public: row.get(3)?,
-            report: row.get(4)?,
-            belief: ak_public.zip(profile.map(|profile| Binding { profile, nonce, manifest, certificates })),
-            standing: rounds::standing(row, 10)?,
-        })
+    Ok(statement.query_row([attester], known_boot).optional()?)
+}
+
+fn known_boot(row: &Row<'_>) -> rusqlite::Result<KnownBoot> {
+    let (ak_public, profile): (Option<Vec<u8>>, Option<String>) = (row.get(5)?, row.get(6)?);
+    let (nonce, manifest, certificates) = (row.get(7)?, row.get(8)?, row.get(9)?);
+    Ok(KnownBoot {
+        machine: row.get(0)?,
+        number: row.get(1)?,
+        revoked: row.get(2)?,
+        ek_public: row.get(3)?,
+        report: row.get(4)?,
+        belief: ak_public.zip(profile.map(|profile| Binding { profile, nonce, manifest, certificates })),
+        standing: rounds::standing(row, 10)?,
+    })
+}
+
+pub(super) fn present_boot(db: &Savepoint<'_>, machine: &str) -> Result<Option<PresentBoot>, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS}, {}, b.attester, b.registered_at, s.shown
+         FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.machine = ?1 AND b.revoked_at IS NULL",
+        rounds::COLUMNS
+    ))?;
+    let found = statement.query_row([machine], |row| {
+        let (attester, registered_at, shown) = (row.get("attester")?, row.get("registered_at")?, row.get("shown")?);
+        Ok(PresentBoot { attester, registered_at, boot: known_boot(row)?, shown })
     });
     Ok(found.optional()?)
 }
 
 pub(super) fn list(db: &Savepoint<'_>, only: Option<&str>) -> Result<Vec<MachineRow>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT m.name, m.measurement, m.policy, m.clone_alarm, coalesce(b.number, 0), {}
+        "SELECT m.name, m.measurement, m.policy, m.clone_alarm, coalesce(b.number, 0), b.platform, {}
          FROM machine m
          LEFT JOIN boot b ON b.machine = m.name AND b.revoked_at IS NULL
          LEFT JOIN standing s ON s.attester = b.attester
@@ -115,7 +136,8 @@ pub(super) fn list(db: &Savepoint<'_>, only: Option<&str>) -> Result<Vec<Machine
             policy: row.get(2)?,
             clone_alarm: row.get(3)?,
             boots: row.get(4)?,
-            standing: rounds::standing(row, 5)?,
+            platform: row.get(5)?,
+            standing: rounds::standing(row, 6)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -14,10 +14,11 @@ struct Step {
 }
 
 /// The step at index n leads to version n + 1. A step that was released is never changed.
-const STEPS: [Step; 3] = [
+const STEPS: [Step; 4] = [
     Step { sql: include_str!("migrations/0001.sql"), then: |_| Ok(()) },
     Step { sql: include_str!("migrations/0002.sql"), then: chain_audit },
     Step { sql: include_str!("migrations/0003.sql"), then: |_| Ok(()) },
+    Step { sql: include_str!("migrations/0004.sql"), then: |_| Ok(()) },
 ];
 
 /// Takes every step that is left, each whole or not at all.

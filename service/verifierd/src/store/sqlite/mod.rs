@@ -13,12 +13,12 @@ mod worker;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Savepoint, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Savepoint, TransactionBehavior, params};
 
 use crate::audit::{GENESIS, Line, link};
 use crate::store::{
-    Answer, AuditEntry, BootRow, Item, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, Round, Store, StoreError,
-    TokenRow,
+    Answer, AuditEntry, BootRow, Item, KeptLogs, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, PresentBoot, Round,
+    Store, StoreError, TokenRow,
 };
 use worker::Worker;
 
@@ -97,6 +97,16 @@ impl Store for Sqlite {
     fn machines(&self, only: Option<&str>) -> Answer<'_, Vec<MachineRow>> {
         let only = only.map(str::to_owned);
         self.reader.run(move |db| machines::list(db, only.as_deref()))
+    }
+
+    fn present_boot(&self, machine: &str) -> Answer<'_, Option<PresentBoot>> {
+        let machine = machine.to_owned();
+        self.reader.run(move |db| machines::present_boot(db, &machine))
+    }
+
+    fn logs(&self, attester: &str) -> Answer<'_, KeptLogs> {
+        let attester = attester.to_owned();
+        self.reader.run(move |db| rounds::logs(db, &attester))
     }
 
     fn boots(&self, machine: &str) -> Answer<'_, Vec<BootRow>> {
@@ -186,19 +196,33 @@ impl Store for Sqlite {
             let mut lines = db.prepare_cached(
                 "SELECT id, at, machine, event, detail, hash FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2",
             )?;
-            let rows = lines.query_map(params![after, limit], |row| {
-                Ok(AuditEntry {
-                    id: row.get(0)?,
-                    at: row.get(1)?,
-                    machine: row.get(2)?,
-                    event: row.get(3)?,
-                    detail: row.get(4)?,
-                    hash: row.get(5)?,
-                })
-            })?;
+            let rows = lines.query_map(params![after, limit], audit_entry)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
+
+    fn audit_newest(&self, before: Option<u64>, machine: Option<&str>, limit: u32) -> Answer<'_, Vec<AuditEntry>> {
+        let machine = machine.map(str::to_owned);
+        self.reader.run(move |db| {
+            let mut lines = db.prepare_cached(
+                "SELECT id, at, machine, event, detail, hash FROM audit
+                 WHERE (?1 IS NULL OR id < ?1) AND (?2 IS NULL OR machine = ?2) ORDER BY id DESC LIMIT ?3",
+            )?;
+            let rows = lines.query_map(params![before, machine, limit], audit_entry)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+fn audit_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry {
+        id: row.get(0)?,
+        at: row.get(1)?,
+        machine: row.get(2)?,
+        event: row.get(3)?,
+        detail: row.get(4)?,
+        hash: row.get(5)?,
+    })
 }
 
 /// Writes the next line of the audit log.

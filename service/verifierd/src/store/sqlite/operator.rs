@@ -25,6 +25,7 @@ pub(super) fn put_machine(
 }
 
 pub(super) fn remove_machine(db: &Savepoint<'_>, machine: &str, line: &Note) -> Result<bool, StoreError> {
+    db.execute("DELETE FROM log_part WHERE attester IN (SELECT attester FROM boot WHERE machine = ?1)", [machine])?;
     db.execute("DELETE FROM standing WHERE attester IN (SELECT attester FROM boot WHERE machine = ?1)", [machine])?;
     db.execute("DELETE FROM boot WHERE machine = ?1", [machine])?;
     let removed = db.execute("DELETE FROM machine WHERE name = ?1", [machine])?;

@@ -4,7 +4,7 @@
 use rusqlite::{OptionalExtension as _, Row, Savepoint, params};
 
 use super::note;
-use crate::store::{Note, Round, Standing, StoreError, StoredClock};
+use crate::store::{KeptLogs, LogsOfRound, Note, Round, Standing, StoreError, StoredClock};
 
 /// The columns of a standing, in the order in which [`standing`] reads them.
 pub(super) const COLUMNS: &str =
@@ -19,12 +19,13 @@ pub(super) fn record(db: &Savepoint<'_>, round: &Round) -> Result<(), StoreError
     let trusted_at = (round.verdict == "trusted").then_some(round.at);
     let (policy_id, progress) = round.progress.clone().unzip();
     db.prepare_cached(
-        "INSERT INTO standing (attester, at, verdict, findings, trusted_at, rounds, clock, policy_id, progress)
-         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8)
+        "INSERT INTO standing (attester, at, verdict, findings, trusted_at, rounds, clock, policy_id, progress, shown)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9)
          ON CONFLICT (attester) DO UPDATE SET
              at = excluded.at, verdict = excluded.verdict, findings = excluded.findings,
              trusted_at = coalesce(excluded.trusted_at, trusted_at), rounds = rounds + 1,
-             clock = coalesce(excluded.clock, clock), policy_id = excluded.policy_id, progress = excluded.progress",
+             clock = coalesce(excluded.clock, clock), policy_id = excluded.policy_id, progress = excluded.progress,
+             shown = excluded.shown",
     )?
     .execute(params![
         round.attester,
@@ -34,10 +35,59 @@ pub(super) fn record(db: &Savepoint<'_>, round: &Round) -> Result<(), StoreError
         trusted_at,
         round.clock.map(StoredClock::to_bytes),
         policy_id,
-        progress
+        progress,
+        round.shown
     ])?;
+    keep_logs(db, &round.attester, &round.logs)?;
     let line = Note { at: round.at, machine: Some(machine), event: "verdict", detail: round.verdict.clone() };
     note(db, &line)
+}
+
+fn keep_logs(db: &Savepoint<'_>, attester: &str, logs: &LogsOfRound) -> Result<(), StoreError> {
+    let keep = |log: &str, first: u64, bytes: &[u8]| {
+        db.prepare_cached("INSERT OR REPLACE INTO log_part (attester, log, first, bytes) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![attester, log, first, bytes])
+    };
+    match logs {
+        LogsOfRound::Nothing => {}
+        LogsOfRound::Whole { event_log, ima_log } => {
+            forget_logs(db, attester)?;
+            event_log.iter().try_for_each(|bytes| keep("boot", 0, bytes).map(drop))?;
+            ima_log.iter().try_for_each(|bytes| keep("ima", 0, bytes).map(drop))?;
+        }
+        LogsOfRound::Grown { first, ima_log, limit } => {
+            let kept: u64 = db
+                .prepare_cached(
+                    "SELECT coalesce(sum(length(bytes)), 0) FROM log_part WHERE attester = ?1 AND log = 'ima'",
+                )?
+                .query_row([attester], |row| row.get(0))?;
+            let grown = u64::try_from(ima_log.len()).unwrap_or(u64::MAX);
+            if kept.saturating_add(grown) <= *limit {
+                keep("ima", *first, ima_log)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the logs of a boot.
+pub(super) fn forget_logs(db: &Savepoint<'_>, attester: &str) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM log_part WHERE attester = ?1")?.execute([attester])?;
+    Ok(())
+}
+
+pub(super) fn logs(db: &Savepoint<'_>, attester: &str) -> Result<KeptLogs, StoreError> {
+    let mut kept = KeptLogs::default();
+    let mut statement =
+        db.prepare_cached("SELECT log, first, bytes FROM log_part WHERE attester = ?1 ORDER BY log, first")?;
+    let mut rows = statement.query([attester])?;
+    while let Some(row) = rows.next()? {
+        match row.get_ref(0)?.as_str() {
+            Ok("boot") => kept.event_log = Some(row.get(2)?),
+            _ => kept.ima_log.push((row.get(1)?, row.get(2)?)),
+        }
+    }
+    Ok(kept)
 }
 
 /// Reads a standing whose columns begin at `first`; `None` where the boot has none.

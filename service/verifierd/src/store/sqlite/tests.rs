@@ -192,7 +192,7 @@ async fn a_database_of_the_first_version_is_taken_over() {
 fn a_database_of_a_later_version_is_left_alone() {
     let file = File::new("later");
     Connection::open(&file.0).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    assert_eq!(Sqlite::open(&file.0).err(), Some(StoreError::Version { found: 7, expected: 3 }));
+    assert_eq!(Sqlite::open(&file.0).err(), Some(StoreError::Version { found: 7, expected: 4 }));
 }
 
 #[tokio::test]

@@ -33,7 +33,15 @@ impl Worker {
         let run = move || {
             while let Some(first) = jobs.blocking_recv() {
                 let more = std::iter::from_fn(|| jobs.try_recv().ok());
-                commit(&mut connection, behavior, std::iter::once(first).chain(more).take(GROUP));
+                let group = std::iter::once(first).chain(more).take(GROUP);
+                match behavior {
+                    // Who asks while others read may know of a write that this snapshot does not have.
+                    TransactionBehavior::Deferred => {
+                        let group: Vec<Job> = group.collect();
+                        commit(&mut connection, behavior, group.into_iter());
+                    }
+                    _ => commit(&mut connection, behavior, group),
+                }
             }
         };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
