@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `miri`, `foreign`, `coverage`, `differential`,
-//! `size`, `speed`, `agent`, `vm`, `deny`.
+//! `size`, `speed`, `page`, `agent`, `vm`, `deny`.
 
 mod agent;
 mod arguments;
@@ -13,6 +13,7 @@ mod faults;
 mod foreign;
 mod fuzz;
 mod miri;
+mod page;
 mod shell;
 mod size;
 mod source;
@@ -87,6 +88,11 @@ const CHORES: &[Chore] = &[
         name: "speed",
         about: "every common command beside libtpms and Debian's swtpm  [--rounds N] [--keys N] [--only TEXT] [--swtpm PATH]",
         run: speed::run,
+    },
+    Chore {
+        name: "page",
+        about: "the verifier's page in a real Chromium; pictures in target/page",
+        run: page::run_page,
     },
     Chore { name: "agent", about: "the agent as an initramfs takes it: static, and below 8 MB", run: agent::run_agent },
     Chore { name: "vm", about: "boots a real machine in QEMU and looks at what it measured  [--help]", run: vm::run },

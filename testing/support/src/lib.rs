@@ -14,8 +14,9 @@
 //! # Ok::<(), evtpm_client::ClientError>(())
 //! ```
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a fixture that cannot be built fails the test that wants it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that cannot be built fails the test that wants it")]
 
+mod browser;
 mod direct;
 mod driver;
 mod machine;
@@ -23,6 +24,7 @@ mod memory;
 mod noise;
 mod platform;
 
+pub use browser::Browser;
 pub use direct::Direct;
 pub use driver::{Driver, client};
 pub use machine::{Machine, POLICY, Tap, boot, boot_on, chip, host, image, launch, predicted_measurement};

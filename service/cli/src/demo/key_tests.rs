@@ -27,7 +27,7 @@ impl Machine<'_> {
     }
 
     /// Asks for a key, and lets it go again.
-    fn ask(&mut self, verifier: &Restartable<'_>, as_whom: &Registered, key: &str) -> Result<(), String> {
+    pub(super) fn ask(&mut self, verifier: &Restartable<'_>, as_whom: &Registered, key: &str) -> Result<(), String> {
         let object = self.obtain(verifier, as_whom, key).map_err(refusal)?;
         self.attester.tpm().flush(object.handle).unwrap();
         Ok(())
@@ -43,7 +43,7 @@ impl Machine<'_> {
 }
 
 impl Restartable<'_> {
-    fn add_key(&self, name: &str, new: &str) {
+    pub(super) fn add_key(&self, name: &str, new: &str) {
         let _: KeySummary = self.by_token().ask(Method::PUT, &format!("/keys/{name}"), Some(new.to_owned())).unwrap();
     }
 

@@ -86,4 +86,6 @@ mod continuous_tests;
 #[cfg(test)]
 mod key_tests;
 #[cfg(test)]
+mod page_tests;
+#[cfg(test)]
 mod tests;

@@ -80,7 +80,7 @@ fn boot_and_show(stage: Stage<'_>, boot: &RecordedBoot, shown: &RecordedBoot) ->
 }
 
 /// Flips a bit of the last event's SHA-256 digest.
-fn with_other_digest(log: &[u8]) -> Result<Vec<u8>> {
+pub(in crate::demo) fn with_other_digest(log: &[u8]) -> Result<Vec<u8>> {
     let events = EventLog::parse(log)?.events().collect::<Result<Vec<_>, _>>()?;
     let last = events.iter().rev().find(|event| event.is_extended()).context("a log without events")?;
     let digest = last.digests().find(HashId::SHA256).context("a log without SHA-256")?;

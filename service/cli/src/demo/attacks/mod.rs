@@ -8,7 +8,7 @@ mod guest;
 mod host;
 mod keys;
 mod launch;
-mod logs;
+pub(super) mod logs;
 mod wedge;
 mod wire;
 
