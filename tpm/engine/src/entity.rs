@@ -79,15 +79,11 @@ impl<P: Platform> Tpm<P> {
         }
     }
 
-    /// A persistent object needs its own hierarchy, and the platform's objects also phEnableNV.
+    /// A persistent object needs its own hierarchy and that of its handle's range; phEnableNV is for indices alone.
     fn persistent_is_accessible(&self, handle: Handle) -> bool {
         let Some(object) = self.object(handle) else { return false };
-        let range_enabled = if handle >= Handle::PLATFORM_PERSISTENT {
-            self.state.hierarchies.platform_nv_enabled
-        } else {
-            self.state.hierarchies.of(Hierarchy::Owner).enabled
-        };
-        range_enabled && self.state.hierarchies.of(object.hierarchy).enabled
+        let range = if handle >= Handle::PLATFORM_PERSISTENT { Hierarchy::Platform } else { Hierarchy::Owner };
+        self.state.hierarchies.of(range).enabled && self.state.hierarchies.of(object.hierarchy).enabled
     }
 
     /// Tells the Name of an entity; a sequence has none.

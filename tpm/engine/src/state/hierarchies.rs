@@ -94,7 +94,7 @@ pub(crate) struct Hierarchies {
     pub lockout_auth: Auth,
     /// lockoutPolicy.
     pub lockout_policy: AuthPolicy,
-    /// phEnableNV: NV indices and persistent objects of the platform are accessible.
+    /// phEnableNV: NV indices of the platform are accessible.
     pub platform_nv_enabled: bool,
     /// disableClear: lockoutAuth may not clear the TPM.
     pub clear_disabled: bool,
