@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Bytes;
+
 /// What a named key is made of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -111,4 +113,28 @@ impl Lease {
     pub const fn is_live(&self) -> bool {
         self.ended_at.is_none()
     }
+}
+
+/// A resource of the key broker protocol of Confidential Containers, without its content, which nobody is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResourceSummary {
+    /// Its path: `repository/type/tag`.
+    pub resource: String,
+    /// The policies of the guests that it is for, by name.
+    pub policies: BTreeSet<String>,
+    /// Bytes of its content.
+    pub size: u64,
+    /// Unix time of its last change.
+    pub changed_at: u64,
+}
+
+/// Puts a resource in the place of the one that was there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewResource {
+    /// The policies of the guests that it is for, by name.
+    pub policies: BTreeSet<String>,
+    /// The content, in base64.
+    #[schemars(with = "String")]
+    pub content: Bytes,
 }

@@ -17,6 +17,7 @@ mod admin;
 pub mod broker;
 mod bytes;
 mod inspection;
+pub mod kbs;
 mod keys;
 
 pub use admin::{
@@ -29,7 +30,7 @@ pub use inspection::{
     ImaEntry, ImaPage, LinkBytes, LinkField, LinkState, MachineChain, PlatformSummary, PolicyEffect, Session,
     SessionRequest, TcbComponent, VerdictChange,
 };
-pub use keys::{GrantChange, Grants, KeyKind, KeySummary, Lease, NewKey};
+pub use keys::{GrantChange, Grants, KeyKind, KeySummary, Lease, NewKey, NewResource, ResourceSummary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::access::{Access, CertificateRoles};
 use crate::events::Events;
 use crate::inspect::KEPT_LOGS;
+use crate::kbs::Kbs;
 use crate::keylime::Keylime;
 use crate::keys::{Broker, Vault};
 use crate::machines::{LiveBoots, STALE_AFTER};
@@ -71,6 +72,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) keylime: Keylime,
     pub(crate) broker: Broker,
+    pub(crate) kbs: Kbs,
     registrations: Mutex<Pending<Registration>>,
     challenges: Mutex<Pending<Challenge>>,
     processors: Semaphore,
@@ -125,6 +127,7 @@ impl App {
             metrics: Metrics::default(),
             keylime: Keylime::default(),
             broker: Broker::new(vault),
+            kbs: Kbs::default(),
             registrations: Mutex::new(Pending::new(REGISTRATIONS, STEP)),
             challenges: Mutex::new(Pending::new(CHALLENGES, STEP)),
             processors: Semaphore::new(processors),

@@ -15,6 +15,7 @@ mod fronts;
 mod hex;
 mod inspect;
 mod judge;
+mod kbs;
 mod keylime;
 mod keys;
 mod listener;

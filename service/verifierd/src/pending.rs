@@ -39,6 +39,12 @@ impl<T> Pending<T> {
         self.values.remove(name).map(|(_, value)| value)
     }
 
+    /// Looks at the value, which stays where it is.
+    pub(crate) fn get(&mut self, name: &str, now: Instant) -> Option<&T> {
+        self.expire(now);
+        self.values.get(name).map(|(_, value)| value)
+    }
+
     fn expire(&mut self, now: Instant) {
         while self.order.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= self.lifetime) {
             if let Some((at, name)) = self.order.pop_front()

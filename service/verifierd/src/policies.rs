@@ -89,6 +89,11 @@ impl Policies {
         shelf.of_machines.get(machine).map_or(DEFAULT, String::as_str).to_owned()
     }
 
+    /// Finds a policy by its name.
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<Compiled>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).named.get(name).cloned()
+    }
+
     /// Finds the policy of a machine; `None` if there is no default policy and it has none of its own.
     pub(crate) fn of(&self, machine: &str) -> Option<Arc<Compiled>> {
         let shelf = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -93,6 +93,16 @@ impl Refusal {
         self.status
     }
 
+    /// A guest of Confidential Containers has not shown, or cannot show, what it is.
+    pub(crate) fn unattested(message: impl std::fmt::Display) -> Self {
+        Refusal { status: StatusCode::UNAUTHORIZED, error: "evidence-refused", message: message.to_string() }
+    }
+
+    /// The word for programs.
+    pub(crate) fn word(&self) -> &'static str {
+        self.error
+    }
+
     /// Whether it is because what was named is not there.
     pub(crate) fn is_unknown(&self) -> bool {
         self.status == StatusCode::NOT_FOUND

@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::access::{Access, CertificateRoles, Roles, digest};
 use crate::app::{App, Parts, Settings, now};
 use crate::backend::VerifyWith;
-use crate::fronts::{admin, keylime_v2, keylime_v3, native, page};
+use crate::fronts::{admin, kbs, keylime_v2, keylime_v3, native, page};
 use crate::keylime::revocation::{self, Channels};
 use crate::keylime::{self, AgentTls, BootPolicy};
 use crate::keys::{self, Vault};
@@ -295,6 +295,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(page::router())
         .route("/metrics", get(admin::metrics))
         .nest(evtpm_api::PREFIX, native::router().merge(admin::router()))
+        .nest("/kbs/v0", kbs::router())
         .with_state(app)
 }
 

@@ -10,6 +10,7 @@ use hyper::Method;
 use serde::Serialize;
 
 use super::client::Operator;
+use super::resource::ResourceCommand;
 use super::{VerifierAddress, ago};
 use crate::Outcome;
 use crate::output::{Palette, Style, printable};
@@ -68,6 +69,9 @@ enum Command {
         /// Its name.
         name: String,
     },
+    /// What guests of Confidential Containers fetch by the key broker protocol.
+    #[command(subcommand)]
+    Resource(ResourceCommand),
     /// List who has which key.
     Leases {
         /// Only the leases of this machine.
@@ -136,6 +140,7 @@ pub(crate) fn run(command: &KeyCommand) -> Result<Outcome> {
             change(&operator, name, GrantChange { take: whom.somebody()?, ..GrantChange::default() }, json)
         }
         Command::Remove { name } => operator.ask(Method::DELETE, &format!("/keys/{name}"), None),
+        Command::Resource(command) => command.run(&operator, json),
         Command::Leases { machine, all } => {
             let path = machine.as_ref().map_or("/leases".to_owned(), |machine| format!("/machines/{machine}/leases"));
             let mut leases: Vec<Lease> = operator.ask(Method::GET, &path, None)?;

@@ -6,6 +6,7 @@ pub(crate) mod client;
 mod key;
 mod machine;
 mod policy;
+mod resource;
 mod token;
 
 use std::path::PathBuf;

@@ -42,6 +42,11 @@ impl Broker {
         Broker { vault, challenges: Mutex::new(Pending::new(CHALLENGES, STEP)) }
     }
 
+    /// What encrypts secrets in the store.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// A thread that panicked while it held the lock left the map whole: every change is one call.
     fn challenges(&self) -> MutexGuard<'_, Pending<Challenge>> {
         self.challenges.lock().unwrap_or_else(PoisonError::into_inner)

@@ -5,6 +5,7 @@ mod attest;
 mod documents;
 mod evidence;
 mod image;
+mod kbs;
 mod keylime;
 mod logs;
 mod policy;
@@ -57,6 +58,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "cel_json", run: evidence::cel_json, seeds: evidence::cel_json_seeds },
     Target { name: "cel_cbor", run: evidence::cel_cbor, seeds: evidence::cel_cbor_seeds },
     Target { name: "ek_certificate", run: evidence::ek_certificate, seeds: evidence::ek_certificate_seeds },
+    Target { name: "kbs_attestation", run: kbs::attestation, seeds: kbs::attestation_seeds },
     Target { name: "keylime_quote", run: keylime::quote, seeds: keylime::quote_seeds },
     Target { name: "keylime_push", run: keylime::push, seeds: keylime::push_seeds },
     Target { name: "log_progress", run: attest::progress, seeds: attest::progress_seeds },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The broker's keys, whom they are for, and who has them.
+//! The broker's keys and resources, whom they are for, and who has them.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use evtpm_api::{GrantChange, Grants, KeySummary, Lease, NewKey};
+use evtpm_api::{GrantChange, Grants, KeySummary, Lease, NewKey, NewResource, ResourceSummary};
 
 use crate::access::{Caller, Role};
 use crate::app::App;
+use crate::kbs::resources;
 use crate::keys::{leases, named};
 use crate::machines::identity::check_name;
 use crate::refusal::Refusal;
@@ -107,4 +108,42 @@ fn check_grants(grants: &Grants) -> Result<(), Refusal> {
 async fn find(app: &App, name: &str) -> Result<KeySummary, Refusal> {
     let keys = named::list(app).await?;
     keys.into_iter().find(|key| key.key == name).ok_or_else(|| named::unknown(name))
+}
+
+/// `GET /v1/resources`
+pub(super) async fn resources(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<Vec<ResourceSummary>>, Refusal> {
+    caller.may(Role::Read)?;
+    resources::list(&app).await.map(Json)
+}
+
+/// `PUT /v1/resources/{repository}/{type}/{tag}`
+pub(super) async fn put_resource(
+    State(app): State<Arc<App>>,
+    Path(path): Path<(String, String, String)>,
+    caller: Caller,
+    body: Result<Json<NewResource>, JsonRejection>,
+) -> Result<Json<ResourceSummary>, Refusal> {
+    caller.may(Role::Keys)?;
+    let Json(new) = body?;
+    new.policies.iter().try_for_each(|policy| check_name("policy", policy))?;
+    resources::put(&app, &resource_path(&path)?, new, &caller.name).await.map(Json)
+}
+
+/// `DELETE /v1/resources/{repository}/{type}/{tag}`
+pub(super) async fn remove_resource(
+    State(app): State<Arc<App>>,
+    Path(path): Path<(String, String, String)>,
+    caller: Caller,
+) -> Result<StatusCode, Refusal> {
+    caller.may(Role::Keys)?;
+    resources::remove(&app, &resource_path(&path)?, &caller.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn resource_path((repository, kind, tag): &(String, String, String)) -> Result<String, Refusal> {
+    [repository, kind, tag].into_iter().try_for_each(|part| check_name("resource", part))?;
+    Ok(format!("{repository}/{kind}/{tag}"))
 }

@@ -8,8 +8,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use evtpm_api::{
     AcceptRequest, AuditLine, BootLogPage, ChainHead, Event, FleetPage, GrantChange, ImaPage, KeySummary, Lease,
-    MachineChain, MachineDetails, MachineRequest, MachineSummary, NewKey, NewToken, PolicyEffect, PolicySummary,
-    Session, SessionRequest, TokenRequest, TokenSummary,
+    MachineChain, MachineDetails, MachineRequest, MachineSummary, NewKey, NewResource, NewToken, PolicyEffect,
+    PolicySummary, ResourceSummary, Session, SessionRequest, TokenRequest, TokenSummary,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
@@ -63,12 +63,12 @@ impl Operation {
 
 /// Every operation.
 pub(super) fn operations() -> Vec<Operation> {
-    [of_machines(), of_policies(), of_administrators()].into_iter().flatten().collect()
+    [of_machines(), of_keys(), of_policies(), of_administrators()].into_iter().flatten().collect()
 }
 
 /// Machines, their evidence, and the keys that they have.
 fn of_machines() -> Vec<Operation> {
-    use Role::{Keys, Operate, Read};
+    use Role::{Operate, Read};
     vec![
         Operation::new("get", "/machines", Read, get(machines::list))
             .about("Lists the machines.")
@@ -117,6 +117,13 @@ fn of_machines() -> Vec<Operation> {
         Operation::new("get", "/leases", Read, get(keys::leases))
             .about("Lists the leases of all machines.")
             .gives::<Vec<Lease>>(),
+    ]
+}
+
+/// Keys for attested machines, and resources for guests of Confidential Containers.
+fn of_keys() -> Vec<Operation> {
+    use Role::{Keys, Read};
+    vec![
         Operation::new("get", "/keys", Read, get(keys::list))
             .about("Lists the broker's keys, without the keys.")
             .gives::<Vec<KeySummary>>(),
@@ -133,6 +140,15 @@ fn of_machines() -> Vec<Operation> {
             .gives::<KeySummary>(),
         Operation::new("delete", "/keys/{name}", Keys, delete(keys::remove))
             .about("Forgets a key: what is sealed below it can never be opened again."),
+        Operation::new("get", "/resources", Read, get(keys::resources))
+            .about("Lists the resources for guests of Confidential Containers, without their content.")
+            .gives::<Vec<ResourceSummary>>(),
+        Operation::new("put", "/resources/{repository}/{type}/{tag}", Keys, put(keys::put_resource))
+            .about("Adds or changes a resource.")
+            .takes::<NewResource>()
+            .gives::<ResourceSummary>(),
+        Operation::new("delete", "/resources/{repository}/{type}/{tag}", Keys, delete(keys::remove_resource))
+            .about("Forgets a resource."),
     ]
 }
 
