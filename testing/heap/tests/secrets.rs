@@ -168,7 +168,7 @@ fn the_watch_sees_a_secret_that_is_left() {
     drop(block);
     assert!(!is_held(INDEX_AUTH));
     assert_eq!(left_behind(), [1]);
-    assert_eq!(left_behind(), []);
+    assert_eq!(left_behind(), [0usize; 0]);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_tpm_that_ends_leaves_no_secret_behind() {
         look_for(secret);
     }
     drop(tpm);
-    assert_eq!(left_behind(), []);
+    assert_eq!(left_behind(), [0usize; 0]);
     assert!(!secrets.iter().any(|secret| is_held(secret)));
 }
 
