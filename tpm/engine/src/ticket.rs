@@ -14,6 +14,7 @@ pub(crate) const PROOF_HASH: HashAlg = HashAlg::Sha512;
 
 impl<P: Platform> Tpm<P> {
     /// Says that an object with this Name was created here with this creation hash.
+    #[inline(never)] // As `creation_data`.
     pub(crate) fn creation_ticket(&self, hierarchy: Hierarchy, name: &[u8], creation_hash: &[u8]) -> TpmtTkCreation {
         let digest = self.proof_mac(hierarchy, &[&ST_CREATION.to_be_bytes(), name, creation_hash]);
         TpmtTkCreation::new(selector(hierarchy), digest)

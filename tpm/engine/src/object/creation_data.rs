@@ -24,6 +24,7 @@ const MAX_CREATION_DATA: usize = 512;
 
 impl<P: Platform> Tpm<P> {
     /// Describes how an object with this nameAlg is made now, and hashes the description with that nameAlg.
+    #[inline(never)] // What it needs is not on the stack of the command that makes the key.
     pub(crate) fn creation_data(
         &self,
         name_alg: HashAlg,

@@ -29,9 +29,8 @@ impl Execute for CreatePrimary {
         let (creation_data, creation_hash) =
             tpm.creation_data(name_alg, &Origin::Hierarchy(handle), &self.creation_pcr, self.outside_info)?;
         let creation_ticket = tpm.creation_ticket(hierarchy, name.as_bytes(), creation_hash.as_bytes());
-        let copy = public.copy().map_err(|Overflow| Rc::MEMORY)?;
 
-        let object_handle = tpm.load_primary(hierarchy, copy, sensitive)?;
+        let object_handle = tpm.load_primary(hierarchy, public, sensitive)?;
         Ok(CreatePrimaryResponse {
             object_handle,
             out_public: self.in_public,
@@ -62,9 +61,10 @@ impl<P: Platform> Tpm<P> {
     fn load_primary(
         &mut self,
         hierarchy: Hierarchy,
-        public: TpmtPublic,
+        public: &TpmtPublic,
         sensitive: TpmtSensitive,
     ) -> Result<Handle, Rc> {
+        let public = public.copy().map_err(|Overflow| Rc::MEMORY)?;
         let object = Object::primary_of::<P::Crypto>(hierarchy, public, sensitive);
         self.state.objects.load(Loaded::Object(object))
     }
