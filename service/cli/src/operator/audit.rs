@@ -9,7 +9,7 @@ use evtpm_api::AuditLine;
 use evtpm_verifierd::audit::Chain;
 use hyper::Method;
 
-use super::VerifierAddress;
+use super::Asked;
 use super::client::Operator;
 use crate::Outcome;
 use crate::output::printable;
@@ -18,10 +18,7 @@ use crate::output::printable;
 #[derive(Debug, Args)]
 pub(crate) struct AuditCommand {
     #[command(flatten)]
-    address: VerifierAddress,
-    /// Answer with JSON.
-    #[arg(long, global = true)]
-    json: bool,
+    asked: Asked,
     #[command(subcommand)]
     command: Command,
 }
@@ -44,10 +41,10 @@ enum Command {
 
 /// Runs the command.
 pub(crate) fn run(command: &AuditCommand) -> Result<Outcome> {
-    let operator = command.address.operator()?;
+    let operator = command.asked.address.operator()?;
     match &command.command {
-        Command::List { after } => list(&operator, *after, command.json),
-        Command::Verify { expect } => verify(&operator, expect.as_deref(), command.json),
+        Command::List { after } => list(&operator, *after, command.asked.json),
+        Command::Verify { expect } => verify(&operator, expect.as_deref(), command.asked.json),
     }
 }
 

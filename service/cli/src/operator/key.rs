@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::client::Operator;
 use super::resource::ResourceCommand;
-use super::{VerifierAddress, ago};
+use super::{Asked, ago, print};
 use crate::Outcome;
 use crate::output::{Palette, Style, printable};
 
@@ -19,10 +19,7 @@ use crate::output::{Palette, Style, printable};
 #[derive(Debug, Args)]
 pub(crate) struct KeyCommand {
     #[command(flatten)]
-    address: VerifierAddress,
-    /// Answer with JSON.
-    #[arg(long, global = true)]
-    json: bool,
+    asked: Asked,
     #[command(subcommand)]
     command: Command,
 }
@@ -117,8 +114,8 @@ impl Whom {
 
 /// Runs the command.
 pub(crate) fn run(command: &KeyCommand) -> Result<Outcome> {
-    let operator = command.address.operator()?;
-    let json = command.json;
+    let operator = command.asked.address.operator()?;
+    let json = command.asked.json;
     match &command.command {
         Command::Add { name, kind, whom } => {
             let kind = match kind {
@@ -180,18 +177,6 @@ fn end(operator: &Operator, lease: &str) -> Result<()> {
     let found = leases.iter().find(|known| known.lease == lease);
     let machine = &found.with_context(|| format!("there is no lease `{lease}`"))?.machine;
     operator.ask(Method::DELETE, &format!("/machines/{machine}/leases/{lease}"), None)
-}
-
-fn print<T: Serialize>(list: &[T], line: impl Fn(&T, Palette) -> String, json: bool) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    if json {
-        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(list)?)?);
-    }
-    let palette = Palette::of_stdout();
-    for one in list {
-        writeln!(out, "{}", line(one, palette))?;
-    }
-    Ok(())
 }
 
 fn line_of_key(key: &KeySummary, _: Palette) -> String {

@@ -9,7 +9,7 @@ use evtpm_api::{MachineDetails, MachineRequest, MachineState, MachineSummary};
 use hyper::Method;
 
 use super::client::Operator;
-use super::{VerifierAddress, ago};
+use super::{Asked, ago, print};
 use crate::Outcome;
 use crate::output::{Palette, Style, printable};
 
@@ -17,10 +17,7 @@ use crate::output::{Palette, Style, printable};
 #[derive(Debug, Args)]
 pub(crate) struct MachineCommand {
     #[command(flatten)]
-    address: VerifierAddress,
-    /// Answer with JSON.
-    #[arg(long, global = true)]
-    json: bool,
+    asked: Asked,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,15 +58,15 @@ enum Command {
 
 /// Runs the command.
 pub(crate) fn run(command: &MachineCommand) -> Result<Outcome> {
-    let operator = command.address.operator()?;
-    let json = command.json;
+    let operator = command.asked.address.operator()?;
+    let json = command.asked.json;
     match &command.command {
         Command::Add { name, policy } => {
             let request = serde_json::to_string(&MachineRequest { policy: policy.clone() })?;
             let machine: MachineSummary = operator.ask(Method::PUT, &format!("/machines/{name}"), Some(request))?;
-            list(&[machine], json)
+            print(&[machine], line, json)
         }
-        Command::List => list(&operator.ask::<Vec<MachineSummary>>(Method::GET, "/machines", None)?, json),
+        Command::List => print(&operator.ask::<Vec<_>>(Method::GET, "/machines", None)?, line, json),
         Command::Show { name } => return show(&operator, name, json),
         Command::Watch { name } => watch(&operator, name.as_deref(), json),
         Command::Remove { name } => operator.ask(Method::DELETE, &format!("/machines/{name}"), None),
@@ -78,20 +75,8 @@ pub(crate) fn run(command: &MachineCommand) -> Result<Outcome> {
     Ok(Outcome::Good)
 }
 
-fn list(machines: &[MachineSummary], json: bool) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    if json {
-        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(machines)?)?);
-    }
-    let palette = Palette::of_stdout();
-    for machine in machines {
-        writeln!(out, "{}", line(machine, &palette))?;
-    }
-    Ok(())
-}
-
 /// One line about a machine: state, name, age of the evidence, policy, the first reason.
-fn line(machine: &MachineSummary, palette: &Palette) -> String {
+fn line(machine: &MachineSummary, palette: Palette) -> String {
     let state = palette.paint(style(machine.state), &format!("{:<11}", machine.state.name()));
     let alarm = if machine.clone_alarm { palette.paint(Style::Bad, "  CLONE ALARM") } else { String::new() };
     // An agent of Keylime is judged by what its tenant ordered, not by a policy of ours.
@@ -123,7 +108,7 @@ fn show(operator: &Operator, name: &str, json: bool) -> Result<Outcome> {
         writeln!(out, "{}", serde_json::to_string_pretty(&details)?)?;
         return Ok(healthy);
     }
-    writeln!(out, "{}", line(machine, &Palette::of_stdout()))?;
+    writeln!(out, "{}", line(machine, Palette::of_stdout()))?;
     if let Some(measurement) = &machine.measurement {
         writeln!(out, "  launched as {measurement}")?;
     }
@@ -145,7 +130,7 @@ fn watch(operator: &Operator, name: Option<&str>, json: bool) -> Result<()> {
     let wanted = |machine: &str| name.is_none_or(|name| name == machine);
     let machines: Vec<_> = machines.into_iter().filter(|machine| wanted(&machine.machine)).collect();
     if !json {
-        list(&machines, json)?;
+        print(&machines, line, json)?;
     }
     operator.follow(
         || (),

@@ -9,10 +9,12 @@ mod policy;
 mod resource;
 mod token;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use serde::Serialize;
 
 pub(crate) use audit::{AuditCommand, run as audit};
 pub(crate) use key::{KeyCommand, run as key};
@@ -20,7 +22,18 @@ pub(crate) use machine::{MachineCommand, run as machine};
 pub(crate) use policy::{ListPolicies, PutPolicy, RemovePolicy};
 pub(crate) use token::{TokenCommand, run as token};
 
+use crate::output::Palette;
 use client::{Operator, Way};
+
+/// Which verifier, who asks, and how the answer is written.
+#[derive(Debug, Args)]
+struct Asked {
+    #[command(flatten)]
+    address: VerifierAddress,
+    /// Answer with JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
 
 /// Which verifier, and who asks.
 #[derive(Debug, Args)]
@@ -58,6 +71,19 @@ impl VerifierAddress {
         };
         Operator::new(&self.verifier, &ca, way)
     }
+}
+
+/// Prints a list: as JSON, or a line for each.
+fn print<T: Serialize>(list: &[T], line: impl Fn(&T, Palette) -> String, json: bool) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(list)?)?);
+    }
+    let palette = Palette::of_stdout();
+    for one in list {
+        writeln!(out, "{}", line(one, palette))?;
+    }
+    Ok(())
 }
 
 /// Writes a moment for people: how long ago it was.

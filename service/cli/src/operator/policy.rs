@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm policy put|list|remove`: the policies of a running verifier.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -9,7 +8,7 @@ use clap::Args;
 use evtpm_api::PolicySummary;
 use hyper::Method;
 
-use super::{VerifierAddress, ago};
+use super::{VerifierAddress, ago, print};
 use crate::Outcome;
 
 /// Gives a policy to a verifier.
@@ -73,14 +72,10 @@ impl RemovePolicy {
 }
 
 fn show(policies: &[PolicySummary], json: bool) -> Result<Outcome> {
-    let mut out = std::io::stdout().lock();
-    if json {
-        writeln!(out, "{}", serde_json::to_string_pretty(policies)?)?;
-        return Ok(Outcome::Good);
-    }
-    for policy in policies {
+    let line = |policy: &PolicySummary, _| {
         let changed = ago(Some(policy.changed_at));
-        writeln!(out, "{:<16} {} changed {changed}  {}", policy.name, policy.id, policy.about)?;
-    }
+        format!("{:<16} {} changed {changed}  {}", policy.name, policy.id, policy.about)
+    };
+    print(policies, line, json)?;
     Ok(Outcome::Good)
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm key resource`: what guests of Confidential Containers fetch by the key broker protocol.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -9,8 +8,8 @@ use clap::Subcommand;
 use evtpm_api::{NewResource, ResourceSummary};
 use hyper::Method;
 
-use super::ago;
 use super::client::Operator;
+use super::{ago, print};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ResourceCommand {
@@ -42,9 +41,11 @@ impl ResourceCommand {
                 let new = NewResource { policies: policies.iter().cloned().collect(), content };
                 let body = serde_json::to_string(&new)?;
                 let put: ResourceSummary = operator.ask(Method::PUT, &format!("/resources/{resource}"), Some(body))?;
-                print(&[put], json)
+                print(&[put], |put, _| line(put), json)
             }
-            ResourceCommand::List => print(&operator.ask::<Vec<_>>(Method::GET, "/resources", None)?, json),
+            ResourceCommand::List => {
+                print(&operator.ask::<Vec<_>>(Method::GET, "/resources", None)?, |resource, _| line(resource), json)
+            }
             ResourceCommand::Remove { resource } => {
                 operator.ask(Method::DELETE, &format!("/resources/{resource}"), None)
             }
@@ -52,15 +53,8 @@ impl ResourceCommand {
     }
 }
 
-fn print(resources: &[ResourceSummary], json: bool) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    if json {
-        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(resources)?)?);
-    }
-    for ResourceSummary { resource, policies, size, changed_at } in resources {
-        let policies: Vec<&str> = policies.iter().map(String::as_str).collect();
-        let changed = ago(Some(*changed_at));
-        writeln!(out, "{resource:<32} {size} bytes  changed {changed:<12} for policy {}", policies.join(", "))?;
-    }
-    Ok(())
+fn line(ResourceSummary { resource, policies, size, changed_at }: &ResourceSummary) -> String {
+    let policies: Vec<&str> = policies.iter().map(String::as_str).collect();
+    let changed = ago(Some(*changed_at));
+    format!("{resource:<32} {size} bytes  changed {changed:<12} for policy {}", policies.join(", "))
 }

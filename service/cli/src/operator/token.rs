@@ -8,17 +8,14 @@ use clap::{Args, Subcommand};
 use evtpm_api::{NewToken, TokenRequest, TokenSummary};
 use hyper::Method;
 
-use super::{VerifierAddress, ago};
+use super::{Asked, ago, print};
 use crate::Outcome;
 
 /// Make and forget tokens for administrators of a verifier.
 #[derive(Debug, Args)]
 pub(crate) struct TokenCommand {
     #[command(flatten)]
-    address: VerifierAddress,
-    /// Answer with JSON.
-    #[arg(long, global = true)]
-    json: bool,
+    asked: Asked,
     #[command(subcommand)]
     command: Command,
 }
@@ -44,27 +41,24 @@ enum Command {
 
 /// Runs the command.
 pub(crate) fn run(command: &TokenCommand) -> Result<Outcome> {
-    let operator = command.address.operator()?;
-    let mut out = std::io::stdout().lock();
+    let operator = command.asked.address.operator()?;
     match &command.command {
         Command::Add { name, roles } => {
             let request = serde_json::to_string(&TokenRequest { name: name.clone(), roles: roles.clone() })?;
             let made: NewToken = operator.ask(Method::POST, "/tokens", Some(request))?;
-            let text = if command.json { serde_json::to_string_pretty(&made)? } else { made.token };
-            writeln!(out, "{text}")?;
+            let text = if command.asked.json { serde_json::to_string_pretty(&made)? } else { made.token };
+            writeln!(std::io::stdout(), "{text}")?;
         }
         Command::List => {
             let tokens: Vec<TokenSummary> = operator.ask(Method::GET, "/tokens", None)?;
-            if command.json {
-                writeln!(out, "{}", serde_json::to_string_pretty(&tokens)?)?;
-            } else {
-                for token in tokens {
-                    let made = ago(Some(token.created_at));
-                    writeln!(out, "{:<24} {:<28} made {made}", token.name, token.roles.join(","))?;
-                }
-            }
+            print(&tokens, |token, _| line(token), command.asked.json)?;
         }
         Command::Remove { name } => operator.ask(Method::DELETE, &format!("/tokens/{name}"), None)?,
     }
     Ok(Outcome::Good)
+}
+
+fn line(token: &TokenSummary) -> String {
+    let made = ago(Some(token.created_at));
+    format!("{:<24} {:<28} made {made}", token.name, token.roles.join(","))
 }
