@@ -122,11 +122,20 @@ pub(crate) fn verdict(
     appraisal: &Appraisal,
     at: UnixTime,
 ) -> Result<Verdict, Refusal> {
+    let ear = signer.map(|signer| result(signer, policy_id, appraisal, at)).transpose()?;
+    Ok(Verdict { verdict: appraisal.verdict().name().to_owned(), findings: findings(appraisal), ear })
+}
+
+/// Signs the result of an appraisal.
+pub(crate) fn result(
+    signer: &ResultSigner,
+    policy_id: &str,
+    appraisal: &Appraisal,
+    at: UnixTime,
+) -> Result<String, Refusal> {
     let build = concat!("evtpm-verifier ", env!("CARGO_PKG_VERSION"));
     let context = Context { issued: at, lifetime: Some(LIFETIME), policy_id, nonce: None, build };
-    let sign = |signer: &ResultSigner| signer.sign(&Ear::new(appraisal, &context)).map_err(Refusal::internal);
-    let ear = signer.map(sign).transpose()?;
-    Ok(Verdict { verdict: appraisal.verdict().name().to_owned(), findings: findings(appraisal), ear })
+    signer.sign(&Ear::new(appraisal, &context)).map_err(Refusal::internal)
 }
 
 /// All findings, worst first.

@@ -83,8 +83,7 @@ fn judge(app: &App, nonce: &str, attestation: &Attestation) -> Result<(Guest, To
     let policy = app.policies.named(DEFAULT).ok_or_else(|| Refusal::unattested("there is no policy `default`"))?;
     let claims = Claims::new().with_report(&report);
     let appraisal = appraise(&policy.policy, &claims).map_err(Refusal::internal)?;
-    let verdict = judge::verdict(Some(&app.signer), &policy.id, &appraisal, now())?;
-    let token = verdict.ear.ok_or_else(|| Refusal::internal("the verdict was not signed"))?;
+    let token = judge::result(&app.signer, &policy.id, &appraisal, now())?;
     Ok((Guest { report, key: runtime.tee_pubkey.clone() }, Token { token }))
 }
 

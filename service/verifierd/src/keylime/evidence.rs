@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! One quote of a Keylime agent against what its tenant ordered.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_keylime::quote::QuoteText;
 use evtpm_keylime::verifier::TpmPolicy;
@@ -68,6 +70,11 @@ pub(crate) struct Evidence<'a> {
     pub(crate) ima_list: &'a str,
     /// The firmware's log; looked at once for each boot.
     pub(crate) event_log: &'a [u8],
+}
+
+/// Reads the firmware's log as agents send it.
+pub(crate) fn event_log(base64: &str) -> Result<Vec<u8>, Failure> {
+    STANDARD.decode(base64).map_err(|error| Failure::new("measured_boot.unreadable", error))
 }
 
 /// What earlier quotes of this boot left.

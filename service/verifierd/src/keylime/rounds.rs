@@ -214,8 +214,7 @@ async fn attest(app: &Arc<App>, tls: &AgentTls, watch: &mut Watch) -> Result<Opt
             transport_key: Some(&transport_key),
         };
         let ima_list = answer.ima_measurement_list.as_deref().unwrap_or_default();
-        let event_log = STANDARD.decode(answer.mb_measurement_list.as_deref().unwrap_or_default());
-        let event_log = event_log.map_err(|error| Failure::new("measured_boot.unreadable", error))?;
+        let event_log = evidence::event_log(answer.mb_measurement_list.as_deref().unwrap_or_default())?;
         let sent = Evidence { quote: &quote, ima_list, event_log: &event_log };
         evidence::judge(order, sent, &before, nonce.in_hexadecimal(), now())
     });

@@ -228,8 +228,7 @@ async fn judge(
                 signatures: Signatures::These(&signatures),
                 transport_key: None,
             };
-            let event_log = STANDARD.decode(&shown.event_log);
-            let event_log = event_log.map_err(|error| Failure::new("measured_boot.unreadable", error))?;
+            let event_log = evidence::event_log(&shown.event_log)?;
             let sent = Evidence { quote: &quote, ima_list: &shown.ima_list, event_log: &event_log };
             evidence::judge(order, sent, &before, nonce, now())
         });
