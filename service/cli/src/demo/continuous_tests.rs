@@ -8,7 +8,7 @@ use evtpm_agent::attester::Attester;
 use evtpm_agent::logs::Logs;
 use evtpm_agent::random::SystemRng;
 use evtpm_agent::verifier::{Connection, Refused, Verifier};
-use evtpm_api::{MachineDetails, MachineState, QuoteChallenge, Registered, RuntimeEvidence, Verdict};
+use evtpm_api::{Event, MachineDetails, MachineState, QuoteChallenge, Registered, RuntimeEvidence, Verdict};
 use evtpm_appraise::Policy;
 use evtpm_logs::ima::BinaryList;
 use evtpm_sp_sim::Product;
@@ -176,6 +176,27 @@ pub(super) fn refusal(error: anyhow::Error) -> String {
     error.downcast_ref::<Refused>().map(|refused| refused.error.error.clone()).unwrap_or_else(|| panic!("{error:#}"))
 }
 
+/// Hears of events, from now on until it has heard enough.
+pub(super) fn listen(
+    operator: Operator,
+    enough: impl Fn(&[Event]) -> bool + Send + 'static,
+) -> std::thread::JoinHandle<anyhow::Result<Vec<Event>>> {
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let listening = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        let told = operator.follow(
+            move || ready.send(()).unwrap(),
+            |event| {
+                heard.push(event);
+                Ok(enough(&heard))
+            },
+        );
+        told.map(|()| heard)
+    });
+    is_ready.recv().unwrap();
+    listening
+}
+
 #[test]
 fn a_restarted_verifier_goes_on_where_it_was_without_a_new_registration() {
     let world = World::new(Product::Milan).unwrap();
@@ -287,26 +308,15 @@ fn whoever_listens_hears_of_registration_and_changes_and_not_of_each_round() {
     let verifier = Restartable::new(&world, "events");
     let operator =
         verifier.operator(Way::Certificate(verifier.directory.join("admin.pem"), verifier.directory.join("admin.key")));
-    let (ready, is_ready) = std::sync::mpsc::channel();
-    let listening = std::thread::spawn(move || {
-        let mut heard = Vec::new();
-        let told = operator.follow(
-            move || ready.send(()).unwrap(),
-            |event| {
-                heard.push((event.machine, event.event));
-                Ok(heard.len() == 3)
-            },
-        );
-        told.map(|()| heard)
-    });
-    is_ready.recv().unwrap();
+    let listening = listen(operator, |heard| heard.len() == 3);
     let mut machine = Machine::boot(&world);
     let registered = machine.register(&verifier, "vm").unwrap();
     machine.attest(&verifier, &registered, unchanged).unwrap();
     machine.attest(&verifier, &registered, unchanged).unwrap();
     machine.measure_file("/usr/bin/dropper");
     machine.attest(&verifier, &registered, unchanged).unwrap();
-    let heard = listening.join().unwrap().unwrap();
+    let heard = listening.join().unwrap().unwrap().into_iter().map(|event| (event.machine, event.event));
+    let heard: Vec<_> = heard.collect();
     let expected = ["registered", "trusted", "untrusted"].map(|event| ("vm".to_owned(), event.to_owned()));
     assert_eq!(heard, expected);
 }

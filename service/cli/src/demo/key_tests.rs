@@ -13,7 +13,7 @@ use evtpm_tpm_wire::TpmiRhHierarchy;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::continuous_tests::{Machine, Restartable, refusal, unchanged};
+use super::continuous_tests::{Machine, Restartable, listen, refusal, unchanged};
 use super::world::World;
 
 const FOR_VM: &str = r#"{"grants":{"machines":["vm"]}}"#;
@@ -128,20 +128,7 @@ fn a_lease_ends_when_the_machine_fails_and_the_agent_and_listeners_hear_of_it() 
     let world = World::new(Product::Milan).unwrap();
     let verifier = Restartable::new(&world, "lease-fails");
     verifier.add_key("disk", FOR_VM);
-    let operator = verifier.by_token();
-    let (ready, is_ready) = std::sync::mpsc::channel();
-    let listening = std::thread::spawn(move || {
-        let mut heard = Vec::new();
-        let told = operator.follow(
-            move || ready.send(()).unwrap(),
-            |event| {
-                heard.push(event.event);
-                Ok(heard.last().is_some_and(|last| last == "lease-ended"))
-            },
-        );
-        told.map(|()| heard)
-    });
-    is_ready.recv().unwrap();
+    let listening = listen(verifier.by_token(), |heard| heard.last().is_some_and(|last| last.event == "lease-ended"));
     let mut machine = Machine::boot(&world);
     let (registered, object) = machine.unlock(&verifier, "disk");
     machine.attester.tpm().flush(object.handle).unwrap();
@@ -152,7 +139,8 @@ fn a_lease_ends_when_the_machine_fails_and_the_agent_and_listeners_hear_of_it() 
     machine.measure_file("/usr/bin/dropper");
     machine.attest(&verifier, &registered, unchanged).unwrap();
     assert_eq!(verifier.ends(), [Some("the machine is failed".to_owned())]);
-    let heard = listening.join().unwrap().unwrap();
+    let heard = listening.join().unwrap().unwrap().into_iter().map(|event| event.event);
+    let heard: Vec<String> = heard.collect();
     assert_eq!(heard, ["registered", "trusted", "key-released", "key-released", "untrusted", "lease-ended"]);
 
     let path = format!("/attesters/{}/leases", registered.attester);
