@@ -18,24 +18,67 @@ impl core::fmt::Display for OutOfMemory {
 
 impl core::error::Error for OutOfMemory {}
 
+/// A place of a table.
+///
+/// A value that is moved takes along what lay on the stack where its unused variants would be, and that may be a copy of a
+/// secret: an enum's bytes that hold nothing are copied too, and nothing wipes them when the value is dropped. So a free
+/// place of a table with `SIZE` covers all that a value could have brought.
+#[derive(Clone, PartialEq, Eq)]
+enum Slot<T, const SIZE: usize> {
+    Free([u8; SIZE]),
+    Used(T),
+}
+
+impl<T, const SIZE: usize> Slot<T, SIZE> {
+    const FREE: Self = {
+        assert!(SIZE == 0 || SIZE >= size_of::<T>(), "a free slot covers what a value leaves");
+        Self::Free([0; SIZE])
+    };
+
+    const fn used(&self) -> Option<&T> {
+        match self {
+            Self::Free(_) => None,
+            Self::Used(value) => Some(value),
+        }
+    }
+
+    const fn used_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Free(_) => None,
+            Self::Used(value) => Some(value),
+        }
+    }
+
+    /// Drops the value where it lies, and wipes what it leaves.
+    ///
+    /// Moved out of the slot first, it would be wiped where it was moved to, and its secrets would stay behind.
+    fn empty(&mut self) {
+        *self = Self::FREE;
+        if let Self::Free(left) = self {
+            left.zeroize();
+        }
+    }
+}
+
 /// A table of at most `capacity` values, reserved once and never grown.
 ///
-/// A slot keeps its number for the life of its value: handles are made from it.
+/// A slot keeps its number for the life of its value: handles are made from it. A table of values with secrets states a
+/// `SIZE` of at least that of a value, see [`Slot`].
 /// `Clone` exists so that tests can compare states; the engine itself never clones a table.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Slots<T> {
-    slots: Vec<Option<T>>,
+pub(crate) struct Slots<T, const SIZE: usize = 0> {
+    slots: Vec<Slot<T, SIZE>>,
     /// How many slots are used: a walk ends behind the last of them. Most tables are nearly empty, and every command walks.
     used: usize,
 }
 
-impl<T> Slots<T> {
+impl<T, const SIZE: usize> Slots<T, SIZE> {
     /// Reserves a table of `capacity` empty slots.
     pub(crate) fn reserve(capacity: usize) -> Result<Self, OutOfMemory> {
         let mut slots = Vec::new();
         slots.try_reserve_exact(capacity).map_err(|_| OutOfMemory)?;
         for _ in 0..capacity {
-            push_within(&mut slots, None)?;
+            push_within(&mut slots, Slot::FREE)?;
         }
         Ok(Self { slots, used: 0 })
     }
@@ -52,7 +95,7 @@ impl<T> Slots<T> {
 
     /// Finds the number of the first free slot.
     pub(crate) fn free_slot(&self) -> Option<usize> {
-        self.slots.iter().position(Option::is_none)
+        self.slots.iter().position(|slot| slot.used().is_none())
     }
 
     /// Puts a value into the first free slot and tells its number.
@@ -65,21 +108,21 @@ impl<T> Slots<T> {
     /// Puts a value into slot `number`, whatever it held.
     pub(crate) fn put(&mut self, number: usize, value: T) -> Result<(), OutOfMemory> {
         let slot = self.slots.get_mut(number).ok_or(OutOfMemory)?;
-        if slot.is_none() {
+        if slot.used().is_none() {
             self.used = self.used.saturating_add(1);
         }
-        *slot = Some(value);
+        *slot = Slot::Used(value);
         Ok(())
     }
 
     /// Looks into slot `number`.
     pub(crate) fn at(&self, number: usize) -> Option<&T> {
-        self.slots.get(number)?.as_ref()
+        self.slots.get(number)?.used()
     }
 
     /// Looks into slot `number` to change it.
     pub(crate) fn at_mut(&mut self, number: usize) -> Option<&mut T> {
-        self.slots.get_mut(number)?.as_mut()
+        self.slots.get_mut(number)?.used_mut()
     }
 
     /// Empties slot `number` and gives what it held; only for values without a secret, see [`Self::clear`].
@@ -87,19 +130,16 @@ impl<T> Slots<T> {
     where
         T: Copy,
     {
-        let taken = self.slots.get_mut(number)?.take()?;
-        self.used = self.used.saturating_sub(1);
+        let taken = *self.at(number)?;
+        self.clear(number)?;
         Some(taken)
     }
 
     /// Empties slot `number` and tells whether it held something.
-    ///
-    /// The value is dropped where it lies. Moved out of the slot first, it would be wiped where it was moved to, and its
-    /// secrets would stay behind.
     pub(crate) fn clear(&mut self, number: usize) -> Option<()> {
         let slot = self.slots.get_mut(number)?;
-        slot.as_ref()?;
-        *slot = None;
+        slot.used()?;
+        slot.empty();
         self.used = self.used.saturating_sub(1);
         Some(())
     }
@@ -107,8 +147,8 @@ impl<T> Slots<T> {
     /// Empties every slot whose value does not satisfy `keep`.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         for slot in &mut self.slots {
-            if slot.as_ref().is_some_and(|value| !keep(value)) {
-                *slot = None;
+            if slot.used().is_some_and(|value| !keep(value)) {
+                slot.empty();
                 self.used = self.used.saturating_sub(1);
             }
         }
@@ -123,7 +163,7 @@ impl<T> Slots<T> {
         let mut used = u32::try_from(self.used()).map_err(|_| Invalid::NoRoom)?;
         archive.pass(&mut used)?;
         if !archive.is_restoring() {
-            let slots = (0u32..).zip(&mut self.slots).filter_map(|(number, slot)| Some((number, slot.as_mut()?)));
+            let slots = (0u32..).zip(&mut self.slots).filter_map(|(number, slot)| Some((number, slot.used_mut()?)));
             for (mut number, value) in slots {
                 archive.pass(&mut number)?;
                 each(archive, Some(value))?;
@@ -137,10 +177,10 @@ impl<T> Slots<T> {
             let value = each(archive, None)?.ok_or(Invalid::Value)?;
             let slot = usize::try_from(number).ok().and_then(|number| self.slots.get_mut(number));
             let slot = slot.ok_or(Invalid::NoRoom)?;
-            if slot.is_some() {
+            if slot.used().is_some() {
                 return Err(Invalid::Value.into());
             }
-            *slot = Some(value);
+            *slot = Slot::Used(value);
             self.used = self.used.saturating_add(1);
         }
         Ok(())
@@ -149,16 +189,22 @@ impl<T> Slots<T> {
     /// Walks over the used slots with their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
         let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(number, slot)| slot.as_ref().map(|value| (number, value))).take(self.used)
+        slots.filter_map(|(number, slot)| slot.used().map(|value| (number, value))).take(self.used)
     }
 
     /// Walks over the used slots' values to change them.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.slots.iter_mut().flatten().take(self.used)
+        self.slots.iter_mut().filter_map(Slot::used_mut).take(self.used)
     }
 }
 
-impl<T> fmt::Debug for Slots<T> {
+impl<T, const SIZE: usize> Drop for Slots<T, SIZE> {
+    fn drop(&mut self) {
+        self.slots.iter_mut().filter(|slot| slot.used().is_some()).for_each(Slot::empty);
+    }
+}
+
+impl<T, const SIZE: usize> fmt::Debug for Slots<T, SIZE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Slots({} of {})", self.used(), self.capacity())
     }
@@ -271,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_full_table_refuses_another_value() {
-        let mut slots = Slots::reserve(2).unwrap();
+        let mut slots = Slots::<char>::reserve(2).unwrap();
         assert_eq!(slots.insert('a'), Ok(0));
         assert_eq!(slots.insert('b'), Ok(1));
         assert_eq!(slots.insert('c'), Err(OutOfMemory));
@@ -279,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_slot_keeps_its_number_when_another_is_emptied() {
-        let mut slots = Slots::reserve(2).unwrap();
+        let mut slots = Slots::<char>::reserve(2).unwrap();
         slots.insert('a').unwrap();
         slots.insert('b').unwrap();
         assert_eq!(slots.take(0), Some('a'));

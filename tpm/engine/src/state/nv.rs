@@ -144,7 +144,7 @@ impl From<TpmsNvPublic> for NvPublic {
 /// All NV indices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NvStore {
-    indices: Slots<NvIndex>,
+    indices: Slots<NvIndex, { size_of::<NvIndex>() }>,
     /// Bytes of data that may be defined altogether.
     capacity: usize,
     /// The largest value that a deleted counter had: "the count of a new counter starts above every earlier one".

@@ -213,11 +213,14 @@ struct Persistent {
     object: Object,
 }
 
+/// The most bytes of a [`Loaded`], for any hash.
+const LOADED_SIZE: usize = 1_136;
+
 /// All objects.
 #[derive(Debug, Clone)]
 pub(crate) struct Objects<H: StreamingHash> {
-    transient: Slots<Loaded<H>>,
-    persistent: Slots<Persistent>,
+    transient: Slots<Loaded<H>, LOADED_SIZE>,
+    persistent: Slots<Persistent, { size_of::<Persistent>() }>,
 }
 
 impl<H: StreamingHash> PartialEq for Objects<H> {

@@ -193,7 +193,7 @@ enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sessions {
     active: Slots<Place>,
-    loaded: Slots<Session>,
+    loaded: Slots<Session, { size_of::<Session>() }>,
     /// contextCounter: the number of the newest session context.
     counter: u64,
     gap_max: u64,
