@@ -4,6 +4,7 @@
 
 mod coverage;
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use crate::arguments::Arguments;
@@ -15,7 +16,7 @@ const SECONDS: u64 = 2;
 /// Builds the program and runs it over all targets, or some.
 pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {
     let seconds = arguments.value("--seconds")?;
-    let minutes: Option<u64> = arguments.value("--minutes")?;
+    let minutes: Option<NonZeroU64> = arguments.value("--minutes")?;
     let mut targets: Vec<String> = arguments.values("--target")?;
     let input: Option<PathBuf> = arguments.value("--input")?;
     let seeds: Option<PathBuf> = arguments.value("--write-seeds")?;

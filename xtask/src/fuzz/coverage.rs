@@ -5,6 +5,7 @@
 //! TARGET` is for whoever wants one.
 
 use std::fs::{self, File};
+use std::num::NonZeroU64;
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
@@ -30,7 +31,7 @@ struct Statistics {
 }
 
 /// Builds the targets, seeds their corpora and runs each for so many minutes.
-pub(super) fn run(workspace: &Workspace, minutes: u64, chosen: &[String]) -> anyhow::Result<()> {
+pub(super) fn run(workspace: &Workspace, minutes: NonZeroU64, chosen: &[String]) -> anyhow::Result<()> {
     let all = targets(workspace)?;
     if let Some(unknown) = chosen.iter().find(|name| !all.contains(name)) {
         bail!("no target is called {unknown}; there are {}", all.join(", "));
@@ -53,7 +54,7 @@ pub(super) fn run(workspace: &Workspace, minutes: u64, chosen: &[String]) -> any
         let mut fuzzer = workspace.command(&program.display().to_string());
         let artifacts = format!("-artifact_prefix={}/{name}-", folder.display());
         fuzzer.arg(corpus.join(name)).args([MAX_LENGTH, &artifacts, "-print_final_stats=1"]).args(LIMITS);
-        fuzzer.arg(format!("-max_total_time={}", minutes * 60)).stderr(File::create(&log)?);
+        fuzzer.arg(format!("-max_total_time={}", minutes.get().saturating_mul(60))).stderr(File::create(&log)?);
         let is_good = fuzzer.status().with_context(|| program.display().to_string())?.success();
         let Statistics { executions, per_second } = statistics(&String::from_utf8_lossy(&fs::read(&log)?));
         total += executions;
