@@ -136,7 +136,7 @@ fn number(bytes: &[u8]) -> u32 {
 }
 
 /// `TPM2_PCR_Extend` of PCR 7 with a SHA-256 digest.
-fn extend(fill: u8) -> Vec<u8> {
+pub(crate) fn extend(fill: u8) -> Vec<u8> {
     let mut command = vec![0x80, 2, 0, 0, 0, 65, 0, 0, 0x01, 0x82, 0, 0, 0, 7];
     command.extend([0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0x0b]);
     command.extend([fill; 32]);
@@ -144,10 +144,10 @@ fn extend(fill: u8) -> Vec<u8> {
 }
 
 /// `TPM2_PCR_Read` of PCR 7.
-const READ_PCR: [u8; 20] = [0x80, 1, 0, 0, 0, 20, 0, 0, 0x01, 0x7e, 0, 0, 0, 1, 0, 0x0b, 3, 0x80, 0, 0];
+pub(crate) const READ_PCR: [u8; 20] = [0x80, 1, 0, 0, 0, 20, 0, 0, 0x01, 0x7e, 0, 0, 0, 1, 0, 0x0b, 3, 0x80, 0, 0];
 
 /// The P-256 storage root key of the owner: the same seed makes the same key.
-fn storage_root() -> Vec<u8> {
+pub(crate) fn storage_root() -> Vec<u8> {
     let mut command = vec![0x80, 2, 0, 0, 0, 0, 0, 0, 0x01, 0x31, 0x40, 0, 0, 1];
     command.extend([0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]);
     let public =
@@ -161,7 +161,7 @@ fn storage_root() -> Vec<u8> {
     command
 }
 
-fn succeeds(response: &[u8]) -> bool {
+pub(crate) fn succeeds(response: &[u8]) -> bool {
     response[6..10] == [0; 4]
 }
 
