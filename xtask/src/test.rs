@@ -9,9 +9,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> anyhow::Result
     let passed_on = arguments.finish()?;
     let mut tests = workspace.cargo();
     if is_installed("cargo-nextest") {
-        tests.args(["nextest", "run", "--workspace", "--no-tests", "pass"]).args(&passed_on);
+        tests.args(["nextest", "run", "--workspace", "--no-tests", "pass", "--no-fail-fast"]).args(&passed_on);
     } else {
-        tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--"]).args(&passed_on);
+        tests
+            .args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast", "--"])
+            .args(&passed_on);
     }
     run_command(&mut tests)?;
     run_command(workspace.cargo().args(["test", "--workspace", "--doc", "--quiet"]))
