@@ -10,6 +10,7 @@ use core::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use self::recent::{LAGS, Recent};
 use crate::{Crypto, EntropyError, HashAlg, StreamingHash};
 
 /// Where raw noise comes from: `RDSEED`, the kernel's generator, or what a test invents.
@@ -34,11 +35,9 @@ pub type Seed = Zeroizing<[u8; SEED_SIZE]>;
 ///
 /// The first failure is final: every later call reports it again.
 pub struct EntropyCollector {
-    // The latest samples, newest first, and how often in a row each lag has found its sample again.
-    recent: [u64; LAGS],
-    // How many of them there are: fewer than all at the start.
-    known: usize,
-    repeats: [u32; LAGS],
+    // The latest samples, and how often in a row each lag has found its sample again.
+    recent: Recent,
+    repeats: [u32; LAGS as usize],
     // The newest one is none of those before it, so that there are no repeats.
     is_new: bool,
     window: Window,
@@ -59,9 +58,8 @@ impl EntropyCollector {
     /// The test that failed.
     pub fn start(noise: &mut dyn NoiseSource) -> Result<Self, EntropyError> {
         let mut collector = Self {
-            recent: [0; LAGS],
-            known: 0,
-            repeats: [0; LAGS],
+            recent: Recent::new(),
+            repeats: [0; LAGS as usize],
             is_new: true,
             window: Window { first: None, seen: 0, count: 0 },
             failed: None,
@@ -78,10 +76,12 @@ impl EntropyCollector {
     /// The test that failed, now or at any time before.
     pub fn seed<C: Crypto>(&mut self, noise: &mut dyn NoiseSource) -> Result<Seed, EntropyError> {
         let mut hasher = C::Hasher::new(HashAlg::Sha512);
-        for _ in 0..SEED_SAMPLES {
-            let mut sample = self.sample(noise)?.to_le_bytes();
-            hasher.update(&sample);
-            sample.zeroize();
+        for _ in 0..SEED_BLOCKS {
+            let mut block = Zeroizing::new([[0; 8]; BLOCK_SAMPLES]);
+            for place in block.iter_mut() {
+                *place = self.sample(noise)?.to_le_bytes();
+            }
+            hasher.update(block.as_flattened());
         }
 
         let mut digest = hasher.finish();
@@ -101,8 +101,8 @@ impl EntropyCollector {
     }
 
     fn check_lags(&mut self, sample: u64) -> Result<(), EntropyError> {
-        for (recent, repeats) in self.recent.iter().zip(&mut self.repeats).take(self.known) {
-            *repeats = if *recent == sample { repeats.saturating_add(1) } else { 0 };
+        for (lag, repeats) in (1..).zip(&mut self.repeats) {
+            *repeats = if self.recent.back(lag) == Some(sample) { repeats.saturating_add(1) } else { 0 };
         }
         let is_repeating = |repeats: &u32| *repeats >= REPETITION_CUTOFF.saturating_sub(1);
         match (1usize..).zip(&self.repeats).find(|(_, repeats)| is_repeating(repeats)) {
@@ -112,17 +112,13 @@ impl EntropyCollector {
     }
 
     fn check(&mut self, sample: u64) -> Result<u64, EntropyError> {
-        let is_new = !self.recent.iter().take(self.known).any(|recent| *recent == sample);
+        let is_new = !self.recent.contains(sample);
         // Of a good source nearly every sample is new after a new one, and there is nothing to count.
         if !(is_new && self.is_new) {
             self.check_lags(sample)?;
         }
         self.is_new = is_new;
-        self.recent.rotate_right(1);
-        if let Some(newest) = self.recent.first_mut() {
-            *newest = sample;
-        }
-        self.known = self.known.saturating_add(1).min(LAGS);
+        self.recent.push(sample);
 
         self.window.check(sample)?;
         Ok(sample)
@@ -169,7 +165,6 @@ impl fmt::Debug for EntropyCollector {
 
 impl Drop for EntropyCollector {
     fn drop(&mut self) {
-        self.recent.zeroize();
         self.window.first.zeroize();
     }
 }
@@ -181,7 +176,9 @@ pub const STARTUP_SAMPLES: usize = 1024;
 pub const ATTEMPTS: u32 = 1024;
 
 // 96 samples with a claim of 8 bits each: the 512 bits of the seed, and half of that again.
-const SEED_SAMPLES: usize = 96;
+// They are hashed by the block of SHA-512.
+const SEED_BLOCKS: usize = 6;
+const BLOCK_SAMPLES: usize = 16;
 
 // Repetition count test: 1 + ceil(30 / H) for a false alarm in 2^30 samples and H = 8.
 const REPETITION_CUTOFF: u32 = 5;
@@ -190,8 +187,7 @@ const REPETITION_CUTOFF: u32 = 5;
 const PROPORTION_WINDOW: u32 = 512;
 const PROPORTION_CUTOFF: u32 = 16;
 
-// Periods up to this many samples are noticed.
-const LAGS: usize = 32;
+mod recent;
 
 #[cfg(test)]
 mod tests;
