@@ -112,10 +112,19 @@ impl<C: Crypto> fmt::Debug for HmacDrbg<C> {
 }
 
 /// The generator for nonces and fresh keys: an [`HmacDrbg`] whose seeds come from noise that passed its health tests.
+///
+/// It asks for bytes ahead, since a request costs more than the bytes of a nonce: whoever sees its memory sees no byte that
+/// was given out before, and could compute the ones to come from the state beside them anyway.
 pub struct RandomGenerator<C: Crypto> {
     drbg: HmacDrbg<C>,
     collector: EntropyCollector,
+    // Bytes are taken from the end, and wiped as they go.
+    ahead: Zeroizing<[u8; AHEAD]>,
+    left: usize,
 }
+
+/// So many bytes are asked for at once.
+const AHEAD: usize = 256;
 
 impl<C: Crypto> RandomGenerator<C> {
     /// Runs the start-up tests of the noise source and seeds the generator.
@@ -126,7 +135,8 @@ impl<C: Crypto> RandomGenerator<C> {
         let mut collector = EntropyCollector::start(noise)?;
         // "The nonce ... may be acquired from the same source as the entropy input": the seed holds both.
         let seed = collector.seed::<C>(noise)?;
-        Ok(Self { drbg: HmacDrbg::new(&*seed, &[], personalization), collector })
+        let drbg = HmacDrbg::new(&*seed, &[], personalization);
+        Ok(Self { drbg, collector, ahead: Zeroizing::new([0; AHEAD]), left: 0 })
     }
 
     /// Takes in fresh noise and additional input, as TPM2_StirRandom offers it.
@@ -136,6 +146,8 @@ impl<C: Crypto> RandomGenerator<C> {
     pub fn reseed(&mut self, noise: &mut dyn NoiseSource, additional: &[u8]) -> Result<(), EntropyError> {
         let seed = self.collector.seed::<C>(noise)?;
         self.drbg.reseed(&*seed, additional);
+        self.ahead.zeroize();
+        self.left = 0;
         Ok(())
     }
 
@@ -148,7 +160,20 @@ impl<C: Crypto> RandomGenerator<C> {
 
 impl<C: Crypto> Rng for RandomGenerator<C> {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
-        self.drbg.fill(out)
+        if out.len() > AHEAD {
+            return self.drbg.fill(out);
+        }
+        if self.left < out.len() {
+            self.left = 0;
+            self.drbg.fill(&mut *self.ahead)?;
+            self.left = AHEAD;
+        }
+
+        let rest = self.left.saturating_sub(out.len());
+        let taken = self.ahead.iter_mut().skip(rest);
+        out.iter_mut().zip(taken).for_each(|(to, from)| *to = core::mem::take(from));
+        self.left = rest;
+        Ok(())
     }
 }
 
