@@ -6,8 +6,8 @@
 //! Everything here is in constant time except what says otherwise in its name.
 
 use super::words::{
-    add, add_carry, add_masked, bit_length, invert_word, less, low_word, mask, multiply_add, small, split, subtract,
-    subtract_masked,
+    add, add_carry, add_masked, bit_length, invert_word, less, low_word, mask, multiply_add, shift_word, small, split,
+    subtract, subtract_masked,
 };
 use core::hint::black_box;
 use zeroize::Zeroize;
@@ -74,6 +74,16 @@ impl<const L: usize> Modulus<L> {
             power = self.square(&power);
         }
         self.square = power;
+        Some(())
+    }
+
+    /// Prepares a modulus for [`power_of_public`](Self::power_of_public) alone, which does without powers of R if it can.
+    pub(super) fn prepare_public(&mut self, value: &[u64; L]) -> Option<()> {
+        if low_word(value) & 1 == 0 || !is_full(value) {
+            return self.prepare(value);
+        }
+        self.value = *value;
+        self.factor = invert_word(low_word(value)).wrapping_neg();
         Some(())
     }
 
@@ -225,15 +235,29 @@ impl<const L: usize> Modulus<L> {
     }
 
     /// Raises a plain number below the modulus to an odd exponent; the run time depends on the exponent alone.
-    #[inline(never)]
     pub(super) fn power_public(&self, base: &[u64; L], exponent: u32) -> [u64; L] {
-        let entered = self.enter(base);
-        let mut power = entered;
+        self.power_of(base, &self.enter(base), exponent)
+    }
+
+    /// Raises a plain number to an odd exponent where nothing is secret, after [`prepare_public`](Self::prepare_public).
+    pub(super) fn power_of_public(&self, base: &[u64; L], exponent: u32) -> [u64; L] {
+        if !is_full(&self.value) {
+            return self.power_public(base, exponent);
+        }
+        let mut entered = *base;
+        (0..L).for_each(|_| shift_word(&mut entered, &self.value));
+        self.power_of(base, &entered, exponent)
+    }
+
+    /// Raises a plain number, which is there in Montgomery form too.
+    #[inline(never)]
+    fn power_of(&self, base: &[u64; L], entered: &[u64; L], exponent: u32) -> [u64; L] {
+        let mut power = *entered;
         // The lowest bit of the odd exponent is left for the multiplication that leaves Montgomery form.
         for bit in (1..exponent.checked_ilog2().unwrap_or(0)).rev() {
             power = self.square(&power);
             if exponent.wrapping_shr(bit) & 1 == 1 {
-                power = self.multiply(&power, &entered);
+                power = self.multiply(&power, entered);
             }
         }
         if exponent < 3 { *base } else { self.multiply(&self.square(&power), base) }
@@ -271,6 +295,11 @@ impl<const L: usize> Modulus<L> {
         let addend = a.map(|word| word & mask);
         self.add(a, &addend);
     }
+}
+
+/// Tells whether the highest bit is set, as it is in every modulus of a whole number of words.
+fn is_full(value: &[u64]) -> bool {
+    value.last().is_some_and(|word| word >> 63 == 1)
 }
 
 /// The powers of a base from zero on, as many as a window of the exponent can ask for.

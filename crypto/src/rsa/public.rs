@@ -89,12 +89,12 @@ impl<'a> RsaPublic<'a> {
 
     #[inline(never)] // One size at a time is on the stack.
     fn raise_in<const F: usize>(&self, block: &mut [u8]) -> Result<(), CryptoError> {
-        let mut key = PublicKey::<F>::EMPTY;
-        key.prepare(&from_be_bytes(self.modulus).ok_or(CryptoError::RsaKeyInconsistent)?, self.exponent)?;
+        let modulus = from_be_bytes(self.modulus).ok_or(CryptoError::RsaKeyInconsistent)?;
+        let mut key = PublicKey::<F> { exponent: self.exponent, ..PublicKey::EMPTY };
+        key.modulus.prepare_public(&modulus).ok_or(CryptoError::RsaKeyInconsistent)?;
         let mut number = [0; F];
         key.read(block, &mut number)?;
-        key.raise(&mut number);
-        to_be_bytes(&number, block);
+        to_be_bytes(&key.modulus.power_of_public(&number, key.exponent), block);
         Ok(())
     }
 }

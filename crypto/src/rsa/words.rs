@@ -108,6 +108,30 @@ pub(super) fn equal(a: &[u64], b: &[u64]) -> bool {
     black_box(a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b))) == 0
 }
 
+/// Multiplies a number below the modulus by 2^64 modulo it, whose highest bit must be set; in variable time, for public
+/// numbers.
+pub(super) fn shift_word(number: &mut [u64], modulus: &[u64]) {
+    let ([.., next, highest], Some(divisor)) = (&*number, modulus.last()) else {
+        return;
+    };
+    // Two words by one: this is the digit of the quotient, or one or two more (Knuth, "Algorithm D").
+    let estimate = (u128::from(*highest) << 64 | u128::from(*next)).checked_div(u128::from(*divisor));
+    let (digit, _) = split(estimate.unwrap_or(0).min(u128::from(u64::MAX)));
+    let (mut below, mut carry, mut borrow) = (0, 0, false);
+    for (word, modulus) in number.iter_mut().zip(modulus) {
+        let product;
+        (product, carry) = multiply_add(digit, *modulus, carry, 0);
+        let shifted = core::mem::replace(&mut below, *word);
+        (*word, borrow) = subtract_borrow(shifted, product, borrow);
+    }
+    let (mut above, _) = subtract_borrow(below, carry, borrow);
+    for _ in 0..2 {
+        if above != 0 {
+            above = above.wrapping_add(u64::from(add(number, modulus)));
+        }
+    }
+}
+
 /// Returns the small number as a long one.
 pub(super) fn small<const L: usize>(value: u64) -> [u64; L] {
     let mut number = [0; L];
@@ -248,6 +272,23 @@ mod tests {
         let high =
             carry.wrapping_add(divisor[0].wrapping_mul(quotient[1])).wrapping_add(divisor[1].wrapping_mul(quotient[0]));
         assert_eq!(divide_exact(&[low, high], &divisor), quotient);
+    }
+
+    #[test]
+    fn a_word_is_shifted_in_modulo_a_number_that_makes_each_estimate_too_large() {
+        let top = 1u128 << 127;
+        for modulus in [top, top + 1, top | u128::from(u64::MAX), (u128::MAX >> 64) << 64, u128::MAX] {
+            for number in [0, 1, modulus / 2, modulus - 1, modulus - (1 << 64), top - 1] {
+                // 64 doublings, each below the modulus.
+                let double = |rest: u128| if rest >= modulus - rest { rest - (modulus - rest) } else { rest + rest };
+                let expected = (0..64).fold(number, |rest, _| double(rest));
+                let (low, high) = split(number);
+                let mut words = [low, high];
+                let (low, high) = split(modulus);
+                shift_word(&mut words, &[low, high]);
+                assert_eq!(words, [split(expected).0, split(expected).1], "{number:x} modulo {modulus:x}");
+            }
+        }
     }
 
     #[test]
