@@ -84,7 +84,10 @@ fn open_inner<C: Crypto>(
         }
     };
     let mut reader = Reader::new(plain, supported);
+    // What is behind the size or missing is looked at before the rest, as in the reference.
+    if usize::from(reader.peek_u16()?) != plain.len().saturating_sub(2) {
+        return Err(Rc::SIZE);
+    }
     let Tpm2b(sensitive) = reader.read::<Tpm2b<TpmtSensitive>>()?;
-    reader.finish()?;
     Ok(TpmtSensitive { auth_value: sensitive.auth_value.without_trailing_zeros(), ..sensitive })
 }
