@@ -452,12 +452,21 @@ impl Story<'_> {
         self.model.planned_pcrs = false;
         // "The TPM MAY nullify this command for any subsequent command": what one of both took back is said again.
         let orderly = dice.below(if std::mem::take(&mut self.model.shut_down) { 2 } else { 3 });
-        if orderly < 2 {
-            let shutdown = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, u8::from(orderly == 1)];
-            let commands = Both::same(shutdown.to_vec());
+        // After an allocation of PCR a state cannot be kept, and only the other kind takes back what was said before.
+        let kinds: &[u8] = match orderly {
+            0 => &[0],
+            1 => &[1, 0],
+            _ => &[],
+        };
+        for kind in kinds {
+            let commands = Both::same(vec![0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, *kind]);
             let answers = self.execute(0, &commands)?;
+            let is_done = response_code(&answers.ours) == 0;
             if !self.compare_code(Cc::SHUTDOWN, commands, answers) {
                 return Ok(false);
+            }
+            if is_done {
+                break;
             }
         }
         self.pair.theirs.power_cycle()?;

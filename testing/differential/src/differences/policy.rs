@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Assertions of policies.
+
+use evtpm_testing_foreign::packet::Request;
+use evtpm_tpm_wire::{Cc, Rc, Subject, TpmaSession};
+
+use super::Known;
+use crate::shape::{self, is_encrypted};
+
+pub(super) const KNOWN: &[Known] = &[
+    Known {
+        name: "trial policy of an index by who may not read it",
+        is: |case| {
+            matches!(case.code, Cc::POLICY_NV | Cc::POLICY_AUTHORIZE_NV)
+                && case.trial
+                && case.codes.theirs.is_success()
+                && case.codes.ours == Rc::NV_AUTHORIZATION
+        },
+        reason: "Part 3, PolicyNV and PolicyAuthorizeNV: \"The authorization to read the NV Index must succeed even if policySession is a trial \
+                 policy session.\"",
+    },
+    Known {
+        name: "trial policy that would fail",
+        is: |case| {
+            let fails = case.codes.ours.is_success() || case.codes.theirs == Rc::CPHASH;
+            case.trial && fails && crate::seal::is_policy(case.code)
+        },
+        reason: "Part 3, \"Enhanced Authorization (EA) Commands\": \"If the policySession parameter indicates a trial \
+                 policy session, then the policySession→policyDigest will be updated and the indicated validations are not \
+                 performed.\"",
+    },
+    Known {
+        name: "trial policy of PCR that are not there",
+        is: |case| case.trial_pcrs && case.code == Cc::POLICY_GET_DIGEST && case.field.is_some(),
+        reason: "Part 3, PolicyPCR, of a trial session: \"pcrs is the input parameter without modification\"; libtpms takes out \
+                 the PCR that no bank has since TPM2_PCR_Allocate.",
+    },
+    Known {
+        name: "PolicySigned without its signature",
+        is: |case| case.code == Cc::POLICY_SIGNED && case.codes.ours == Rc::POLICY_FAIL.at(Subject::Parameter(5)),
+        reason: "Part 3, PolicySigned: if the digest is not the one that was signed, \"the authorization fails and the TPM \
+                 shall return TPM_RC_POLICY_FAIL\".",
+    },
+    Known {
+        name: "nonce of another session",
+        is: |case| {
+            case.codes.theirs == Rc::NONCE.at(Subject::Parameter(1))
+                && case.codes.ours == Rc::VALUE.at(Subject::Parameter(1))
+        },
+        reason: "Part 3, \"Policy Parameter Checks\", nonceTPM: \"If this parameter is not the Empty Buffer, and it does \
+                 not match policySession→nonceTPM, then the TPM shall return TPM_RC_VALUE.\"",
+    },
+    Known {
+        name: "sequence as the key of PolicySigned",
+        is: |case| case.code == Cc::POLICY_SIGNED && case.codes.ours == Rc::KEY.at(Subject::Handle(1)),
+        reason: "Part 1: \"The Name of a sequence object is an Empty Buffer\", so that no policy could name it; libtpms takes it \
+                 for a key, in a trial session with success.",
+    },
+    Known {
+        name: "ticket of PolicyAuthorize",
+        is: |case| {
+            case.code == Cc::POLICY_AUTHORIZE
+                && case.codes.theirs == Rc::VALUE.at(Subject::Parameter(4))
+                && case.codes.ours == Rc::POLICY
+        },
+        reason: "Part 3, PolicyAuthorize: \"If the ticket is not valid, the TPM shall return TPM_RC_POLICY.\"",
+    },
+    Known {
+        name: "PolicyCommandCode of no command",
+        is: |case| {
+            case.code == Cc::POLICY_COMMAND_CODE
+                && case.codes.theirs == Rc::VALUE.at(Subject::Parameter(1))
+                && case.codes.ours == Rc::POLICY_CC.at(Subject::Parameter(1))
+        },
+        reason: "Part 3, PolicyCommandCode: \"If code is not implemented, the TPM will return TPM_RC_POLICY_CC.\"",
+    },
+    Known {
+        name: "clock that is always safe",
+        is: |case| {
+            let looks_at_safe = |request: Request<'_>| {
+                let size = request.parameters.first_chunk::<2>().map_or(0, |size| u16::from_be_bytes(*size));
+                let offset = request.parameters.get(2 + usize::from(size)..).and_then(<[u8]>::first_chunk::<2>);
+                let encrypted =
+                    request.sessions.iter().any(|used| used.session_attributes.contains(TpmaSession::DECRYPT));
+                encrypted || offset.is_some_and(|offset| u16::from_be_bytes(*offset).saturating_add(size) > 24)
+            };
+            let fails = case.codes.theirs == Rc::POLICY || case.codes.ours == Rc::POLICY;
+            case.code == Cc::POLICY_COUNTER_TIMER
+                && fails
+                && Request::parse(&case.commands.ours).is_ok_and(looks_at_safe)
+        },
+        reason: "Part 1, of Clock: it is safe when it cannot have told a later time before. Ours keeps Clock ahead of what \
+                 it has told, so that safe is YES; in libtpms it is NO after a loss of power until its clock of the real \
+                 time has passed an interval.",
+    },
+    Known {
+        name: "order of two negative numbers",
+        is: |case| {
+            let is_signed = |(operand, _, operation): (&[u8], u32, u32)| {
+                let is_negative = operand.first().is_some_and(|first| first & 0x80 != 0);
+                matches!(operation, 2 | 4 | 6 | 8) && (is_negative || is_encrypted(&case.commands.ours))
+            };
+            matches!(case.code, Cc::POLICY_NV | Cc::POLICY_COUNTER_TIMER)
+                && matches!((case.codes.theirs, case.codes.ours), (Rc::POLICY, Rc::SUCCESS) | (Rc::SUCCESS, Rc::POLICY))
+                && shape::comparison(case).is_some_and(is_signed)
+        },
+        reason: "Part 3, PolicyNV: signed comparisons are made in two's complement; libtpms orders negative numbers by \
+                 their bits the wrong way round, so that -1 is less than -58.",
+    },
+];
