@@ -38,11 +38,11 @@ pub struct Registration {
     /// The agent's own certificate in PEM, or `disabled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtls_cert: Option<String>,
-    /// Where the agent can be asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where the agent can be asked; null of one that pushes, as tenants do not take an answer without it.
+    #[serde(default)]
     pub ip: Option<String>,
     /// Its port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub port: Option<Port>,
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
@@ -32,6 +33,26 @@ pub(crate) struct Server {
     tls: Option<Arc<ClientConfig>>,
 }
 
+/// A request.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a [(HeaderName, String)],
+    pub(crate) body: Vec<u8>,
+    /// The largest answer that is read, in bytes.
+    pub(crate) limit: usize,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// When to come again, where the server says so.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Bytes,
+}
+
 impl Server {
     /// Takes `http://HOST[:PORT]`, or `https://` with a file of CA certificates.
     pub(crate) fn new(url: &str, default_port: u16, ca: Option<&Path>) -> Result<Self> {
@@ -49,23 +70,31 @@ impl Server {
         Ok(Server { host: host.trim_matches(['[', ']']).to_owned(), port, tls })
     }
 
-    /// Asks one question, and returns the status and the body of the answer.
+    /// Asks one question in JSON, and returns the status and the body of the answer.
     pub(crate) async fn ask(&self, method: Method, path: &str, question: &impl Serialize) -> Result<(u16, Bytes)> {
-        let mut request =
-            Request::builder().uri(path).header(hyper::header::HOST, format!("{}:{}", self.host, self.port));
-        let mut body = Vec::new();
-        if method != Method::GET {
-            request = request.header(hyper::header::CONTENT_TYPE, "application/json");
-            body = serde_json::to_vec(question)?;
+        let (headers, body) = match method {
+            Method::GET => (vec![], vec![]),
+            _ => (vec![(CONTENT_TYPE, "application/json".to_owned())], serde_json::to_vec(question)?),
+        };
+        let answer = self.send(Question { method, path, headers: &headers, body, limit: MAX_ANSWER }).await?;
+        Ok((answer.status, answer.body))
+    }
+
+    /// Sends one request on a connection of its own.
+    pub(crate) async fn send(&self, question: Question<'_>) -> Result<Answer> {
+        let Question { method, path, headers, body, limit } = question;
+        let mut request = Request::builder().uri(path).header(HOST, format!("{}:{}", self.host, self.port));
+        for (name, value) in headers {
+            request = request.header(name, value);
         }
         let request = request.method(method).body(Full::new(Bytes::from(body)))?;
         let exchange = async {
             let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
             match &self.tls {
-                None => exchange(stream, request).await,
+                None => exchange(stream, request, limit).await,
                 Some(tls) => {
                     let name = ServerName::try_from(self.host.clone())?;
-                    exchange(TlsConnector::from(tls.clone()).connect(name, stream).await?, request).await
+                    exchange(TlsConnector::from(tls.clone()).connect(name, stream).await?, request, limit).await
                 }
             }
         };
@@ -77,7 +106,7 @@ impl Server {
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(u16, Bytes)>
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, limit: usize) -> Result<Answer>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -86,8 +115,10 @@ where
     tokio::spawn(async move { drop(connection.await) });
     let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-    Ok((status, body.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes()))
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let body = Limited::new(response.into_body(), limit).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes();
+    Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body })
 }
 
 /// Reads CA certificates.

@@ -37,11 +37,18 @@ impl<T: Transport, R: Rng> Keys<T, R> {
     ///
     /// # Errors
     /// Names the step that the TPM refused.
-    pub fn new(mut tpm: Client<T, R>) -> Result<Self> {
+    pub fn new(tpm: Client<T, R>) -> Result<Self> {
+        Self::with_attestation_key(tpm, &attestation_key())
+    }
+
+    /// Makes the P-256 endorsement key (L-2) of this boot, and an attestation key by this template.
+    ///
+    /// # Errors
+    /// Names the step that the TPM refused.
+    pub fn with_attestation_key(mut tpm: Client<T, R>, template: &TpmtPublic) -> Result<Self> {
         let ek = endorsement_key(&mut tpm, FIRST_EK)?;
-        let ak = tpm
-            .create_primary(TpmiRhHierarchy::Endorsement, &[], &attestation_key())
-            .context("making the attestation key")?;
+        let ak =
+            tpm.create_primary(TpmiRhHierarchy::Endorsement, &[], template).context("making the attestation key")?;
         Ok(Keys { tpm, template: FIRST_EK, ek: Some(ek), ak })
     }
 

@@ -11,6 +11,7 @@ use evtpm_api::{Registered, Verdict};
 use crate::attester::Attester;
 use crate::device::Tpm;
 use crate::disk::{self, program::EnrollArgs, program::UnlockArgs};
+use crate::keylime::push::program::{self as keylime_push, KeylimePushArgs};
 use crate::keylime::{self, program::PullArgs};
 use crate::leases::{Leases, OnEnd};
 use crate::peer::Peer;
@@ -38,6 +39,8 @@ pub struct AgentArgs {
 enum AgentCommand {
     /// Be a Keylime agent of the pull model, for a stock Keylime verifier.
     Pull(PullArgs),
+    /// Be a Keylime agent of the push model, for a stock Keylime verifier.
+    KeylimePush(KeylimePushArgs),
     /// Give a LUKS2 volume a key that only an attested machine gets.
     Enroll(EnrollArgs),
     /// Open such a volume.
@@ -75,6 +78,7 @@ pub fn run(args: &AgentArgs) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match &args.command {
+            Some(AgentCommand::KeylimePush(args)) => keylime_push::run(args).await.map(|()| ExitCode::SUCCESS),
             Some(AgentCommand::Enroll(args)) => disk::program::enroll(args).await.map(|()| ExitCode::SUCCESS),
             Some(AgentCommand::Unlock(args)) => disk::program::unlock(args).await.map(|()| ExitCode::SUCCESS),
             Some(AgentCommand::Secrets(args)) => secrets::run(args).await.map(|()| ExitCode::SUCCESS),

@@ -12,11 +12,8 @@ use evtpm_client::{Client, Object, Transport, TransportError};
 use evtpm_crypto::{Crypto as _, HashAlg as Hash, RustCrypto};
 use evtpm_engine::Profile;
 use evtpm_keylime::registrar::{Activation, Port, Registration};
-use evtpm_protocol::templates::EkTemplate;
-use evtpm_tpm_wire::{
-    HashAlg, PublicBody, Reader, Supported, Tpm2bDigest, Tpm2bIdObject, Tpm2bPublicKeyRsa, TpmSu, TpmaObject,
-    TpmiRhHierarchy, TpmiRsaKeyBits, TpmsRsaParms, TpmtPublic, TpmtRsaScheme, Unmarshal as _,
-};
+use evtpm_protocol::templates::{EkTemplate, rsa_attestation_key};
+use evtpm_tpm_wire::{Reader, Supported, Tpm2bIdObject, TpmSu, TpmiRhHierarchy, Unmarshal as _};
 use evtpm_tpmd::device::Device as _;
 use evtpm_tpmd::devices::engine::EngineDevice;
 
@@ -53,7 +50,7 @@ impl KeylimeTpm {
         let mut client = Client::new(Engine(device), SystemRng);
         client.startup(TpmSu::Clear)?;
         let ek = client.create_primary(TpmiRhHierarchy::Endorsement, &[], &EkTemplate::L1.public())?;
-        let ak = client.create_primary(TpmiRhHierarchy::Endorsement, &[], &rsa_attestation_key()?)?;
+        let ak = client.create_primary(TpmiRhHierarchy::Endorsement, &[], &rsa_attestation_key())?;
         let registration = Registration {
             ek_tpm: STANDARD.encode(sized(&ek.public)?),
             aik_tpm: STANDARD.encode(sized(&ak.public)?),
@@ -88,26 +85,4 @@ impl KeylimeTpm {
         let tag = RustCrypto::hmac(Hash::Sha384, key.as_bytes(), &[agent.as_bytes()]);
         Ok(Activation { auth_tag: tag.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect() })
     }
-}
-
-/// As Keylime's agents make it by default: RSA-2048, restricted, RSASSA with SHA-256.
-fn rsa_attestation_key() -> Result<TpmtPublic> {
-    let parms = TpmsRsaParms {
-        symmetric: None,
-        scheme: Some(TpmtRsaScheme::Rsassa(HashAlg::Sha256)),
-        key_bits: TpmiRsaKeyBits(2048),
-        exponent: 0,
-    };
-    let unique = Tpm2bPublicKeyRsa::new(&[]).map_err(|_| anyhow::anyhow!("an empty key is too long"))?;
-    Ok(TpmtPublic {
-        name_alg: Some(HashAlg::Sha256),
-        object_attributes: TpmaObject::FIXED_TPM
-            | TpmaObject::FIXED_PARENT
-            | TpmaObject::SENSITIVE_DATA_ORIGIN
-            | TpmaObject::USER_WITH_AUTH
-            | TpmaObject::RESTRICTED
-            | TpmaObject::SIGN,
-        auth_policy: Tpm2bDigest::EMPTY,
-        body: PublicBody::Rsa { parms, unique },
-    })
 }

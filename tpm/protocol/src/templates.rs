@@ -5,7 +5,8 @@ pub mod pqc;
 
 use evtpm_tpm_wire::{
     EccCurve, HashAlg, PublicBody, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmaNv, TpmaObject,
-    TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmtEccScheme, TpmtPublic, TpmtSymDefObject,
+    TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmtEccScheme, TpmtPublic, TpmtRsaScheme,
+    TpmtSymDefObject,
 };
 use hex_literal::hex;
 
@@ -206,6 +207,17 @@ pub fn attestation_key() -> TpmtPublic {
         auth_policy: Tpm2bDigest::EMPTY,
         body: ecc(EccCurve::NistP256, None, Some(TpmtEccScheme::Ecdsa(HashAlg::Sha256)), TpmsEccPoint::default()),
     }
+}
+
+/// Returns the template of an RSA-2048 attestation key (RSASSA with SHA-256), for those who do not take another.
+pub fn rsa_attestation_key() -> TpmtPublic {
+    let parms = TpmsRsaParms {
+        symmetric: None,
+        scheme: Some(TpmtRsaScheme::Rsassa(HashAlg::Sha256)),
+        key_bits: TpmiRsaKeyBits(2048),
+        exponent: 0,
+    };
+    TpmtPublic { body: PublicBody::Rsa { parms, unique: Tpm2bPublicKeyRsa::EMPTY }, ..attestation_key() }
 }
 
 /// The attributes of an attestation key: restricted, so that it signs only what its TPM made, and fixed to its TPM.

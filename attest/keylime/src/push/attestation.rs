@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The attributes of `POST …/attestations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,12 +151,19 @@ pub struct CertificationParameters {
     pub challenge: String,
     /// The scheme.
     pub signature_scheme: String,
-    /// The hash of the scheme, and the bank.
+    /// The hash of the scheme, and the bank; Keylime names none where no PCR is wanted.
+    #[serde(default)]
     pub hash_algorithm: String,
-    /// PCRs by bank.
+    /// PCRs by bank; Keylime writes null where a bank has none.
+    #[serde(deserialize_with = "null_is_none")]
     pub selected_subjects: BTreeMap<String, Vec<u32>>,
     /// The key.
     pub certification_key: CertificationKey,
+}
+
+fn null_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Vec<u32>>, D::Error> {
+    let subjects: BTreeMap<String, Option<Vec<u32>>> = Deserialize::deserialize(deserializer)?;
+    Ok(subjects.into_iter().map(|(bank, registers)| (bank, registers.unwrap_or_default())).collect())
 }
 
 /// Which part of a log has to be shown.

@@ -44,15 +44,20 @@ impl ImaList {
         read.with_context(|| format!("reading {}", self.path.display()))
     }
 
-    fn read(&mut self, first: u64) -> Result<Option<(String, u64)>> {
-        if self.open.is_none() {
-            match File::open(&self.path) {
-                Ok(file) => self.open = Some(Open { file: BufReader::new(file), entries: 0 }),
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
+    /// Counts the entries. `None` where there is no list, because IMA is off.
+    ///
+    /// # Errors
+    /// Names the file that exists and cannot be read.
+    pub fn count(&mut self) -> Result<Option<u64>> {
+        let counted = self.opened().and_then(|open| open.map(|open| open.skip(u64::MAX)).transpose());
+        if counted.is_err() {
+            self.open = None;
         }
-        let Some(open) = &mut self.open else { return Ok(None) };
+        counted.with_context(|| format!("reading {}", self.path.display()))
+    }
+
+    fn read(&mut self, first: u64) -> Result<Option<(String, u64)>> {
+        let Some(open) = self.opened()? else { return Ok(None) };
         if open.entries != first {
             open.rewind()?;
             if open.skip(first)? < first {
@@ -61,6 +66,18 @@ impl ImaList {
         }
         let begin = open.entries;
         Ok(Some((open.rest()?, begin)))
+    }
+
+    /// Opens the file if it is not open yet.
+    fn opened(&mut self) -> Result<Option<&mut Open>> {
+        if self.open.is_none() {
+            match File::open(&self.path) {
+                Ok(file) => self.open = Some(Open { file: BufReader::new(file), entries: 0 }),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(self.open.as_mut())
     }
 }
 
@@ -156,6 +173,20 @@ mod tests {
         let mut list = ImaList::new(&file.0);
         file.add("10 a");
         assert_eq!(list.from(7).unwrap(), Some(("10 a\n".into(), 0)));
+    }
+
+    #[test]
+    fn counted_entries_are_still_sent() {
+        let mut file = Growing::new("count");
+        let mut list = ImaList::new(&file.0);
+        file.add("10 a");
+        file.add("10 b");
+        assert_eq!(list.count().unwrap(), Some(2));
+        assert_eq!(list.from(0).unwrap(), Some(("10 a\n10 b\n".into(), 0)));
+        file.add("10 c");
+        assert_eq!(list.count().unwrap(), Some(3));
+        assert_eq!(list.from(2).unwrap(), Some(("10 c\n".into(), 2)));
+        assert_eq!(ImaList::new(Path::new("/nowhere/list")).count().unwrap(), None);
     }
 
     #[test]

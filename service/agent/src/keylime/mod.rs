@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A Keylime agent of the pull model (API 2.1 to 2.6): registers at a registrar, and answers a verifier and a tenant.
+//! A Keylime agent of the pull model (API 2.1 to 2.6), which registers at a registrar and answers a verifier and a tenant;
+//! and one of the push model ([`push`]).
 //!
-//! Whoever asks must show a certificate of the verifier's CA; our own is self-signed, and pinned by the registrar. The
+//! In the pull model, whoever asks must show a certificate of the verifier's CA; our own is self-signed, and pinned by the registrar. The
 //! agent keeps no file but the one in which its two keys survive a restart.
 
 mod answer;
@@ -9,6 +10,7 @@ mod certificate;
 mod ima_list;
 mod payload;
 pub mod program;
+pub mod push;
 mod quote;
 mod registrar;
 mod server;

@@ -96,7 +96,7 @@ async fn serve(args: &PullArgs) -> Result<()> {
 
     let contact = Contact { ip, port, certificate: state.certificate };
     let mut wait = BACK_OFF.0;
-    while let Err(error) = registrar.register(&args.uuid, &mut keys, certificate.as_deref(), &contact).await {
+    while let Err(error) = registrar.register(&args.uuid, &mut keys, certificate.as_deref(), Some(&contact)).await {
         eprintln!("evtpm-agent: {:#}; trying again in {wait} s", error.context("registering"));
         tokio::time::sleep(Duration::from_secs(wait)).await;
         wait = (wait * 2).min(BACK_OFF.1);
@@ -109,7 +109,7 @@ async fn serve(args: &PullArgs) -> Result<()> {
 }
 
 /// The name stands in paths and in file names of others.
-fn check_name(name: &str) -> Result<()> {
+pub(super) fn check_name(name: &str) -> Result<()> {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     anyhow::ensure!(plain && (1..=80).contains(&name.len()), "--uuid: `{name}` is not 1 to 80 of a-z A-Z 0-9 . _ -");
     Ok(())

@@ -29,7 +29,15 @@ pub(super) fn quote<T: Transport, R: Rng>(
     keys.tpm.pcr_reset(KEY_PCR).context("resetting PCR 16")?;
     keys.tpm.pcr_extend(KEY_PCR, &[digest]).context("extending PCR 16")?;
 
-    let select = select.with(KEY_PCR);
+    quote_registers(keys, nonce, select.with(KEY_PCR))
+}
+
+/// Quotes the PCRs of `select`.
+pub(super) fn quote_registers<T: Transport, R: Rng>(
+    keys: &mut Keys<T, R>,
+    nonce: &[u8],
+    select: PcrSelect,
+) -> Result<QuoteText> {
     let selection = TpmlPcrSelection::from_slice(&[TpmsPcrSelection { hash: BANK, select }])
         .map_err(|_| anyhow::anyhow!("one bank fits into a selection"))?;
     let (quote, values) = keys.consistent_quote(nonce, &selection)?;

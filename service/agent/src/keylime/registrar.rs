@@ -45,7 +45,8 @@ impl Registrar {
         Server::new(url, 8890, ca).map(Registrar)
     }
 
-    /// Registers the keys of this boot under `name`, with the endorsement key's certificate if there is one.
+    /// Registers the keys of this boot under `name`, with the endorsement key's certificate if there is one. An agent that
+    /// cannot be asked, since it pushes, has no contact.
     ///
     /// # Errors
     /// The registrar's refusal, or the TPM's.
@@ -54,7 +55,7 @@ impl Registrar {
         name: &str,
         keys: &mut Keys<T, R>,
         certificate: Option<&[u8]>,
-        contact: &Contact,
+        contact: Option<&Contact>,
     ) -> Result<()> {
         let versions: ServerVersions = self.ask(Method::GET, "/version", &Nothing).await?;
         let version = versions.supported_versions.iter().filter(|version| ApiVersion::PULL.contains(version)).max();
@@ -65,9 +66,9 @@ impl Registrar {
             ek_tpm: STANDARD.encode(sized(&keys.endorsement_key()?.public)?),
             ekcert: certificate.map(|certificate| STANDARD.encode(certificate)),
             aik_tpm: STANDARD.encode(sized(&keys.ak.public)?),
-            mtls_cert: Some(contact.certificate.clone()),
-            ip: Some(contact.ip.clone()),
-            port: Some(Port(contact.port)),
+            mtls_cert: Some(contact.map_or_else(|| "disabled".to_owned(), |contact| contact.certificate.clone())),
+            ip: contact.map(|contact| contact.ip.clone()),
+            port: contact.map(|contact| Port(contact.port)),
         };
         let challenge: RegistrationBlob = self.ask(Method::POST, &path, &registration).await?;
         let secret = open(keys, &challenge.blob)?;

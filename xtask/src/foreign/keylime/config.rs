@@ -19,13 +19,18 @@ pub(super) const COMPONENTS: [&str; 5] = ["verifier", "registrar", "tenant", "ca
 pub(super) const SCRIPT: &str = "ek-check.sh";
 
 /// Writes the files into `folder`; the tenant's certificate is Keylime's own, or that of the administrator in `ours`.
-pub(super) fn write(folder: &Path, ports: Ports, with_script: bool, ours: Option<&Path>) -> std::io::Result<()> {
+pub(super) fn write(
+    folder: &Path,
+    ports: Ports,
+    (with_script, mode): (bool, &str),
+    ours: Option<&Path>,
+) -> std::io::Result<()> {
     let Ports { verifier, registrar, registrar_tls, .. } = ports;
     let script = if with_script { folder.join(SCRIPT).display().to_string() } else { String::new() };
     let tls = ours.map_or_else(|| TENANT_TLS.to_owned(), |directory| administrator(&directory.display().to_string()));
     let texts = [
         format!(
-            "{VERIFIER}port = {verifier}\nregistrar_port = {registrar_tls}\n\n\
+            "{VERIFIER}mode = {mode}\nport = {verifier}\nregistrar_port = {registrar_tls}\n\n\
              [revocations]\nenabled_revocation_notifications = []\n"
         ),
         format!("{REGISTRAR}port = {registrar}\ntls_port = {registrar_tls}\n"),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 
 use self::python::Keylime;
-use self::world::{Machine, Services, World};
+use self::world::{Cast, Machine, Model, Services, World};
 use crate::arguments::Arguments;
 use crate::shell::Workspace;
 
@@ -21,7 +21,9 @@ use crate::shell::Workspace;
 const ROUNDS: u64 = 2;
 
 /// Plays the story, and says what each step came to.
-pub(super) fn run(workspace: &Workspace, arguments: Arguments) -> anyhow::Result<()> {
+pub(super) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {
+    // For example `--only Push`: a part of the story's name.
+    let only: String = arguments.value("--only")?.unwrap_or_default();
     arguments.finish()?;
     let folder = workspace.target().join("foreign").join("keylime");
     let keylime = match Keylime::install(&folder)? {
@@ -33,22 +35,59 @@ pub(super) fn run(workspace: &Workspace, arguments: Arguments) -> anyhow::Result
     };
     let run_folder = folder.join(format!("run-{}", std::process::id()));
     for (cast, story) in STORIES {
-        let (machine, services) = cast;
-        let folder = run_folder.join(format!("{machine:?}-{services:?}"));
+        let (machine, services, model) = cast;
+        let name = format!("{machine:?}-{services:?}-{model:?}");
+        if !name.contains(&only) {
+            continue;
+        }
+        let folder = run_folder.join(name);
         let world = World::start(workspace, keylime.clone(), folder, cast)?;
         story(world).with_context(|| format!("what each program said is in {}", run_folder.display()))?;
     }
     Ok(std::fs::remove_dir_all(&run_folder)?)
 }
 
+/// How our verifier is called in what is printed.
+pub(super) const OURS: &str = "our verifier";
+
 type Story = fn(World) -> anyhow::Result<()>;
 
 /// What is played on which machine, with whose services.
-const STORIES: [((Machine, Services), Story); 3] = [
-    ((Machine::SoftwareTpm, Services::Keylime), attestation),
-    ((Machine::Evtpm, Services::Keylime), endorsement),
-    ((Machine::SoftwareTpm, Services::Ours), our_verifier),
+const STORIES: [(Cast, Story); 5] = [
+    ((Machine::SoftwareTpm, Services::Keylime, Model::Pull), attestation),
+    ((Machine::Evtpm, Services::Keylime, Model::Pull), endorsement),
+    ((Machine::SoftwareTpm, Services::Ours, Model::Pull), our_verifier),
+    ((Machine::SoftwareTpm, Services::Keylime, Model::Push), push),
+    ((Machine::SoftwareTpm, Services::Ours, Model::Push), push),
 ];
+
+/// Our agent pushes to a verifier, theirs or ours, that their tenant has watch it.
+fn push(mut world: World) -> anyhow::Result<()> {
+    let good = [("boot_aggregate", 1), ("/usr/bin/app", 2)];
+    world.measure(&good)?;
+    world.start_agent()?;
+    world.wait_for("registration", |world| world.is_registered())?;
+    world.add(&good, "")?;
+    world.wait_for("attestation", |world| Ok(world.status()?.has_passed(ROUNDS)))?;
+    println!("push to {}: registered, session opened, attested", world.verifier());
+
+    world.stop_agent();
+    world.start_agent()?;
+    let before = world.status()?.attestation_count;
+    world.wait_for("attestation after a restart", |world| Ok(world.status()?.has_passed(before + ROUNDS)))?;
+    println!("push to {}: the agent was restarted, attestation goes on", world.verifier());
+
+    world.stop_agent();
+    world.measure(&[("/usr/bin/new", 3)])?;
+    world.start_agent()?;
+    world.wait_for("failure", |world| Ok(world.status()?.has_failed()))?;
+    // Keylime's verifier names no event of an agent that pushes.
+    let event = world.status()?.last_event_id.unwrap_or_else(|| "no event is named".to_owned());
+    let is_ours = world.verifier() == OURS;
+    ensure!(!is_ours || event.ends_with("not_in_allowlist"), "failed for another reason: {event}");
+    println!("push to {}: refused, an executable that the policy does not know ({event})", world.verifier());
+    world.remove()
+}
 
 /// Their tenant has our verifier watch our agent.
 fn our_verifier(mut world: World) -> anyhow::Result<()> {

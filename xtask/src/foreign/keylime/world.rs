@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::config::{COMPONENTS, Ports};
 use super::python::Keylime;
-use super::{PATIENCE, config, evtpm, ima};
+use super::{OURS, PATIENCE, config, evtpm, ima};
 use crate::foreign::servers::{FreshTpm, Server, neighbouring_ports};
 use crate::shell::{Workspace, run};
 
@@ -35,6 +35,8 @@ pub(super) struct World {
     client_ca: PathBuf,
     /// The order in which they end.
     _services: Vec<Process>,
+    services: Services,
+    model: Model,
     tpm_port: u16,
     _tpm: Tpm,
 }
@@ -55,6 +57,16 @@ pub(super) enum Services {
     Ours,
 }
 
+/// Who asks whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Model {
+    Pull,
+    Push,
+}
+
+/// Who plays.
+pub(super) type Cast = (Machine, Services, Model);
+
 /// Ends with this value.
 #[expect(dead_code, reason = "held for what happens when it is dropped")]
 pub(super) enum Tpm {
@@ -65,18 +77,27 @@ pub(super) enum Tpm {
 /// What the verifier says of the agent.
 #[derive(Debug, Deserialize)]
 pub(super) struct Status {
-    operational_state: String,
+    /// Not told of an agent that pushes.
+    operational_state: Option<String>,
+    attestation_status: Option<String>,
     pub(super) attestation_count: u64,
     pub(super) last_event_id: Option<String>,
 }
 
 impl Status {
     pub(super) fn has_passed(&self, rounds: u64) -> bool {
-        self.operational_state == "Get Quote" && self.attestation_count >= rounds
+        let is_good = match &self.operational_state {
+            Some(state) => state == "Get Quote",
+            None => self.attestation_status.as_deref() == Some("PASS"),
+        };
+        is_good && self.attestation_count >= rounds
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        ["Failed", "Invalid Quote"].contains(&self.operational_state.as_str())
+        match &self.operational_state {
+            Some(state) => ["Failed", "Invalid Quote"].contains(&state.as_str()),
+            None => self.attestation_status.as_deref() == Some("FAIL"),
+        }
     }
 }
 
@@ -86,7 +107,7 @@ impl World {
         workspace: &Workspace,
         keylime: Keylime,
         folder: PathBuf,
-        (machine, whose): (Machine, Services),
+        (machine, whose, model): Cast,
     ) -> anyhow::Result<Self> {
         run(workspace.cargo().args(["build", "--quiet", "--package", "evtpm-agent", "--package", "evtpm"]))?;
         let evtpm = workspace.target().join("debug/evtpm");
@@ -102,7 +123,9 @@ impl World {
         let ports = Ports { verifier, registrar, registrar_tls: registrar + 1, agent: verifier + 1 };
         std::fs::create_dir_all(folder.join("keylime"))?;
         let ours = folder.join("verifier");
-        config::write(&folder, ports, machine == Machine::Evtpm, (whose == Services::Ours).then_some(ours.as_path()))?;
+        let mode = if model == Model::Push { "push" } else { "pull" };
+        let administrator = (whose == Services::Ours).then_some(ours.as_path());
+        config::write(&folder, ports, (machine == Machine::Evtpm, mode), administrator)?;
         let (services, client_ca) = match whose {
             Services::Keylime => (their_services(&keylime, &folder, ports)?, folder.join("keylime/cv_ca/cacert.crt")),
             Services::Ours => (vec![our_verifier(&evtpm, &folder, &ours, ports)?], ours.join("ca.pem")),
@@ -117,6 +140,8 @@ impl World {
             agent: None,
             client_ca,
             _services: services,
+            services: whose,
+            model,
             tpm_port,
             _tpm: tpm,
         })
@@ -155,21 +180,29 @@ impl World {
     }
 
     pub(super) fn start_agent(&mut self) -> anyhow::Result<()> {
-        let Ports { registrar, agent, .. } = self.ports;
+        let Ports { registrar, agent, verifier, .. } = self.ports;
         let mut command = Command::new(&self.agent_program);
         command
-            .args(["pull", "--uuid", UUID])
+            .arg(if self.model == Model::Push { "keylime-push" } else { "pull" })
+            .args(["--uuid", UUID])
             .args(["--registrar", &format!("http://127.0.0.1:{registrar}")])
-            .args(["--listen", &format!("127.0.0.1:{agent}")])
             .args(["--tpm", &format!("tcp:127.0.0.1:{}", self.tpm_port)])
+            .arg("--ima-list")
+            .arg(self.list());
+        if self.model == Model::Push {
+            command.args(["--verifier", &format!("https://127.0.0.1:{verifier}")]);
+            command.arg("--verifier-ca").arg(&self.client_ca);
+            self.agent = Some(Process::start(&mut command, &self.folder.join("agent.log"))?);
+            return Ok(());
+        }
+        command
+            .args(["--listen", &format!("127.0.0.1:{agent}")])
             .arg("--trusted-client-ca")
             .arg(&self.client_ca)
             .arg("--state")
             .arg(self.folder.join("agent.state"))
             .arg("--payload-dir")
-            .arg(self.payload_folder())
-            .arg("--ima-list")
-            .arg(self.list());
+            .arg(self.payload_folder());
         let process = Process::start(&mut command, &self.folder.join("agent.log"))?;
         self.agent = Some(process.listening_on(agent)?);
         Ok(())
@@ -179,12 +212,20 @@ impl World {
         self.agent = None;
     }
 
+    /// Whose verifier it is, for people.
+    pub(super) const fn verifier(&self) -> &'static str {
+        match self.services {
+            Services::Keylime => "Keylime's verifier",
+            Services::Ours => OURS,
+        }
+    }
+
     /// Whether the registrar believes the agent's keys.
     pub(super) fn is_registered(&self) -> anyhow::Result<bool> {
         Ok(self.tenant(&["-c", "regstatus"])?.contains("\"operational_state\": \"Registered\""))
     }
 
-    /// Has the agent attested by a policy that knows these files, and sends it a payload.
+    /// Has the agent attested by a policy that knows these files, and sends it a payload if it can be reached.
     pub(super) fn add(&self, known: &[(&str, u8)], payload: &str) -> anyhow::Result<()> {
         let digests: serde_json::Map<String, serde_json::Value> =
             known.iter().map(|(path, byte)| ((*path).to_owned(), json!([ima::digest(*byte)]))).collect();
@@ -202,9 +243,10 @@ impl World {
         std::fs::write(&policy_file, policy.to_string())?;
         std::fs::write(&payload_file, payload)?;
         let [policy_file, payload_file] = [policy_file, payload_file].map(|path| path.display().to_string());
-        let address = ["-t", "127.0.0.1", "-v", "127.0.0.1"];
-        let files = ["--runtime-policy", &policy_file, "-f", &payload_file];
-        self.tenant(&[&["-c", "add"], &address[..], &files].concat()).map(drop)
+        let order = ["-c", "add", "-v", "127.0.0.1", "--runtime-policy", &policy_file];
+        let reach = ["-t", "127.0.0.1", "-f", &payload_file];
+        let reach = if self.model == Model::Push { &[][..] } else { &reach[..] };
+        self.tenant(&[&order[..], reach].concat()).map(drop)
     }
 
     /// Has the agent attested without a policy for files; false if the tenant does not accept its endorsement key.
@@ -240,7 +282,8 @@ impl World {
 
     fn tenant(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut tenant = command(&self.keylime, &self.folder, "keylime_tenant");
-        let output = tenant.args(["--uuid", UUID]).args(arguments).output()?;
+        let model = if self.model == Model::Push { &["--push-model"][..] } else { &[] };
+        let output = tenant.args(["--uuid", UUID]).args(arguments).args(model).output()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         std::fs::write(self.folder.join("keylime_tenant.log"), &said)?;
         ensure!(output.status.success(), "keylime_tenant {arguments:?}: {}", said.lines().last().unwrap_or_default());
