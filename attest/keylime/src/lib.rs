@@ -11,6 +11,7 @@ mod envelope;
 pub mod push;
 pub mod quote;
 pub mod registrar;
+pub mod tee;
 pub mod verifier;
 mod version;
 

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::registrar::Port;
+use crate::tee::{SnpReportClaims, TeeEvidence};
 
 /// The states of an agent in pull mode, by Keylime's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -267,12 +268,12 @@ pub struct IdentityVerdict {
 
 /// Evidence to be judged once, of an agent that nobody watches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EvidenceRequest {
-    /// `tpm`; Keylime also takes `tee`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The evidence.
-    pub data: TpmEvidence,
+#[serde(tag = "type", content = "data", rename_all = "lowercase")]
+pub enum EvidenceRequest {
+    /// A quote.
+    Tpm(Box<TpmEvidence>),
+    /// A report of a TEE.
+    Tee(TeeEvidence),
 }
 
 /// A quote with its logs and what they are judged by. What is missing is empty, as in Keylime.
@@ -306,18 +307,20 @@ pub struct TpmEvidence {
 pub struct EvidenceVerdict {
     /// Whether it is what the policies ask for.
     pub valid: bool,
-    /// The evidence again, if it is valid; `{}` otherwise.
+    /// Of a quote the evidence again, of a report what it says, if it is valid; `{}` otherwise.
     pub claims: EvidenceClaims,
     /// Why it is not.
     pub failures: Vec<EvidenceFailure>,
 }
 
-/// The evidence again, or nothing.
+/// The evidence again, what it says, or nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum EvidenceClaims {
     /// The evidence.
     Tpm(Box<TpmEvidence>),
+    /// What the report says.
+    Snp(Box<SnpReportClaims>),
     /// Nothing.
     Nothing(crate::Nothing),
 }

@@ -6,6 +6,7 @@ mod once;
 mod policies;
 mod registrar;
 mod reply;
+mod tee;
 mod verifier;
 
 use std::sync::Arc;

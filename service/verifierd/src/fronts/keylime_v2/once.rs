@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use evtpm_keylime::Nothing;
 use evtpm_keylime::quote::QuoteText;
+use evtpm_keylime::tee::TeeEvidence;
 use evtpm_keylime::verifier::{
     EvidenceClaims, EvidenceFailure, EvidenceRequest, EvidenceVerdict, FailureContext, IdentityVerdict, TpmEvidence,
     TpmPolicy,
@@ -19,6 +20,7 @@ use serde::Deserialize;
 
 use super::registrar::Named;
 use super::reply::{Body, Refused, Reply, Success};
+use super::tee;
 use crate::app::{App, now};
 use crate::keylime::evidence::{self, Before, Evidence, Failure, Order, Outcome};
 use crate::keylime::rules::RuntimeRules;
@@ -65,16 +67,30 @@ pub(super) async fn identity(
     Ok(Success(IdentityVerdict { valid: u8::from(reason.is_none()), reason }))
 }
 
-/// `POST /v2.6/verify/evidence`, for the type `tpm`.
+/// `POST /v2.6/verify/evidence`
 pub(super) async fn evidence(
     State(app): State<Arc<App>>,
     _named: Named,
-    Body(EvidenceRequest { kind, data }): Body<EvidenceRequest>,
+    Body(request): Body<EvidenceRequest>,
 ) -> Reply<EvidenceVerdict> {
-    if kind != "tpm" {
-        let message = format!("evidence of the type `{kind}` is not judged here: it is `tpm`, or the native API's");
-        return Err(Refused::new(StatusCode::BAD_REQUEST, message));
+    match request {
+        EvidenceRequest::Tpm(data) => of_tpm(&app, data).await,
+        EvidenceRequest::Tee(data) => of_tee(&app, data).await,
     }
+}
+
+async fn of_tee(app: &Arc<App>, data: TeeEvidence) -> Reply<EvidenceVerdict> {
+    if let Some(name) = tee::missing(&data) {
+        return Err(missing(name));
+    }
+    let judged = app.busy(move |app| Ok(tee::judge(app, &data, now()))).await?;
+    Ok(Success(match judged {
+        Ok(claims) => verdict(EvidenceClaims::Snp(Box::new(claims)), Vec::new()),
+        Err(failure) => verdict(EvidenceClaims::Nothing(Nothing), vec![failure]),
+    }))
+}
+
+async fn of_tpm(app: &Arc<App>, data: Box<TpmEvidence>) -> Reply<EvidenceVerdict> {
     let required = [
         ("quote", &data.quote),
         ("nonce", &data.nonce),
@@ -83,7 +99,7 @@ pub(super) async fn evidence(
         ("tpm_ak", &data.tpm_ak),
     ];
     if let Some((name, _)) = required.iter().find(|(_, value)| value.is_empty()) {
-        return Err(Refused::new(StatusCode::BAD_REQUEST, format!("missing parameter \"{name}\"")));
+        return Err(missing(name));
     }
     if data.tpm_policy.is_empty() && data.runtime_policy.is_empty() && data.mb_policy.is_empty() {
         let message = "at least one policy (tpm_policy, runtime_policy, or mb_policy) must be provided";
@@ -99,13 +115,21 @@ pub(super) async fn evidence(
             Ok((data, failures))
         })
         .await?;
+    let claims = if failures.is_empty() { EvidenceClaims::Tpm(data) } else { EvidenceClaims::Nothing(Nothing) };
+    Ok(Success(verdict(claims, failures)))
+}
+
+fn missing(name: &str) -> Refused {
+    Refused::new(StatusCode::BAD_REQUEST, format!("missing parameter \"{name}\""))
+}
+
+fn verdict(claims: EvidenceClaims, failures: Vec<Failure>) -> EvidenceVerdict {
     let valid = failures.is_empty();
-    let claims = if valid { EvidenceClaims::Tpm(Box::new(data)) } else { EvidenceClaims::Nothing(Nothing) };
     let failures = failures.into_iter().map(|Failure { event_id, context }| EvidenceFailure {
         kind: event_id,
         context: FailureContext { message: context },
     });
-    Ok(Success(EvidenceVerdict { valid, claims, failures: failures.collect() }))
+    EvidenceVerdict { valid, claims, failures: failures.collect() }
 }
 
 fn judge(data: &TpmEvidence, boot_policy: BootPolicy) -> Result<Outcome, Failure> {
