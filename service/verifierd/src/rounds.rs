@@ -10,7 +10,7 @@ use evtpm_logs::PcrIndex;
 use evtpm_verify::tpm::{Clock, ClockError, ClockWitness, Issued, Nonce, Quote, QuoteEvidence};
 
 use crate::app::{App, Challenge, expiry, instant, now};
-use crate::inspect::{Shown, logs_of_round};
+use crate::inspect::{LogsThere, Shown, logs_of_round};
 use crate::judge::{self, Judged, LogEvidence};
 use crate::keys::leases;
 use crate::listener::ChannelBinding;
@@ -74,6 +74,9 @@ pub(crate) async fn answer(
         })?;
     let began = Instant::now();
     let mut kept = live.kept.lock().await;
+    if kept.logs.is_unknown_to(&evidence) {
+        kept.logs = LogsThere::found(&app.store.logs(&live.attester).await?);
+    }
     let before = kept.clone();
     let judged = if evidence.event_log.len().saturating_add(evidence.ima_log.len()) <= BRIEF {
         app.brief(|app| judge_round(app, &live, &policy, before, nonce, binding, &evidence)).await
@@ -143,9 +146,9 @@ fn judge_round(
     };
     let Judged { appraisal, progress } = judged;
     let quote_verified = told.is_some();
-    let (logs, logs_digest) = match quote_verified {
-        true => logs_of_round(evidence, kept.logs_digest, app.settings.kept_logs),
-        false => (LogsOfRound::Nothing, kept.logs_digest),
+    let (logs, logs_there) = match quote_verified {
+        true => logs_of_round(evidence, kept.logs, app.settings.kept_logs),
+        false => (LogsOfRound::Nothing, kept.logs),
     };
     let shown = Shown::of(evidence, &appraisal, quote_verified);
     let verdict = judge::verdict(evidence.result.then_some(&app.signer), &policy.id, &appraisal, at)?;
@@ -161,7 +164,7 @@ fn judge_round(
         logs,
     };
     let judged_by = Some(policy.id.clone());
-    let kept = Kept { clock, progress, verdict: Some(verdict.verdict.clone()), judged_by, logs_digest };
+    let kept = Kept { clock, progress, verdict: Some(verdict.verdict.clone()), judged_by, logs: logs_there };
     Ok((round, verdict, kept))
 }
 

@@ -12,7 +12,7 @@ pub(crate) use chain::chain;
 pub(crate) use files::accept;
 pub(crate) use logs::{ImaQuery, boot_log, ima};
 pub(crate) use platform::{platform, with_floors};
-pub(crate) use shown::{Shown, logs_of_round};
+pub(crate) use shown::{LogsThere, Shown, logs_of_round};
 pub(crate) use trial::{effect, try_on};
 
 /// Bytes of a log that are kept of a boot, where the operator says nothing else.

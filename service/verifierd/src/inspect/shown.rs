@@ -6,7 +6,7 @@ use evtpm_appraise::Appraisal;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use serde::{Deserialize, Serialize};
 
-use crate::store::LogsOfRound;
+use crate::store::{KeptLogs, LogsOfRound};
 
 /// The last quote, and how it was judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,31 +32,55 @@ impl Shown {
     }
 }
 
-/// Decides what is kept of the logs that a believed quote came with, each of at most `limit` bytes.
+/// What is kept of a boot's logs, as far as this process knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct LogsThere {
+    /// The digest of logs that came whole.
+    digest: Option<[u8; 32]>,
+    /// The bytes of the IMA list.
+    ima: Option<u64>,
+}
+
+impl LogsThere {
+    /// Whether somebody has to look into the store before a part of the list is added.
+    pub(crate) fn is_unknown_to(self, evidence: &RuntimeEvidence) -> bool {
+        self.ima.is_none() && !evidence.whole && !evidence.ima_log.is_empty()
+    }
+
+    /// What the store has.
+    pub(crate) fn found(logs: &KeptLogs) -> Self {
+        LogsThere { digest: None, ima: Some(logs.ima_log.iter().map(|(_, part)| size(part)).sum()) }
+    }
+}
+
+/// Decides what is kept of the logs that a believed quote came with, each of at most `limit` bytes, and says what is there
+/// then.
 ///
-/// A machine that failed sends its whole logs in every round: `before`, the digest of what was kept last, tells whether they
-/// are there already. Returns the digest of what is there now.
-pub(crate) fn logs_of_round(
-    evidence: &RuntimeEvidence,
-    before: Option<[u8; 32]>,
-    limit: u64,
-) -> (LogsOfRound, Option<[u8; 32]>) {
-    let fits = |log: &[u8]| !log.is_empty() && u64::try_from(log.len()).is_ok_and(|size| size <= limit);
-    let keep = |log: &Bytes| fits(log).then(|| log.0.clone());
+/// A machine that failed sends its whole logs in every round: the digest of what was kept last tells whether they are there
+/// already.
+pub(crate) fn logs_of_round(evidence: &RuntimeEvidence, before: LogsThere, limit: u64) -> (LogsOfRound, LogsThere) {
     if !evidence.whole {
-        if evidence.ima_log.is_empty() {
+        let ima = before.ima.unwrap_or(limit).saturating_add(size(&evidence.ima_log));
+        if evidence.ima_log.is_empty() || ima > limit {
             return (LogsOfRound::Nothing, before);
         }
-        return (LogsOfRound::Grown { first: evidence.ima_from, ima_log: evidence.ima_log.0.clone(), limit }, None);
+        let grown = LogsOfRound::Grown { first: evidence.ima_from, ima_log: evidence.ima_log.0.clone() };
+        return (grown, LogsThere { digest: None, ima: Some(ima) });
     }
-    let size = u64::try_from(evidence.event_log.len()).unwrap_or(u64::MAX).to_be_bytes();
-    let digest = RustCrypto::hash(HashAlg::Sha256, &[&size, &evidence.event_log, &evidence.ima_log]);
+    let keep = |log: &Bytes| (!log.is_empty() && size(log) <= limit).then(|| log.0.clone());
+    let boundary = size(&evidence.event_log).to_be_bytes();
+    let digest = RustCrypto::hash(HashAlg::Sha256, &[&boundary, &evidence.event_log, &evidence.ima_log]);
     let digest = digest.as_bytes().try_into().ok();
-    if digest.is_some() && digest == before {
+    if digest.is_some() && digest == before.digest {
         return (LogsOfRound::Nothing, before);
     }
     let whole = LogsOfRound::Whole { event_log: keep(&evidence.event_log), ima_log: keep(&evidence.ima_log) };
-    (whole, digest)
+    // Of a list whose beginning is left out, nothing is added.
+    (whole, LogsThere { digest, ima: Some(size(&evidence.ima_log).min(limit)) })
+}
+
+fn size(log: &[u8]) -> u64 {
+    u64::try_from(log.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -80,15 +104,22 @@ mod tests {
     #[test]
     fn whole_logs_are_kept_once_and_one_that_is_too_large_is_left_out() {
         let evidence = evidence(true, b"boot", b"a long list");
-        let (logs, digest) = logs_of_round(&evidence, None, 5);
+        let (logs, there) = logs_of_round(&evidence, LogsThere::default(), 5);
         assert_eq!(logs, LogsOfRound::Whole { event_log: Some(b"boot".to_vec()), ima_log: None });
-        assert_eq!(logs_of_round(&evidence, digest, 5), (LogsOfRound::Nothing, digest));
+        assert_eq!(logs_of_round(&evidence, there, 5), (LogsOfRound::Nothing, there));
+        let grown = self::evidence(false, b"", b"more");
+        assert_eq!(logs_of_round(&grown, there, 5).0, LogsOfRound::Nothing, "its beginning is not there");
     }
 
     #[test]
     fn of_a_grown_list_what_is_new_is_kept() {
-        let grown = LogsOfRound::Grown { first: 3, ima_log: b"new".to_vec(), limit: 5 };
-        assert_eq!(logs_of_round(&evidence(false, b"", b"new"), Some([1; 32]), 5), (grown, None));
-        assert_eq!(logs_of_round(&evidence(false, b"", b""), Some([1; 32]), 5).0, LogsOfRound::Nothing);
+        let stored = KeptLogs { event_log: None, ima_log: vec![(0, b"ab".to_vec())] };
+        let there = LogsThere::found(&stored);
+        let new = evidence(false, b"", b"new");
+        assert!(LogsThere::default().is_unknown_to(&new) && !there.is_unknown_to(&new));
+        let (grown, full) = logs_of_round(&new, there, 5);
+        assert_eq!(grown, LogsOfRound::Grown { first: 3, ima_log: b"new".to_vec() });
+        assert_eq!(logs_of_round(&new, full, 5), (LogsOfRound::Nothing, full), "no more than the limit");
+        assert_eq!(logs_of_round(&evidence(false, b"", b""), there, 5), (LogsOfRound::Nothing, there));
     }
 }

@@ -28,8 +28,6 @@ use crate::store::{Item, Note};
 const ACTIVE: &str = "keylime-agent";
 /// Agents that were given a credential.
 const PENDING: &str = "keylime-pending";
-/// Expired ones that are removed before a new one begins: more than one, so that they become fewer.
-const FORGET_AT_ONCE: u32 = 4;
 
 /// What waits for the proof.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,32 +44,22 @@ pub(crate) async fn begin(
     registration: Registration,
 ) -> Result<RegistrationBlob, Refusal> {
     check_name("agent", agent)?;
-    forget_expired(app).await?;
-    let known = active(app, agent).await?;
+    if let Some(known) = active(app, agent).await?
+        && known.registration.ek_tpm != registration.ek_tpm
+    {
+        let (name, new) = (agent.to_owned(), registration.clone());
+        app.busy(move |app| check_same_launch(app, &name, &known.registration, &new)).await?;
+    }
     let secret = random::name()?;
-    let name = agent.to_owned();
-    let (registration, secret, blob) = app
-        .busy(move |app| {
-            if let Some(known) = known {
-                check_same_machine(app, &name, &known.registration, &registration)?;
-            }
-            let blob = challenge(&registration, &secret)?;
-            Ok((registration, secret, blob))
-        })
-        .await?;
-    let version = app.store.item(PENDING, agent).await?.map_or(0, |item| item.version);
+    let blob = app.brief(|_| challenge(&registration, &secret)).await?;
     let body = json(&Pending { registration, secret })?;
-    let due_at = Some(expiry().0.0);
-    app.store.put_item(PENDING, Item { name: agent.to_owned(), body, version, due_at }, None).await?;
+    app.store.put_fleeting_item(PENDING, agent, body, now().0, expiry().0.0).await?;
     Ok(RegistrationBlob { blob: STANDARD.encode(blob) })
 }
 
-/// Whoever is registered may come again: with the same endorsement key, or, after a reboot of an e-vTPM, with another one
+/// Whoever is registered may come again with the same endorsement key, or, after a reboot of an e-vTPM, with another one
 /// whose report shows the same launch on the same chip (verification rule 10).
-fn check_same_machine(app: &App, agent: &str, known: &Registration, new: &Registration) -> Result<(), Refusal> {
-    if known.ek_tpm == new.ek_tpm {
-        return Ok(());
-    }
+fn check_same_launch(app: &App, agent: &str, known: &Registration, new: &Registration) -> Result<(), Refusal> {
     let other = |why: &str| {
         let message =
             format!("agent {agent} is registered with another TPM: an administrator has to remove it first{why}");
@@ -99,15 +87,6 @@ fn launch(app: &App, registration: &Registration, report: &[u8]) -> Result<Launc
     let evidence = BindingEvidence { report, manifest: None, certificates: None, ek_public: &ek };
     let bound = believe_ek(app, Profile::NvReport, None, &evidence)?;
     Ok(LaunchIdentity::of(bound.report()))
-}
-
-/// Removes some of what nobody proved in time: whoever begins registrations without end makes room for his own next ones.
-async fn forget_expired(app: &App) -> Result<(), Refusal> {
-    let at = now().0;
-    for item in app.store.claim(PENDING, at, expiry().0.0, FORGET_AT_ONCE).await? {
-        app.store.remove_item(PENDING, &item.name, None).await?;
-    }
-    Ok(())
 }
 
 /// Makes the credential. Both keys have to keep the rules for such keys (verification rule 3).

@@ -8,6 +8,7 @@ use evtpm_verify::logs::Progress;
 use evtpm_verify::tpm::{ClockWitness, TrustedAk};
 use tokio::sync::Mutex;
 
+use crate::inspect::LogsThere;
 use crate::store::{Standing, StoredClock};
 
 /// A boot that is believed.
@@ -30,8 +31,8 @@ pub(crate) struct Kept {
     pub(crate) judged_by: Option<String>,
     /// Where the logs stand, and the policy that found nothing against what they said so far.
     pub(crate) progress: Option<(String, Progress)>,
-    /// What is kept of the logs to be looked at, by its digest.
-    pub(crate) logs_digest: Option<[u8; 32]>,
+    /// What is kept of the logs to be looked at.
+    pub(crate) logs: LogsThere,
 }
 
 impl Kept {
@@ -44,7 +45,7 @@ impl Kept {
             judged_by: None,
             clock: standing.clock.map(|StoredClock(clock)| ClockWitness::first(clock)),
             progress,
-            logs_digest: None,
+            logs: LogsThere::default(),
         }
     }
 

@@ -22,6 +22,9 @@ pub(crate) use record::{
 };
 pub(crate) use sqlite::Sqlite;
 
+/// Fleeting items that ended and go before a new one is put: more than one, so that they become fewer.
+const FORGET_AT_ONCE: u32 = 4;
+
 /// What a store answers, some time later.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -93,6 +96,10 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 
     /// Adds an item (of version 0) or changes the one that was read with its version; refused if it was changed since.
     fn put_item(&self, kind: &'static str, item: Item, note: Option<Note>) -> Answer<'_, ()>;
+
+    /// Puts an item in place of what has its name, until `until`; forgets some of its kind that ended before `now`. It
+    /// outlives this process, and need not outlive a loss of power: whoever it was for comes again.
+    fn put_fleeting_item(&self, kind: &'static str, name: &str, body: String, now: u64, until: u64) -> Answer<'_, ()>;
 
     /// Forgets an item. Tells whether there was one.
     fn remove_item(&self, kind: &'static str, name: &str, note: Option<Note>) -> Answer<'_, bool>;

@@ -113,8 +113,8 @@ pub(crate) enum LogsOfRound {
     Nothing,
     /// Both from the start, in place of what was there; a log that is too large is left out.
     Whole { event_log: Option<Vec<u8>>, ima_log: Option<Vec<u8>> },
-    /// What the IMA list grew by, and the number of its first entry; nothing if what was kept grew larger than `limit`.
-    Grown { first: u64, ima_log: Vec<u8>, limit: u64 },
+    /// What the IMA list grew by, and the number of its first entry.
+    Grown { first: u64, ima_log: Vec<u8> },
 }
 
 /// The logs of a boot, as far as they were kept.

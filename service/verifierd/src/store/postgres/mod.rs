@@ -181,6 +181,13 @@ impl Store for Postgres {
         }))
     }
 
+    fn put_fleeting_item(&self, kind: &'static str, name: &str, body: String, now: u64, until: u64) -> Answer<'_, ()> {
+        let name = name.to_owned();
+        Box::pin(
+            self.0.transaction(async move |db| operator::put_fleeting_item(db, kind, &name, &body, (now, until)).await),
+        )
+    }
+
     fn remove_item(&self, kind: &'static str, name: &str, line: Option<Note>) -> Answer<'_, bool> {
         let name = name.to_owned();
         Box::pin(self.0.transaction(async move |db| {

@@ -58,15 +58,7 @@ async fn keep_logs(db: &Transaction<'_>, attester: &str, logs: &LogsOfRound) -> 
                 }
             }
         }
-        LogsOfRound::Grown { first, ima_log, limit } => {
-            let statement =
-                "SELECT coalesce(sum(length(bytes)), 0)::bigint FROM log_part WHERE attester = $1 AND log = 'ima'";
-            let kept = unsigned(db.query_one(statement, &[&attester]).await?.get(0));
-            let grown = u64::try_from(ima_log.len()).unwrap_or(u64::MAX);
-            if kept.saturating_add(grown) <= *limit {
-                keep(db, attester, "ima", *first, ima_log).await?;
-            }
-        }
+        LogsOfRound::Grown { first, ima_log } => keep(db, attester, "ima", *first, ima_log).await?,
     }
     Ok(())
 }

@@ -2,10 +2,10 @@
 //! What a protocol keeps of its own.
 
 use evtpm_crypto::Rng as _;
-use rusqlite::{OptionalExtension as _, Row, Savepoint, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::random::SystemRng;
-use crate::store::{Item, StoreError};
+use crate::store::{FORGET_AT_ONCE, Item, StoreError};
 
 const COLUMNS: &str = "name, body, version, due_at";
 
@@ -13,18 +13,18 @@ fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
     Ok(Item { name: row.get(0)?, body: row.get(1)?, version: row.get(2)?, due_at: row.get(3)? })
 }
 
-pub(super) fn get(db: &Savepoint<'_>, kind: &str, name: &str) -> Result<Option<Item>, StoreError> {
+pub(super) fn get(db: &Connection, kind: &str, name: &str) -> Result<Option<Item>, StoreError> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM item WHERE kind = ?1 AND name = ?2"))?;
     Ok(statement.query_row([kind, name], item).optional()?)
 }
 
-pub(super) fn list(db: &Savepoint<'_>, kind: &str) -> Result<Vec<Item>, StoreError> {
+pub(super) fn list(db: &Connection, kind: &str) -> Result<Vec<Item>, StoreError> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM item WHERE kind = ?1 ORDER BY name"))?;
     let rows = statement.query_map([kind], item)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn put(db: &Savepoint<'_>, kind: &str, new: &Item) -> Result<(), StoreError> {
+pub(super) fn put(db: &Connection, kind: &str, new: &Item) -> Result<(), StoreError> {
     let Item { name, body, version, due_at } = new;
     let written = if *version == 0 {
         db.prepare_cached(
@@ -41,6 +41,24 @@ pub(super) fn put(db: &Savepoint<'_>, kind: &str, new: &Item) -> Result<(), Stor
     if written == 1 { Ok(()) } else { Err(StoreError::Changed(name.clone())) }
 }
 
+pub(super) fn put_fleeting(
+    db: &Connection,
+    kind: &str,
+    name: &str,
+    body: &str,
+    now: u64,
+    until: u64,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "DELETE FROM item WHERE kind = ?1 AND name IN
+             (SELECT name FROM item WHERE kind = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3)",
+    )?
+    .execute(params![kind, now, FORGET_AT_ONCE])?;
+    db.prepare_cached("INSERT OR REPLACE INTO item (kind, name, body, version, due_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![kind, name, body, first_version()?, until])?;
+    Ok(())
+}
+
 /// A version that no item of this name had before it was removed: whoever remembers an item by its version would take the
 /// new one for the old one.
 fn first_version() -> Result<u64, StoreError> {
@@ -50,7 +68,7 @@ fn first_version() -> Result<u64, StoreError> {
     Ok((u64::from_be_bytes(bytes) >> 2).max(1))
 }
 
-pub(super) fn claim(db: &Savepoint<'_>, kind: &str, now: u64, until: u64, limit: u32) -> Result<Vec<Item>, StoreError> {
+pub(super) fn claim(db: &Connection, kind: &str, now: u64, until: u64, limit: u32) -> Result<Vec<Item>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "UPDATE item SET due_at = ?3 WHERE kind = ?1 AND name IN
              (SELECT name FROM item WHERE kind = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?4)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Machines and their boots.
 
-use rusqlite::{OptionalExtension as _, Row, Savepoint, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{note, rounds};
 use crate::hex::hex;
 use crate::store::{Binding, BootRow, KnownBoot, MachineRow, NewBoot, Note, PresentBoot, StoreError};
 
-pub(super) fn register(db: &Savepoint<'_>, boot: &NewBoot, at: u64) -> Result<(u64, Option<String>), StoreError> {
+pub(super) fn register(db: &Connection, boot: &NewBoot, at: u64) -> Result<(u64, Option<String>), StoreError> {
     pin_identity(db, boot, at)?;
     let known = db
         .prepare_cached("SELECT 1 FROM boot WHERE ek_public = ?1")?
@@ -55,7 +55,7 @@ pub(super) fn register(db: &Savepoint<'_>, boot: &NewBoot, at: u64) -> Result<(u
     Ok((number, revoked))
 }
 
-fn pin_identity(db: &Savepoint<'_>, boot: &NewBoot, at: u64) -> Result<(), StoreError> {
+fn pin_identity(db: &Connection, boot: &NewBoot, at: u64) -> Result<(), StoreError> {
     let pinned: Option<Option<Vec<u8>>> = db
         .prepare_cached("SELECT launch_identity FROM machine WHERE name = ?1")?
         .query_row([&boot.machine], |row| row.get(0))
@@ -84,7 +84,7 @@ const COLUMNS: &str =
     "b.machine, b.number, b.revoked_at IS NOT NULL, b.ek_public, b.report, b.ak_public, b.profile, b.nonce,
     b.manifest, b.certificates";
 
-pub(super) fn boot(db: &Savepoint<'_>, attester: &str) -> Result<Option<KnownBoot>, StoreError> {
+pub(super) fn boot(db: &Connection, attester: &str) -> Result<Option<KnownBoot>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS}, {} FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.attester = ?1",
         rounds::COLUMNS
@@ -106,7 +106,7 @@ fn known_boot(row: &Row<'_>) -> rusqlite::Result<KnownBoot> {
     })
 }
 
-pub(super) fn present_boot(db: &Savepoint<'_>, machine: &str) -> Result<Option<PresentBoot>, StoreError> {
+pub(super) fn present_boot(db: &Connection, machine: &str) -> Result<Option<PresentBoot>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS}, {}, b.attester, b.registered_at, s.shown
          FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.machine = ?1 AND b.revoked_at IS NULL",
@@ -119,7 +119,7 @@ pub(super) fn present_boot(db: &Savepoint<'_>, machine: &str) -> Result<Option<P
     Ok(found.optional()?)
 }
 
-pub(super) fn list(db: &Savepoint<'_>, only: Option<&str>) -> Result<Vec<MachineRow>, StoreError> {
+pub(super) fn list(db: &Connection, only: Option<&str>) -> Result<Vec<MachineRow>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT m.name, m.measurement, m.policy, m.clone_alarm, coalesce(b.number, 0), b.platform, {}
          FROM machine m
@@ -143,7 +143,7 @@ pub(super) fn list(db: &Savepoint<'_>, only: Option<&str>) -> Result<Vec<Machine
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn boots(db: &Savepoint<'_>, machine: &str) -> Result<Vec<BootRow>, StoreError> {
+pub(super) fn boots(db: &Connection, machine: &str) -> Result<Vec<BootRow>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT b.number, b.registered_at, b.revoked_at, b.ek_public, b.attester, {}
          FROM boot b LEFT JOIN standing s ON s.attester = b.attester WHERE b.machine = ?1 ORDER BY b.number DESC",

@@ -10,17 +10,19 @@ mod rounds;
 mod tests;
 mod worker;
 
+use std::future::ready;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Savepoint, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::audit::{GENESIS, Line, link};
 use crate::store::{
     Answer, AuditEntry, BootRow, Item, KeptLogs, KnownBoot, MachineRow, NewBoot, Note, PolicyRow, PresentBoot, Round,
     Store, StoreError, TokenRow,
 };
-use worker::Worker;
+use worker::{Access, Durability, Worker, set_durability};
 
 /// How long another process (a backup, a shell) may keep the file locked.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +35,8 @@ const STATEMENTS: usize = 64;
 pub(crate) struct Sqlite {
     writer: Worker,
     reader: Worker,
+    /// For reading one row, which takes less than to wake a thread.
+    glance: Mutex<Connection>,
 }
 
 impl Sqlite {
@@ -41,12 +45,12 @@ impl Sqlite {
         let mut writer = connect(path)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         // An answer means that the disk has it, not only the kernel.
-        writer.pragma_update(None, "synchronous", "FULL")?;
+        set_durability(&writer, Durability::Disk)?;
         migrations::migrate(&mut writer)?;
-        let reader = connect(path)?;
         Ok(Sqlite {
-            writer: Worker::start("store-write", writer, TransactionBehavior::Immediate)?,
-            reader: Worker::start("store-read", reader, TransactionBehavior::Deferred)?,
+            writer: Worker::start("store-write", writer, Access::Write)?,
+            reader: Worker::start("store-read", connect(path)?, Access::Read)?,
+            glance: Mutex::new(connect(path)?),
         })
     }
 }
@@ -158,8 +162,8 @@ impl Store for Sqlite {
     }
 
     fn item(&self, kind: &'static str, name: &str) -> Answer<'_, Option<Item>> {
-        let name = name.to_owned();
-        self.reader.run(move |db| items::get(db, kind, &name))
+        let glance = self.glance.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(ready(items::get(&glance, kind, name)))
     }
 
     fn items(&self, kind: &'static str) -> Answer<'_, Vec<Item>> {
@@ -171,6 +175,11 @@ impl Store for Sqlite {
             items::put(db, kind, &item)?;
             line.iter().try_for_each(|line| note(db, line))
         })
+    }
+
+    fn put_fleeting_item(&self, kind: &'static str, name: &str, body: String, now: u64, until: u64) -> Answer<'_, ()> {
+        let name = name.to_owned();
+        self.writer.run_until(Durability::Kernel, move |db| items::put_fleeting(db, kind, &name, &body, now, until))
     }
 
     fn remove_item(&self, kind: &'static str, name: &str, line: Option<Note>) -> Answer<'_, bool> {
@@ -226,7 +235,7 @@ fn audit_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
 }
 
 /// Writes the next line of the audit log.
-fn note(db: &Savepoint<'_>, Note { at, machine, event, detail }: &Note) -> Result<(), StoreError> {
+fn note(db: &Connection, Note { at, machine, event, detail }: &Note) -> Result<(), StoreError> {
     let last = db
         .prepare_cached("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -239,7 +248,7 @@ fn note(db: &Savepoint<'_>, Note { at, machine, event, detail }: &Note) -> Resul
 }
 
 /// Writes a line about a change if there was one, and tells whether there was.
-fn noted(db: &Savepoint<'_>, changed: usize, line: &Note) -> Result<bool, StoreError> {
+fn noted(db: &Connection, changed: usize, line: &Note) -> Result<bool, StoreError> {
     if changed == 0 {
         return Ok(false);
     }

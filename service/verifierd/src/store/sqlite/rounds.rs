@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Where boots stand: one row for each, written anew in every round.
 
-use rusqlite::{OptionalExtension as _, Row, Savepoint, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::note;
 use crate::store::{KeptLogs, LogsOfRound, Note, Round, Standing, StoreError, StoredClock};
@@ -10,7 +10,7 @@ use crate::store::{KeptLogs, LogsOfRound, Note, Round, Standing, StoreError, Sto
 pub(super) const COLUMNS: &str =
     "s.at, s.verdict, s.findings, s.trusted_at, s.rounds, s.clock, s.policy_id, s.progress";
 
-pub(super) fn record(db: &Savepoint<'_>, round: &Round) -> Result<(), StoreError> {
+pub(super) fn record(db: &Connection, round: &Round) -> Result<(), StoreError> {
     let machine: Option<String> = db
         .prepare_cached("SELECT machine FROM boot WHERE attester = ?1 AND revoked_at IS NULL")?
         .query_row([&round.attester], |row| row.get(0))
@@ -43,7 +43,7 @@ pub(super) fn record(db: &Savepoint<'_>, round: &Round) -> Result<(), StoreError
     note(db, &line)
 }
 
-fn keep_logs(db: &Savepoint<'_>, attester: &str, logs: &LogsOfRound) -> Result<(), StoreError> {
+fn keep_logs(db: &Connection, attester: &str, logs: &LogsOfRound) -> Result<(), StoreError> {
     let keep = |log: &str, first: u64, bytes: &[u8]| {
         db.prepare_cached("INSERT OR REPLACE INTO log_part (attester, log, first, bytes) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![attester, log, first, bytes])
@@ -55,28 +55,20 @@ fn keep_logs(db: &Savepoint<'_>, attester: &str, logs: &LogsOfRound) -> Result<(
             event_log.iter().try_for_each(|bytes| keep("boot", 0, bytes).map(drop))?;
             ima_log.iter().try_for_each(|bytes| keep("ima", 0, bytes).map(drop))?;
         }
-        LogsOfRound::Grown { first, ima_log, limit } => {
-            let kept: u64 = db
-                .prepare_cached(
-                    "SELECT coalesce(sum(length(bytes)), 0) FROM log_part WHERE attester = ?1 AND log = 'ima'",
-                )?
-                .query_row([attester], |row| row.get(0))?;
-            let grown = u64::try_from(ima_log.len()).unwrap_or(u64::MAX);
-            if kept.saturating_add(grown) <= *limit {
-                keep("ima", *first, ima_log)?;
-            }
+        LogsOfRound::Grown { first, ima_log } => {
+            keep("ima", *first, ima_log)?;
         }
     }
     Ok(())
 }
 
 /// Forgets the logs of a boot.
-pub(super) fn forget_logs(db: &Savepoint<'_>, attester: &str) -> Result<(), StoreError> {
+pub(super) fn forget_logs(db: &Connection, attester: &str) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM log_part WHERE attester = ?1")?.execute([attester])?;
     Ok(())
 }
 
-pub(super) fn logs(db: &Savepoint<'_>, attester: &str) -> Result<KeptLogs, StoreError> {
+pub(super) fn logs(db: &Connection, attester: &str) -> Result<KeptLogs, StoreError> {
     let mut kept = KeptLogs::default();
     let mut statement =
         db.prepare_cached("SELECT log, first, bytes FROM log_part WHERE attester = ?1 ORDER BY log, first")?;

@@ -241,3 +241,22 @@ async fn what_is_due_is_claimed_once_until_its_lease_ends() {
     taken.sort();
     assert_eq!(taken, ["first", "second"]);
 }
+
+#[tokio::test]
+async fn fleeting_items_among_lasting_ones_are_there_after_a_restart() {
+    let file = File::new("fleeting");
+    let store = file.open();
+    for number in 0..20_u64 {
+        let fleeting = store.put_fleeting_item("f", "a", number.to_string(), 0, 9);
+        let name = format!("k{number}");
+        let lasting = store.put_item("k", item_of(&name, None), None);
+        let (fleeting, lasting) = tokio::join!(fleeting, lasting);
+        fleeting.unwrap();
+        lasting.unwrap();
+    }
+    drop(store);
+    let store = file.open();
+    let item = store.item("f", "a").await.unwrap().unwrap();
+    assert_eq!((item.body.as_str(), item.due_at), ("19", Some(9)));
+    assert_eq!(store.items("k").await.unwrap().len(), 20);
+}
