@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What evidence affirms where nothing objects, claim by claim (draft-ietf-rats-ar4si, "Trustworthiness Claims").
 
+use evtpm_verify::nvidia::DeviceClaims;
+
 use crate::{
-    claims::Claims,
+    claims::{Claims, Proven},
     finding::Layer,
     policy::{Policy, SnpPolicy},
     vector::{TrustClaim, TrustVector},
@@ -62,7 +64,7 @@ pub(crate) fn affirmed(layer: Layer, policy: &Policy, claims: &Claims) -> Option
             ..none
         }),
         Layer::Nvidia => policy.nvidia.as_ref().zip(claims.nvidia().first()).map(|(rules, _)| TrustVector {
-            executables: approved_if(!rules.measurements.is_empty()),
+            executables: approved_if(!rules.measurements.is_empty() || claims.nvidia().iter().all(is_compared)),
             hardware: TrustClaim::BEST,
             ..none
         }),
@@ -85,6 +87,12 @@ pub(crate) fn affirmed(layer: Layer, policy: &Policy, claims: &Claims) -> Option
             ..none
         }),
     }
+}
+
+/// Says whether NVIDIA's manifests of all that a device reports speak of its measurements.
+fn is_compared(device: &Proven<DeviceClaims>) -> bool {
+    let claims = device.claims();
+    claims.comparison.as_ref().is_some_and(|comparison| comparison.is_complete(claims))
 }
 
 /// Hardware that is what it says, and memory that only its owner sees.

@@ -333,6 +333,8 @@ findings! {
     NvidiaDriver(checks::Deviation<checks::nvidia::Driver>),
     /// The VBIOS of an NVIDIA device.
     NvidiaVbios(checks::Deviation<checks::nvidia::Vbios>),
+    /// A measurement that NVIDIA's manifest contradicts, or that none was compared with.
+    NvidiaManifest(checks::Deviation<checks::nvidia::Manifest>),
     /// The number of NVIDIA devices.
     NvidiaDevices(checks::Deviation<checks::nvidia::Devices>),
     /// The image of a Secure Execution guest.

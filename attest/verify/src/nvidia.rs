@@ -8,6 +8,7 @@ use evtpm_crypto::{EccCurve, HashAlg};
 use evtpm_evidence::spdm::Report;
 use evtpm_roots::NVIDIA_DEVICE;
 
+use crate::rim::Comparison;
 use crate::x509::{Certificate, PublicKey, Revocation};
 use crate::{Error, UnixTime, Vendor, Verified, vendor};
 
@@ -33,6 +34,25 @@ pub struct DeviceClaims {
     pub vbios_version: Option<Vec<u8>>,
     /// What is known about revocation of the chain.
     pub revocation: Revocation,
+    /// How the measurements compare with NVIDIA's manifests, where some were given ([`compare`](crate::rim::compare)).
+    pub comparison: Option<Comparison>,
+}
+
+impl DeviceClaims {
+    /// Returns the version of the VBIOS as NVIDIA shows it, `96.00.A5.00.01`.
+    pub fn vbios(&self) -> Option<String> {
+        self.vbios_version.as_deref().map(vbios_text)
+    }
+}
+
+/// A switch reports the text; a GPU a number of four bytes, little-endian, and one byte more.
+fn vbios_text(bytes: &[u8]) -> String {
+    let digits = |byte: &u8| format!("{byte:02X}");
+    match (core::str::from_utf8(bytes), bytes) {
+        (Ok(text), _) if text.bytes().all(|byte| byte.is_ascii_graphic()) => text.to_ascii_uppercase(),
+        (_, [a, b, c, d, e, 0, 0, 0]) => [d, c, b, a, e].map(digits).join("."),
+        (_, other) => other.iter().map(digits).collect::<Vec<_>>().join("."),
+    }
 }
 
 /// Verifies a report with the device's chain, its own certificate first, as of the moment `at`.
@@ -56,6 +76,7 @@ pub fn verify(
         driver_version: text(DRIVER_VERSION),
         vbios_version: report.opaque(VBIOS_VERSION).map(<[u8]>::to_vec),
         revocation: Revocation::Unchecked,
+        comparison: None,
     };
     Ok(Verified::new(claims, Vendor::Nvidia))
 }
@@ -77,4 +98,16 @@ pub fn check_signature(report: &Report<'_>, leaf: &Certificate) -> Result<(), Er
         return Ok(());
     }
     Err(Error::BadSignature { of: "SPDM report".to_owned(), by: leaf.common_name().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_gpus_and_switches_read_alike() {
+        assert_eq!(vbios_text(&[0x00, 0xa5, 0x00, 0x96, 0x01, 0, 0, 0]), "96.00.A5.00.01");
+        assert_eq!(vbios_text(b"96.10.55.00.01"), "96.10.55.00.01");
+        assert_eq!(vbios_text(&[0xff, 1]), "FF.01");
+    }
 }

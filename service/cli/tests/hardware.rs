@@ -299,9 +299,51 @@ fn azures_paravisor_leads_to_the_key_that_signed_the_quote() {
 
 #[test]
 fn half_a_piece_of_evidence_is_a_wrong_command_line() {
-    for words in
-        ["verify", "verify --cca-token t", "verify --psa-key k", "verify --nvidia-report r", "verify --se-exchange x"]
-    {
+    for words in [
+        "verify",
+        "verify --cca-token t",
+        "verify --psa-key k",
+        "verify --nvidia-report r",
+        "verify --report r --rim m",
+        "verify --se-exchange x",
+    ] {
         Evtpm::new(words).expect(USAGE);
+    }
+}
+
+#[test]
+fn measurements_are_compared_with_manifests_or_said_to_be_unchecked() {
+    let Some(folder) = evidence() else { return };
+    let rim = folder.join("nvidia-rim/gh100");
+    let device = |at: &str| {
+        let report = folder.join("nvidia/hopper-nvtrust");
+        Evtpm::new("verify")
+            .with("--nvidia-report", report.join("spdm-report.bin"))
+            .with("--nvidia-chain", report.join("cert-chain.pem"))
+            .with("--at", at)
+    };
+    let gaps = |record: &Value| record["not_checked"].to_string();
+    let alone = device("2025-06-01T00:00:00Z").json(NOT_APPRAISED);
+    for gap in ["no manifest of version 550.90.07", "no manifest of version 96.00.9F.00.01"] {
+        assert!(gaps(&alone).contains(gap), "{alone:#}");
+    }
+    // Genuine manifests of other versions: believed, and nothing is compared with them.
+    let others = device("2025-06-01T00:00:00Z")
+        .with("--rim", rim.join("driver_550.144.03.xml"))
+        .with("--rim", rim.join("vbios_96005E0001.swidtag"));
+    let record = others.json(NOT_APPRAISED);
+    assert_eq!((step(&record, "manifest").0, gaps(&record)), ("verified", gaps(&alone)), "{record:#}");
+
+    let scratch = Scratch::new("rim-verify");
+    let rules = "version = 1\n[nvidia]\nrequire_manifests = true\nallow_recorded = true\n";
+    let policy = scratch.file("policy.toml", rules);
+    let record = others.clone().with("--policy", &policy).json(NOT_TRUSTED);
+    assert_eq!(record["conclusion"], "unknown");
+    assert!(codes(&record, "missing").contains(&"nvidia.manifest".to_owned()), "{record:#}");
+    assert_eq!(record["ear"]["submods"]["nvidia"]["ear_trustworthiness_vector"]["executables"], Value::Null);
+
+    for bad in ["driver_incorrect_signature.xml", "driver_535.86.09_measurement_mismatch.xml"] {
+        let record = device("2025-06-01T00:00:00Z").with("--rim", rim.join(bad)).json(NOT_TRUSTED);
+        assert_eq!(step(&record, "manifest").0, "refused", "{bad}");
     }
 }

@@ -136,6 +136,7 @@ fn device(serial: u8) -> Proven<DeviceClaims> {
         driver_version: Some("550.90.07".into()),
         vbios_version: Some(vec![0, 0x9f, 0, 0x96, 1, 0, 0, 0]),
         revocation: Revocation::Unchecked,
+        comparison: None,
     };
     proven(claims, Vendor::Nvidia)
 }

@@ -123,6 +123,7 @@ pub(crate) fn run(policy: &Policy, claims: &Claims) -> Vec<Finding> {
 /// Holds every section about hardware against its evidence; evidence without a section is noted.
 fn hardware(policy: &Policy, claims: &Claims, findings: &mut Vec<Finding>) {
     let devices = (!claims.nvidia.is_empty()).then_some(claims.nvidia.as_slice());
+    nvidia::contradictions(&claims.nvidia, findings);
     section(Layer::Snp, &policy.snp, claims.snp.as_ref(), findings, snp);
     section(Layer::Tdx, &policy.tdx, claims.td(), findings, tdx::check);
     section(Layer::Sgx, &policy.sgx, claims.enclave(), findings, sgx::check);

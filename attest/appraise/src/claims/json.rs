@@ -6,6 +6,7 @@
 use evtpm_verify::{
     dcap::{TcbStatus, Tee},
     logs::{CommandLine, SignatureState},
+    rim::Comparison,
     snp::Signer,
     software::Component,
     tpm::Freshness,
@@ -14,7 +15,7 @@ use evtpm_verify::{
 use serde_json::{Map, Value, json};
 
 use super::{BootClaims, Challenge, Claims, Proven, QuoteClaims, ReportClaims, RuntimeClaims};
-use crate::{checks::nvidia::version, policy::LifecycleState};
+use crate::policy::LifecycleState;
 
 impl Claims {
     /// Writes all verified claims as JSON.
@@ -194,8 +195,15 @@ fn nvidia(device: &Proven<evtpm_verify::nvidia::DeviceClaims>) -> Value {
         claims.measurements.iter().map(|(index, value)| (index.to_string(), json!(text(value)))).collect();
     json!({
         "device": claims.device, "serial": text(&claims.serial), "nonce": text(claims.nonce),
-        "driver_version": claims.driver_version, "vbios_version": claims.vbios_version.as_deref().map(version),
-        "measurements": measurements, "revocation": revocation(claims.revocation), "challenge": challenge(device),
+        "driver_version": claims.driver_version, "vbios_version": claims.vbios(),
+        "measurements": measurements, "manifests": claims.comparison.as_ref().map(manifests), "revocation": revocation(claims.revocation), "challenge": challenge(device),
+    })
+}
+
+fn manifests(comparison: &Comparison) -> Value {
+    let deviations: Vec<u8> = comparison.deviations.iter().map(|deviation| deviation.index).collect();
+    json!({
+        "driver": comparison.driver, "vbios": comparison.vbios, "compared": comparison.compared, "deviations": deviations,
     })
 }
 

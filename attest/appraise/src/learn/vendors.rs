@@ -14,7 +14,6 @@ use evtpm_verify::{
 
 use super::LearnError;
 use crate::{
-    checks::nvidia::version,
     claims::{Challenge, Claims, Proven},
     finding::Layer,
     policy::{
@@ -175,7 +174,7 @@ fn nvidia(devices: &[Proven<DeviceClaims>]) -> Option<NvidiaPolicy> {
     };
     for device in devices.iter().map(Proven::claims) {
         policy.driver_versions.extend(device.driver_version.clone());
-        policy.vbios_versions.extend(device.vbios_version.as_deref().map(version));
+        policy.vbios_versions.extend(device.vbios());
     }
     for versions in [&mut policy.driver_versions, &mut policy.vbios_versions] {
         versions.sort();

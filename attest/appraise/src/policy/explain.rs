@@ -233,6 +233,10 @@ fn nvidia(rules: &NvidiaPolicy) -> Vec<String> {
     said.say(format!("There have to be at least {} devices.", rules.min_devices));
     let count = rules.measurements.len();
     said.when(count > 0, &format!("{count} measurements of each device have to have the values that are listed."));
+    said.when(
+        rules.require_manifests,
+        "The measurements of each device have to be those of NVIDIA's manifests of its driver and its VBIOS.",
+    );
     said.one_of("The driver's version", &rules.driver_versions);
     said.one_of("The VBIOS's version", &rules.vbios_versions);
     said.recorded(rules.allow_recorded);

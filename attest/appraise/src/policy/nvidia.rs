@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AtLeastOne, HexBytes, Index, RevocationRule};
 
-/// The rules for each device, of which `measurements`, `driver_versions` or `vbios_versions` has to name some.
+/// The rules for each device: `measurements`, `driver_versions` or `vbios_versions` has to name some, or `require_manifests` to be
+/// set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NvidiaPolicy {
@@ -20,6 +21,10 @@ pub struct NvidiaPolicy {
     /// The versions of the VBIOS that are accepted, as `96.00.5E.00.01`; empty for any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vbios_versions: Vec<String>,
+    /// Whether the measurements have to have been compared with NVIDIA's signed manifests of driver and VBIOS; one that a manifest
+    /// contradicts is refused in any case.
+    #[serde(default)]
+    pub require_manifests: bool,
     /// How many devices there have to be, at least.
     #[serde(default = "one")]
     pub min_devices: u32,
@@ -38,6 +43,9 @@ const fn one() -> u32 {
 impl NvidiaPolicy {
     /// Says whether every device would do.
     pub(crate) fn accepts_any_device(&self) -> bool {
-        self.measurements.is_empty() && self.driver_versions.is_empty() && self.vbios_versions.is_empty()
+        self.measurements.is_empty()
+            && self.driver_versions.is_empty()
+            && self.vbios_versions.is_empty()
+            && !self.require_manifests
     }
 }

@@ -173,6 +173,11 @@ fn check(roles: &[Role]) -> Result<(), String> {
         if !missing.is_empty() {
             return Err(format!("{} needs {}", option(role), missing.join(", ")));
         }
+        let any = role.needs_any();
+        if !any.is_empty() && !any.iter().any(|needed| roles.contains(needed)) {
+            let any: Vec<String> = any.iter().map(option).collect();
+            return Err(format!("{} needs {}", option(role), any.join(" or ")));
+        }
         if let Some(other) = role.excludes().iter().find(|other| roles.contains(other)) {
             return Err(format!("{} cannot be used with {}", option(role), option(other)));
         }

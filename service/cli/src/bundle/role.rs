@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What the parts of a bundle are: for each its label, which is the option of `evtpm verify` too, and its media types.
 
-use evtpm_evidence::cmw::indicator::{ENDORSEMENTS, EVIDENCE};
+use evtpm_evidence::cmw::indicator::{ENDORSEMENTS, EVIDENCE, REFERENCE_VALUES};
 
 /// One kind of evidence, or what vouches for the keys that sign it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub(crate) enum Role {
     NvidiaReport,
     NvidiaChain,
     NvidiaEvidence,
+    Rim,
     SeExchange,
     SeHeader,
 }
@@ -47,7 +48,7 @@ pub(crate) const MANIFESTS: [&str; 3] = [
 ];
 
 impl Role {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Report,
         Self::Certificates,
         Self::CertificateTable,
@@ -71,6 +72,7 @@ impl Role {
         Self::NvidiaReport,
         Self::NvidiaChain,
         Self::NvidiaEvidence,
+        Self::Rim,
         Self::SeExchange,
         Self::SeHeader,
     ];
@@ -101,6 +103,7 @@ impl Role {
             Self::NvidiaReport => "nvidia-report",
             Self::NvidiaChain => "nvidia-chain",
             Self::NvidiaEvidence => "nvidia-evidence",
+            Self::Rim => "rim",
             Self::SeExchange => "se-exchange",
             Self::SeHeader => "se-header",
         }
@@ -131,6 +134,7 @@ impl Role {
             Self::NvidiaReport => &["application/vnd.evtpm.spdm-measurements"],
             Self::NvidiaChain => &[PEM_CERTIFICATES],
             Self::NvidiaEvidence => &["application/vnd.evtpm.nvidia-evidence+json"],
+            Self::Rim => &["application/vnd.evtpm.nvidia-rim+xml"],
             Self::SeExchange => &["application/vnd.evtpm.se-exchange"],
             Self::SeHeader => &["application/vnd.evtpm.se-header"],
         }
@@ -141,13 +145,14 @@ impl Role {
         match self {
             Self::Certificates | Self::CertificateTable | Self::DcapCollateral | Self::NvidiaChain => ENDORSEMENTS,
             Self::NvidiaEvidence => ENDORSEMENTS | EVIDENCE,
+            Self::Rim => REFERENCE_VALUES,
             _ => EVIDENCE,
         }
     }
 
     /// Tells whether there may be several; their labels end in `.0`, `.1` and so on.
     pub(crate) const fn repeats(self) -> bool {
-        matches!(self, Self::Certificates | Self::NvidiaReport | Self::NvidiaChain)
+        matches!(self, Self::Certificates | Self::NvidiaReport | Self::NvidiaChain | Self::Rim)
     }
 
     /// Returns what such a part is of no use without.
@@ -164,6 +169,14 @@ impl Role {
             Self::NvidiaChain => &[Self::NvidiaReport],
             Self::SeExchange => &[Self::SeHeader],
             Self::SeHeader => &[Self::SeExchange],
+            _ => &[],
+        }
+    }
+
+    /// Returns what such a part is of no use without any of.
+    pub(crate) const fn needs_any(self) -> &'static [Self] {
+        match self {
+            Self::Rim => &[Self::NvidiaReport, Self::NvidiaEvidence],
             _ => &[],
         }
     }

@@ -3,6 +3,7 @@
 
 mod devices;
 mod driver;
+mod manifest;
 mod measurement;
 mod vbios;
 
@@ -10,9 +11,9 @@ use evtpm_verify::nvidia::DeviceClaims;
 
 pub use devices::Devices;
 pub use driver::Driver;
+pub use manifest::Manifest;
 pub use measurement::Measurement;
 pub use vbios::Vbios;
-pub use vbios::version;
 
 use super::{chain_revocation, recorded};
 use crate::{
@@ -20,6 +21,12 @@ use crate::{
     finding::{Finding, Layer},
     policy::NvidiaPolicy,
 };
+
+/// Objects to every measurement that NVIDIA's manifests contradict, whatever the policy asks for.
+pub(super) fn contradictions(devices: &[Proven<DeviceClaims>], findings: &mut Vec<Finding>) {
+    let deviations = devices.iter().flat_map(|device| manifest::contradictions(device.claims()));
+    findings.extend(deviations.map(Finding::from));
+}
 
 /// Runs every check on every device.
 pub(super) fn check(policy: &NvidiaPolicy, devices: &[Proven<DeviceClaims>], findings: &mut Vec<Finding>) {
@@ -33,6 +40,7 @@ pub(super) fn check(policy: &NvidiaPolicy, devices: &[Proven<DeviceClaims>], fin
         findings.extend(measurement::check(policy, claims).into_iter().map(Finding::from));
         findings.extend(driver::check(policy, claims).map(Finding::from));
         findings.extend(vbios::check(policy, claims).map(Finding::from));
+        findings.extend(manifest::check(policy, claims).map(Finding::from));
         findings.extend(chain_revocation::check(policy.revocation, claims.revocation, LAYER).map(Finding::from));
         findings.extend(recorded::check(policy.allow_recorded, device.challenge(), LAYER).map(Finding::from));
     }

@@ -90,6 +90,7 @@ pub(super) fn nvidia(policy: &mut NvidiaPolicy, other: NvidiaPolicy) {
     table(&mut policy.measurements, &other.measurements);
     union_of_restrictions(&mut policy.driver_versions, other.driver_versions);
     union_of_restrictions(&mut policy.vbios_versions, other.vbios_versions);
+    policy.require_manifests &= other.require_manifests;
     policy.min_devices = policy.min_devices.min(other.min_devices);
     policy.allow_recorded |= other.allow_recorded;
     policy.revocation = weaker(policy.revocation, other.revocation);

@@ -5,11 +5,13 @@ use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use evtpm_evidence::spdm::Report;
-use evtpm_verify::UnixTime;
-use evtpm_verify::nvidia::{check_chain, check_signature, verify};
+use evtpm_verify::nvidia::{DeviceClaims, check_chain, check_signature, verify};
+use evtpm_verify::rim::compare;
 use evtpm_verify::x509::Certificate;
+use evtpm_verify::{UnixTime, Vendor, Verified};
 use serde::Deserialize;
 
+use super::nvidia_rim::{manifests, verified};
 use super::{DAY, serial};
 use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store};
@@ -57,7 +59,10 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     findings.equal_if("chain to NVIDIA's root", expect.chain_to_nvidia_root.as_ref(), &good.is_ok());
     let is_signed = expect.signature.as_deref().unwrap_or("valid") == "valid";
     let all_good = is_signed && expect.chain_to_nvidia_root.unwrap_or(true);
-    findings.verdict("verdict", if all_good { "valid" } else { "INVALID" }, verify(&report, &chain, at));
+    let device = findings.verdict("verdict", if all_good { "valid" } else { "INVALID" }, verify(&report, &chain, at));
+    if let Some(device) = device {
+        check_measurements(device, store, findings)?;
+    }
     check_system(store, findings)?;
     check_parse(&report, store, findings)
 }
@@ -66,6 +71,20 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
 fn begin(chain: &[Certificate]) -> UnixTime {
     let last = chain.iter().map(|certificate| certificate.validity().0.0).max().unwrap_or(0);
     UnixTime(last + DAY)
+}
+
+/// Where manifests came with the report, its measurements are what they have.
+fn check_measurements(device: Verified<DeviceClaims, Vendor>, store: &Store, findings: &mut Findings) -> Result<()> {
+    let manifests: Vec<_> =
+        manifests(store).filter_map(|(name, bytes)| findings.accepted(name, verified(bytes))).collect();
+    if manifests.is_empty() {
+        findings.not_checkable("measurements: the manifests of driver and VBIOS are not in the item");
+        return Ok(());
+    }
+    let comparison = compare(device, &manifests)?.comparison.clone().unwrap_or_default();
+    let differ: Vec<u8> = comparison.deviations.iter().map(|deviation| deviation.index).collect();
+    findings.equal("measurements that differ from the manifests", &Vec::new(), &differ);
+    Ok(())
 }
 
 /// Every device of the system has a good report about the nonce that stands beside it.

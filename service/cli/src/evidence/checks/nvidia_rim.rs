@@ -3,9 +3,9 @@
 
 use anyhow::Result;
 use evtpm_evidence::rim::Manifest;
-use evtpm_verify::rim::{check_chain, check_signature, verify};
+use evtpm_verify::rim::{ReferenceMeasurements, check_chain, check_signature, verify};
 use evtpm_verify::x509::Certificate;
-use evtpm_verify::{Error, UnixTime};
+use evtpm_verify::{Error, UnixTime, Vendor, Verified};
 use serde::Deserialize;
 
 use super::DAY;
@@ -22,17 +22,28 @@ struct Expect {
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
     let expect: Expect = item.expect()?;
-    let manifests = store.files().filter(|(name, _)| {
-        let name = name.to_ascii_lowercase();
-        [".xml", ".swidtag", ".rim"].iter().any(|ending| name.ends_with(ending))
-    });
-    for (name, bytes) in manifests {
+    for (name, bytes) in manifests(store) {
         let verdict = Manifest::parse(bytes).map_err(Error::from).and_then(|manifest| check_one(&manifest));
         let is_good = !is_bad(name) && !is_bad(&item.id) && expect.signature.as_deref().unwrap_or("valid") == "valid";
         let Some(last) = findings.verdict(name, if is_good { "valid" } else { "INVALID" }, verdict) else { continue };
         findings.refused(&format!("{name}, a day after its signer's certificate ended"), last);
     }
     Ok(())
+}
+
+/// The manifests of an item, by the endings of their names.
+pub(super) fn manifests(store: &Store) -> impl Iterator<Item = (&str, &[u8])> {
+    store.files().filter(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        [".xml", ".swidtag", ".rim"].iter().any(|ending| name.ends_with(ending))
+    })
+}
+
+/// Verifies a manifest at a moment at which all of its chain is valid.
+pub(super) fn verified(bytes: &[u8]) -> Result<Verified<ReferenceMeasurements, Vendor>, Error> {
+    let manifest = Manifest::parse(bytes)?;
+    let begin = check_signature(&manifest)?.iter().map(|certificate| certificate.validity().0.0).max().unwrap_or(0);
+    verify(&manifest, UnixTime(begin + DAY))
 }
 
 /// Verifies a manifest at a moment at which all of its chain is valid; returns the verdict of a day at which its signer's

@@ -46,6 +46,10 @@ pub(crate) struct HardwareFiles {
     /// Reports and certificates of many devices: the JSON list that NVIDIA's tools exchange.
     #[arg(long, value_name = "FILE")]
     nvidia_evidence: Option<PathBuf>,
+    /// NVIDIA's manifest of a device's driver or VBIOS (SWID tag with an XML signature), which its measurements are compared with;
+    /// may be repeated.
+    #[arg(long, value_name = "FILE")]
+    rim: Vec<PathBuf>,
     /// An answered request of IBM Secure Execution, as `pvattest perform` writes it.
     #[arg(long, value_name = "FILE")]
     se_exchange: Option<PathBuf>,
@@ -70,7 +74,9 @@ impl HardwareFiles {
         ];
         let single = single.into_iter().filter_map(|(role, path)| Some((role, path.as_deref()?)));
         let reports = self.nvidia_report.iter().map(|path| (Role::NvidiaReport, path.as_path()));
-        single.chain(reports).chain(self.nvidia_chain.iter().map(|path| (Role::NvidiaChain, path.as_path())))
+        let chains = self.nvidia_chain.iter().map(|path| (Role::NvidiaChain, path.as_path()));
+        let manifests = self.rim.iter().map(|path| (Role::Rim, path.as_path()));
+        single.chain(reports).chain(chains).chain(manifests)
     }
 }
 
@@ -116,6 +122,8 @@ pub(crate) struct Hardware {
     pub(super) cca: Option<Token>,
     pub(super) psa: Option<Token>,
     pub(super) nvidia: Vec<Device>,
+    /// NVIDIA's manifests.
+    pub(super) rims: Vec<Part>,
     pub(super) s390: Option<Exchange>,
 }
 
@@ -172,6 +180,7 @@ impl Hardware {
         let (dcap, collateral) = (bytes(Role::DcapQuote), bytes(Role::DcapCollateral));
         let collateral = collateral.as_deref().map(crate::collateral::parse).transpose()?;
         let (hcl, nitro) = (bytes(Role::HclReport), bytes(Role::NitroDocument));
+        let (nvidia, rims) = (devices(material)?, material.take_all(Role::Rim));
         Ok(Self {
             challenge: trust.challenge.as_ref().map(|HexBytes(bytes)| bytes.clone()),
             dcap: dcap.map(|quote| (quote, collateral)),
@@ -179,7 +188,8 @@ impl Hardware {
             nitro,
             cca: token(material.take(Role::CcaToken), trust.cca_key.as_deref())?,
             psa: token(material.take(Role::PsaToken), trust.psa_key.as_deref())?,
-            nvidia: devices(material)?,
+            nvidia,
+            rims,
             s390: exchange(material, trust)?,
         })
     }
