@@ -2,11 +2,15 @@
 //! Reference values as CoRIM (draft-ietf-rats-corim): what their author, whose key the verifier's owner named, says that good
 //! components measure.
 //!
-//! Read are reference triples with digests, raw values and the identifiers of signing keys. A CoRIM that nobody signed is taken on
-//! its owner's word, and its root says so.
+//! Read are reference triples with digests, security versions, raw values, registers and the identifiers of signing keys; a value that
+//! restricts something else is marked. A CoRIM that nobody signed is taken on its owner's word, and its root says so.
 
+use core::fmt;
+
+pub use evtpm_evidence::corim::Svn;
 use evtpm_evidence::corim::{Corim, Measurement, MeasurementKey, Tagged, Triple};
 
+use crate::error::Hex;
 use crate::x509::PublicKey;
 use crate::{Error, Vendor, Verified, cose};
 
@@ -15,23 +19,74 @@ use crate::{Error, Vendor, Verified, cose};
 pub struct ReferenceValues {
     /// The profile, which gives the values their meaning.
     pub profile: Option<String>,
+    /// The environments with their values.
+    pub environments: Vec<Environment>,
+}
+
+/// What an environment measures, if it is good: all of this.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// The identifier of the class.
+    pub class: Option<Vec<u8>>,
+    /// Who makes the class, and its name.
+    pub vendor: Option<String>,
+    /// The name of the class among its vendor's.
+    pub model: Option<String>,
+    /// The identifier of the instance.
+    pub instance: Option<Vec<u8>>,
     /// The values.
     pub references: Vec<Reference>,
 }
 
 /// What one component of an environment measures, if it is good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reference {
-    /// The identifier of the environment's class.
-    pub class: Option<Vec<u8>>,
-    /// What is measured, where a text says so.
-    pub component: Option<String>,
+    /// What is measured.
+    pub component: Component,
     /// Digests with the numbers of their algorithms (the registry "Named Information Hash Algorithm").
-    pub digests: Vec<(i64, Vec<u8>)>,
+    pub digests: Digests,
+    /// The security version.
+    pub svn: Option<Svn>,
     /// The value itself.
     pub raw_value: Option<Vec<u8>>,
+    /// The value itself, if it is a number.
+    pub raw_int: Option<i64>,
+    /// Registers by their numbers, each with its digests.
+    pub registers: Vec<(u64, Digests)>,
+    /// The measurement of an enclave, a TD or a TDX module.
+    pub tee: Digests,
     /// Identifiers of the keys that sign the component.
     pub signers: Vec<Vec<u8>>,
+    /// Whether its author restricts what is not read, so that the rest must not be taken for all of it.
+    pub says_more: bool,
+}
+
+/// Digests with the numbers of their algorithms.
+pub type Digests = Vec<(i64, Vec<u8>)>;
+
+/// What is measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Component {
+    /// The environment as a whole.
+    #[default]
+    Whole,
+    /// What a text names.
+    Named(String),
+    /// What a number of the profile stands for.
+    Numbered(i64),
+    /// What a UUID or an object identifier stands for.
+    Identified(Vec<u8>),
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("the whole environment"),
+            Self::Named(text) => f.write_str(text),
+            Self::Numbered(number) => write!(f, "measurement {number}"),
+            Self::Identified(bytes) => write!(f, "measurement {}", Hex(bytes)),
+        }
+    }
 }
 
 /// Verifies a signed CoRIM with the key that its owner named.
@@ -45,26 +100,49 @@ pub fn verify(corim: &Corim<'_>, key: &PublicKey, name: &str) -> Result<Verified
 /// Takes a CoRIM on the operator's word, signed or not.
 pub fn named(corim: &Corim<'_>, name: &str) -> Verified<ReferenceValues, Vendor> {
     let triples = corim.comids.iter().flat_map(|comid| &comid.references);
-    let references = triples.flat_map(|triple| triple.values.iter().map(|value| Reference::read(triple, value)));
     let oid = corim.profile_oid.and_then(|oid| der::asn1::ObjectIdentifier::from_bytes(oid).ok());
     let profile = corim.profile.map(str::to_owned).or_else(|| oid.map(|oid| oid.to_string()));
-    let values = ReferenceValues { profile, references: references.collect() };
+    let values = ReferenceValues { profile, environments: triples.map(Environment::read).collect() };
     Verified::new(values, Vendor::Named { name: name.to_owned() })
 }
 
-impl Reference {
-    fn read(triple: &Triple<'_, Measurement<'_>>, measurement: &Measurement<'_>) -> Self {
+impl Environment {
+    fn read(triple: &Triple<'_, Measurement<'_>>) -> Self {
         Self {
             class: triple.class.and_then(identifier),
-            component: match measurement.key {
-                Some(MeasurementKey::Text(text)) => Some(text.to_owned()),
-                _ => None,
-            },
-            digests: measurement.digests.iter().map(|(algorithm, value)| (*algorithm, value.to_vec())).collect(),
-            raw_value: measurement.raw_value.map(<[u8]>::to_vec),
-            signers: measurement.crypto_keys.iter().copied().filter_map(identifier).collect(),
+            vendor: triple.vendor.map(str::to_owned),
+            model: triple.model.map(str::to_owned),
+            instance: triple.instance.and_then(identifier),
+            references: triple.values.iter().map(Reference::read).collect(),
         }
     }
+}
+
+impl Reference {
+    fn read(measurement: &Measurement<'_>) -> Self {
+        Self {
+            component: match measurement.key {
+                None => Component::Whole,
+                Some(MeasurementKey::Text(text)) => Component::Named(text.to_owned()),
+                Some(MeasurementKey::Number(number)) => Component::Numbered(number),
+                Some(MeasurementKey::Identifier(tagged)) => {
+                    Component::Identified(identifier(tagged).unwrap_or_default())
+                }
+            },
+            digests: owned(&measurement.digests),
+            svn: measurement.svn,
+            raw_value: measurement.raw_value.map(<[u8]>::to_vec),
+            raw_int: measurement.raw_int,
+            registers: measurement.registers.iter().map(|(number, digests)| (*number, owned(digests))).collect(),
+            tee: owned(&measurement.tee),
+            signers: measurement.crypto_keys.iter().copied().filter_map(identifier).collect(),
+            says_more: measurement.says_more,
+        }
+    }
+}
+
+fn owned(digests: &[(i64, &[u8])]) -> Digests {
+    digests.iter().map(|(algorithm, value)| (*algorithm, value.to_vec())).collect()
 }
 
 fn identifier(tagged: Tagged<'_>) -> Option<Vec<u8>> {
@@ -123,14 +201,14 @@ mod tests {
         let bytes = signed(&private);
         let corim = Corim::parse(&bytes).unwrap();
         let values = verify(&corim, &public, "author.pem").unwrap();
-        let expected = Reference {
-            class: Some(b"clas".to_vec()),
-            component: Some("x".into()),
+        let reference = Reference {
+            component: Component::Named("x".into()),
             digests: vec![(1, vec![7; 32])],
-            raw_value: None,
-            signers: Vec::new(),
+            ..Reference::default()
         };
-        assert_eq!(values.references, [expected]);
+        let class = Some(b"clas".to_vec());
+        let expected = Environment { class, references: vec![reference], ..Environment::default() };
+        assert_eq!(values.environments, [expected]);
         assert_eq!(values.root(), &Vendor::Named { name: "author.pem".into() });
     }
 
@@ -155,6 +233,6 @@ mod tests {
         let bytes = bare();
         let corim = Corim::parse(&bytes).unwrap();
         assert!(matches!(verify(&corim, &keys().1, "author.pem"), Err(Error::Evidence(_))));
-        assert_eq!(named(&corim, "on a word").references.len(), 1);
+        assert_eq!(named(&corim, "on a word").environments.len(), 1);
     }
 }

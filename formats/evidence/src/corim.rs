@@ -30,6 +30,15 @@ const TAG_UEID: u64 = 550;
 const TAG_KEY: u64 = 554;
 /// `tagged-bytes`.
 const TAG_BYTES: u64 = 560;
+/// `tagged-svn`.
+const TAG_SVN: u64 = 552;
+/// `tagged-min-svn`.
+const TAG_MIN_SVN: u64 = 553;
+/// The Intel profile's expressions over sets of digests, and the operator "is a member".
+const TAG_DIGEST_SET: u64 = 60020;
+const MEMBER: i64 = 6;
+/// `tee.mrtee` of the Intel profile.
+const MRTEE: i64 = -83;
 
 /// A CoRIM, not verified.
 #[derive(Clone, Debug)]
@@ -58,6 +67,10 @@ pub struct Comid<'a> {
 pub struct Triple<'a, T> {
     /// The identifier of the class.
     pub class: Option<Tagged<'a>>,
+    /// Who makes the class.
+    pub vendor: Option<&'a str>,
+    /// The name of the class among its vendor's.
+    pub model: Option<&'a str>,
     /// The identifier of the instance.
     pub instance: Option<Tagged<'a>>,
     /// The measurements or the keys.
@@ -86,12 +99,34 @@ pub struct Measurement<'a> {
     pub key: Option<MeasurementKey<'a>>,
     /// Digests with the numbers of their algorithms (the registry "Named Information Hash Algorithm").
     pub digests: Vec<(i64, &'a [u8])>,
+    /// The security version.
+    pub svn: Option<Svn>,
     /// The raw value.
     pub raw_value: Option<&'a [u8]>,
+    /// The raw value, if it is a number.
+    pub raw_int: Option<i64>,
+    /// Registers by their numbers, each with its digests.
+    pub registers: Vec<(u64, Digests<'a>)>,
+    /// The measurement of an enclave, a TD or a TDX module (`tee.mrtee` of the Intel profile).
+    pub tee: Digests<'a>,
     /// The name.
     pub name: Option<&'a str>,
     /// Identifiers of the keys that signed it.
     pub crypto_keys: Vec<Tagged<'a>>,
+    /// Whether it restricts what is not read here, so that these values say less than their author did.
+    pub says_more: bool,
+}
+
+/// Digests with the numbers of their algorithms.
+pub type Digests<'a> = Vec<(i64, &'a [u8])>;
+
+/// A security version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Svn {
+    /// This one.
+    Exact(u64),
+    /// This one or a later one.
+    Minimum(u64),
 }
 
 /// What was measured.
@@ -195,7 +230,9 @@ impl<'a, T> Triple<'a, T> {
         };
         let environment = Map::parse("environment", environment)?;
         let class = environment.raw(Key::Number(0)).map(|raw| Map::parse("class", raw)).transpose()?;
-        let class = class.and_then(|class| class.raw(Key::Number(0))).map(Tagged::parse).transpose()?;
+        let class = class.unwrap_or_default();
+        let (vendor, model) = (class.text(Key::Number(1))?, class.text(Key::Number(2))?);
+        let class = class.raw(Key::Number(0)).map(Tagged::parse).transpose()?;
         let instance = environment.raw(Key::Number(1)).map(Tagged::parse).transpose()?;
         if environment.keys().next().is_none() {
             return Err(Error::Missing { what: "environment of a triple" });
@@ -204,7 +241,7 @@ impl<'a, T> Triple<'a, T> {
         if values.is_empty() {
             return Err(Error::Missing { what: "values of a triple" });
         }
-        Ok(Self { class, instance, values })
+        Ok(Self { class, vendor, model, instance, values })
     }
 }
 
@@ -248,10 +285,18 @@ impl<'a> Measurement<'a> {
             Some(other) => return Err(Error::Malformed { what: "raw value", detail: alloc::format!("{other:?}") }),
         };
         let crypto_keys = values.array(Key::Number(13))?.unwrap_or_default();
+        // A version (0) and a name (11) are for people; everything else that is not read restricts.
+        let is_read = |key| matches!(key, Key::Number(0 | 1 | 2 | 4 | 11 | 13 | 14 | 15 | MRTEE));
+        let says_more = !values.keys().all(is_read) || map.keys().any(|key| !matches!(key, Key::Number(0 | 1)));
         Ok(Self {
             key,
             digests: digests.into_iter().map(digest).collect::<Result<_, _>>()?,
+            svn: values.raw(Key::Number(1)).map(Svn::parse).transpose()?,
             raw_value,
+            raw_int: values.number(Key::Number(15))?,
+            registers: registers(values.raw(Key::Number(14)))?,
+            tee: values.raw(Key::Number(MRTEE)).map(tee_digests).transpose()?.unwrap_or_default(),
+            says_more,
             name: values.text(Key::Number(11))?,
             crypto_keys: crypto_keys.into_iter().map(Tagged::parse).collect::<Result<_, _>>()?,
         })
@@ -272,6 +317,55 @@ impl<'a> MeasurementKey<'a> {
     }
 }
 
+impl Svn {
+    fn parse(encoded: &[u8]) -> Result<Self, Error> {
+        let tag = tag_of(encoded)?;
+        let inner = strip_tag(encoded, tag.unwrap_or(TAG_SVN))?;
+        let mut decoder = Decoder::new(inner);
+        let number = decoder.u64().map_err(malformed("security version"))?;
+        cbor::finish("security version", &decoder)?;
+        match tag {
+            None | Some(TAG_SVN) => Ok(Self::Exact(number)),
+            Some(TAG_MIN_SVN) => Ok(Self::Minimum(number)),
+            Some(value) => Err(Error::Unknown { what: "tag of a security version", value }),
+        }
+    }
+}
+
+/// `integrity-registers`, whose names have to be numbers here.
+fn registers(encoded: Option<&[u8]>) -> Result<Vec<(u64, Digests<'_>)>, Error> {
+    const WHAT: &str = "integrity registers";
+    let Some(map) = encoded.map(|encoded| Map::parse(WHAT, encoded)).transpose()? else { return Ok(Vec::new()) };
+    let read = |key: Key<'_>| {
+        let number = match key {
+            Key::Number(number) => u64::try_from(number).ok(),
+            Key::Text(_) => None,
+        };
+        let number = number.ok_or(Error::Missing { what: "number of an integrity register" })?;
+        let digests = map.array(key)?.unwrap_or_default();
+        Ok((number, digests.into_iter().map(digest).collect::<Result<_, _>>()?))
+    };
+    map.keys().map(read).collect()
+}
+
+/// `tee-digest-type`: one digest, several, or any of a set.
+fn tee_digests(encoded: &[u8]) -> Result<Digests<'_>, Error> {
+    const WHAT: &str = "measurement of a TEE";
+    let mut set = encoded;
+    if tag_of(encoded)? == Some(TAG_DIGEST_SET) {
+        let expression = cbor::array(WHAT, strip_tag(encoded, TAG_DIGEST_SET)?)?;
+        let [operator, members] = expression.as_slice() else { return Err(Error::Missing { what: WHAT }) };
+        let operator = Decoder::new(operator).i64().map_err(malformed(WHAT))?;
+        if operator != MEMBER {
+            return Err(Error::Malformed { what: WHAT, detail: alloc::format!("operator {operator}") });
+        }
+        set = members;
+    }
+    let members = cbor::array(WHAT, set)?;
+    let is_one = members.first().is_some_and(|first| Decoder::new(first).i64().is_ok());
+    if is_one { Ok(alloc::vec![digest(set)?]) } else { members.into_iter().map(digest).collect() }
+}
+
 fn digest(encoded: &[u8]) -> Result<(i64, &[u8]), Error> {
     let members = cbor::array("digest", encoded)?;
     let [algorithm, value] = members.as_slice() else {
@@ -289,4 +383,103 @@ fn digest(encoded: &[u8]) -> Result<(i64, &[u8]), Error> {
         return Err(Error::Length { what: "digest", expected, actual: value.len() });
     }
     Ok((algorithm, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use minicbor::Encoder;
+    use minicbor::data::Tag;
+
+    use super::*;
+
+    type Values = Encoder<Vec<u8>>;
+
+    /// A measurement with these values, of which there are `count`.
+    fn measurement(count: u64, write: impl FnOnce(&mut Values)) -> Vec<u8> {
+        let mut encoder = Encoder::new(Vec::new());
+        encoder.map(2).unwrap().u8(0).unwrap().i64(641).unwrap().u8(1).unwrap().map(count).unwrap();
+        write(&mut encoder);
+        encoder.into_writer()
+    }
+
+    fn digest(encoder: &mut Values, algorithm: i64, value: &[u8]) {
+        encoder.array(2).unwrap().i64(algorithm).unwrap().bytes(value).unwrap();
+    }
+
+    #[test]
+    fn security_versions_are_exact_or_the_lowest() {
+        let parse = |write: fn(&mut Values)| {
+            let encoded = measurement(1, |encoder| {
+                encoder.u8(1).unwrap();
+                write(encoder);
+            });
+            Measurement::parse(&encoded).map(|measurement| measurement.svn)
+        };
+        let tagged = |encoder: &mut Values, tag| {
+            encoder.tag(Tag::new(tag)).unwrap().u64(7).unwrap();
+        };
+        assert_eq!(parse(|encoder| drop(encoder.u64(u64::MAX))), Ok(Some(Svn::Exact(u64::MAX))));
+        assert_eq!(parse(|encoder| drop(encoder.tag(Tag::new(552)).unwrap().u64(7))), Ok(Some(Svn::Exact(7))));
+        assert_eq!(parse(|encoder| drop(encoder.tag(Tag::new(553)).unwrap().u64(7))), Ok(Some(Svn::Minimum(7))));
+        assert!(parse(|encoder| drop(encoder.tag(Tag::new(554)).unwrap().u64(7))).is_err());
+        assert!(parse(|encoder| drop(encoder.i8(-1))).is_err());
+        let mut twice = Encoder::new(Vec::new());
+        tagged(&mut twice, 552);
+        assert!(Svn::parse(&[twice.into_writer(), vec![0]].concat()).is_err());
+    }
+
+    #[test]
+    fn the_measurement_of_a_tee_is_one_digest_several_or_a_set() {
+        let value = [0x11; 48];
+        let one = measurement(1, |encoder| {
+            encoder.i8(-83).unwrap();
+            digest(encoder, 7, &value);
+        });
+        let several = measurement(1, |encoder| {
+            encoder.i8(-83).unwrap().array(1).unwrap();
+            digest(encoder, 7, &value);
+        });
+        let of_set = |operator: i64| {
+            measurement(1, |encoder| {
+                encoder.i8(-83).unwrap().tag(Tag::new(60020)).unwrap().array(2).unwrap().i64(operator).unwrap();
+                encoder.array(1).unwrap();
+                digest(encoder, 7, &value);
+            })
+        };
+        for encoded in [&one, &several, &of_set(6)] {
+            let measurement = Measurement::parse(encoded).unwrap();
+            assert_eq!((measurement.tee, measurement.says_more), (vec![(7, value.as_slice())], false));
+        }
+        assert!(Measurement::parse(&of_set(7)).is_err(), "\"is no member\" accepts what it does not name");
+    }
+
+    #[test]
+    fn registers_have_numbers() {
+        let encoded = |name: fn(&mut Values)| {
+            measurement(1, |encoder| {
+                encoder.u8(14).unwrap().map(1).unwrap();
+                name(encoder);
+                encoder.array(1).unwrap();
+                digest(encoder, 1, &[3; 32]);
+            })
+        };
+        let numbered = encoded(|encoder| drop(encoder.u8(2)));
+        assert_eq!(Measurement::parse(&numbered).unwrap().registers, [(2, vec![(1, [3; 32].as_slice())])]);
+        for name in [|encoder: &mut Values| drop(encoder.str("pcr")), |encoder: &mut Values| drop(encoder.i8(-1))] {
+            assert!(Measurement::parse(&encoded(name)).is_err());
+        }
+    }
+
+    #[test]
+    fn what_restricts_and_is_not_read_is_marked() {
+        let masked = measurement(1, |encoder| drop(encoder.u8(5).unwrap().bytes(&[0xff])));
+        assert!(Measurement::parse(&masked).unwrap().says_more);
+        let versioned = measurement(1, |encoder| drop(encoder.u8(0).unwrap().map(0)));
+        assert!(!Measurement::parse(&versioned).unwrap().says_more);
+        let mut authorized = Encoder::new(Vec::new());
+        authorized.map(2).unwrap().u8(1).unwrap().map(0).unwrap().u8(2).unwrap().array(0).unwrap();
+        assert!(Measurement::parse(&authorized.into_writer()).unwrap().says_more);
+    }
 }

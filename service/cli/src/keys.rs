@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Public keys beside a token: PEM, a JWK, or Veraison's list of trust anchors with a JWK inside.
+//! Public keys beside a token: PEM, a certificate (whose key alone counts), a JWK, or Veraison's list of trust anchors with a JWK
+//! inside.
 
 use anyhow::{Context, Result, bail};
 use evtpm_crypto::{EccCurve, EccPoint};
 use evtpm_evidence::jwk::{Jwk, JwkKey};
-use evtpm_verify::x509::PublicKey;
+use evtpm_verify::x509::{Certificate, PublicKey};
 use serde::Deserialize;
 
 /// One trust anchor of Veraison's.
@@ -15,6 +16,9 @@ struct Anchor {
 
 /// Reads the key of a file; `None` if the file is something else, such as reference values.
 pub(crate) fn find(bytes: &[u8]) -> Result<Option<PublicKey>> {
+    if bytes.trim_ascii_start().starts_with(b"-----BEGIN CERTIFICATE-----") {
+        return Certificate::all_from(bytes)?.first().map(Certificate::public_key).transpose().map_err(Into::into);
+    }
     if bytes.trim_ascii_start().starts_with(b"-----") {
         return Ok(Some(PublicKey::from_spki(bytes)?));
     }

@@ -125,6 +125,35 @@ fn reference_values_of_a_corim_become_a_policy() {
     assert!(err.contains("CoRIM profile"), "{err}");
 }
 
+/// A bare CoRIM of the SEV-SNP profile: one launch measurement, and guest SVN 7 (behind this tag) or later.
+fn snp_corim(svn: &[u8]) -> Vec<u8> {
+    let measurement = [b"\xa2\x00\x19\x02\x81\x01\xa1\x02\x81\x82\x07\x58\x30".as_slice(), &[0x3e; 48]].concat();
+    let version = [b"\xa2\x00\x01\x01\xa1\x01".as_slice(), svn, b"\x07"].concat();
+    let class = b"\xa1\x00\xa1\x00\xd8\x6f\x49\x2b\x06\x01\x04\x01\x9c\x78\x03\x01";
+    let triples = [b"\xa1\x00\x81\x82".as_slice(), class, b"\x82", &measurement, &version].concat();
+    let comid = [b"\xa2\x01\xa0\x04".as_slice(), &triples].concat();
+    let tag = [b"\xd9\x01\xfa\x58".as_slice(), &[comid.len() as u8], &comid].concat();
+    let profile = b"\x03\xd8\x20\x78\x22tag:amd.com,2024:snp-corim-profile";
+    [b"\xd9\x01\xf5\xa3\x00\x61i\x01\x81".as_slice(), &tag, profile].concat()
+}
+
+#[test]
+fn reference_values_of_a_processor_become_a_policy_that_is_no_wider() {
+    let scratch = Scratch::new("snp-corim");
+    let lowest = scratch.file("lowest.cbor", snp_corim(b"\xd9\x02\x29"));
+    let exact = scratch.file("exact.cbor", snp_corim(b"\xd9\x02\x28"));
+    let add = |path: &Path| Evtpm::new("policy add --unsigned --product Milan").with("--corim", path);
+    let (policy, _) = add(&lowest).expect(TRUSTED);
+    for part in ["[snp]", "products = [\"Milan\"]", "min_guest_svn = 7", &"3e".repeat(48)] {
+        assert!(policy.contains(part), "{part}: {policy}");
+    }
+    let (_, err) = add(&exact).expect(FAILED);
+    assert!(err.contains("exactly one security version"), "{err}");
+    assert_eq!(add(&exact).word("--svn-floors").expect(TRUSTED).0, policy);
+    let cut = &snp_corim(b"\xd9\x02\x29")[..100];
+    add(&scratch.file("cut.cbor", cut)).expect(FAILED);
+}
+
 #[test]
 fn a_devices_manifest_becomes_a_policy_if_nvidia_signed_it() {
     let Some(folder) = evidence() else { return };

@@ -55,6 +55,28 @@ pub struct TdxPolicy {
     pub platform: IntelPlatform,
 }
 
+impl TdxPolicy {
+    /// Starts rules that accept these measurements on a platform that is up to date, and ask for nothing else yet.
+    pub(crate) fn new(measurements: AtLeastOne<Bytes<48>>) -> Self {
+        Self {
+            measurements,
+            rtmr0: Vec::new(),
+            rtmr1: Vec::new(),
+            rtmr2: Vec::new(),
+            rtmr3: Vec::new(),
+            modules: Vec::new(),
+            config_ids: Vec::new(),
+            owners: Vec::new(),
+            attributes: Vec::new(),
+            xfam: Vec::new(),
+            report_data: Vec::new(),
+            allow_debug: false,
+            allow_recorded: false,
+            platform: IntelPlatform::default(),
+        }
+    }
+}
+
 /// The rules for an SGX enclave, of which `enclaves` or `signers` has to name some.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

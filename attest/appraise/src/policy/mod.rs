@@ -41,7 +41,7 @@ pub use intel::{IntelPlatform, IntelTcb, SgxPolicy, TdxPolicy};
 pub use nitro::NitroPolicy;
 pub use nvidia::NvidiaPolicy;
 pub use pattern::Pattern;
-pub use references::ReferenceError;
+pub use references::{ReferenceError, ReferenceOptions};
 pub use rego::{RegoModule, RegoPolicy};
 pub use s390::S390Policy;
 pub use snp::{ProductName, RevocationRule, SnpPolicy, TcbFloor};
@@ -226,7 +226,7 @@ impl Policy {
             return Some("[sgx] names neither enclaves nor signers");
         }
         if self.nvidia.as_ref().is_some_and(NvidiaPolicy::accepts_any_device) {
-            return Some("[nvidia] names no measurements and no versions");
+            return Some("[nvidia] names no measurements and no versions, nor asks for NVIDIA's manifests");
         }
         match self.hardware {
             HardwareRule::Required if !self.asks_for_hardware() => Some(

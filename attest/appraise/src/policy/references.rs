@@ -1,25 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Reference values that feed a policy: CoRIMs of Arm CCA, NVIDIA's manifests, and manifests of files.
+//! Reference values that feed a policy: CoRIMs, NVIDIA's manifests, and manifests of files.
 //!
-//! Of CoRIM the profiles `tag:arm.com,2025:cca_platform#1.0.0` and `tag:arm.com,2025:cca_realm#1.0.0` are read
-//! (draft-ydb-rats-cca-endorsements): software components with their signers, the platform's configuration, the realm's initial and
-//! extensible measurements and its personalisation value. A CoRIM of any other profile is refused rather than guessed at.
+//! What a CoRIM's values mean is for its profile to say; docs/POLICY.md lists those that are known here and what is read of each. A
+//! CoRIM of any other profile, and a value that restricts what no policy can, is refused rather than guessed at: nothing wider is
+//! accepted than its author meant.
+
+mod arm;
+mod snp;
+mod tdx;
 
 use core::fmt;
 
 use evtpm_logs::HashId;
 use evtpm_verify::{
     Vendor, Verified,
-    reference::{Reference, ReferenceValues},
+    reference::{Digests, Environment, Reference, ReferenceValues},
     rim::ReferenceMeasurements,
 };
 
-use super::{
-    AtLeastOne, Bytes, CcaPolicy, FileDigest, HexBytes, ImaPolicy, Index, LifecycleState, NvidiaPolicy, Policy,
-};
+use super::{AtLeastOne, Bytes, FileDigest, HexBytes, ImaPolicy, Index, NvidiaPolicy, Policy, ProductName};
 
-const PLATFORM: &str = "tag:arm.com,2025:cca_platform#1.0.0";
-const REALM: &str = "tag:arm.com,2025:cca_realm#1.0.0";
+/// draft-ydb-rats-cca-endorsements.
+const CCA_PLATFORM: &str = "tag:arm.com,2025:cca_platform#1.0.0";
+const CCA_REALM: &str = "tag:arm.com,2025:cca_realm#1.0.0";
+/// draft-fdb-rats-psa-endorsements.
+const PSA: &str = "tag:arm.com,2025:psa#1.0.0";
+/// draft-deeglaze-amd-sev-snp-corim-profile, its revision 02 and what its editor made of it since.
+const SNP: [&str; 2] = ["tag:amd.com,2024:snp-corim-profile", "tag:amd.com,2025:snp-corim-profile"];
+/// draft-cds-rats-intel-corim-profile.
+const INTEL: &str = "2.16.840.1.113741.1.16.1";
+/// What Microsoft's `igvm` writes of the files that it measures.
+const LAUNCH: &str = "tag:microsoft.com,2026:launch-measurement/v1";
+
+/// What the operator says to reference values that leave it open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReferenceOptions {
+    /// The product lines of AMD whose processors are accepted, and whose firmware the patch levels are of; besides those that the
+    /// policy has.
+    pub products: Vec<ProductName>,
+    /// Whether a security version that is named exactly is the lowest that is accepted: a policy has no other rule for it.
+    pub svn_floors: bool,
+}
 
 /// Why reference values cannot feed a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +50,20 @@ pub enum ReferenceError {
         /// The profile.
         profile: String,
     },
-    /// A value is not what its profile asks for.
+    /// A value is not what its profile asks for, or no rule of a policy is about it.
     Value {
         /// What was measured.
         component: String,
+    },
+    /// A security version is named exactly, and a policy can only say which is the lowest.
+    ExactVersion {
+        /// What has the version.
+        component: String,
+    },
+    /// Environments restrict different things, so that one section would accept what neither of them does.
+    Mixed {
+        /// The section.
+        section: &'static str,
     },
     /// A section needs values that none of the documents has.
     Incomplete {
@@ -49,8 +80,25 @@ pub enum ReferenceError {
 impl fmt::Display for ReferenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Profile { profile } => write!(f, "CoRIM profile \"{profile}\": expected {PLATFORM} or {REALM}"),
-            Self::Value { component } => write!(f, "CoRIM: the value of {component} is not what its profile asks for"),
+            Self::Profile { profile } => write!(
+                f,
+                "CoRIM profile \"{profile}\": expected one of {CCA_PLATFORM}, {CCA_REALM}, {PSA}, {}, {}, {INTEL}, {LAUNCH}",
+                SNP[0], SNP[1]
+            ),
+            Self::Value { component } => write!(
+                f,
+                "CoRIM: the value of {component} is not what its profile asks for, or restricts what no rule of a policy is about"
+            ),
+            Self::ExactVersion { component } => write!(
+                f,
+                "CoRIM: {component} has to be of exactly one security version, and a policy can only say which is the lowest"
+            ),
+            Self::Mixed { section } => {
+                write!(
+                    f,
+                    "CoRIM: environments restrict different things, which one section [{section}] cannot tell apart"
+                )
+            }
             Self::Incomplete { what } => write!(f, "the reference values have no {what}"),
             Self::Line { number } => {
                 write!(f, "manifest, line {number}: expected a digest and a path, as sha256sum prints")
@@ -62,14 +110,43 @@ impl fmt::Display for ReferenceError {
 impl core::error::Error for ReferenceError {}
 
 impl Policy {
-    /// Adds verified reference values: what they name is accepted besides what was.
-    pub fn add_references(&mut self, documents: &[Verified<ReferenceValues, Vendor>]) -> Result<(), ReferenceError> {
-        let mut gathered = Gathered::default();
+    /// Adds verified reference values: what they name is accepted besides what was, and nothing that was accepted is refused now.
+    pub fn add_references(
+        &mut self,
+        documents: &[Verified<ReferenceValues, Vendor>],
+        options: &ReferenceOptions,
+    ) -> Result<(), ReferenceError> {
+        self.add_values(documents.iter().map(|document| &**document), options)
+    }
+
+    fn add_values<'a>(
+        &mut self,
+        documents: impl IntoIterator<Item = &'a ReferenceValues>,
+        options: &ReferenceOptions,
+    ) -> Result<(), ReferenceError> {
+        let (mut cca, mut psa) = (arm::Cca::default(), arm::Psa::default());
+        let (mut snp, mut tdx) = (Vec::new(), tdx::Gathered::default());
         for document in documents {
-            gathered.add(document)?;
+            for environment in &document.environments {
+                match document.profile.as_deref() {
+                    Some(CCA_PLATFORM) => cca.platform(environment)?,
+                    Some(CCA_REALM) => cca.realm(environment)?,
+                    Some(PSA) => psa.add(environment)?,
+                    Some(profile) if SNP.contains(&profile) => snp.push(snp::Launch::read(environment, options)?),
+                    Some(INTEL) => tdx.intel(environment)?,
+                    Some(LAUNCH) if environment.vendor.as_deref() == Some("AMD") => {
+                        snp.push(snp::Launch::measured(environment)?);
+                    }
+                    Some(LAUNCH) => tdx.measured(environment)?,
+                    other => return Err(ReferenceError::Profile { profile: other.unwrap_or("none").to_owned() }),
+                }
+            }
         }
         let mut added = Self::empty(self.hardware);
-        added.cca = Some(gathered.into_policy(self.cca.as_ref())?);
+        added.cca = cca.into_policy(self.cca.as_ref())?;
+        added.psa = psa.into_policy(self.psa.as_ref())?;
+        added.snp = snp::Launch::into_policy(snp, self.snp.as_ref(), options)?;
+        added.tdx = tdx.into_policy(self.tdx.as_ref())?;
         self.merge(added);
         Ok(())
     }
@@ -116,105 +193,20 @@ fn entry(line: &str) -> Option<(String, FileDigest)> {
     (!path.is_empty()).then(|| (path.to_owned(), FileDigest { algorithm, digest }))
 }
 
-/// What the documents name, component by component.
-#[derive(Default)]
-struct Gathered {
-    implementations: Vec<Bytes<32>>,
-    components: Vec<HexBytes>,
-    signers: Vec<HexBytes>,
-    configs: Vec<HexBytes>,
-    measurements: Vec<HexBytes>,
-    rems: [Vec<HexBytes>; 4],
-    personalizations: Vec<Bytes<64>>,
-}
-
-impl Gathered {
-    fn add(&mut self, document: &ReferenceValues) -> Result<(), ReferenceError> {
-        for reference in &document.references {
-            match document.profile.as_deref() {
-                Some(PLATFORM) => self.platform(reference)?,
-                Some(REALM) => self.realm(reference)?,
-                other => return Err(ReferenceError::Profile { profile: other.unwrap_or("none").to_owned() }),
-            }
-        }
-        Ok(())
-    }
-
-    fn platform(&mut self, reference: &Reference) -> Result<(), ReferenceError> {
-        let class = reference.class.as_deref().and_then(|class| class.try_into().ok());
-        let implementation = Bytes(class.ok_or_else(|| unfit(reference))?);
-        add(&mut self.implementations, vec![implementation]);
-        match reference.component.as_deref() {
-            Some("cca.software-component") => {
-                add(&mut self.components, digests(reference)?);
-                add(&mut self.signers, reference.signers.iter().cloned().map(HexBytes).collect());
-            }
-            Some("cca.platform-config") => {
-                self.configs.extend(reference.raw_value.clone().map(HexBytes));
-            }
-            _ => return Err(unfit(reference)),
-        }
-        Ok(())
-    }
-
-    fn realm(&mut self, reference: &Reference) -> Result<(), ReferenceError> {
-        let [rem0, rem1, rem2, rem3] = &mut self.rems;
-        let register = match reference.component.as_deref() {
-            Some("cca.rim") => &mut self.measurements,
-            Some("cca.rem0") => rem0,
-            Some("cca.rem1") => rem1,
-            Some("cca.rem2") => rem2,
-            Some("cca.rem3") => rem3,
-            Some("cca.rpv") => {
-                let value = reference.raw_value.as_deref().and_then(|value| value.try_into().ok());
-                self.personalizations.push(Bytes(value.ok_or_else(|| unfit(reference))?));
-                return Ok(());
-            }
-            _ => return Err(unfit(reference)),
-        };
-        register.extend(digests(reference)?);
-        Ok(())
-    }
-
-    /// What the documents lack, the policy may have already.
-    fn into_policy(self, known: Option<&CcaPolicy>) -> Result<CcaPolicy, ReferenceError> {
-        let missing = |what| ReferenceError::Incomplete { what };
-        let or_known = |values: Vec<HexBytes>, known: Option<&[HexBytes]>| match (values.is_empty(), known) {
-            (true, Some(known)) => known.to_vec(),
-            _ => values,
-        };
-        let measurements = or_known(self.measurements, known.map(|known| known.measurements.as_ref()));
-        let implementations = match (self.implementations.is_empty(), known) {
-            (true, Some(known)) => known.implementations.to_vec(),
-            _ => self.implementations,
-        };
-        let [rem0, rem1, rem2, rem3] = self.rems;
-        Ok(CcaPolicy {
-            measurements: measurements.try_into().map_err(|_| missing("initial measurement of a realm"))?,
-            rem0: or_known(rem0, known.map(|known| known.rem0.as_slice())),
-            rem1: or_known(rem1, known.map(|known| known.rem1.as_slice())),
-            rem2: or_known(rem2, known.map(|known| known.rem2.as_slice())),
-            rem3: or_known(rem3, known.map(|known| known.rem3.as_slice())),
-            personalizations: match (self.personalizations.is_empty(), known) {
-                (true, Some(known)) => known.personalizations.clone(),
-                _ => self.personalizations,
-            },
-            implementations: implementations.try_into().map_err(|_| missing("implementation of a platform"))?,
-            lifecycle: AtLeastOne::new(LifecycleState::Secured),
-            configs: or_known(self.configs, known.map(|known| known.configs.as_slice())),
-            components: or_known(self.components, known.map(|known| known.components.as_slice())),
-            signers: or_known(self.signers, known.map(|known| known.signers.as_slice())),
-            allow_recorded: false,
-        })
-    }
-}
-
 /// Adds what is not there yet.
-fn add<T: PartialEq>(list: &mut Vec<T>, values: Vec<T>) {
+fn add<T: PartialEq>(list: &mut Vec<T>, values: impl IntoIterator<Item = T>) {
     for value in values {
         if !list.contains(&value) {
             list.push(value);
         }
+    }
+}
+
+/// What the documents do not name, the policy may.
+fn or_known<T: Clone>(values: Vec<T>, known: Option<&[T]>) -> Vec<T> {
+    match (values.is_empty(), known) {
+        (true, Some(known)) => known.to_vec(),
+        _ => values,
     }
 }
 
@@ -223,11 +215,26 @@ fn digests(reference: &Reference) -> Result<Vec<HexBytes>, ReferenceError> {
     if digests.is_empty() { Err(unfit(reference)) } else { Ok(digests) }
 }
 
-fn unfit(reference: &Reference) -> ReferenceError {
-    ReferenceError::Value {
-        component: reference.component.clone().unwrap_or_else(|| "a component without name".into()),
-    }
+/// Digests of one length, of which there has to be one at least; the algorithm goes with the length.
+fn sized<const N: usize>(digests: &Digests) -> Option<Vec<Bytes<N>>> {
+    let values: Option<Vec<Bytes<N>>> =
+        digests.iter().map(|(_, value)| value.as_slice().try_into().ok().map(Bytes)).collect();
+    values.filter(|values| !values.is_empty())
 }
+
+fn unfit(reference: &Reference) -> ReferenceError {
+    ReferenceError::Value { component: reference.component.to_string() }
+}
+
+/// The class of an environment that has none, or one that its profile does not know.
+fn unknown_class(environment: &Environment) -> ReferenceError {
+    let class = environment.class.as_deref().map(hex::encode);
+    let named = environment.model.clone().or(class).unwrap_or_else(|| "none".to_owned());
+    ReferenceError::Value { component: format!("the environment of class {named}") }
+}
+
+#[cfg(test)]
+mod corim_tests;
 
 #[cfg(test)]
 mod tests {

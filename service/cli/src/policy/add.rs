@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use evtpm_appraise::Policy;
-use evtpm_appraise::policy::HardwareRule;
+use evtpm_appraise::policy::{HardwareRule, ProductName, ReferenceOptions};
 use evtpm_evidence::corim::Corim;
 use evtpm_evidence::rim::Manifest;
 use evtpm_verify::reference::{self, ReferenceValues};
@@ -20,15 +20,21 @@ use crate::verify::{args::read, moment};
 pub(crate) struct Add {
     /// The policy to add to [default: a new one]
     policy: Option<PathBuf>,
-    /// Reference values as CoRIM (profiles of Arm CCA platforms and realms); may be repeated.
+    /// Reference values as CoRIM (profiles of SEV-SNP, TDX, Arm CCA and PSA; docs/POLICY.md); may be repeated.
     #[arg(long, value_name = "FILE", required_unless_present_any = ["manifest", "rego", "rim"])]
     corim: Vec<PathBuf>,
-    /// The key (PEM or JWK) of whoever signed the CoRIMs.
+    /// The key (PEM, JWK, or a certificate in PEM, whose key alone counts) of whoever signed the CoRIMs.
     #[arg(long, value_name = "FILE", requires = "corim", conflicts_with = "unsigned")]
     key: Option<PathBuf>,
     /// Take CoRIMs that nobody signed on your word.
     #[arg(long, requires = "corim")]
     unsigned: bool,
+    /// A product line of AMD that is accepted, and whose firmware a CoRIM's patch levels are of; may be repeated.
+    #[arg(long, value_name = "NAME", requires = "corim", value_parser = super::product)]
+    product: Vec<ProductName>,
+    /// Take a security version that a CoRIM names exactly as the lowest that is accepted.
+    #[arg(long, requires = "corim")]
+    svn_floors: bool,
     /// Files with their digests, as `sha256sum` prints them; may be repeated.
     #[arg(long, value_name = "FILE")]
     manifest: Vec<PathBuf>,
@@ -52,7 +58,8 @@ impl Add {
         let key = self.key.as_deref().map(key).transpose()?;
         let documents = self.corim.iter().map(|path| self.document(path, key.as_ref())).collect::<Result<Vec<_>>>()?;
         if !documents.is_empty() {
-            policy.add_references(&documents)?;
+            let options = ReferenceOptions { products: self.product.clone(), svn_floors: self.svn_floors };
+            policy.add_references(&documents, &options)?;
         }
         for (path, at) in self.rim.iter().flat_map(|path| self.at.map(|at| (path, at))) {
             let manifest = Manifest::parse(&read(path)?).with_context(|| path.display().to_string())?;

@@ -40,7 +40,7 @@ pub(crate) struct FromBoot {
     #[arg(long, value_name = "HEX", required_unless_present = "without_hardware", help_heading = "Hardware")]
     measurement: Option<HexBytes>,
     /// A product line of AMD that is accepted: Milan, Genoa, Turin, Venice; may be repeated.
-    #[arg(long, value_name = "NAME", requires = "measurement", value_parser = product, help_heading = "Hardware")]
+    #[arg(long, value_name = "NAME", requires = "measurement", value_parser = super::product, help_heading = "Hardware")]
     product: Vec<ProductName>,
     /// A SIMULATED root that is accepted; may be repeated.
     #[arg(long, value_name = "NAME", requires = "measurement", help_heading = "Hardware")]
@@ -159,10 +159,6 @@ fn size(text: &str) -> Result<u64, String> {
         .ok()
         .and_then(|count| count.checked_mul(unit))
         .ok_or_else(|| "not a size like 512M".to_owned())
-}
-
-fn product(text: &str) -> Result<ProductName, String> {
-    ProductName::from_name(text).ok_or_else(|| "not one of Milan, Genoa, Turin, Venice".to_owned())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use evtpm_appraise::Policy;
-use evtpm_appraise::policy::{RegoModule, RegoPolicy};
+use evtpm_appraise::policy::{ProductName, RegoModule, RegoPolicy};
 
 use crate::{Outcome, operator};
 
@@ -99,6 +99,11 @@ pub(crate) fn add_rego(policy: &mut Policy, path: &Path) -> Result<()> {
     let module = RegoModule::new(text).with_context(|| path.display().to_string())?;
     policy.rego = Some(RegoPolicy { module });
     Ok(())
+}
+
+/// Reads the name of a product line of AMD.
+fn product(text: &str) -> Result<ProductName, String> {
+    ProductName::from_name(text).ok_or_else(|| "not one of Milan, Genoa, Turin, Venice".to_owned())
 }
 
 /// Writes a policy that was made, below remarks for whoever reads it.
