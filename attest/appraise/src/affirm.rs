@@ -73,6 +73,12 @@ pub(crate) fn affirmed(layer: Layer, policy: &Policy, claims: &Claims) -> Option
             .as_ref()
             .zip(claims.s390())
             .map(|_| TrustVector { executables: TrustClaim::APPROVED_BOOT, ..genuine_and_opaque() }),
+        Layer::Csv => policy.csv.as_ref().zip(claims.csv()).map(|(rules, _)| TrustVector {
+            instance_identity: best_if(!(rules.vm_ids.is_empty() && rules.owner_keys.is_empty())),
+            configuration: TrustClaim::BEST,
+            executables: TrustClaim::APPROVED_BOOT,
+            ..genuine_and_opaque()
+        }),
         Layer::Tpm => claims.key().map(|_| TrustVector { instance_identity: TrustClaim::BEST, ..none }),
         Layer::Boot => {
             policy.boot.as_ref().filter(|_| claims.boot_stands || claims.boot.is_some()).map(|rules| TrustVector {

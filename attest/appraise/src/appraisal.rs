@@ -79,6 +79,7 @@ fn vendors(claims: &Claims) -> Vec<(Layer, Vendor)> {
         root(Layer::Psa, claims.psa().map(Proven::root)),
         root(Layer::Nvidia, claims.nvidia().first().map(Proven::root)),
         root(Layer::S390, claims.s390().map(Proven::root)),
+        root(Layer::Csv, claims.csv().map(Proven::root)),
     ]
     .into_iter()
     .flatten()

@@ -14,6 +14,7 @@ use evtpm_verify::{
     Root, UnixTime, Vendor, Verified,
     azure::{HardwareProof, ParavisorClaims},
     cca::{PlatformClaims, RealmClaims},
+    csv::CsvClaims,
     dcap::{DcapClaims, Tee},
     evtpm::BindingFreshness,
     logs::{Aggregate, CommandLine, Continued, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState, VerifiedEvent},
@@ -39,6 +40,7 @@ pub struct Claims {
     pub(crate) psa: Option<Proven<PsaClaims>>,
     pub(crate) nvidia: Vec<Proven<DeviceClaims>>,
     pub(crate) s390: Option<Proven<SeClaims>>,
+    pub(crate) csv: Option<Proven<CsvClaims>>,
     pub(crate) key: Option<KeyClaims>,
     pub(crate) quote: Option<QuoteClaims>,
     pub(crate) boot: Option<BootClaims>,
@@ -281,6 +283,12 @@ impl Claims {
         Self { s390: Some(Proven::of(guest, challenge)), ..self }
     }
 
+    /// Adds a CSV guest.
+    #[must_use]
+    pub fn with_csv(self, guest: &Verified<CsvClaims, Vendor>, challenge: Challenge) -> Self {
+        Self { csv: Some(Proven::of(guest, challenge)), ..self }
+    }
+
     /// Adds the attestation key, and the report that leads to it.
     #[must_use]
     pub fn with_key(mut self, key: &TrustedAk) -> Self {
@@ -421,6 +429,11 @@ impl Claims {
     /// Returns the Secure Execution guest.
     pub const fn s390(&self) -> Option<&Proven<SeClaims>> {
         self.s390.as_ref()
+    }
+
+    /// Returns the CSV guest.
+    pub const fn csv(&self) -> Option<&Proven<CsvClaims>> {
+        self.csv.as_ref()
     }
 
     /// Returns what is known of the attestation key.

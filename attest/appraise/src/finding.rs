@@ -31,6 +31,8 @@ pub enum Layer {
     Nvidia,
     /// An IBM Secure Execution guest.
     S390,
+    /// A Hygon CSV guest.
+    Csv,
     /// The TPM and its keys.
     Tpm,
     /// Firmware and boot loader.
@@ -41,7 +43,7 @@ pub enum Layer {
 
 impl Layer {
     /// All layers, from the hardware up.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Snp,
         Self::Tdx,
         Self::Sgx,
@@ -52,6 +54,7 @@ impl Layer {
         Self::Psa,
         Self::Nvidia,
         Self::S390,
+        Self::Csv,
         Self::Tpm,
         Self::Boot,
         Self::Runtime,
@@ -70,6 +73,7 @@ impl Layer {
             Self::Psa => "psa",
             Self::Nvidia => "nvidia",
             Self::S390 => "s390",
+            Self::Csv => "csv",
             Self::Tpm => "tpm",
             Self::Boot => "boot",
             Self::Runtime => "runtime",
@@ -89,6 +93,7 @@ impl Layer {
             Self::Psa => "a verified PSA token",
             Self::Nvidia => "a verified report of a device",
             Self::S390 => "a verified measurement",
+            Self::Csv => "a verified CSV report",
             Self::Tpm => "a verified quote",
             Self::Boot => "a replayed event log",
             Self::Runtime => "a replayed IMA list",
@@ -343,6 +348,20 @@ findings! {
     S390UserData(checks::Deviation<checks::s390::UserData>),
     /// What the machine below a Secure Execution guest added.
     S390Additional(checks::Deviation<checks::s390::Additional>),
+    /// The launch digest of a CSV guest.
+    CsvMeasurement(checks::Deviation<checks::csv::Measurement>),
+    /// A runtime register of a CSV guest.
+    CsvRegister(checks::Deviation<checks::csv::Register>),
+    /// What the host may do with a CSV guest.
+    CsvPolicy(checks::Deviation<checks::csv::PolicyBit>),
+    /// A CSV guest's identifier.
+    CsvGuest(checks::Deviation<checks::csv::Guest>),
+    /// A CSV guest's version.
+    CsvGuestVersion(checks::Deviation<checks::csv::GuestVersion>),
+    /// A CSV guest's owner.
+    CsvOwner(checks::Deviation<checks::csv::Owner>),
+    /// What a requester had put into a CSV report.
+    CsvReportData(checks::Deviation<checks::csv::ReportData>),
     /// The origin of the attestation key.
     AttestationKey(checks::AttestationKey),
     /// The freshness of the quote and of the binding.

@@ -10,6 +10,8 @@ use evtpm_tpm_wire::Rc;
 pub enum Error {
     /// Not a report.
     Report(evtpm_snp::Error),
+    /// Not evidence of a known form.
+    Evidence(evtpm_evidence::Error),
     /// Not a log, or not whole.
     Log(evtpm_logs::Error),
     /// Not a structure of the TPM.
@@ -25,6 +27,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Report(error) => error.fmt(f),
+            Self::Evidence(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
             Self::Tpm { what, code } => write!(f, "not a {what}: {code}"),
         }
@@ -36,6 +39,12 @@ impl core::error::Error for Error {}
 impl From<evtpm_snp::Error> for Error {
     fn from(error: evtpm_snp::Error) -> Self {
         Self::Report(error)
+    }
+}
+
+impl From<evtpm_evidence::Error> for Error {
+    fn from(error: evtpm_evidence::Error) -> Self {
+        Self::Evidence(error)
     }
 }
 

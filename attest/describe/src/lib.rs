@@ -4,6 +4,7 @@
 
 mod attestation;
 mod boot_log;
+mod csv;
 mod error;
 mod field;
 mod ima;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! An attestation report of an AMD processor (56860, "ATTESTATION_REPORT").
+//! An attestation report of an AMD processor (56860, "ATTESTATION_REPORT"), or of a Hygon one.
 
 use evtpm_snp::{Generation, Report, SigningKey, StatedGeneration, Tcb, TcbVersion};
 
@@ -7,9 +7,12 @@ use hex::encode as hex;
 
 use crate::{Error, Field};
 
-/// Describes a report of 1184 bytes, or one inside of a firmware's answer (MSG_REPORT_RSP).
+/// Describes a report of 1184 bytes, or one inside of a firmware's answer (MSG_REPORT_RSP), or one of a CSV guest.
 pub fn report(bytes: &[u8]) -> Result<Vec<Field>, Error> {
-    Ok(fields(&parse(bytes)?))
+    match crate::csv::report(bytes) {
+        Some(described) => described,
+        None => Ok(fields(&parse(bytes)?)),
+    }
 }
 
 fn parse(bytes: &[u8]) -> Result<Report, Error> {

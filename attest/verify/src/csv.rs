@@ -5,9 +5,8 @@
 //! What a report of version 1 says stands under a mask that nobody signed, so that the whole is believed only where the report data
 //! are what the caller expects: any other mask would have changed them. Hygon publishes no list of revoked keys.
 
-use evtpm_evidence::csv::{
-    AuthorityCertificate, KeyUsage, PlatformCertificate, Report, Signature, SigningKey, Version,
-};
+use evtpm_evidence::csv::{AuthorityCertificate, KeyUsage, PlatformCertificate, Report, Signature, SigningKey};
+pub use evtpm_evidence::csv::{GuestPolicy, Version};
 use evtpm_roots::HYGON;
 
 use crate::error::Hex;
@@ -29,7 +28,7 @@ pub struct CsvClaims {
     /// The launch digest.
     pub measurement: [u8; 32],
     /// The guest's policy.
-    pub policy: u32,
+    pub policy: GuestPolicy,
     /// The runtime registers, of CSV3.
     pub registers: Option<[[u8; 32]; 5]>,
 }

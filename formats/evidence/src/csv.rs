@@ -11,4 +11,4 @@ mod report;
 
 pub use certificate::{AuthorityCertificate, KeyUsage, PlatformCertificate, Signature, SigningKey};
 pub use json::Evidence;
-pub use report::{Report, Version};
+pub use report::{GuestPolicy, Report, Version};

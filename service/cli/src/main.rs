@@ -5,6 +5,7 @@
 mod bench;
 mod bundle;
 mod collateral;
+mod csv;
 mod demo;
 mod ek_check;
 mod evidence;

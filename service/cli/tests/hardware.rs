@@ -347,3 +347,24 @@ fn measurements_are_compared_with_manifests_or_said_to_be_unchecked() {
         assert_eq!(step(&record, "manifest").0, "refused", "{bad}");
     }
 }
+
+#[test]
+fn a_csv_report_without_its_chain_is_shown_and_not_believed() {
+    let Some(folder) = evidence() else { return };
+    let evidence = folder.join("csv/trustee-csv/evidence.json");
+    let (shown, _) = Evtpm::new("report show").word(&evidence).expect(TRUSTED);
+    assert!(shown.contains("NODBG, ES, CSV3") && shown.contains("under a mask"), "{shown}");
+    let command = || Evtpm::new("verify").with("--csv-evidence", &evidence);
+    let record = command().json(NOT_TRUSTED);
+    let (state, detail) = step(&record, "CSV report");
+    assert!(state == "refused" && detail.contains("HSK and CEK"), "{record:#}");
+    let scratch = Scratch::new("csv");
+    let measurements = format!("version = 1\n[csv]\nmeasurements = [\"{}\"]\n", "00".repeat(32));
+    let policy = scratch.file("policy.toml", measurements);
+    let record = command().with("--policy", policy).json(NOT_TRUSTED);
+    assert!(codes(&record, "missing").contains(&"evidence.missing".to_owned()), "{record:#}");
+    // Certificates that are none of Hygon's end no chain.
+    let zeros = scratch.file("hsk_cek.cert", [0; 832 + 2084]);
+    let record = command().with("--csv-certificates", zeros).with("--challenge", "00").json(NOT_TRUSTED);
+    assert_eq!(step(&record, "CSV report").0, "refused");
+}

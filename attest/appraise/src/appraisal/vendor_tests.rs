@@ -5,6 +5,7 @@ use evtpm_verify::{
     UnixTime, Vendor,
     azure::{ParavisorClaims, VmConfiguration},
     cca::{PlatformClaims, RealmClaims},
+    csv::{CsvClaims, GuestPolicy},
     dcap::{DcapClaims, PckFacts, TcbStatus, TdClaims, Tee},
     nitro::NitroClaims,
     nvidia::DeviceClaims,
@@ -17,7 +18,7 @@ use evtpm_verify::{
 use super::*;
 use crate::{
     claims::Challenge,
-    policy::{Bytes, HexBytes, Index, IntelTcb, LifecycleState, RevocationRule},
+    policy::{Bytes, CsvPolicy, HexBytes, Index, IntelTcb, LifecycleState, RevocationRule},
     vector::TrustClaim,
 };
 
@@ -162,7 +163,21 @@ fn paravisor() -> Claims {
     Claims { azure: Some(ParavisorClaims { configuration, user_data: Some("00AB".into()) }), ..td() }
 }
 
-const KINDS: [fn() -> Claims; 8] = [td, enclave, nitro, realm, psa, devices, guest, paravisor];
+fn csv_guest() -> Claims {
+    let claims = CsvClaims {
+        version: evtpm_verify::csv::Version::V2,
+        owner_key_digest: [0x0e; 32],
+        vm_id: [1; 16],
+        vm_version: [2; 16],
+        report_data: [3; 64],
+        measurement: [0xc5; 32],
+        policy: GuestPolicy(0x4d),
+        registers: Some([[4; 32]; 5]),
+    };
+    Claims { csv: Some(proven(claims, Vendor::Hygon)), ..Claims::new() }
+}
+
+const KINDS: [fn() -> Claims; 9] = [td, enclave, nitro, realm, psa, devices, guest, paravisor, csv_guest];
 
 /// Verdict and codes of what weighs, for a spoilt attester under the policy that it taught before.
 fn spoilt(good: fn() -> Claims, spoil: impl FnOnce(&mut Policy, &mut Claims)) -> (Verdict, Vec<&'static str>) {
@@ -382,6 +397,35 @@ fn a_changed_psa_device_is_named() {
     let component = spoilt(psa, |_, claims| of(claims, |token| token.components[0].measurement[0] ^= 1));
     assert_eq!(component, untrusted("arm.component"));
     assert_eq!(LifecycleState::from_number(0x30ff), Some(LifecycleState::Secured));
+}
+
+#[test]
+fn a_changed_csv_guest_is_named() {
+    type Spoil = fn(&mut CsvPolicy, &mut CsvClaims);
+    let of = |spoil: Spoil| {
+        spoilt(csv_guest, |policy, claims| {
+            spoil(policy.csv.as_mut().unwrap(), &mut claims.csv.as_mut().unwrap().claims);
+        })
+    };
+    let cases: [(Spoil, &'static str); 10] = [
+        (|_, guest| guest.measurement[0] ^= 1, "csv.measurement"),
+        (|_, guest| guest.registers = Some([[4; 32], [5; 32], [4; 32], [4; 32], [4; 32]]), "csv.register"),
+        (|_, guest| guest.vm_version[0] ^= 1, "csv.vm-version"),
+        (|_, guest| guest.owner_key_digest[0] ^= 1, "csv.owner"),
+        (|rules, _| rules.vm_ids = vec![Bytes([9; 16])], "csv.vm-id"),
+        (|rules, _| rules.report_data = vec![Bytes([9; 64])], "csv.report-data"),
+        (|_, guest| guest.policy = GuestPolicy(0x4c), "csv.policy"),
+        (|_, guest| guest.policy = GuestPolicy(0x49), "csv.policy"),
+        (|_, guest| guest.policy = GuestPolicy(0x45), "csv.policy"),
+        (|_, guest| guest.policy = GuestPolicy(0x0d), "csv.policy"),
+    ];
+    for (number, (spoil, code)) in cases.into_iter().enumerate() {
+        assert_eq!(of(spoil), untrusted(code), "case {number}");
+    }
+    assert_eq!(of(|_, guest| guest.registers = None).0, Verdict::Unknown, "a guest without registers tells of none");
+    let mut debugged = csv_guest();
+    debugged.csv.as_mut().unwrap().claims.policy = GuestPolicy(0x4c);
+    assert!(Policy::learn(&debugged).is_err());
 }
 
 #[test]

@@ -47,7 +47,8 @@ impl Objection for Refused {
             | Layer::CcaRealm
             | Layer::Psa
             | Layer::Nvidia
-            | Layer::S390 => TrustVector { hardware: failed, ..TrustVector::default() },
+            | Layer::S390
+            | Layer::Csv => TrustVector { hardware: failed, ..TrustVector::default() },
             Layer::Azure | Layer::Tpm => TrustVector { instance_identity: failed, ..TrustVector::default() },
             Layer::Boot => TrustVector { executables: failed, ..TrustVector::default() },
             Layer::Runtime => TrustVector { executables: failed, file_system: failed, ..TrustVector::default() },

@@ -11,6 +11,7 @@ pub mod cca;
 mod chain_revocation;
 mod clock;
 mod command_line;
+pub mod csv;
 mod deviation;
 mod empty_policy;
 mod evidence;
@@ -136,6 +137,7 @@ fn hardware(policy: &Policy, claims: &Claims, findings: &mut Vec<Finding>) {
     section(Layer::Psa, &policy.psa, claims.psa.as_ref(), findings, psa::check);
     section(Layer::Nvidia, &policy.nvidia, devices, findings, nvidia::check);
     section(Layer::S390, &policy.s390, claims.s390.as_ref(), findings, s390::check);
+    section(Layer::Csv, &policy.csv, claims.csv.as_ref(), findings, csv::check);
 }
 
 /// Judges one layer, or says what is missing, or what is beside the policy.

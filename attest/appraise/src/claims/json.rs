@@ -33,6 +33,7 @@ impl Claims {
         add("psa", self.psa.as_ref().map(psa));
         add("nvidia", (!self.nvidia.is_empty()).then(|| self.nvidia.iter().map(nvidia).collect()));
         add("s390", self.s390.as_ref().map(s390));
+        add("csv", self.csv.as_ref().map(csv));
         add("tpm", self.quote.as_ref().map(|quote| tpm(quote, self)));
         add("boot", self.boot.as_ref().map(boot));
         add("ima", self.runtime.as_ref().map(ima));
@@ -212,6 +213,16 @@ fn s390(guest: &Proven<evtpm_verify::s390::SeClaims>) -> Value {
     json!({
         "image_tag": text(claims.image_tag), "config_uid": text(&claims.config_uid),
         "user_data": text(&claims.user_data), "additional_data": text(&claims.additional), "challenge": challenge(guest),
+    })
+}
+
+fn csv(guest: &Proven<evtpm_verify::csv::CsvClaims>) -> Value {
+    let claims = guest.claims();
+    let registers: Option<Vec<String>> = claims.registers.map(|all| all.iter().map(text).collect());
+    json!({
+        "measurement": text(claims.measurement), "registers": registers, "policy": claims.policy.0,
+        "vm_id": text(claims.vm_id), "vm_version": text(claims.vm_version), "owner_key": text(claims.owner_key_digest),
+        "report_data": text(claims.report_data), "challenge": challenge(guest),
     })
 }
 

@@ -17,6 +17,7 @@ impl Policy {
         section(&mut self.psa, other.psa, vendors::psa);
         section(&mut self.nvidia, other.nvidia, vendors::nvidia);
         section(&mut self.s390, other.s390, vendors::s390);
+        section(&mut self.csv, other.csv, vendors::csv);
         section(&mut self.tpm, other.tpm, tpm);
         section(&mut self.boot, other.boot, boot);
         section(&mut self.ima, other.ima, ima);

@@ -4,6 +4,7 @@
 use evtpm_verify::{
     azure::ParavisorClaims,
     cca::{PlatformClaims, RealmClaims},
+    csv::{CsvClaims, GuestPolicy},
     dcap::{DcapClaims, TcbStatus, Tee},
     nitro::NitroClaims,
     nvidia::DeviceClaims,
@@ -17,7 +18,7 @@ use crate::{
     claims::{Challenge, Claims, Proven},
     finding::Layer,
     policy::{
-        AtLeastOne, AzurePolicy, Bytes, CcaPolicy, HexBytes, Index, IntelPlatform, IntelTcb, LifecycleState,
+        AtLeastOne, AzurePolicy, Bytes, CcaPolicy, CsvPolicy, HexBytes, Index, IntelPlatform, IntelTcb, LifecycleState,
         NitroPolicy, NvidiaPolicy, Policy, PsaPolicy, S390Policy, SgxPolicy, TdxPolicy,
     },
 };
@@ -37,6 +38,7 @@ pub(super) fn learn(policy: &mut Policy, claims: &Claims) -> Result<(), LearnErr
     policy.psa = claims.psa().map(psa).transpose()?;
     policy.nvidia = nvidia(claims.nvidia());
     policy.s390 = claims.s390().map(s390);
+    policy.csv = claims.csv().map(csv).transpose()?;
     Ok(())
 }
 
@@ -190,6 +192,26 @@ fn s390(guest: &Proven<SeClaims>) -> S390Policy {
         additional_data: Vec::new(),
         allow_recorded: is_recorded(guest),
     }
+}
+
+fn csv(guest: &Proven<CsvClaims>) -> Result<CsvPolicy, LearnError> {
+    let claims = guest.claims();
+    let bits = claims.policy;
+    refuse_debug(!bits.has(GuestPolicy::NO_DEBUG), Layer::Csv)?;
+    let registers = claims.registers.into_iter().flatten().map(|value| AtLeastOne::new(Bytes(value)));
+    Ok(CsvPolicy {
+        measurements: AtLeastOne::new(Bytes(claims.measurement)),
+        registers: (0..).map(Index).zip(registers).collect(),
+        vm_ids: Vec::new(),
+        vm_versions: vec![Bytes(claims.vm_version)],
+        owner_keys: vec![Bytes(claims.owner_key_digest)],
+        report_data: Vec::new(),
+        require_csv3: bits.has(GuestPolicy::CSV3),
+        allow_debug: false,
+        allow_visible_registers: !bits.has(GuestPolicy::ENCRYPTED_STATE),
+        allow_migration: !bits.has(GuestPolicy::NO_SEND),
+        allow_recorded: is_recorded(guest),
+    })
 }
 
 fn refuse_debug(debug: bool, layer: Layer) -> Result<(), LearnError> {

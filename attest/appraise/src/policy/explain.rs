@@ -6,9 +6,9 @@ use core::fmt::Display;
 use serde::Serialize;
 
 use super::{
-    AzurePolicy, BootPolicy, CcaPolicy, HardwareRule, ImaPolicy, IntelPlatform, Mode, NitroPolicy, NvidiaPolicy,
-    Policy, PsaPolicy, RegoPolicy, RevocationRule, S390Policy, SgxPolicy, SnpPolicy, TdxPolicy, TpmPolicy,
-    ViolationRule,
+    AzurePolicy, BootPolicy, CcaPolicy, CsvPolicy, HardwareRule, ImaPolicy, IntelPlatform, Mode, NitroPolicy,
+    NvidiaPolicy, Policy, PsaPolicy, RegoPolicy, RevocationRule, S390Policy, SgxPolicy, SnpPolicy, TdxPolicy,
+    TpmPolicy, ViolationRule,
 };
 
 /// What one section asks.
@@ -36,6 +36,7 @@ impl Policy {
         add("psa", self.psa.as_ref().map(psa));
         add("nvidia", self.nvidia.as_ref().map(nvidia));
         add("s390", self.s390.as_ref().map(s390));
+        add("csv", self.csv.as_ref().map(csv));
         add("tpm", self.tpm.as_ref().map(tpm));
         add("boot", self.boot.as_ref().map(boot));
         add("ima", self.ima.as_ref().map(ima));
@@ -249,6 +250,24 @@ fn s390(rules: &S390Policy) -> Vec<String> {
     said.one_of("The tag of the image", &rules.image_tags);
     said.one_of("What the guest had put in", &rules.user_data);
     said.one_of("What the machine added", &rules.additional_data);
+    said.recorded(rules.allow_recorded);
+    said.0
+}
+
+fn csv(rules: &CsvPolicy) -> Vec<String> {
+    let mut said = Sentences::new();
+    said.one_of("The launch digest", &rules.measurements);
+    for (number, accepted) in &rules.registers {
+        said.one_of(&format!("Register {number}"), accepted);
+    }
+    said.one_of("The guest's identifier", &rules.vm_ids);
+    said.one_of("The guest's version", &rules.vm_versions);
+    said.one_of("The digest of the owner's key", &rules.owner_keys);
+    said.one_of("The report data", &rules.report_data);
+    said.when(rules.require_csv3, "The guest has to be one of CSV3.");
+    said.when(rules.allow_debug, "A guest that the host may debug is accepted.");
+    said.when(rules.allow_visible_registers, "A guest whose registers the host sees is accepted.");
+    said.when(rules.allow_migration, "A guest that may be sent to another platform is accepted.");
     said.recorded(rules.allow_recorded);
     said.0
 }

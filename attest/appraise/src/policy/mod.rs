@@ -8,6 +8,7 @@
 mod arm;
 mod azure;
 mod boot;
+mod csv;
 mod diff;
 mod digest;
 mod explain;
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 pub use arm::{CcaPolicy, LifecycleState, PsaPolicy};
 pub use azure::AzurePolicy;
 pub use boot::{BootPolicy, CommandLineRule};
+pub use csv::CsvPolicy;
 pub use diff::{Change, Effect};
 pub use digest::{AtLeastOne, Bytes, FileDigest, HexBytes, Index};
 pub use explain::Paragraph;
@@ -89,6 +91,9 @@ pub struct Policy {
     /// What an IBM Secure Execution guest has to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s390: Option<S390Policy>,
+    /// What a Hygon CSV guest has to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<CsvPolicy>,
     /// What the TPM has to report, beyond being the one that the launch vouches for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpm: Option<TpmPolicy>,
@@ -203,6 +208,7 @@ impl Policy {
             psa: None,
             nvidia: None,
             s390: None,
+            csv: None,
             tpm: None,
             boot: None,
             ima: None,
@@ -230,7 +236,7 @@ impl Policy {
         }
         match self.hardware {
             HardwareRule::Required if !self.asks_for_hardware() => Some(
-                "no launch is named: expected [snp], [tdx], [sgx], [nitro], [cca], [psa], [nvidia] or [s390], \
+                "no launch is named: expected [snp], [tdx], [sgx], [nitro], [cca], [psa], [nvidia], [s390] or [csv], \
                  or hardware = \"none\" where you vouch for the machine yourself",
             ),
             HardwareRule::None if self.asks_for_hardware() => Some("hardware = \"none\" and a section about hardware"),
@@ -250,6 +256,7 @@ impl Policy {
             || self.psa.is_some()
             || self.nvidia.is_some()
             || self.s390.is_some()
+            || self.csv.is_some()
     }
 
     fn restricts_software(&self) -> bool {

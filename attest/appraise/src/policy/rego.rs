@@ -234,6 +234,7 @@ impl Policy {
             Self { psa: Some(_), .. } => Layer::Psa,
             Self { nvidia: Some(_), .. } => Layer::Nvidia,
             Self { s390: Some(_), .. } => Layer::S390,
+            Self { csv: Some(_), .. } => Layer::Csv,
             _ => Layer::Tpm,
         }
     }

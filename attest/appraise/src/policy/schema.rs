@@ -49,6 +49,7 @@ mod tests {
             ("psa", "PsaPolicy"),
             ("nvidia", "NvidiaPolicy"),
             ("s390", "S390Policy"),
+            ("csv", "CsvPolicy"),
             ("tpm", "TpmPolicy"),
             ("boot", "BootPolicy"),
             ("ima", "ImaPolicy"),

@@ -2,6 +2,7 @@
 //! The report: what the chip signed, the signature, and whose key made it.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::certificate::{PlatformCertificate, Signature};
 use crate::Error;
@@ -36,6 +37,49 @@ impl Version {
             Self::V1 => 0xC0,
             Self::V2 => 0x400,
         }
+    }
+}
+
+/// A guest's policy: the bits of SEV's (AMD 55766, "Guest Policy Structure"), and one for CSV3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestPolicy(pub u32);
+
+impl GuestPolicy {
+    /// Debugging is not allowed.
+    pub const NO_DEBUG: u32 = 1;
+    /// The key is not shared with other guests.
+    pub const NO_KEY_SHARING: u32 = 1 << 1;
+    /// The registers are encrypted, too.
+    pub const ENCRYPTED_STATE: u32 = 1 << 2;
+    /// The guest may not be sent to another platform.
+    pub const NO_SEND: u32 = 1 << 3;
+    /// The guest may be sent within its domain only.
+    pub const DOMAIN: u32 = 1 << 4;
+    /// The guest may be sent to platforms with CSV only.
+    pub const CSV: u32 = 1 << 5;
+    /// The guest is one of CSV3.
+    pub const CSV3: u32 = 1 << 6;
+
+    /// Says whether a bit is set.
+    pub const fn has(self, bit: u32) -> bool {
+        self.0 & bit != 0
+    }
+}
+
+impl fmt::Display for GuestPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [
+            (Self::NO_DEBUG, "NODBG"),
+            (Self::NO_KEY_SHARING, "NOKS"),
+            (Self::ENCRYPTED_STATE, "ES"),
+            (Self::NO_SEND, "NOSEND"),
+            (Self::DOMAIN, "DOMAIN"),
+            (Self::CSV, "CSV"),
+            (Self::CSV3, "CSV3"),
+        ];
+        let mut set = names.into_iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name);
+        f.write_str(set.next().unwrap_or("no bit is set"))?;
+        set.try_for_each(|name| write!(f, ", {name}"))
     }
 }
 
@@ -115,8 +159,8 @@ impl<'a> Report<'a> {
     }
 
     /// Returns the guest's policy.
-    pub fn policy(&self) -> u32 {
-        u32::from_le_bytes(self.field(0xB0))
+    pub fn policy(&self) -> GuestPolicy {
+        GuestPolicy(u32::from_le_bytes(self.field(0xB0)))
     }
 
     /// Returns the build of the firmware; version 1 has none.
@@ -153,6 +197,12 @@ mod tests {
     use alloc::vec;
 
     const V1: usize = 0xC0 + 144 + SIGNER;
+
+    #[test]
+    fn the_bits_of_a_policy_have_names() {
+        assert_eq!(alloc::format!("{}", GuestPolicy(0x45)), "NODBG, ES, CSV3");
+        assert_eq!(alloc::format!("{}", GuestPolicy(0)), "no bit is set");
+    }
 
     #[test]
     fn what_a_report_of_version_1_says_stands_under_its_mask() {

@@ -32,6 +32,8 @@ pub(crate) enum Role {
     Rim,
     SeExchange,
     SeHeader,
+    CsvEvidence,
+    CsvCertificates,
 }
 
 /// One DER certificate.
@@ -48,7 +50,7 @@ pub(crate) const MANIFESTS: [&str; 3] = [
 ];
 
 impl Role {
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Report,
         Self::Certificates,
         Self::CertificateTable,
@@ -75,6 +77,8 @@ impl Role {
         Self::Rim,
         Self::SeExchange,
         Self::SeHeader,
+        Self::CsvEvidence,
+        Self::CsvCertificates,
     ];
 
     /// Returns the label.
@@ -106,6 +110,8 @@ impl Role {
             Self::Rim => "rim",
             Self::SeExchange => "se-exchange",
             Self::SeHeader => "se-header",
+            Self::CsvEvidence => "csv-evidence",
+            Self::CsvCertificates => "csv-certificates",
         }
     }
 
@@ -137,6 +143,8 @@ impl Role {
             Self::Rim => &["application/vnd.evtpm.nvidia-rim+xml"],
             Self::SeExchange => &["application/vnd.evtpm.se-exchange"],
             Self::SeHeader => &["application/vnd.evtpm.se-header"],
+            Self::CsvEvidence => &["application/vnd.evtpm.csv-evidence"],
+            Self::CsvCertificates => &["application/vnd.evtpm.csv-certificates"],
         }
     }
 
@@ -144,7 +152,8 @@ impl Role {
     pub(crate) const fn indicator(self) -> u32 {
         match self {
             Self::Certificates | Self::CertificateTable | Self::DcapCollateral | Self::NvidiaChain => ENDORSEMENTS,
-            Self::NvidiaEvidence => ENDORSEMENTS | EVIDENCE,
+            Self::CsvCertificates => ENDORSEMENTS,
+            Self::NvidiaEvidence | Self::CsvEvidence => ENDORSEMENTS | EVIDENCE,
             Self::Rim => REFERENCE_VALUES,
             _ => EVIDENCE,
         }
@@ -169,6 +178,7 @@ impl Role {
             Self::NvidiaChain => &[Self::NvidiaReport],
             Self::SeExchange => &[Self::SeHeader],
             Self::SeHeader => &[Self::SeExchange],
+            Self::CsvCertificates => &[Self::CsvEvidence],
             _ => &[],
         }
     }
@@ -205,6 +215,7 @@ impl Role {
                 | Self::NvidiaReport
                 | Self::NvidiaEvidence
                 | Self::SeExchange
+                | Self::CsvEvidence
         )
     }
 }

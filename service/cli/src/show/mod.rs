@@ -19,7 +19,8 @@ use crate::{Outcome, file};
 pub(crate) enum ReportCommand {
     /// Print a report so that a person understands it. Nothing is verified: use `evtpm verify` for that.
     ///
-    /// The file is 1184 bytes, or a firmware answer (MSG_REPORT_RSP) that holds as many.
+    /// The file is an SEV-SNP report of 1184 bytes, a firmware answer (MSG_REPORT_RSP) that holds as many, or a Hygon CSV report: bare,
+    /// or in the JSON of Confidential Containers' attestation agent.
     Show(Source),
 }
 

@@ -6,5 +6,5 @@ use anyhow::Result;
 use super::sheet;
 
 pub(super) fn show(bytes: &[u8], json: bool) -> Result<()> {
-    sheet::print("SEV-SNP attestation report (not verified)", evtpm_describe::report(bytes)?, json)
+    sheet::print("attestation report (not verified)", evtpm_describe::report(bytes)?, json)
 }

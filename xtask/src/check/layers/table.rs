@@ -318,7 +318,7 @@ pub(super) const HOUSE: &[Room] = &[
         package: DESCRIBE,
         layer: 2,
         no_std: false,
-        below: &[VERIFY, PROTOCOL, WIRE, SNP, LOGS, CRYPTO],
+        below: &[VERIFY, PROTOCOL, WIRE, SNP, EVIDENCE_FORMATS, LOGS, CRYPTO],
         external: External::Only(&[TYPED]),
         never: &["std::fs", "std::net", "std::time"],
     },

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{insert_all, union_of_restrictions};
 use crate::policy::{
-    AtLeastOne, AzurePolicy, CcaPolicy, Index, IntelPlatform, NitroPolicy, NvidiaPolicy, PsaPolicy, RevocationRule,
-    S390Policy, SgxPolicy, TdxPolicy,
+    AtLeastOne, AzurePolicy, CcaPolicy, CsvPolicy, Index, IntelPlatform, NitroPolicy, NvidiaPolicy, PsaPolicy,
+    RevocationRule, S390Policy, SgxPolicy, TdxPolicy,
 };
 
 pub(super) fn tdx(policy: &mut TdxPolicy, other: TdxPolicy) {
@@ -100,6 +100,20 @@ pub(super) fn s390(policy: &mut S390Policy, other: S390Policy) {
     insert_all(&mut policy.image_tags, &other.image_tags);
     union_of_restrictions(&mut policy.user_data, other.user_data);
     union_of_restrictions(&mut policy.additional_data, other.additional_data);
+    policy.allow_recorded |= other.allow_recorded;
+}
+
+pub(super) fn csv(policy: &mut CsvPolicy, other: CsvPolicy) {
+    insert_all(&mut policy.measurements, &other.measurements);
+    table(&mut policy.registers, &other.registers);
+    union_of_restrictions(&mut policy.vm_ids, other.vm_ids);
+    union_of_restrictions(&mut policy.vm_versions, other.vm_versions);
+    union_of_restrictions(&mut policy.owner_keys, other.owner_keys);
+    union_of_restrictions(&mut policy.report_data, other.report_data);
+    policy.require_csv3 &= other.require_csv3;
+    policy.allow_debug |= other.allow_debug;
+    policy.allow_visible_registers |= other.allow_visible_registers;
+    policy.allow_migration |= other.allow_migration;
     policy.allow_recorded |= other.allow_recorded;
 }
 

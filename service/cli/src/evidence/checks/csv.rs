@@ -9,6 +9,7 @@ use evtpm_logs::tcg::EventLog;
 use evtpm_verify::csv::{Chain, check_signature, verify};
 use serde::Deserialize;
 
+use crate::csv::Parts;
 use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store, is_bad};
 use crate::output::hex;
@@ -28,18 +29,9 @@ struct Expect {
     _notes: Option<String>,
 }
 
-/// The parts of an item, wherever they came from.
-struct Parts {
-    version: Version,
-    page: Vec<u8>,
-    signing: Option<Vec<u8>>,
-    chip: Option<Vec<u8>>,
-    platform: Vec<u8>,
-}
-
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
     let expect: Expect = item.expect()?;
-    let parts = Parts::read(store, findings)?;
+    let parts = parts(store, findings)?;
     let Some(report) = findings.accepted("report", Report::parse(parts.version, &parts.page)) else { return Ok(()) };
     compare(&report, &expect, findings);
     let platform = PlatformCertificate::parse(&parts.platform)?;
@@ -61,56 +53,41 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     Ok(())
 }
 
-impl Parts {
-    fn read(store: &Store, findings: &mut Findings) -> Result<Self> {
-        let mut parts = match store.ending(".json") {
-            Some(json) => Self::of_json(json, findings)?,
-            None => Self::of_bytes(store)?,
-        };
-        if let Some((signing, chip)) = store.find("hsk_cek.cert").and_then(|pair| pair.split_at_checked(832)) {
-            (parts.signing, parts.chip) = (Some(signing.to_vec()), Some(chip.to_vec()));
-        }
-        parts.signing = parts.signing.or_else(|| store.find("hsk.cert").map(<[u8]>::to_vec));
-        parts.chip = parts.chip.or_else(|| store.find("cek.cert").map(<[u8]>::to_vec));
-        Ok(parts)
+/// The parts of an item, wherever they came from.
+fn parts(store: &Store, findings: &mut Findings) -> Result<Parts> {
+    let names = ["report.bin", "report.cert", "attestation_report.bin"];
+    let mut parts = match store.ending(".json") {
+        Some(json) => of_json(json, findings)?,
+        None => Parts::read(names.iter().find_map(|name| store.find(name)).context("the item has no report")?)?,
+    };
+    if let Some(pair) = store.find("hsk_cek.cert") {
+        parts = parts.with_certificates(pair)?;
     }
+    parts.signing = parts.signing.or_else(|| store.find("hsk.cert").map(<[u8]>::to_vec));
+    parts.chip = parts.chip.or_else(|| store.find("cek.cert").map(<[u8]>::to_vec));
+    Ok(parts)
+}
 
-    fn of_json(json: &[u8], findings: &mut Findings) -> Result<Self> {
-        let evidence = Evidence::parse(json)?;
-        let report = evidence.report()?;
-        findings.holds("certificate in the report", report.platform_certificate() == evidence.platform);
-        let serial = report.serial_number() == evidence.serial_number.as_bytes();
-        findings.holds("serial number in the report", serial);
-        if let Some(log) = &evidence.event_log {
-            let log = STANDARD.decode(log)?;
-            findings.accepted("event log", EventLog::parse(&log));
-            if evidence.version == Version::V1 {
-                findings.not_checkable("registers of the event log: a report of version 1 has none");
-            }
+fn of_json(json: &[u8], findings: &mut Findings) -> Result<Parts> {
+    let evidence = Evidence::parse(json)?;
+    let report = evidence.report()?;
+    findings.holds("certificate in the report", report.platform_certificate() == evidence.platform);
+    let serial = report.serial_number() == evidence.serial_number.as_bytes();
+    findings.holds("serial number in the report", serial);
+    if let Some(log) = &evidence.event_log {
+        let log = STANDARD.decode(log)?;
+        findings.accepted("event log", EventLog::parse(&log));
+        if evidence.version == Version::V1 {
+            findings.not_checkable("registers of the event log: a report of version 1 has none");
         }
-        let Evidence { version, page, signing, chip, platform, .. } = evidence;
-        Ok(Self { version, page, signing, chip, platform })
     }
-
-    /// A report as the firmware gives it, with its own copy of the platform's certificate.
-    fn of_bytes(store: &Store) -> Result<Self> {
-        let names = ["report.bin", "report.cert", "attestation_report.bin"];
-        let page = names.iter().find_map(|name| store.find(name)).context("the item has no report")?;
-        let versions = [Version::V1, Version::V2];
-        let signed = |version: &&Version| {
-            let report = Report::parse(**version, page);
-            report.is_ok_and(|report| PlatformCertificate::parse(&report.platform_certificate()).is_ok())
-        };
-        let version = *versions.iter().find(signed).context("the report is of no known version")?;
-        let platform = Report::parse(version, page)?.platform_certificate();
-        Ok(Self { version, page: page.to_vec(), signing: None, chip: None, platform })
-    }
+    Ok(evidence.into())
 }
 
 fn compare(report: &Report<'_>, expect: &Expect, findings: &mut Findings) {
     let version = if report.version == Version::V1 { 1 } else { 2 };
     findings.equal_if("version", expect.report_version.as_ref(), &version);
-    findings.equal_if("policy", expect.policy.as_ref(), &format!("{:#x}", report.policy()));
+    findings.equal_if("policy", expect.policy.as_ref(), &format!("{:#x}", report.policy().0));
     findings.equal_if("measurement", expect.measurement.as_ref(), &hex(&report.measurement()));
     findings.equal_if("report data", expect.report_data.as_ref(), &hex(&report.report_data()));
     findings.equal_if("vm id", expect.vm_id.as_ref(), &hex(&report.vm_id()));

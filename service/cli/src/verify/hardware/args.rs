@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::bundle::material::{Key, Material, Part};
 use crate::bundle::role::Role;
+use crate::csv::Parts;
 use crate::verify::args::{HexBytes, read};
 
 /// Evidence of hardware other than AMD's.
@@ -56,6 +57,12 @@ pub(crate) struct HardwareFiles {
     /// The header of the Secure Execution image.
     #[arg(long, value_name = "FILE")]
     se_header: Option<PathBuf>,
+    /// A report of a Hygon CSV guest: the JSON of Confidential Containers' attestation agent, or the report alone.
+    #[arg(long, value_name = "FILE")]
+    csv_evidence: Option<PathBuf>,
+    /// The certificates of Hygon's signing key and of the chip's (HSK and CEK) in one file, as Hygon gives them.
+    #[arg(long, value_name = "FILE")]
+    csv_certificates: Option<PathBuf>,
 }
 
 impl HardwareFiles {
@@ -71,6 +78,8 @@ impl HardwareFiles {
             (Role::NvidiaEvidence, &self.nvidia_evidence),
             (Role::SeExchange, &self.se_exchange),
             (Role::SeHeader, &self.se_header),
+            (Role::CsvEvidence, &self.csv_evidence),
+            (Role::CsvCertificates, &self.csv_certificates),
         ];
         let single = single.into_iter().filter_map(|(role, path)| Some((role, path.as_deref()?)));
         let reports = self.nvidia_report.iter().map(|path| (Role::NvidiaReport, path.as_path()));
@@ -125,6 +134,7 @@ pub(crate) struct Hardware {
     /// NVIDIA's manifests.
     pub(super) rims: Vec<Part>,
     pub(super) s390: Option<Exchange>,
+    pub(super) csv: Option<Parts>,
 }
 
 impl Hardware {
@@ -137,6 +147,7 @@ impl Hardware {
             && self.psa.is_none()
             && self.nvidia.is_empty()
             && self.s390.is_none()
+            && self.csv.is_none()
     }
 }
 
@@ -191,6 +202,7 @@ impl Hardware {
             nvidia,
             rims,
             s390: exchange(material, trust)?,
+            csv: csv(material)?,
         })
     }
 }
@@ -221,6 +233,16 @@ fn exchange(material: &mut Material, trust: &HardwareTrust) -> Result<Option<Exc
     let key = key.try_into().map_err(|_| anyhow::anyhow!("--se-key: expected 64 bytes, got {length}"))?;
     let nonce = trust.se_nonce.as_ref().map(|nonce| nonce.exactly("--se-nonce")).transpose()?;
     Ok(Some(Exchange { bytes: exchange.bytes, header: header.bytes, key, nonce: nonce.map(|nonce| nonce.0) }))
+}
+
+fn csv(material: &mut Material) -> Result<Option<Parts>> {
+    let (evidence, certificates) = (material.take(Role::CsvEvidence), material.take(Role::CsvCertificates));
+    let Some(evidence) = evidence else { return Ok(None) };
+    let parts = Parts::read(&evidence.bytes).with_context(|| evidence.source.clone())?;
+    match certificates {
+        Some(pair) => parts.with_certificates(&pair.bytes).with_context(|| pair.source.clone()).map(Some),
+        None => Ok(Some(parts)),
+    }
 }
 
 fn token(part: Option<Part>, key: Option<&Path>) -> Result<Option<Token>> {

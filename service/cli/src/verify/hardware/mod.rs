@@ -4,6 +4,7 @@
 pub(crate) mod args;
 mod azure;
 mod cca;
+mod csv;
 mod dcap;
 mod nitro;
 mod nvidia;
@@ -30,6 +31,7 @@ pub(super) fn verify(verification: &mut Verification, evidence: &Evidence) -> Op
     psa::verify(verification, hardware);
     nvidia::verify(verification, hardware, at);
     s390::verify(verification, hardware);
+    csv::verify(verification, hardware);
     azure::verify(verification, hardware, quote)
 }
 
