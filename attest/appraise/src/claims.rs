@@ -16,6 +16,7 @@ use evtpm_verify::{
     cca::{PlatformClaims, RealmClaims},
     csv::CsvClaims,
     dcap::{DcapClaims, Tee},
+    endorsement::LaunchEndorsement,
     evtpm::BindingFreshness,
     logs::{Aggregate, CommandLine, Continued, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState, VerifiedEvent},
     nitro::NitroClaims,
@@ -32,6 +33,7 @@ use crate::{finding::Layer, policy::FileDigest};
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     pub(crate) snp: Option<ReportClaims>,
+    pub(crate) endorsements: Vec<EndorsedLaunch>,
     pub(crate) dcap: Option<Proven<DcapClaims>>,
     pub(crate) azure: Option<ParavisorClaims>,
     pub(crate) nitro: Option<Proven<NitroClaims>>,
@@ -72,6 +74,13 @@ impl ReportClaims {
     pub const fn root(&self) -> &Root {
         &self.root
     }
+}
+
+/// What a verified endorsement says of launches, and who issued it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EndorsedLaunch {
+    pub(crate) launch: LaunchEndorsement,
+    pub(crate) issuer: String,
 }
 
 /// The challenge that evidence of hardware answers (rule 9).
@@ -237,6 +246,15 @@ impl Claims {
     #[must_use]
     pub fn with_report(mut self, report: &Verified<SnpClaims>) -> Self {
         self.snp = Some(ReportClaims::of(report));
+        self
+    }
+
+    /// Adds an endorsement of a launch to those that there are; it says nothing of this machine.
+    #[must_use]
+    pub fn with_endorsement(mut self, endorsement: &Verified<LaunchEndorsement, Vendor>) -> Self {
+        if let Vendor::Named { name } = endorsement.root() {
+            self.endorsements.push(EndorsedLaunch { launch: (**endorsement).clone(), issuer: name.clone() });
+        }
         self
     }
 

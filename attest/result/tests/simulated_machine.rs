@@ -151,8 +151,7 @@ fn the_same_machine_is_untrusted_by_a_policy_that_does_not_name_its_root() {
 #[test]
 fn another_image_has_another_measurement() {
     let mut policy = policy(Product::Genoa);
-    policy.snp.as_mut().unwrap().measurements =
-        evtpm_appraise::policy::AtLeastOne::new(evtpm_appraise::policy::Bytes([0; 48]));
+    policy.snp.as_mut().unwrap().measurements = vec![evtpm_appraise::policy::Bytes([0; 48])];
     let appraisal = appraise(&policy, &claims(Product::Genoa)).unwrap();
     assert_eq!(appraisal.verdict(), Verdict::Untrusted);
     assert!(appraisal.findings().any(|finding| finding.code() == "snp.measurement"));

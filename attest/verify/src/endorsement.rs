@@ -6,6 +6,7 @@ use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_evidence::uvm::{DidX509, Endorsement};
 use x509_cert::ext::pkix::ExtendedKeyUsage;
 
+use crate::error::Hex;
 use crate::x509::{Certificate, Path};
 use crate::{Claim, Error, UnixTime, Vendor, Verified, cose};
 
@@ -20,6 +21,19 @@ pub struct LaunchEndorsement {
     pub guest_svn: u64,
     /// The launch measurement, hexadecimal.
     pub launch_measurement: String,
+}
+
+impl LaunchEndorsement {
+    /// Says whether this is the launch that it endorses.
+    pub fn is_about(&self, measurement: &[u8; 48]) -> bool {
+        self.launch_measurement.eq_ignore_ascii_case(&Hex(measurement).to_string())
+    }
+}
+
+/// Verifies an endorsement by whoever it says issued it, as of the moment `at`: a `did:x509` names its authority by digest, so that
+/// nobody else can issue in that name. Whose endorsements count is for a policy to say, which finds the issuer in the root.
+pub fn verify_named(endorsement: &Endorsement<'_>, at: UnixTime) -> Result<Verified<LaunchEndorsement, Vendor>, Error> {
+    verify(endorsement, endorsement.issuer, at)
 }
 
 /// Verifies an endorsement by the issuer `trusted`, as of the moment `at`.

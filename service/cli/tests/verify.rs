@@ -332,3 +332,48 @@ fn a_file_that_cannot_be_read_is_named() {
     let (_, err) = Evtpm::new("policy check /nowhere/policy.toml").expect(FAILED);
     assert!(err.contains("/nowhere/policy.toml"), "{err}");
 }
+
+const ISSUER: &str = "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2";
+
+/// A policy that accepts what Microsoft endorses.
+fn endorsed(issuer: &str, min_svn: u32) -> String {
+    format!(
+        "version = 1\n[snp]\nproducts = [\"Milan\"]\nmin_guest_svn = 2\n[snp.tcb.Milan]\nsnp = 8\nmicrocode = 115\n\
+         [[snp.endorsers]]\nissuer = \"{issuer}\"\nfeeds = [\"ContainerPlat-AMD-UVM\"]\nmin_svn = {min_svn}\n"
+    )
+}
+
+#[test]
+fn a_launch_that_azure_endorses_is_trusted_out_of_a_bundle_too() {
+    let Some(folder) = evidence() else { return };
+    let item = folder.join("snp/milan-v2-aci-bundle");
+    let endorsement = item.join("uvm_reference_info.cose");
+    let with = |words: &str, endorsement: &Path| {
+        let report = Evtpm::new(words).with("--report", item.join("report.bin"));
+        report.with("--certificates", item.join("vcek-chain.pem")).with("--endorsement", endorsement)
+    };
+    // The signer's certificate was valid in 2023.
+    let command = || with("verify", &endorsement).with("--at", "2023-06-01T00:00:00Z");
+    let scratch = Scratch::new("endorsed");
+    let policy = scratch.file("policy.toml", endorsed(ISSUER, 22));
+    let record = command().with("--policy", &policy).json(TRUSTED);
+    assert_eq!(step(&record, "endorsement").0, "verified");
+    let bundle = scratch.file("bundle.cbor", "");
+    with("bundle pack", &endorsement).with("--out", &bundle).expect(TRUSTED);
+    let bundled = Evtpm::new("verify").word(&bundle).with("--at", "2023-06-01T00:00:00Z").with("--policy", &policy);
+    assert_eq!(bundled.json(TRUSTED), record);
+
+    let other = ISSUER.replace("I__i", "J__i");
+    for (rules, expected) in [(endorsed(ISSUER, 23), "SVN 23 or later"), (endorsed(&other, 22), other.as_str())] {
+        let record = command().with("--policy", scratch.file("other.toml", rules)).json(NOT_TRUSTED);
+        let finding = record["findings"].as_array().unwrap().iter().find(|one| one["code"] == "snp.measurement");
+        assert!(finding.unwrap()["expected"].as_str().unwrap().contains(expected), "{record:#}");
+    }
+    let record = with("verify", &endorsement).with("--at", AT).with("--policy", &policy).json(NOT_TRUSTED);
+    assert_eq!(step(&record, "endorsement").0, "refused", "the signer's certificate is over");
+    // The signature stands at the end.
+    let flipped = scratch.flipped(&endorsement, 8 * 10_800);
+    let record = with("verify", &flipped).with("--at", "2023-06-01T00:00:00Z").json(NOT_TRUSTED);
+    assert_eq!(step(&record, "endorsement").0, "refused");
+    Evtpm::new("verify --endorsement e").expect(USAGE);
+}

@@ -5,6 +5,7 @@ use evtpm_logs::{Digest, HashId, PcrSet};
 use evtpm_roots::AmdProduct;
 use evtpm_verify::{
     UnixTime,
+    endorsement::LaunchEndorsement,
     evtpm::{BindingFreshness, BindingProfile},
     logs::{CommandLine, SignatureState},
     snp::Signer,
@@ -13,7 +14,8 @@ use evtpm_verify::{
 
 use super::*;
 use crate::{
-    policy::{Bank, Bytes, CommandLineRule, ProductName, RevocationRule, TcbFloor, ViolationRule},
+    claims::EndorsedLaunch,
+    policy::{Bank, Bytes, CommandLineRule, Endorser, ProductName, RevocationRule, TcbFloor, ViolationRule},
     testing::{CHIP, SIMULATED, claims, event, file, pcr, policy, report, sha256, snp},
 };
 
@@ -62,11 +64,46 @@ fn an_unknown_measurement_is_untrusted() {
 #[test]
 fn a_known_measurement_among_several_is_enough() {
     let result = findings(|policy, _| {
-        let mut list = crate::policy::AtLeastOne::new(Bytes([1; 48]));
-        list.insert(Bytes([0x3e; 48]));
-        snp(policy).measurements = list;
+        snp(policy).measurements = vec![Bytes([1; 48]), Bytes([0x3e; 48])];
     });
     assert_eq!(result, trusted());
+}
+
+#[test]
+fn a_launch_that_a_named_issuer_endorses_is_enough() {
+    const ISSUER: &str = "did:x509:0:sha256:AA::eku:1.2";
+    let with = |change: fn(&mut EndorsedLaunch)| {
+        findings(|policy, claims| {
+            let feeds = crate::policy::AtLeastOne::new("UVM".to_owned());
+            snp(policy).measurements.clear();
+            snp(policy).endorsers = vec![Endorser { issuer: ISSUER.into(), feeds, min_svn: 7 }];
+            let launch = LaunchEndorsement { feed: "UVM".into(), guest_svn: 7, launch_measurement: "3E".repeat(48) };
+            let mut endorsed = EndorsedLaunch { launch, issuer: ISSUER.into() };
+            change(&mut endorsed);
+            claims.endorsements.push(endorsed);
+        })
+    };
+    assert_eq!(with(|_| {}), trusted());
+    let changes: [fn(&mut EndorsedLaunch); 5] = [
+        |endorsed| endorsed.launch.guest_svn = 6,
+        |endorsed| endorsed.launch.feed = "other".into(),
+        |endorsed| endorsed.issuer.push('3'),
+        |endorsed| endorsed.launch.launch_measurement = "3f".repeat(48),
+        |endorsed| endorsed.launch.launch_measurement = "3e".repeat(47),
+    ];
+    for change in changes {
+        assert_eq!(with(change), untrusted("snp.measurement"));
+    }
+}
+
+#[test]
+fn an_endorsement_that_the_policy_does_not_name_counts_for_nothing() {
+    let result = findings(|policy, claims| {
+        snp(policy).measurements = vec![Bytes([1; 48])];
+        let launch = LaunchEndorsement { feed: "UVM".into(), guest_svn: 7, launch_measurement: "3e".repeat(48) };
+        claims.endorsements.push(EndorsedLaunch { launch, issuer: "did:x509:0:sha256:AA::eku:1.2".into() });
+    });
+    assert_eq!(result, untrusted("snp.measurement"));
 }
 
 #[test]
@@ -558,7 +595,7 @@ fn a_policy_that_is_tried_out_finds_and_decides_nothing() {
 fn every_finding_explains_itself() {
     let mut claims = claims();
     let mut policy = policy();
-    snp(&mut policy).measurements = crate::policy::AtLeastOne::new(Bytes([0; 48]));
+    snp(&mut policy).measurements = vec![Bytes([0; 48])];
     snp(&mut policy).products.clear();
     snp(&mut policy).min_guest_svn = 99;
     snp(&mut policy).chips = vec![Bytes([0; 64])];

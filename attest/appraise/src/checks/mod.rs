@@ -81,7 +81,7 @@ pub use vmpl::Vmpl;
 pub use weak_bank::WeakBank;
 
 use crate::{
-    claims::{BootClaims, Claims, QuoteClaims, ReportClaims, RuntimeClaims},
+    claims::{BootClaims, Claims, EndorsedLaunch, QuoteClaims, ReportClaims, RuntimeClaims},
     finding::{Finding, Layer},
     policy::{BootPolicy, ImaPolicy, Policy, SnpPolicy, TpmPolicy},
 };
@@ -125,7 +125,9 @@ pub(crate) fn run(policy: &Policy, claims: &Claims) -> Vec<Finding> {
 fn hardware(policy: &Policy, claims: &Claims, findings: &mut Vec<Finding>) {
     let devices = (!claims.nvidia.is_empty()).then_some(claims.nvidia.as_slice());
     nvidia::contradictions(&claims.nvidia, findings);
-    section(Layer::Snp, &policy.snp, claims.snp.as_ref(), findings, snp);
+    section(Layer::Snp, &policy.snp, claims.snp.as_ref(), findings, |rules, report, findings| {
+        snp(rules, report, &claims.endorsements, findings);
+    });
     section(Layer::Tdx, &policy.tdx, claims.td(), findings, tdx::check);
     section(Layer::Sgx, &policy.sgx, claims.enclave(), findings, sgx::check);
     section(Layer::Azure, &policy.azure, claims.azure.as_ref(), findings, azure::check);
@@ -156,10 +158,10 @@ fn section<P, C: ?Sized>(
     }
 }
 
-fn snp(policy: &SnpPolicy, report: &ReportClaims, findings: &mut Vec<Finding>) {
+fn snp(policy: &SnpPolicy, report: &ReportClaims, endorsements: &[EndorsedLaunch], findings: &mut Vec<Finding>) {
     let claims = report.claims();
     findings.extend(root::check(policy, report.root()));
-    findings.extend(measurement::check(policy, claims));
+    findings.extend(measurement::check(policy, claims, endorsements));
     findings.extend(vmpl::check(policy, claims));
     findings.extend(guest_policy::check(policy, claims));
     findings.extend(tcb::check(policy, claims));

@@ -14,7 +14,7 @@ use evtpm_verify::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{BootClaims, Challenge, Claims, Proven, QuoteClaims, ReportClaims, RuntimeClaims};
+use super::{BootClaims, Challenge, Claims, EndorsedLaunch, Proven, QuoteClaims, ReportClaims, RuntimeClaims};
 use crate::policy::LifecycleState;
 
 impl Claims {
@@ -24,6 +24,8 @@ impl Claims {
         let mut add = |name: &str, value: Option<Value>| members.extend(value.map(|value| (name.to_owned(), value)));
         add("time", self.time.map(|time| json!(time.0)));
         add("snp", self.snp.as_ref().map(snp));
+        let endorsements = || self.endorsements.iter().map(endorsement).collect();
+        add("endorsements", (!self.endorsements.is_empty()).then(endorsements));
         add("tdx", self.td().map(dcap));
         add("sgx", self.enclave().map(dcap));
         add("azure", self.azure.as_ref().map(azure));
@@ -213,6 +215,13 @@ fn s390(guest: &Proven<evtpm_verify::s390::SeClaims>) -> Value {
     json!({
         "image_tag": text(claims.image_tag), "config_uid": text(&claims.config_uid),
         "user_data": text(&claims.user_data), "additional_data": text(&claims.additional), "challenge": challenge(guest),
+    })
+}
+
+fn endorsement(endorsed: &EndorsedLaunch) -> Value {
+    let launch = &endorsed.launch;
+    json!({
+        "issuer": endorsed.issuer, "feed": launch.feed, "svn": launch.guest_svn, "measurement": launch.launch_measurement,
     })
 }
 

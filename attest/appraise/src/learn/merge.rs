@@ -35,7 +35,8 @@ fn section<T>(ours: &mut Option<T>, theirs: Option<T>, merge: impl FnOnce(&mut T
 fn snp(policy: &mut SnpPolicy, other: SnpPolicy) {
     union(&mut policy.products, other.products);
     union(&mut policy.simulated, other.simulated);
-    insert_all(&mut policy.measurements, &other.measurements);
+    union(&mut policy.measurements, other.measurements);
+    union(&mut policy.endorsers, other.endorsers);
     policy.allow_debug |= other.allow_debug;
     policy.allow_migration |= other.allow_migration;
     policy.allow_vlek |= other.allow_vlek;

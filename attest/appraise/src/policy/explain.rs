@@ -6,7 +6,7 @@ use core::fmt::Display;
 use serde::Serialize;
 
 use super::{
-    AzurePolicy, BootPolicy, CcaPolicy, CsvPolicy, HardwareRule, ImaPolicy, IntelPlatform, Mode, NitroPolicy,
+    AzurePolicy, BootPolicy, CcaPolicy, CsvPolicy, Endorser, HardwareRule, ImaPolicy, IntelPlatform, Mode, NitroPolicy,
     NvidiaPolicy, Policy, PsaPolicy, RegoPolicy, RevocationRule, S390Policy, SgxPolicy, SnpPolicy, TdxPolicy,
     TpmPolicy, ViolationRule,
 };
@@ -110,6 +110,13 @@ fn rego(rules: &RegoPolicy) -> Vec<String> {
 fn snp(rules: &SnpPolicy) -> Vec<String> {
     let mut said = Sentences::new();
     said.one_of("The launch measurement", &rules.measurements);
+    for Endorser { issuer, feeds, min_svn } in &rules.endorsers {
+        let feeds = feeds.join(", ");
+        let or = if rules.measurements.is_empty() { "" } else { "Instead, " };
+        said.say(format!(
+            "{or}a launch is accepted that {issuer} endorses as {feeds}, with a security version of at least {min_svn}."
+        ));
+    }
     said.one_of("The processor's product line", &rules.products);
     for name in &rules.simulated {
         said.say(format!("The SIMULATED root \"{name}\" is accepted: no hardware stands behind it."));

@@ -46,7 +46,7 @@ pub use pattern::Pattern;
 pub use references::{ReferenceError, ReferenceOptions};
 pub use rego::{RegoModule, RegoPolicy};
 pub use s390::S390Policy;
-pub use snp::{ProductName, RevocationRule, SnpPolicy, TcbFloor};
+pub use snp::{Endorser, ProductName, RevocationRule, SnpPolicy, TcbFloor};
 pub use tpm::{Bank, PcrNumber, PcrPolicy, TpmPolicy};
 
 /// The policy document.
@@ -227,6 +227,9 @@ impl Policy {
     pub(crate) fn flaw(&self) -> Option<&'static str> {
         if self.azure.is_some() && self.snp.is_none() && self.tdx.is_none() {
             return Some("[azure] is about a paravisor, which [snp] or [tdx] has to name by its measurement");
+        }
+        if self.snp.as_ref().is_some_and(SnpPolicy::accepts_any_launch) {
+            return Some("[snp] names neither measurements nor endorsers");
         }
         if self.sgx.as_ref().is_some_and(SgxPolicy::accepts_any_enclave) {
             return Some("[sgx] names neither enclaves nor signers");

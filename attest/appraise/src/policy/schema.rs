@@ -60,6 +60,7 @@ mod tests {
             assert_eq!(of(name), read_by_type(&json!({ section: { "bogus": 0 } })), "{section}");
         }
         assert_eq!(of("TcbFloor"), read_by_type(&json!({ "snp": { "tcb": { "Milan": { "bogus": 0 } } } })));
+        assert_eq!(of("Endorser"), read_by_type(&json!({ "snp": { "endorsers": [{ "bogus": 0 }] } })));
         assert_eq!(of("IntelPlatform"), read_by_type(&json!({ "tdx": { "platform": { "bogus": 0 } } })));
         assert_eq!(of("PcrPolicy"), read_by_type(&json!({ "tpm": { "pcrs": [{ "bogus": 0 }] } })));
     }

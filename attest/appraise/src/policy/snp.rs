@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AtLeastOne, Bytes};
 
-/// The rules for the SNP report; the launch measurement is the only one that cannot be left out.
+/// The rules for the SNP report, of which `measurements` or `endorsers` has to name some.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnpPolicy {
@@ -20,7 +20,11 @@ pub struct SnpPolicy {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub simulated: Vec<String>,
     /// The launch digests that are accepted.
-    pub measurements: AtLeastOne<Bytes<48>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measurements: Vec<Bytes<48>>,
+    /// Who may vouch for other launch digests, by a signed endorsement beside the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endorsers: Vec<Endorser>,
     /// The privilege level that the report has to be made for.
     #[serde(default)]
     pub vmpl: u32,
@@ -57,6 +61,19 @@ pub struct SnpPolicy {
     /// Whether a current revocation list has to have been checked.
     #[serde(default)]
     pub revocation: RevocationRule,
+}
+
+/// Whose signed endorsements of launch digests are accepted, and for what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endorser {
+    /// The issuer, a `did:x509` (authority by its digest, and the usage that the signer's certificate has to have).
+    pub issuer: String,
+    /// What it may endorse, by the names of its feeds.
+    pub feeds: AtLeastOne<String>,
+    /// The lowest security version that it has to give the launch.
+    #[serde(default)]
+    pub min_svn: u64,
 }
 
 /// What is asked of revocation lists; a certificate that a list names is refused in any case.
@@ -135,12 +152,18 @@ impl From<Tcb> for TcbFloor {
 }
 
 impl SnpPolicy {
+    /// Says whether every launch would do.
+    pub(crate) const fn accepts_any_launch(&self) -> bool {
+        self.measurements.is_empty() && self.endorsers.is_empty()
+    }
+
     /// Starts rules that accept one launch measurement, on hardware of no product line yet.
     pub fn new(measurement: [u8; 48]) -> Self {
         Self {
             products: Vec::new(),
             simulated: Vec::new(),
-            measurements: AtLeastOne::new(Bytes(measurement)),
+            measurements: vec![Bytes(measurement)],
+            endorsers: Vec::new(),
             vmpl: 0,
             allow_debug: false,
             allow_migration: false,

@@ -9,6 +9,7 @@ pub(crate) enum Role {
     Report,
     Certificates,
     CertificateTable,
+    Endorsement,
     Ek,
     Manifest,
     Nonce,
@@ -50,10 +51,11 @@ pub(crate) const MANIFESTS: [&str; 3] = [
 ];
 
 impl Role {
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Report,
         Self::Certificates,
         Self::CertificateTable,
+        Self::Endorsement,
         Self::Ek,
         Self::Manifest,
         Self::Nonce,
@@ -87,6 +89,7 @@ impl Role {
             Self::Report => "report",
             Self::Certificates => "certificates",
             Self::CertificateTable => "certificate-table",
+            Self::Endorsement => "endorsement",
             Self::Ek => "ek",
             Self::Manifest => "manifest",
             Self::Nonce => "nonce",
@@ -121,6 +124,7 @@ impl Role {
             Self::Report => &["application/vnd.evtpm.snp-report"],
             Self::Certificates => &[CERTIFICATE, PEM_CERTIFICATES, REVOCATION_LISTS],
             Self::CertificateTable => &["application/vnd.evtpm.snp-certificate-table"],
+            Self::Endorsement => &["application/cose"],
             Self::Ek => &["application/vnd.evtpm.tpm2b-public"],
             Self::Manifest => &MANIFESTS,
             Self::Nonce | Self::QuoteNonce => &["application/octet-stream"],
@@ -152,7 +156,7 @@ impl Role {
     pub(crate) const fn indicator(self) -> u32 {
         match self {
             Self::Certificates | Self::CertificateTable | Self::DcapCollateral | Self::NvidiaChain => ENDORSEMENTS,
-            Self::CsvCertificates => ENDORSEMENTS,
+            Self::CsvCertificates | Self::Endorsement => ENDORSEMENTS,
             Self::NvidiaEvidence | Self::CsvEvidence => ENDORSEMENTS | EVIDENCE,
             Self::Rim => REFERENCE_VALUES,
             _ => EVIDENCE,
@@ -161,7 +165,7 @@ impl Role {
 
     /// Tells whether there may be several; their labels end in `.0`, `.1` and so on.
     pub(crate) const fn repeats(self) -> bool {
-        matches!(self, Self::Certificates | Self::NvidiaReport | Self::NvidiaChain | Self::Rim)
+        matches!(self, Self::Certificates | Self::Endorsement | Self::NvidiaReport | Self::NvidiaChain | Self::Rim)
     }
 
     /// Returns what such a part is of no use without.
@@ -187,6 +191,7 @@ impl Role {
     pub(crate) const fn needs_any(self) -> &'static [Self] {
         match self {
             Self::Rim => &[Self::NvidiaReport, Self::NvidiaEvidence],
+            Self::Endorsement => &[Self::Report, Self::HclReport],
             _ => &[],
         }
     }

@@ -9,7 +9,7 @@ use evtpm_agent::logs::Logs;
 use evtpm_agent::tsm::SvsmReports;
 use evtpm_api::{BankSelection, QuoteChallenge, RuntimeEvidence};
 use evtpm_appraise::policy::{Bytes, TcbFloor};
-use evtpm_appraise::{Claims, Policy, policy::AtLeastOne};
+use evtpm_appraise::{Claims, Policy};
 use evtpm_client::{Client, Transport};
 use evtpm_fleet::{Played, RecordedBoot};
 use evtpm_logs::{HashId, PcrIndex, PcrSet};
@@ -188,7 +188,7 @@ impl World {
         let mut policy = Policy::learn(&claims)?;
         policy.name = "the demonstration's policy, learnt from a reference machine".into();
         let launch = policy.snp.as_mut().context("a policy without launch")?;
-        launch.measurements = AtLeastOne::new(Bytes(self.measurement));
+        launch.measurements = vec![Bytes(self.measurement)];
         for floor in launch.tcb.values_mut() {
             *floor = TcbFloor::from(self.platform().reported_tcb);
         }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use evtpm_appraise::Policy;
 use evtpm_appraise::policy::{
-    AtLeastOne, Bank, BootPolicy, CommandLineRule, FileDigest, HardwareRule, ProductName, SnpPolicy, TpmPolicy,
+    Bank, BootPolicy, CommandLineRule, FileDigest, HardwareRule, ProductName, SnpPolicy, TpmPolicy,
 };
 use evtpm_crypto::HashAlg;
 use evtpm_logs::HashId;
@@ -111,7 +111,7 @@ impl FromBoot {
             "--product: name the processors whose reports are accepted"
         );
         let mut snp = SnpPolicy::new([0; 48]);
-        snp.measurements = AtLeastOne::new(measurement.exactly("--measurement")?);
+        snp.measurements = vec![measurement.exactly("--measurement")?];
         snp.products.clone_from(&self.product);
         snp.simulated.clone_from(&self.simulated);
         Ok((HardwareRule::Required, Some(snp)))

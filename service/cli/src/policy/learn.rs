@@ -4,7 +4,6 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use evtpm_appraise::Policy;
-use evtpm_appraise::policy::AtLeastOne;
 use evtpm_verify::logs::Keyring;
 
 use crate::verify::args::{EvidenceArgs, HexBytes};
@@ -39,7 +38,7 @@ impl Learn {
         if let Some(measurement) = &self.measurement {
             let launch =
                 policy.snp.as_mut().context("--measurement is of an SEV-SNP launch, and no report was given")?;
-            launch.measurements = AtLeastOne::new(measurement.exactly("--measurement")?);
+            launch.measurements = vec![measurement.exactly("--measurement")?];
         }
         self.name.clone().unwrap_or_default().clone_into(&mut policy.name);
         let remarks: Vec<String> = verification.not_checked.iter().map(|gap| format!("not checked: {gap}")).collect();

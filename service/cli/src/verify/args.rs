@@ -45,6 +45,11 @@ pub(crate) struct FileArgs {
     #[arg(long, value_name = "FILE")]
     certificate_table: Option<PathBuf>,
 
+    /// A signed endorsement of the report's launch measurement (COSE_Sign1 by a did:x509, as Azure sends for containers); may be
+    /// repeated. Whose endorsements count, a policy says.
+    #[arg(long, value_name = "FILE")]
+    endorsement: Vec<PathBuf>,
+
     /// The endorsement key (TPM2B_PUBLIC) that the report has to bind; without --manifest as the report at its NV index does.
     #[arg(long, value_name = "FILE", help_heading = "Endorsement key")]
     ek: Option<PathBuf>,
@@ -175,6 +180,8 @@ pub(crate) struct Evidence {
     pub(crate) report: Option<Vec<u8>>,
     /// The host's table: unlike the operator's own files it is evidence, and may be refused.
     pub(crate) certificate_table: Option<Vec<u8>>,
+    /// Endorsements of launches.
+    pub(crate) endorsements: Vec<Part>,
     pub(crate) ek: Option<Vec<u8>>,
     pub(crate) manifest: Option<Manifest>,
     pub(crate) ak: Option<Vec<u8>>,
@@ -227,6 +234,7 @@ impl FileArgs {
         for (role, nonce) in [(Role::Nonce, &self.nonce), (Role::QuoteNonce, &self.quote_nonce)] {
             nonce.iter().for_each(|HexBytes(bytes)| add(role, None, Source::Bytes(bytes.clone())));
         }
+        self.endorsement.iter().for_each(|path| add(Role::Endorsement, None, Source::File(path.clone())));
         let usual = if self.ek.is_some() { ManifestVersion::V1 } else { ManifestVersion::V0 };
         let version = self.manifest_version.unwrap_or(usual).media();
         self.manifest.iter().for_each(|path| add(Role::Manifest, Some(version), Source::File(path.clone())));
@@ -272,6 +280,7 @@ impl Evidence {
             collateral,
             report: None,
             certificate_table: None,
+            endorsements: Vec::new(),
             ek: None,
             manifest: None,
             ak: None,
@@ -304,7 +313,7 @@ impl EvidenceArgs {
         }
         let hardware = Hardware::take(&mut material, &trust.hardware)?;
         let (manifest, quote) = (Manifest::take(&mut material), QuoteFiles::take(&mut material));
-        let ak = material.take(Role::Ak);
+        let (ak, endorsements) = (material.take(Role::Ak), material.take_all(Role::Endorsement));
         let is_bundled = |part: &Part| part.origin == Origin::Bundle;
         let mut bytes = |role| material.take(role).map(|part| part.bytes);
         Ok(Evidence {
@@ -313,6 +322,7 @@ impl EvidenceArgs {
             collateral,
             report: bytes(Role::Report),
             certificate_table: bytes(Role::CertificateTable),
+            endorsements,
             ek: bytes(Role::Ek),
             manifest,
             is_ak_bundled: ak.as_ref().is_some_and(is_bundled),

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use evtpm_appraise::{Claims, ClaimsError, Layer};
+use evtpm_evidence::uvm::Endorsement;
 use evtpm_logs::ima::{AsciiList, BinaryList};
+use evtpm_verify::endorsement::{self, LaunchEndorsement};
 use evtpm_verify::evtpm::{Binding, BoundEk, SvsmNonce, bind};
 use evtpm_verify::logs::{Keyring, MeasuredBoot, MeasuredRuntime, RuntimeRules};
 use evtpm_verify::snp::{self, SnpClaims};
@@ -79,6 +81,7 @@ pub(crate) fn verify(mut evidence: Evidence, keyring: &Keyring) -> Verification 
     }
     canonical::rewrite(&mut verification, &mut evidence);
     verification.report(&mut evidence);
+    verification.launch_endorsements(&evidence);
     verification.endorsement_key(&mut evidence);
     let claimed = hardware::verify(&mut verification, &evidence);
     let key = verification.attestation_key(&evidence).or(claimed);
@@ -127,6 +130,30 @@ impl Verification {
                 self.report = Some(report);
             }
             Err(error) => self.refuse("report", Layer::Snp, &error),
+        }
+    }
+
+    /// Endorsements say nothing of the machine by themselves: they meet the report's measurement in the appraisal.
+    fn launch_endorsements(&mut self, evidence: &Evidence) {
+        const WHAT: &str = "endorsement";
+        for part in &evidence.endorsements {
+            let parsed = Endorsement::parse(&part.bytes).map_err(evtpm_verify::Error::from);
+            match parsed.and_then(|parsed| endorsement::verify_named(&parsed, evidence.at)) {
+                Ok(endorsement) => {
+                    let LaunchEndorsement { feed, guest_svn, launch_measurement } = &*endorsement;
+                    let detail = format!(
+                        "of the launch {launch_measurement} as {feed}, SVN {guest_svn}, by {}",
+                        endorsement.root()
+                    );
+                    self.note(WHAT, State::Verified, detail);
+                    let report = self.claims.report().map(|report| report.claims().report.measurement().0);
+                    if report.is_some_and(|measurement| !endorsement.is_about(&measurement)) {
+                        self.not_checked.push(format!("{}: it is about another launch than the report's", part.source));
+                    }
+                    self.claims = std::mem::take(&mut self.claims).with_endorsement(&endorsement);
+                }
+                Err(error) => self.refuse(WHAT, Layer::Snp, &format!("{}: {error}", part.source)),
+            }
         }
     }
 

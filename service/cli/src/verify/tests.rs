@@ -24,6 +24,7 @@ fn evidence() -> Evidence {
         collateral,
         report: Some(launch.report.to_vec()),
         certificate_table: None,
+        endorsements: Vec::new(),
         ek: Some(launch.ek_public.to_vec()),
         manifest: None,
         ak: Some(launch.ak_public.to_vec()),

@@ -52,7 +52,7 @@ fn fields_of_a_report_become_rules_about_them() {
     let fields = vec![measurement(0x3e), svn(1, Svn::Minimum(7)), host, tcb, level];
     let policy = added(&[document(SNP[0], vec![chip(fields)])], &milan()).unwrap();
     let snp = policy.snp.unwrap();
-    assert_eq!((&*snp.measurements, snp.min_guest_svn, snp.vmpl), ([Bytes([0x3e; 48])].as_slice(), 7, 2));
+    assert_eq!((snp.measurements, snp.min_guest_svn, snp.vmpl), (vec![Bytes([0x3e; 48])], 7, 2));
     assert_eq!((snp.host_data, snp.allow_vlek), (vec![Bytes([0xda; 32])], false));
     let floor = TcbFloor { fmc: None, bootloader: 4, tee: 0, snp: 0x18, microcode: 0xdb };
     assert_eq!(snp.tcb.into_iter().collect::<Vec<_>>(), [(ProductName::Milan, floor)]);
@@ -150,7 +150,7 @@ fn launch(vendor: &str, model: &str, component: &str) -> Environment {
 fn launch_measurements_of_igvm_feed_the_section_of_their_platform() {
     let environments = vec![launch("AMD", "SEV-SNP", "MEASUREMENT"), launch("Intel", "TDX", "MRTD")];
     let policy = added(&[document(LAUNCH, environments)], &milan()).unwrap();
-    assert_eq!(*policy.snp.unwrap().measurements, [Bytes([0x77; 48])]);
+    assert_eq!(policy.snp.unwrap().measurements, [Bytes([0x77; 48])]);
     assert_eq!(*policy.tdx.unwrap().measurements, [Bytes([0x77; 48])]);
     for (vendor, model, component) in [
         ("AMD", "SEV-SNP", "MRTD"),

@@ -117,8 +117,11 @@ impl Launch {
         }
         let mut measurements = Vec::new();
         launches.into_iter().for_each(|launch| add(&mut measurements, launch.measurements));
-        let measurements = or_known(measurements, known.map(|known| &*known.measurements));
+        let measurements = or_known(measurements, known.map(|known| known.measurements.as_slice()));
         let missing = |what| ReferenceError::Incomplete { what };
+        if measurements.is_empty() && known.is_none_or(|known| known.endorsers.is_empty()) {
+            return Err(missing("launch measurement"));
+        }
         let mut products = known.map(|known| known.products.clone()).unwrap_or_default();
         add(&mut products, options.products.iter().copied());
         let mut tcb = known.map(|known| known.tcb.clone()).unwrap_or_default();
@@ -131,7 +134,8 @@ impl Launch {
         Ok(Some(SnpPolicy {
             products,
             simulated: known.map(|known| known.simulated.clone()).unwrap_or_default(),
-            measurements: measurements.try_into().map_err(|_| missing("launch measurement"))?,
+            endorsers: known.map(|known| known.endorsers.clone()).unwrap_or_default(),
+            measurements,
             vmpl: rest.vmpl.or(known.map(|known| known.vmpl)).unwrap_or_default(),
             allow_debug: false,
             allow_migration: false,

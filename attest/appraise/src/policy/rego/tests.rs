@@ -34,7 +34,7 @@ fn a_module_that_finds_nothing_lets_the_other_sections_decide() {
     assert_eq!(judged(rules), (Verdict::Trusted, vec![]));
 
     let mut policy = Policy { rego: Some(RegoPolicy { module: module("allow := true").unwrap() }), ..policy() };
-    policy.snp.as_mut().unwrap().measurements = crate::policy::AtLeastOne::new(crate::policy::Bytes([0; 48]));
+    policy.snp.as_mut().unwrap().measurements = vec![crate::policy::Bytes([0; 48])];
     assert_eq!(appraise(&policy, &claims()).unwrap().verdict(), Verdict::Untrusted, "a module cannot excuse anything");
 }
 
