@@ -18,6 +18,7 @@ use evtpm_verify::{
     dcap::{DcapClaims, Tee},
     endorsement::LaunchEndorsement,
     evtpm::BindingFreshness,
+    gce::CertifiedKey,
     logs::{Aggregate, CommandLine, Continued, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState, VerifiedEvent},
     nitro::NitroClaims,
     nvidia::DeviceClaims,
@@ -45,6 +46,8 @@ pub struct Claims {
     pub(crate) csv: Option<Proven<CsvClaims>>,
     pub(crate) key: Option<KeyClaims>,
     pub(crate) quote: Option<QuoteClaims>,
+    /// Whether a report that leads to no key answers the nonce of the quote.
+    pub(crate) shared_challenge: Option<bool>,
     pub(crate) boot: Option<BootClaims>,
     /// The boot was judged at an earlier quote, and its registers are what they were.
     pub(crate) boot_stands: bool,
@@ -149,6 +152,8 @@ impl core::error::Error for ClaimsError {}
 pub struct KeyClaims {
     /// How hardware vouches for it, by the name that policies have for it; `None` if only the operator named the key.
     pub binding: Option<(&'static str, BindingFreshness)>,
+    /// Who certified it, if that was checked: the provider's word, and no hardware's.
+    pub certified_by: Option<String>,
     pub(crate) name: Vec<u8>,
 }
 
@@ -325,8 +330,23 @@ impl Claims {
             }
             AkOrigin::Named => None,
         };
-        self.key = Some(KeyClaims { binding, name: key.name().to_vec() });
+        self.key = Some(KeyClaims { binding, certified_by: None, name: key.name().to_vec() });
         self
+    }
+
+    /// Adds who certified the key that was added before.
+    #[must_use]
+    pub fn with_key_certificate(mut self, certificate: &Verified<CertifiedKey, Vendor>) -> Self {
+        if let Some(key) = &mut self.key {
+            key.certified_by = Some(certificate.root().to_string());
+        }
+        self
+    }
+
+    /// Adds whether the report of the hardware answers the quote's nonce, too.
+    #[must_use]
+    pub fn with_shared_challenge(self, is_shared: bool) -> Self {
+        Self { shared_challenge: Some(is_shared), ..self }
     }
 
     /// Adds a quote by the key that was added before.

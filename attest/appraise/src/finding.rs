@@ -364,6 +364,8 @@ findings! {
     CsvReportData(checks::Deviation<checks::csv::ReportData>),
     /// The origin of the attestation key.
     AttestationKey(checks::AttestationKey),
+    /// Whether report and quote answer one challenge.
+    SharedChallenge(checks::Deviation<checks::SharedChallenge>),
     /// The freshness of the quote and of the binding.
     Freshness(checks::Freshness),
     /// The TPM's clock.

@@ -148,6 +148,7 @@ fn learn_tpm(quote: &QuoteClaims, claims: &Claims) -> TpmPolicy {
         banks: quote.banks.iter().map(|quoted| Bank(quoted.bank)).collect(),
         bindings: binding.map(|(profile, _)| profile.to_owned()).into_iter().collect(),
         allow_named_ak: binding.is_none(),
+        require_shared_challenge: claims.shared_challenge == Some(true),
         allow_recorded: quote.freshness == tpm::Freshness::Recorded,
         pcrs: values
             .into_iter()

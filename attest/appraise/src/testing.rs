@@ -82,6 +82,7 @@ pub(crate) fn claims() -> Claims {
     Claims {
         snp: Some(report(|_| {})),
         key: Some(KeyClaims {
+            certified_by: None,
             binding: Some((BindingProfile::NvReport.name(), BindingFreshness::Boot)),
             name: vec![0, 11, 1, 2, 3],
         }),

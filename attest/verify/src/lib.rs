@@ -20,6 +20,7 @@ pub mod dcap;
 pub mod endorsement;
 mod error;
 pub mod evtpm;
+pub mod gce;
 pub mod logs;
 pub mod nitro;
 pub mod nvidia;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What go-tpm-tools' `gotpm attest` writes as binary Protocol Buffers: `attest.Attestation`, and `attest.SevSnpSvsmAttestation` with
-//! the report of an SVSM around it (google/go-tpm-tools, `proto/attest.proto`; google/go-sev-guest, `proto/sevsnp.proto`).
+//! the report of an SVSM around it (google/go-tpm-tools, `proto/attest.proto`; google/go-sev-guest, `proto/sevsnp.proto`;
+//! google/go-tdx-guest, `proto/tdx.proto`).
 //!
 //! Its reports are taken apart into fields; whoever verifies one puts it together again, and its signature shows whether that was
 //! right.
 
 mod protobuf;
 mod report;
+mod tdx;
 
 use alloc::vec::Vec;
 
@@ -31,6 +33,12 @@ pub struct Attestation<'a> {
     pub report: Option<[u8; REPORT_SIZE]>,
     /// The certificates beside the report, in DER.
     pub certificates: Vec<&'a [u8]>,
+    /// The TD's quote, put together again.
+    pub dcap_quote: Option<Vec<u8>>,
+    /// The attestation key's certificate and its authorities', in DER.
+    pub ak_certificates: Vec<&'a [u8]>,
+    /// Google's endorsement of the firmware that was launched, an SVSM in it (`VMLaunchEndorsement`).
+    pub launch_endorsement: Option<&'a [u8]>,
     /// The vTPM service's manifest and the version that the message says it has.
     pub manifest: Option<(&'a [u8], &'a str)>,
 }
@@ -63,6 +71,7 @@ impl<'a> Attestation<'a> {
         }
         let version = fields.bytes(4).map(core::str::from_utf8).transpose();
         let version = version.map_err(|_| Error::Missing { what: "version of the manifest" })?;
+        attestation.launch_endorsement = fields.bytes(5).filter(|bytes| !bytes.is_empty());
         attestation.manifest = fields.bytes(3).map(|manifest| (manifest, version.unwrap_or_default()));
         Ok(attestation)
     }
@@ -75,6 +84,9 @@ impl<'a> Attestation<'a> {
             canonical_log: fields.bytes(5),
             report: None,
             certificates: Vec::new(),
+            dcap_quote: fields.bytes(9).map(tdx::assemble).transpose()?,
+            ak_certificates: fields.bytes(6).into_iter().chain(fields.all(7)).filter(|der| !der.is_empty()).collect(),
+            launch_endorsement: None,
             manifest: None,
         };
         if let Some(hardware) = fields.bytes(8) {

@@ -235,6 +235,25 @@ fn an_attestation_of_go_tpm_tools_becomes_a_bundle_that_verifies() {
     assert_eq!(step(&record, "event log").0, "verified", "{record:#}");
     let record = import("9008").json(NOT_TRUSTED);
     assert_eq!(step(&record, "quote").0, "refused", "{record:#}");
+    // The key's certificate is its own, and whoever does not name its authority is told so.
+    let item = folder.join("tpm-quote/gce-cos85-nonce9009");
+    let own = fs::read(item.join("ak-cert.der")).unwrap();
+    fs::write(&file, [attestation(&quotes, &log), field(6, &own)].concat()).unwrap();
+    let record = import("9009").json(NOT_APPRAISED);
+    assert!(record["not_checked"].to_string().contains("--ak-authority"), "{record:#}");
+    let authorities = folder.join("tpm-ek-ca/gce-ek-ak-2022");
+    let root = authorities.join("gcp_ek_ak_ca_root.crt");
+    import("9009").json(NOT_APPRAISED);
+    let record = Evtpm::new("verify").word(&bundle).with("--at", AT).with("--ak-authority", &root).json(NOT_TRUSTED);
+    assert_eq!(step(&record, "key's certificate").0, "refused", "it is of an older authority");
+    let record = Evtpm::new("verify")
+        .word(&bundle)
+        .with("--at", AT)
+        .with("--ak-authority", root)
+        .with("--ak-certificate", authorities.join("pca_tpm_rsa_sign_cert.pem"))
+        .with("--ak-certificate", authorities.join("gcp_ek_ak_ca_intermediate_v3.crt"))
+        .json(NOT_TRUSTED);
+    assert!(step(&record, "key's certificate").1.contains("another key"), "{record:#}");
     let cut = scratch.file("cut.pb", &fs::read(&file).unwrap()[..100]);
     Evtpm::new("bundle import").word(cut).with("--quote-nonce", "00").with("--out", &bundle).expect(FAILED);
 }

@@ -70,6 +70,24 @@ fn a_known_measurement_among_several_is_enough() {
 }
 
 #[test]
+fn a_report_that_leads_to_no_key_has_to_answer_the_quotes_nonce_where_the_policy_asks() {
+    let with = |shared: Option<bool>| {
+        findings(|policy, claims| {
+            let rules = policy.tpm.get_or_insert_with(Default::default);
+            (rules.require_shared_challenge, rules.allow_named_ak) = (true, true);
+            claims.key.as_mut().unwrap().binding = None;
+            claims.shared_challenge = shared;
+        })
+    };
+    let named = ("tpm.attestation-key", Severity::Warning);
+    assert_eq!(with(Some(true)), (Verdict::Trusted, vec![named]));
+    assert_eq!(with(Some(false)), (Verdict::Untrusted, vec![named, ("tpm.shared-challenge", Severity::Failure)]));
+    assert_eq!(with(None), (Verdict::Unknown, vec![named, ("tpm.shared-challenge", Severity::Missing)]));
+    let bound = findings(|policy, _| policy.tpm.get_or_insert_with(Default::default).require_shared_challenge = true);
+    assert_eq!(bound, trusted(), "a report that binds the key needs no such thing");
+}
+
+#[test]
 fn a_launch_that_a_named_issuer_endorses_is_enough() {
     const ISSUER: &str = "did:x509:0:sha256:AA::eku:1.2";
     let with = |change: fn(&mut EndorsedLaunch)| {

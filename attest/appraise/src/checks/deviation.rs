@@ -95,6 +95,11 @@ impl<S: Subject> Deviation<S> {
         (actual < floor).then(|| Self::new(format!("at least {floor}"), actual.to_string()))
     }
 
+    /// Says whether the evidence tells anything.
+    pub(crate) const fn has_actual(&self) -> bool {
+        self.actual.is_some()
+    }
+
     /// Gives the subject a name of its own.
     pub(crate) fn named(self, name: String) -> Self {
         Self { name, ..self }

@@ -36,6 +36,7 @@ mod root;
 pub mod s390;
 mod secure_boot;
 pub mod sgx;
+mod shared_challenge;
 mod signer;
 mod tcb;
 pub mod tdx;
@@ -71,6 +72,7 @@ pub use rego::{RegoAllow, RegoDenied};
 pub use revocation::Revocation;
 pub use root::Root;
 pub use secure_boot::SecureBoot;
+pub use shared_challenge::SharedChallenge;
 pub use signer::ReportSigner;
 pub use tcb::Tcb;
 pub use uncovered::Uncovered;
@@ -177,6 +179,7 @@ fn tpm(policy: &TpmPolicy, claims: &Claims, findings: &mut Vec<Finding>) {
         findings.extend(attestation_key::check(policy, key));
     }
     findings.extend(freshness::check(policy, claims));
+    findings.extend(shared_challenge::check(policy, claims).map(Finding::from));
     if let Some(quote) = &claims.quote {
         self::quote(policy, quote, findings);
     }

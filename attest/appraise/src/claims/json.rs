@@ -247,6 +247,8 @@ fn tpm(quote: &QuoteClaims, claims: &Claims) -> Value {
     let clock = quote.clock;
     json!({
         "binding": claims.key.as_ref().and_then(|key| key.binding).map(|(name, _)| name),
+        "certified_by": claims.key.as_ref().and_then(|key| key.certified_by.clone()),
+        "shared_challenge": claims.shared_challenge,
         "fresh": quote.freshness == Freshness::Challenged,
         "pcrs": banks,
         "clock": {

@@ -65,6 +65,7 @@ fn tpm(policy: &mut TpmPolicy, other: TpmPolicy) {
     policy.banks.retain(|bank| other.banks.contains(bank));
     union_of_restrictions(&mut policy.bindings, other.bindings);
     policy.allow_named_ak |= other.allow_named_ak;
+    policy.require_shared_challenge &= other.require_shared_challenge;
     policy.allow_recorded |= other.allow_recorded;
     // A PCR that only one of them restricts may have any value on the other's machine.
     policy.pcrs.retain(|rule| other.pcrs.iter().any(|other| other.pcr == rule.pcr));

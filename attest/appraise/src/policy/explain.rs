@@ -284,6 +284,10 @@ fn tpm(rules: &TpmPolicy) -> Vec<String> {
     let banks: Vec<String> = rules.banks.iter().map(ToString::to_string).collect();
     said.when(!banks.is_empty(), &format!("The quote has to cover the banks {}.", banks.join(", ")));
     said.one_of("The way in which hardware vouches for the key", &rules.bindings);
+    said.when(
+        rules.require_shared_challenge,
+        "A report that leads to no key of the TPM has to answer the nonce of the quote.",
+    );
     said.when(rules.allow_named_ak, "An attestation key that only the operator vouches for is accepted.");
     said.recorded(rules.allow_recorded);
     for rule in &rules.pcrs {

@@ -22,6 +22,9 @@ pub struct TpmPolicy {
     /// Whether an attestation key that no report vouches for is accepted on the operator's word.
     #[serde(default)]
     pub allow_named_ak: bool,
+    /// Whether a report that leads to no key has to answer the nonce of the quote, so that both were made for one challenge.
+    #[serde(default)]
+    pub require_shared_challenge: bool,
     /// Whether a quote over a nonce that came with the evidence is accepted.
     #[serde(default)]
     pub allow_recorded: bool,

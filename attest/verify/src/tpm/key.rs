@@ -119,6 +119,23 @@ impl AkPublic {
         Self::from_tpmt(unsized_area(bytes).map_err(ak)?)
     }
 
+    /// Says whether it is this key, as a certificate has it.
+    #[must_use]
+    pub fn is_key(&self, key: &PublicKey) -> bool {
+        match (&self.key.public.body, key) {
+            // An attestation key's exponent is 65537, or it would not have become one.
+            (PublicBody::Rsa { unique, .. }, PublicKey::Rsa { modulus, exponent }) => {
+                let leading = modulus.iter().take_while(|byte| **byte == 0).count();
+                modulus.get(leading..) == Some(unique.as_bytes())
+                    && exponent.ends_with(&[1, 0, 1])
+                    && exponent.len() <= 4
+            }
+            (PublicBody::Ecc { parms, unique }, PublicKey::Ecc(point)) => ecc_point(parms.curve_id, unique)
+                .is_ok_and(|own| own.curve() == point.curve() && own.x() == point.x() && own.y() == point.y()),
+            _ => false,
+        }
+    }
+
     /// Checks a `TPMT_PUBLIC`.
     pub fn from_tpmt(area: &[u8]) -> Result<Self, Error> {
         let public = parse(area).map_err(ak)?;

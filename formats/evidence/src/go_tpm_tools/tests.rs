@@ -110,6 +110,81 @@ fn a_number_that_does_not_fit_and_bytes_of_another_length_are_refused() {
     }
 }
 
+/// A quote whose bytes all differ from their neighbours, and the message that it is taken apart into, by the offsets of Intel's layout.
+fn quote() -> (Vec<u8>, Vec<u8>) {
+    let mut bytes: Vec<u8> =
+        (0..48 + 584 + 4 + 128 + 6 + 384 + 64 + 2 + 32 + 6 + 100).map(|at: u32| at as u8 ^ 0x5a).collect();
+    bytes[48 + 584 + 4 + 128 + 6 + 384 + 64..][..2].copy_from_slice(&32_u16.to_le_bytes());
+    let at = |from: usize, size: usize| bytes[from..from + size].to_vec();
+    let number_at = |name: u8, from: usize, size: usize| {
+        let value = at(from, size).into_iter().rev().fold(0, |all, byte| all << 8 | u64::from(byte));
+        number(name, value)
+    };
+    let member = |name: u8, from: usize, size: usize| field(name, &at(from, size));
+    let header =
+        [number_at(1, 0, 2), number_at(2, 2, 2), number_at(3, 4, 4), member(5, 8, 2), member(4, 10, 2)].concat();
+    let header = [header, member(6, 12, 16), member(7, 28, 20)].concat();
+    let sizes = [16, 48, 48, 8, 8, 8, 48, 48, 48, 48];
+    let mut body = Vec::new();
+    let mut from = 48;
+    for (name, size) in (1..).zip(sizes) {
+        body.extend(member(name, from, size));
+        from += size;
+    }
+    for _ in 0..4 {
+        body.extend(member(11, from, 48));
+        from += 48;
+    }
+    body.extend(member(12, from, 64));
+    let signed = from + 64;
+    let enclave = signed + 4 + 128 + 6;
+    let report = [
+        member(1, enclave, 16),
+        number_at(2, enclave + 16, 4),
+        member(3, enclave + 20, 28),
+        member(4, enclave + 48, 16),
+        member(5, enclave + 64, 32),
+        member(6, enclave + 96, 32),
+        member(7, enclave + 128, 32),
+        member(8, enclave + 160, 96),
+        number_at(9, enclave + 256, 2),
+        number_at(10, enclave + 258, 2),
+        member(11, enclave + 260, 60),
+        member(12, enclave + 320, 64),
+    ]
+    .concat();
+    let data = enclave + 384 + 64;
+    let auth = [number_at(1, data, 2), member(2, data + 2, 32)].concat();
+    let chain = [number_at(1, data + 34, 2), number_at(2, data + 36, 4), member(3, data + 40, 100)].concat();
+    let quoting = [field(1, &report), member(2, enclave + 384, 64), field(3, &auth), field(4, &chain)].concat();
+    let certification = [number_at(1, signed + 132, 2), number_at(2, signed + 134, 4), field(3, &quoting)].concat();
+    let signature = [member(1, signed + 4, 64), member(2, signed + 68, 64), field(3, &certification)].concat();
+    let message =
+        [field(1, &header), field(2, &body), number_at(3, signed, 4), field(4, &signature), field(5, &[0; 9])].concat();
+    (bytes, message)
+}
+
+#[test]
+fn a_tds_quote_is_put_together_as_it_was_without_what_filled_its_buffer() {
+    let (bytes, message) = quote();
+    let outer = [attestation(), field(9, &message)].concat();
+    assert_eq!(Attestation::parse(&outer).unwrap().dcap_quote, Some(bytes));
+    for length in 0..message.len() {
+        let _either = Attestation::parse(&[attestation(), field(9, &message[..length])].concat());
+    }
+    let lacking = [attestation(), field(9, &field(1, b""))].concat();
+    assert!(Attestation::parse(&lacking).is_err());
+}
+
+#[test]
+fn certificates_of_the_key_and_the_endorsement_are_there() {
+    let inner = [attestation(), field(6, b"leaf"), field(7, b"first"), field(7, b"second")].concat();
+    let outer = [field(1, &inner), field(3, b"manifest"), field(4, b"0"), field(5, b"endorsed")].concat();
+    let parsed = Attestation::parse(&outer).unwrap();
+    assert_eq!(parsed.ak_certificates, [b"leaf".as_slice(), b"first", b"second"]);
+    assert_eq!(parsed.launch_endorsement, Some(b"endorsed".as_slice()));
+}
+
 #[test]
 fn no_truncation_panics_and_groups_are_refused() {
     let whole = [field(1, &attestation()), field(2, &field(1, &report().1))].concat();

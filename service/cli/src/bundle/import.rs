@@ -37,6 +37,12 @@ pub(super) fn go_tpm_tools(bytes: &[u8]) -> Result<Vec<Given>> {
     for certificate in attestation.certificates {
         add(Role::Certificates, None, certificate);
     }
+    for certificate in attestation.ak_certificates {
+        add(Role::AkCertificate, None, certificate);
+    }
+    if let Some(quote) = &attestation.dcap_quote {
+        add(Role::DcapQuote, None, quote);
+    }
     if let Some((manifest, version)) = attestation.manifest {
         let media = match version {
             "" | "0" => MANIFESTS[0],

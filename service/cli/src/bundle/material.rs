@@ -203,7 +203,9 @@ impl Given {
         };
         let media = match self.media {
             Some(media) => media,
-            None if self.role == Role::Certificates => certificate_media(&source, &bytes),
+            None if [Role::Certificates, Role::AkCertificate].contains(&self.role) => {
+                certificate_media(&source, &bytes)
+            }
             None => self.role.media().first().copied().unwrap_or_default(),
         };
         Ok(Part { role: self.role, media, source, bytes, origin: Origin::Operator })

@@ -14,6 +14,7 @@ pub(crate) enum Role {
     Manifest,
     Nonce,
     Ak,
+    AkCertificate,
     Quote,
     Signature,
     Pcrs,
@@ -51,7 +52,7 @@ pub(crate) const MANIFESTS: [&str; 3] = [
 ];
 
 impl Role {
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Report,
         Self::Certificates,
         Self::CertificateTable,
@@ -60,6 +61,7 @@ impl Role {
         Self::Manifest,
         Self::Nonce,
         Self::Ak,
+        Self::AkCertificate,
         Self::Quote,
         Self::Signature,
         Self::Pcrs,
@@ -94,6 +96,7 @@ impl Role {
             Self::Manifest => "manifest",
             Self::Nonce => "nonce",
             Self::Ak => "ak",
+            Self::AkCertificate => "ak-certificate",
             Self::Quote => "quote",
             Self::Signature => "signature",
             Self::Pcrs => "pcrs",
@@ -129,6 +132,7 @@ impl Role {
             Self::Manifest => &MANIFESTS,
             Self::Nonce | Self::QuoteNonce => &["application/octet-stream"],
             Self::Ak => &["application/vnd.evtpm.tpm-public"],
+            Self::AkCertificate => &[CERTIFICATE, PEM_CERTIFICATES],
             Self::Quote => &["application/vnd.evtpm.tpms-attest"],
             Self::Signature => &["application/vnd.evtpm.tpmt-signature"],
             Self::Pcrs => &["application/vnd.evtpm.pcr-values"],
@@ -156,7 +160,7 @@ impl Role {
     pub(crate) const fn indicator(self) -> u32 {
         match self {
             Self::Certificates | Self::CertificateTable | Self::DcapCollateral | Self::NvidiaChain => ENDORSEMENTS,
-            Self::CsvCertificates | Self::Endorsement => ENDORSEMENTS,
+            Self::CsvCertificates | Self::Endorsement | Self::AkCertificate => ENDORSEMENTS,
             Self::NvidiaEvidence | Self::CsvEvidence => ENDORSEMENTS | EVIDENCE,
             Self::Rim => REFERENCE_VALUES,
             _ => EVIDENCE,
@@ -165,13 +169,22 @@ impl Role {
 
     /// Tells whether there may be several; their labels end in `.0`, `.1` and so on.
     pub(crate) const fn repeats(self) -> bool {
-        matches!(self, Self::Certificates | Self::Endorsement | Self::NvidiaReport | Self::NvidiaChain | Self::Rim)
+        matches!(
+            self,
+            Self::Certificates
+                | Self::AkCertificate
+                | Self::Endorsement
+                | Self::NvidiaReport
+                | Self::NvidiaChain
+                | Self::Rim
+        )
     }
 
     /// Returns what such a part is of no use without.
     pub(crate) const fn needs(self) -> &'static [Self] {
         match self {
             Self::Ek => &[Self::Report],
+            Self::AkCertificate => &[Self::Ak],
             Self::Manifest => &[Self::Report, Self::Nonce],
             Self::Nonce => &[Self::Manifest],
             Self::Quote => &[Self::Signature, Self::Pcrs, Self::QuoteNonce],

@@ -10,6 +10,7 @@ use evtpm_appraise::policy::Bytes;
 use evtpm_logs::{PcrIndex, PcrSet};
 use evtpm_verify::UnixTime;
 use evtpm_verify::snp::{Anchors, Collateral};
+use evtpm_verify::x509::Certificate;
 
 use super::hardware::args::{Hardware, HardwareFiles, HardwareTrust};
 use super::moment;
@@ -73,6 +74,10 @@ pub(crate) struct FileArgs {
     /// The attestation key (TPM2B_PUBLIC or TPMT_PUBLIC). It is taken on your word: a file cannot activate a credential.
     #[arg(long, value_name = "FILE", help_heading = "Quote")]
     ak: Option<PathBuf>,
+    /// The attestation key's certificate and its authorities' (PEM or DER), as a provider gives them; may be repeated, the key's own
+    /// first. Whose certificates count, --ak-authority says.
+    #[arg(long, value_name = "FILE", help_heading = "Quote")]
+    ak_certificate: Vec<PathBuf>,
     /// The quote (TPMS_ATTEST), as `tpm2_quote --message` writes it.
     #[arg(long, value_name = "FILE", help_heading = "Quote")]
     quote: Option<PathBuf>,
@@ -110,6 +115,9 @@ struct TrustArgs {
     /// The moment to verify at: RFC 3339 or seconds since 1970 [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     at: Option<UnixTime>,
+    /// An authority (PEM or DER) whose certificates of attestation keys you trust, such as Google's for its virtual TPMs; may be repeated.
+    #[arg(long, value_name = "FILE", help_heading = "Quote")]
+    ak_authority: Vec<PathBuf>,
     /// A register that IMA extends; may be repeated.
     #[arg(long, value_name = "PCR", default_value = "10", value_parser = register, help_heading = "Logs")]
     ima_pcr: Vec<PcrIndex>,
@@ -185,6 +193,10 @@ pub(crate) struct Evidence {
     pub(crate) ek: Option<Vec<u8>>,
     pub(crate) manifest: Option<Manifest>,
     pub(crate) ak: Option<Vec<u8>>,
+    /// Certificates of the attestation key, its own first.
+    pub(crate) ak_certificates: Vec<Certificate>,
+    /// Authorities whose certificates of attestation keys the operator trusts.
+    pub(crate) ak_authorities: Vec<Certificate>,
     /// Whether the attestation key came in a bundle, so that nobody here vouched for it.
     pub(crate) is_ak_bundled: bool,
     pub(crate) quote: Option<QuoteFiles>,
@@ -234,6 +246,7 @@ impl FileArgs {
         for (role, nonce) in [(Role::Nonce, &self.nonce), (Role::QuoteNonce, &self.quote_nonce)] {
             nonce.iter().for_each(|HexBytes(bytes)| add(role, None, Source::Bytes(bytes.clone())));
         }
+        self.ak_certificate.iter().for_each(|path| add(Role::AkCertificate, None, Source::File(path.clone())));
         self.endorsement.iter().for_each(|path| add(Role::Endorsement, None, Source::File(path.clone())));
         let usual = if self.ek.is_some() { ManifestVersion::V1 } else { ManifestVersion::V0 };
         let version = self.manifest_version.unwrap_or(usual).media();
@@ -284,6 +297,8 @@ impl Evidence {
             ek: None,
             manifest: None,
             ak: None,
+            ak_certificates: Vec::new(),
+            ak_authorities: Vec::new(),
             is_ak_bundled: false,
             quote: None,
             event_log: None,
@@ -314,6 +329,12 @@ impl EvidenceArgs {
         let hardware = Hardware::take(&mut material, &trust.hardware)?;
         let (manifest, quote) = (Manifest::take(&mut material), QuoteFiles::take(&mut material));
         let (ak, endorsements) = (material.take(Role::Ak), material.take_all(Role::Endorsement));
+        let ak_certificates = certificates(material.take_all(Role::AkCertificate))?;
+        let mut ak_authorities = Vec::new();
+        for path in &trust.ak_authority {
+            let found = Certificate::all_from(&read(path)?).with_context(|| path.display().to_string())?;
+            ak_authorities.extend(found);
+        }
         let is_bundled = |part: &Part| part.origin == Origin::Bundle;
         let mut bytes = |role| material.take(role).map(|part| part.bytes);
         Ok(Evidence {
@@ -325,6 +346,8 @@ impl EvidenceArgs {
             endorsements,
             ek: bytes(Role::Ek),
             manifest,
+            ak_certificates,
+            ak_authorities,
             is_ak_bundled: ak.as_ref().is_some_and(is_bundled),
             ak: ak.map(|part| part.bytes),
             quote,
@@ -335,6 +358,15 @@ impl EvidenceArgs {
             hardware,
         })
     }
+}
+
+/// Reads certificates, in order.
+fn certificates(parts: Vec<Part>) -> Result<Vec<Certificate>> {
+    let mut certificates = Vec::new();
+    for part in parts {
+        certificates.extend(Certificate::all_from(&part.bytes).context(part.source)?);
+    }
+    Ok(certificates)
 }
 
 impl ManifestVersion {

@@ -11,10 +11,11 @@ use evtpm_evidence::uvm::Endorsement;
 use evtpm_logs::ima::{AsciiList, BinaryList};
 use evtpm_verify::endorsement::{self, LaunchEndorsement};
 use evtpm_verify::evtpm::{Binding, BoundEk, SvsmNonce, bind};
+use evtpm_verify::gce::{self, CertifiedKey};
 use evtpm_verify::logs::{Keyring, MeasuredBoot, MeasuredRuntime, RuntimeRules};
 use evtpm_verify::snp::{self, SnpClaims};
 use evtpm_verify::tpm::{AkPublic, Issued, Quote, QuoteEvidence, TrustedAk};
-use evtpm_verify::{Root, Verified};
+use evtpm_verify::{Root, Vendor, Verified};
 use serde::Serialize;
 
 use super::args::{Evidence, Manifest, ManifestVersion, QuoteFiles};
@@ -86,6 +87,7 @@ pub(crate) fn verify(mut evidence: Evidence, keyring: &Keyring) -> Verification 
     let claimed = hardware::verify(&mut verification, &evidence);
     let key = verification.attestation_key(&evidence).or(claimed);
     verification.quote_and_logs(&evidence, key.as_ref(), keyring);
+    verification.shared_challenge(&evidence);
     let gaps = facts::not_checked(&verification.claims, &evidence);
     verification.not_checked.splice(0..0, gaps);
     verification
@@ -179,6 +181,7 @@ impl Verification {
         let file = evidence.ak.as_deref()?;
         match attestation_key(file) {
             Ok(public) => {
+                let certificate = self.key_certificate(evidence, &public);
                 let key = TrustedAk::named(public);
                 let whose = if evidence.is_ak_bundled { "the bundle's" } else { "your" };
                 let detail =
@@ -186,6 +189,9 @@ impl Verification {
                 self.note(WHAT, State::Named, detail);
                 self.facts.push(Fact::new("ak_name", hex(key.name())));
                 self.claims = std::mem::take(&mut self.claims).with_key(&key);
+                if let Some(certificate) = certificate {
+                    self.claims = std::mem::take(&mut self.claims).with_key_certificate(&certificate);
+                }
                 Some(key)
             }
             Err(error) => {
@@ -193,6 +199,52 @@ impl Verification {
                 None
             }
         }
+    }
+
+    /// What a provider says of the key: no hardware's word, but somebody's whom the operator named.
+    fn key_certificate(&mut self, evidence: &Evidence, key: &AkPublic) -> Option<Verified<CertifiedKey, Vendor>> {
+        const WHAT: &str = "key's certificate";
+        if evidence.ak_certificates.is_empty() || evidence.ak_authorities.is_empty() {
+            return None;
+        }
+        let certificate = match gce::verify(&evidence.ak_certificates, &evidence.ak_authorities, evidence.at) {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                self.refuse(WHAT, Layer::Tpm, &error);
+                return None;
+            }
+        };
+        if !key.is_key(&certificate.key) {
+            self.refuse(WHAT, Layer::Tpm, &"it is of another key than the attestation key");
+            return None;
+        }
+        self.note(WHAT, State::Verified, format!("up to {}", certificate.root()));
+        self.facts.extend(facts::of_instance(&certificate));
+        Some(certificate)
+    }
+
+    /// Where no report leads to the attestation key, one challenge for report and quote is all that ties them together.
+    fn shared_challenge(&mut self, evidence: &Evidence) {
+        const WHAT: &str = "one challenge";
+        let is_bound = self.claims.key().is_none_or(|key| key.binding.is_some());
+        let (Some(files), Some(_)) = (&evidence.quote, self.claims.quote()) else { return };
+        let report = self.claims.report().map(|report| report.claims().report.report_data().to_vec());
+        let quoted = self.claims.td().map(|quote| quote.claims().report_data.to_vec());
+        let Some(answered) = report.or(quoted).filter(|_| !is_bound) else { return };
+        let rest = answered.strip_prefix(files.nonce.as_slice()).filter(|_| !files.nonce.is_empty());
+        let is_shared = rest.is_some_and(|rest| rest.iter().all(|byte| *byte == 0));
+        if is_shared {
+            self.note(WHAT, State::Verified, "the hardware's report answers the nonce of the quote, too");
+        } else {
+            self.not_checked
+                .push("whether report and quote answer one challenge: REPORTDATA is not the quote's nonce".into());
+        }
+        self.not_checked.push(
+            "whether the TPM is this guest's: the hardware's report names no key of it; that both are of one machine is their \
+             provider's word"
+                .into(),
+        );
+        self.claims = std::mem::take(&mut self.claims).with_shared_challenge(is_shared);
     }
 
     fn quote_and_logs(&mut self, evidence: &Evidence, key: Option<&TrustedAk>, keyring: &Keyring) {

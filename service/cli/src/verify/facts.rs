@@ -6,6 +6,7 @@ use evtpm_logs::{PcrIndex, PcrSet};
 use evtpm_snp::Tcb;
 use evtpm_verify::Verified;
 use evtpm_verify::evtpm::{BindingFreshness, BoundEk};
+use evtpm_verify::gce::CertifiedKey;
 use evtpm_verify::logs::{Aggregate, CommandLine, Keyring, MeasuredBoot, MeasuredRuntime, SignatureState};
 use evtpm_verify::snp::{Signer, SnpClaims};
 use evtpm_verify::tpm::Quote;
@@ -91,6 +92,15 @@ pub(crate) fn of_binding(ek: &BoundEk) -> Vec<Fact> {
         BindingFreshness::Recorded => "the report answers the nonce that came with it",
     };
     vec![Fact::new("binding", ek.profile().name()), Fact::new("binding_freshness", freshness)]
+}
+
+pub(crate) fn of_instance(key: &CertifiedKey) -> Vec<Fact> {
+    let Some(instance) = &key.instance else { return Vec::new() };
+    vec![
+        Fact::new("gce_zone", instance.zone.clone()),
+        Fact::new("gce_project", format!("{} ({})", instance.project_id, instance.project_number)),
+        Fact::new("gce_instance", format!("{} ({})", instance.instance_name, instance.instance_id)),
+    ]
 }
 
 pub(crate) fn of_quote(quote: &Quote) -> Vec<Fact> {
@@ -188,12 +198,17 @@ pub(crate) fn not_checked(claims: &Claims, evidence: &Evidence) -> Vec<String> {
         evidence.report.is_some() && evidence.hardware.hcl.is_none() && !has_ek,
         "whose TPM this is: no endorsement key was given, so the report leads to no TPM",
     );
+    let is_certified = claims.key().is_some_and(|key| key.certified_by.is_some());
     gap(
-        evidence.is_ak_bundled,
+        !evidence.ak_certificates.is_empty() && evidence.ak_authorities.is_empty(),
+        "the attestation key's certificate: nobody said whose such certificates count (--ak-authority)",
+    );
+    gap(
+        evidence.is_ak_bundled && !is_certified,
         "whose the attestation key is: it came in the bundle, from whoever packed that; name one that you know by --ak",
     );
     gap(
-        evidence.ak.is_some() && !evidence.is_ak_bundled,
+        evidence.ak.is_some() && !evidence.is_ak_bundled && !is_certified,
         "where the attestation key lives: it is yours to vouch for; only a live TPM can activate a credential for it",
     );
     gap(evidence.ak.is_some() && evidence.quote.is_none(), "what the attestation key signs: no quote was given");

@@ -3,18 +3,38 @@
 
 use evtpm_agent::attester::Attester;
 use evtpm_sp_sim::Product;
+use evtpm_tpm_wire::{HashAlg, Marshal, PcrIndex, PcrSelect, TpmlPcrSelection, TpmsPcrSelection};
 use evtpm_verify::snp::{Anchors, Collateral};
 
-use super::args::{Evidence, Manifest, ManifestVersion};
+use super::args::{Evidence, Manifest, ManifestVersion, QuoteFiles};
 use super::chain::{State, Verification, verify};
 use crate::demo::world::World;
 use evtpm_agent::random::SystemRng;
 
 /// A machine's report and endorsement key, with the roots and the collateral of its chip.
 fn evidence() -> Evidence {
+    evidence_with(None)
+}
+
+/// Makes a nonce of report data.
+type Nonce = fn(&[u8]) -> Vec<u8>;
+
+/// The same with a quote of PCR 0, over such a nonce.
+fn evidence_with(nonce: Option<Nonce>) -> Evidence {
     let world = World::new(Product::Milan).unwrap();
     let (vm, _) = world.play(world.launch().unwrap(), &world.boot).unwrap();
-    let launch = Attester::new(vm, SystemRng).unwrap().launch_evidence(&[]).unwrap();
+    let mut attester = Attester::new(vm, SystemRng).unwrap();
+    let launch = attester.launch_evidence(&[]).unwrap();
+    let quote = nonce.map(|nonce| {
+        let nonce = nonce(&launch.report[0x50..0x90]);
+        let select = PcrSelect::NONE.with(PcrIndex::new(0).unwrap());
+        let selection = [TpmsPcrSelection { hash: HashAlg::Sha256, select }];
+        let selection = TpmlPcrSelection::from_slice(&selection).unwrap();
+        let (quote, values) = attester.keys().consistent_quote(&nonce, &selection).unwrap();
+        let signature = quote.signature.to_bytes(&mut [0; 1024]).unwrap().to_vec();
+        let pcrs = format!("sha256:0={}\n", hex::encode(values[0].digest.as_bytes())).into_bytes();
+        QuoteFiles { message: quote.attest.as_bytes().to_vec(), signature, pcrs, nonce }
+    });
     let (name, certificate) = &world.beliefs.simulated_roots[0];
     let mut collateral = Collateral::new();
     collateral.add_files(world.beliefs.collateral.iter().map(|(name, bytes)| (name.as_str(), &**bytes))).unwrap();
@@ -28,8 +48,10 @@ fn evidence() -> Evidence {
         ek: Some(launch.ek_public.to_vec()),
         manifest: None,
         ak: Some(launch.ak_public.to_vec()),
+        ak_certificates: Vec::new(),
+        ak_authorities: Vec::new(),
         is_ak_bundled: false,
-        quote: None,
+        quote,
         event_log: None,
         userspace_log: None,
         ima_log: None,
@@ -74,5 +96,22 @@ fn a_report_without_a_nonce_is_no_answer_to_one() {
         let verification = verify(asked, &Default::default());
         assert_eq!(states(&verification)[1], ("endorsement key", State::Refused));
         assert_eq!(verification.steps[1].detail.contains("a nonce of 32 bytes instead of 64"), size == 32);
+    }
+}
+
+/// A report and a quote side by side: the report is not followed to the TPM.
+fn side_by_side(nonce: Nonce) -> Verification {
+    verify(Evidence { ek: None, ..evidence_with(Some(nonce)) }, &Default::default())
+}
+
+#[test]
+fn a_report_that_leads_to_no_key_is_tied_to_the_quote_by_one_challenge_and_no_more() {
+    let shared = side_by_side(<[u8]>::to_vec);
+    assert_eq!(states(&shared).last(), Some(&("one challenge", State::Verified)));
+    assert!(shared.not_checked.iter().any(|gap| gap.starts_with("whether the TPM is this guest's")));
+    for other in [|_: &[u8]| vec![7; 32], |data: &[u8]| data[..32].to_vec()] {
+        let apart = side_by_side(other);
+        assert!(!apart.steps.iter().any(|step| step.what == "one challenge"), "{:?}", apart.steps);
+        assert!(apart.not_checked.iter().any(|gap| gap.starts_with("whether report and quote answer one challenge")));
     }
 }
