@@ -60,8 +60,9 @@ pub fn verify(
 }
 
 impl Instance {
+    /// Parses the content of Google's extension,
     /// `SEQUENCE { zone, projectNumber, projectId, instanceId, instanceName, … }`; what follows the name is not looked at.
-    fn parse(content: &[u8]) -> Result<Self, Error> {
+    pub fn parse(content: &[u8]) -> Result<Self, Error> {
         let malformed =
             |error: der::Error| Error::Malformed { what: "instance of a certificate", detail: error.to_string() };
         let mut outer = SliceReader::new(content).map_err(malformed)?;

@@ -9,6 +9,7 @@ use evtpm_evidence::pcs::{Facts, Levels};
 use evtpm_evidence::rim::Manifest;
 use evtpm_logs::ima::{BinaryList, Entry, Stream};
 use evtpm_measure::boot::authenticode;
+use evtpm_verify::gce::Instance;
 
 use crate::seeds::evidence;
 
@@ -161,5 +162,33 @@ pub(super) fn go_tpm_tools_seeds() -> Vec<Vec<u8>> {
     let report: Vec<u8> = sizes.iter().flat_map(|(number, size)| field(*number, &vec![7; *size])).collect();
     let hardware = field(1, &[[8, 2].as_slice(), &report].concat());
     let around = [field(1, &attestation), field(2, &hardware), field(3, b"manifest"), field(4, b"0")].concat();
-    vec![attestation, around]
+    let td = [attestation.clone(), field(9, &td_quote(&field))].concat();
+    vec![attestation, around, td]
+}
+
+/// A TD's quote whose fields have their sizes.
+fn td_quote(field: &impl Fn(usize, &[u8]) -> Vec<u8>) -> Vec<u8> {
+    let members = |sizes: &[(usize, usize)]| -> Vec<u8> {
+        sizes.iter().flat_map(|(number, size)| field(*number, &vec![7; *size])).collect()
+    };
+    let header = members(&[(4, 2), (5, 2), (6, 16), (7, 20)]);
+    let (front, registers) = ([(1, 16), (2, 48), (3, 48), (4, 8), (5, 8), (6, 8)], [(11, 48); 4]);
+    let body = [members(&front), members(&[(7, 48), (8, 48), (9, 48), (10, 48)]), members(&registers)].concat();
+    let body = [body, members(&[(12, 64)])].concat();
+    let report = members(&[(1, 16), (3, 28), (4, 16), (5, 32), (6, 32), (7, 32), (8, 96), (11, 60), (12, 64)]);
+    let quoting = [field(1, &report), members(&[(2, 64)]), field(3, b""), field(4, b"")].concat();
+    let signed = [members(&[(1, 64), (2, 64)]), field(3, &field(3, &quoting))].concat();
+    [field(1, &header), field(2, &body), field(4, &signed)].concat()
+}
+
+/// Reads the instance in a certificate of Google's.
+pub(super) fn gce_instance(input: &[u8]) -> bool {
+    let Ok(instance) = Instance::parse(input) else { return false };
+    assert!(instance.zone.len() + instance.project_id.len() + instance.instance_name.len() < input.len());
+    true
+}
+
+/// Zone, project, instance, and something behind them.
+pub(super) fn gce_instance_seeds() -> Vec<Vec<u8>> {
+    vec![b"\x30\x10\x0c\x01z\x02\x01\x05\x0c\x01p\x02\x01\x07\x0c\x01n\xa0".to_vec()]
 }

@@ -70,4 +70,5 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "pe_image", run: documents::pe_image, seeds: documents::pe_image_seeds },
     Target { name: "ima_stream", run: documents::ima_stream, seeds: documents::ima_stream_seeds },
     Target { name: "go_tpm_tools", run: documents::go_tpm_tools, seeds: documents::go_tpm_tools_seeds },
+    Target { name: "gce_instance", run: documents::gce_instance, seeds: documents::gce_instance_seeds },
 ];
