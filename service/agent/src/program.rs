@@ -116,7 +116,8 @@ async fn attest(args: &PushArgs) -> Result<ExitCode> {
     }
 }
 
-/// One attestation; registers first where the verifier does not know this boot (any more).
+/// One attestation; registers first where the verifier does not know this boot (any more). One that was revoked tries too: its
+/// proven keys tell the verifier that there are two of this machine.
 async fn round(
     args: &PushArgs,
     (verifier, machine): (&Verifier, &str),
@@ -134,7 +135,7 @@ async fn round(
         .as_ref()
         .err()
         .and_then(|error| error.downcast_ref::<Refused>())
-        .is_some_and(|refused| refused.error.error == "unknown-attester");
+        .is_some_and(|refused| matches!(refused.error.error.as_str(), "unknown-attester" | "revoked-attester"));
     // A verdict stands, whatever becomes of the leases.
     let looked = if forgotten {
         leases.forgotten(&args.on_end)

@@ -34,6 +34,11 @@ impl Refusal {
         Refusal { status: StatusCode::FORBIDDEN, error: "evidence-refused", message: error.to_string() }
     }
 
+    /// The attester's time is over: another boot of its machine registered.
+    fn revoked(error: impl std::fmt::Display) -> Self {
+        Refusal { status: StatusCode::FORBIDDEN, error: "revoked-attester", message: error.to_string() }
+    }
+
     /// The machine's last verdict is not one that this is given on.
     pub(crate) fn not_trusted(message: impl Into<String>) -> Self {
         Refusal { status: StatusCode::FORBIDDEN, error: "not-trusted", message: message.into() }
@@ -135,7 +140,8 @@ impl From<EntropyError> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::OtherIdentity { .. } | StoreError::KnownEk | StoreError::Revoked => Refusal::evidence(error),
+            StoreError::OtherIdentity { .. } | StoreError::KnownEk => Refusal::evidence(error),
+            StoreError::Revoked => Refusal::revoked(error),
             StoreError::UnknownPolicy(_) => Refusal::unknown("unknown-policy", error.to_string()),
             StoreError::PolicyInUse { .. } | StoreError::Exists(_) | StoreError::Changed(_) => {
                 Refusal::conflict(error.to_string())

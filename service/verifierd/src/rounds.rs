@@ -19,19 +19,22 @@ use crate::machines::{Kept, Live};
 use crate::policies::Compiled;
 use crate::random::{SystemRng, name};
 use crate::refusal::Refusal;
-use crate::store::{LogsOfRound, Round, StoreError, StoredClock};
+use crate::store::{LogsOfRound, Note, Round, StoreError, StoredClock};
 
 /// Bytes of logs that are judged in less time than another thread would be woken in, or little more.
 const BRIEF: usize = 16 << 10;
 
-/// Finds a believed boot, in memory or in the store; a revoked one that still speaks raises the clone alarm.
+/// Finds a believed boot, in memory or in the store. That somebody says the name of a revoked one is written down and no more:
+/// names are no secret, and an alarm keeps the machine's keys back.
 pub(crate) async fn live(app: &Arc<App>, attester: &str) -> Result<Arc<Live>, Refusal> {
     if let Some(live) = app.live.get(attester) {
         return Ok(live);
     }
     let boot = app.store.boot(attester).await?.ok_or_else(unknown_attester)?;
     if boot.revoked {
-        alarm(app, &boot.machine, attester).await?;
+        let detail = format!("revoked attester {attester}, nothing proven");
+        let note = Note { at: now().0, machine: Some(boot.machine), event: "revoked-attester-refused", detail };
+        app.store.note(note).await?;
         return Err(StoreError::Revoked.into());
     }
     let attester = attester.to_owned();
@@ -92,10 +95,13 @@ pub(crate) async fn answer(
             return Err(refusal);
         }
     };
+    let is_proven = round.clock.is_some();
     let recorded = app.store.record(round).await;
     if recorded == Err(StoreError::Revoked) {
         app.live.remove(&live.attester);
-        alarm(app, &live.machine, &live.attester).await?;
+        if is_proven {
+            alarm(app, &live.machine, &live.attester).await?;
+        }
     }
     recorded?;
     app.metrics.round(&verdict.verdict, began.elapsed());
@@ -110,8 +116,8 @@ pub(crate) async fn answer(
     Ok(verdict)
 }
 
-/// Two live endorsement keys of one identity: written down, and told.
-async fn alarm(app: &App, machine: &str, attester: &str) -> Result<(), StoreError> {
+/// Two live endorsement keys of one identity, the revoked one proven just now: written down, and told.
+pub(crate) async fn alarm(app: &App, machine: &str, attester: &str) -> Result<(), StoreError> {
     app.store.raise_clone_alarm(machine, attester, now().0).await?;
     app.metrics.clone_alarms.fetch_add(1, Relaxed);
     app.events.tell(now().0, machine, "clone-alarm", format!("revoked attester {attester} is alive"));

@@ -8,7 +8,7 @@ use evtpm_agent::attester::Attester;
 use evtpm_agent::logs::Logs;
 use evtpm_agent::random::SystemRng;
 use evtpm_agent::verifier::{Connection, Refused, Verifier};
-use evtpm_api::{Event, MachineDetails, MachineState, QuoteChallenge, Registered, RuntimeEvidence, Verdict};
+use evtpm_api::{AuditLine, Event, MachineDetails, MachineState, QuoteChallenge, Registered, RuntimeEvidence, Verdict};
 use evtpm_appraise::Policy;
 use evtpm_logs::ima::BinaryList;
 use evtpm_sp_sim::Product;
@@ -291,15 +291,21 @@ fn a_reboot_registers_by_itself_and_two_of_one_machine_raise_the_alarm() {
     assert_eq!(second.attest(&verifier, &after, unchanged).unwrap().1.verdict, "trusted");
     assert!(!verifier.details("vm").machine.clone_alarm);
 
-    // The boot before is over, unless there are two of this machine.
-    assert_eq!(refusal(first.attest(&verifier, &before, unchanged).unwrap_err()), "evidence-refused");
+    // The boot before is over. Anybody can say its name, so that this alone is written down and no alarm.
+    assert_eq!(refusal(first.attest(&verifier, &before, unchanged).unwrap_err()), "revoked-attester");
+    assert!(!verifier.details("vm").machine.clone_alarm);
+    let audit: Vec<AuditLine> = verifier.by_token().ask(Method::GET, "/audit/newest?machine=vm", None).unwrap();
+    assert!(audit.iter().any(|line| line.event == "revoked-attester-refused"), "{audit:?}");
+
+    // Who opens a credential for its endorsement key is alive.
+    assert_eq!(refusal(first.register(&verifier, "vm").unwrap_err()), "evidence-refused");
     let details = verifier.details("vm");
     assert!(details.machine.clone_alarm);
     assert_eq!(details.history.iter().map(|boot| boot.boot).collect::<Vec<_>>(), [2, 1]);
     assert!(details.history[1].revoked_at.is_some());
     verifier.stop();
     verifier.start(None);
-    assert_eq!(refusal(first.attest(&verifier, &before, unchanged).unwrap_err()), "evidence-refused");
+    assert_eq!(refusal(first.attest(&verifier, &before, unchanged).unwrap_err()), "revoked-attester");
 }
 
 #[test]

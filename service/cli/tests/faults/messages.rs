@@ -101,10 +101,11 @@ async fn of_two_agents_with_one_identity_one_is_trusted_and_the_alarm_stands() {
     let mut connection = connect(&server).await;
     assert!(!details(&server, "vm").machine.clone_alarm);
     let answer = first.attest_well(&mut connection, Round::default()).await;
-    assert_eq!(refusal(answer), "evidence-refused");
-    assert!(details(&server, "vm").machine.clone_alarm);
-    // The first one's key is revoked for good: it does not come back by registering.
+    assert_eq!(refusal(answer), "revoked-attester");
+    assert!(!details(&server, "vm").machine.clone_alarm);
+    // The first one's key is revoked for good: it does not come back by registering, and proves that it is alive.
     assert_eq!(refusal(first.register(&mut connection).await), "evidence-refused");
+    assert!(details(&server, "vm").machine.clone_alarm);
     attest(&server, &mut second).await.unwrap();
 
     let server = server.kill().unwrap().start().unwrap();

@@ -22,7 +22,7 @@ use crate::machines::{Kept, Live};
 use crate::random::{SystemRng, name};
 use crate::refusal::Refusal;
 use crate::rounds;
-use crate::store::{BootRow, NewBoot, Note};
+use crate::store::{BootRow, NewBoot, Note, StoreError};
 
 type Body<T> = Result<Json<T>, JsonRejection>;
 
@@ -97,8 +97,12 @@ pub(super) async fn proof(
     if let Some(known) = present_boot(&app, &boot, &key).await? {
         return Ok(Json(known));
     }
-    let attester = boot.attester.clone();
-    let registered = app.store.register(boot, now().0).await.map_err(Refusal::from);
+    let (attester, ek_public) = (boot.attester.clone(), boot.ek_public.clone());
+    let registered = app.store.register(boot, now().0).await;
+    if registered == Err(StoreError::KnownEk) {
+        alarm_of_revoked(&app, &machine, &ek_public).await?;
+    }
+    let registered = registered.map_err(Refusal::from);
     let (number, revoked) = noted(&app, &machine, registered).await?;
     if let Some(revoked) = revoked {
         app.live.remove(&revoked);
@@ -120,6 +124,15 @@ async fn present_boot(app: &Arc<App>, boot: &NewBoot, key: &TrustedAk) -> Result
     let is_same = live.key.name() == key.name();
     let registered = || Registered { attester: present.attester, machine: boot.machine.clone(), boot: present.number };
     Ok(is_same.then(registered))
+}
+
+/// A key that was just proven and was revoked when its machine registered with another one: there are two of this machine.
+async fn alarm_of_revoked(app: &App, machine: &str, ek_public: &[u8]) -> Result<(), Refusal> {
+    let boots = app.store.boots(machine).await?;
+    if let Some(row) = boots.iter().find(|row| row.revoked_at.is_some() && row.ek_public == ek_public) {
+        rounds::alarm(app, machine, &row.attester).await?;
+    }
+    Ok(())
 }
 
 /// Writes a refusal into the audit log.

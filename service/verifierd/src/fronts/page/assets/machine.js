@@ -69,7 +69,7 @@ function summary(machine, session, again) {
   return [
     h("div", { class: "head" }, h("h1", {}, machine.machine), badge(machine.state)),
     machine.clone_alarm && h("p", { class: "alarm", role: "alert" }, mark("bad"),
-      "A revoked endorsement key of this machine still speaks: there may be two of it.",
+      "A revoked endorsement key of this machine proved that it is alive: there may be two of it.",
       may("operate") && h("button", { type: "button", onclick: endAlarm }, "End the alarm")),
     h("dl", { class: "facts" },
       fact("Verdict", machine.last_verdict ?? "none yet", machine.last_verdict_at && [" ", time(machine.last_verdict_at)]),
