@@ -16,8 +16,11 @@ pub struct MachineSummary {
     pub protocol: Option<String>,
     /// How it is.
     pub state: MachineState,
-    /// Boots seen.
+    /// Boots seen; of a TPM that outlives boots (`ek-certificate`, and `azure-hcl` where it is kept), registrations.
     pub boots: u64,
+    /// What vouches for the keys of its present boot: `nv-report`, `svsm-v0`, `svsm-v1`, `azure-hcl` or `ek-certificate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// The launch measurement that the machine is pinned to, in hexadecimal; absent before it registers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measurement: Option<String>,

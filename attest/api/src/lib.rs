@@ -65,7 +65,7 @@ pub struct RegistrationOpened {
     pub expires_in: u64,
 }
 
-/// How the report commits to the endorsement key.
+/// What vouches for the endorsement key, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Binding {
@@ -75,16 +75,24 @@ pub enum Binding {
     SvsmV0,
     /// REPORT_DATA = SHA-512(nonce ‖ manifest), manifest version 1.
     SvsmV1,
+    /// A TPM vendor's certificate names the key: no report says what was launched.
+    EkCertificate,
+    /// REPORT_DATA = SHA-256(runtime claims), then zeros: the claims of Azure's paravisor name both keys.
+    AzureHcl,
 }
 
 /// What the chip says of the launched machine, and the keys of its TPM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LaunchEvidence {
-    /// How `report` commits to `ek_public`.
+    /// How `report`, or another field, commits to `ek_public`.
     pub binding: Binding,
-    /// The SEV-SNP attestation report, 1184 bytes.
+    /// The SEV-SNP attestation report, 1184 bytes; of Azure's paravisor, its whole report with the claims.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub report: Bytes,
+    /// The endorsement key's certificate (DER), for its binding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ek_certificate: Option<Bytes>,
     /// The services manifest, for the SVSM bindings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Bytes>,
@@ -190,6 +198,10 @@ pub struct RuntimeEvidence {
 
 const fn wanted() -> bool {
     true
+}
+
+fn is_empty(bytes: &Bytes) -> bool {
+    bytes.0.is_empty()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

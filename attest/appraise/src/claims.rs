@@ -235,6 +235,9 @@ pub struct FileMeasurement {
 /// The name of a paravisor's way to vouch for its TPM's attestation key.
 const AZURE_BINDING: &str = "azure-runtime-claims";
 
+/// The name of a TPM vendor's way to vouch for an endorsement key; unlike the others, no hardware vouches for the launch.
+pub(crate) const EK_CERTIFICATE_BINDING: &str = "ek-certificate";
+
 impl Claims {
     /// Starts with nothing known.
     pub fn new() -> Self {
@@ -320,6 +323,7 @@ impl Claims {
                 self.snp = Some(ReportClaims::of(ek.report()));
                 Some((ek.profile().name(), ek.freshness()))
             }
+            AkOrigin::Certified(_) => Some((EK_CERTIFICATE_BINDING, BindingFreshness::Lasting)),
             AkOrigin::Claimed(paravisor) => {
                 match &paravisor.proof {
                     HardwareProof::Snp(report) => self.snp = Some(ReportClaims::of(report)),

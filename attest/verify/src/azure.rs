@@ -14,14 +14,19 @@ use evtpm_evidence::hcl::{ClaimsHash, HardwareReport, HclReport, RuntimeClaims};
 use evtpm_evidence::jwk::JwkKey;
 
 use crate::dcap::DcapClaims;
+use crate::ek_certificate::public_key;
 use crate::error::Hex;
+use crate::evtpm::public_area;
 use crate::snp::SnpClaims;
-use crate::tpm::{SignatureScheme, TrustedAk};
+use crate::tpm::{EkPublic, SignatureScheme, TrustedAk};
 use crate::x509::PublicKey;
 use crate::{Claim, Error, Vendor, Verified};
 
 /// The vTPM's attestation key.
 const AK: &str = "HCLAkPub";
+
+/// The vTPM's endorsement key.
+const EK: &str = "HCLEkPub";
 
 /// The hardware's word for a paravisor's claims.
 #[derive(Clone, Debug)]
@@ -65,6 +70,43 @@ pub fn bind_snp(hcl: &HclReport<'_>, report: Verified<SnpClaims>) -> Result<Trus
     }
     check_claims(hcl, report.report.report_data())?;
     attestation_key(hcl, HardwareProof::Snp(Box::new(report)))
+}
+
+/// A paravisor's endorsement key, and the attestation key that its claims name beside it.
+#[derive(Clone, Debug)]
+pub struct ParavisorEk {
+    ek: EkPublic,
+    ak: TrustedAk,
+}
+
+impl ParavisorEk {
+    /// Takes both keys out of claims that a verified SEV-SNP report at VMPL 0 commits to; `ek` is the endorsement key's
+    /// `TPM2B_PUBLIC`, of which the claims have the number alone.
+    ///
+    /// The claims answer nobody's nonce: that their TPM is alive is for a credential to prove.
+    pub fn bind_snp(hcl: &HclReport<'_>, report: Verified<SnpClaims>, ek: &[u8]) -> Result<Self, Error> {
+        let ak = bind_snp(hcl, report)?;
+        let area = public_area(ek)?;
+        let ek = EkPublic::from_tpmt(area).map_err(Error::EndorsementKey)?;
+        let claims = RuntimeClaims::parse(hcl.runtime_claims)?;
+        let JwkKey::Rsa { modulus, exponent } = claims.key(EK)?.key()? else {
+            return Err(Error::UnsupportedKey { of: EK.to_owned() });
+        };
+        if public_key(ek.public()) != Some(PublicKey::Rsa { modulus, exponent }) {
+            return Err(Error::mismatch(Claim::EndorsementKey, EK, Hex(area)));
+        }
+        Ok(Self { ek, ak })
+    }
+
+    /// Returns the endorsement key.
+    pub const fn ek(&self) -> &EkPublic {
+        &self.ek
+    }
+
+    /// Returns the attestation key that the claims name.
+    pub const fn attestation_key(&self) -> &TrustedAk {
+        &self.ak
+    }
 }
 
 /// Takes the attestation key out of claims that a verified quote commits to.

@@ -85,6 +85,8 @@ pub enum BindingFreshness {
     Challenged,
     /// The report answers a nonce that came with the evidence.
     Recorded,
+    /// The key outlives boots; the clock in what its TPM attests tells them apart.
+    Lasting,
 }
 
 /// A nonce of the SVSM attestation protocol; used once, since a binding consumes it.
@@ -254,7 +256,7 @@ fn compare_report_data(report: &Verified<SnpClaims>, expected: &[u8]) -> Result<
 }
 
 /// Takes the size off a `TPM2B_PUBLIC`, which has to be that of exactly the bytes behind it.
-fn public_area(tpm2b: &[u8]) -> Result<&[u8], Error> {
+pub(crate) fn public_area(tpm2b: &[u8]) -> Result<&[u8], Error> {
     match tpm2b.split_first_chunk::<2>() {
         Some((size, area)) if usize::from(u16::from_be_bytes(*size)) == area.len() => Ok(area),
         _ => Err(Error::Malformed { what: "TPM2B_PUBLIC", detail: format!("{} bytes in all", tpm2b.len()) }),

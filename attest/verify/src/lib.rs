@@ -17,6 +17,7 @@ pub mod cca;
 mod cose;
 pub mod csv;
 pub mod dcap;
+pub mod ek_certificate;
 pub mod endorsement;
 mod error;
 pub mod evtpm;

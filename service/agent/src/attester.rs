@@ -3,30 +3,19 @@
 
 use anyhow::{Context, Result};
 use evtpm_api::{
-    BankSelection, Binding, CredentialChallenge, CredentialProof, LaunchEvidence, QUALIFYING_LABEL, QuoteChallenge,
-    Registered, RegistrationOpened, RegistrationRequest, RuntimeEvidence, Verdict,
+    BankSelection, CredentialChallenge, CredentialProof, LaunchEvidence, QUALIFYING_LABEL, QuoteChallenge, Registered,
+    RegistrationOpened, RegistrationRequest, RuntimeEvidence, Verdict,
 };
 use evtpm_client::{Client, Transport};
 use evtpm_crypto::{Crypto, HashAlg as Hash, Rng, RustCrypto};
-use evtpm_protocol::templates::EkTemplate;
-use evtpm_svsm_abi::attest::NONCE_SIZE;
-use evtpm_svsm_abi::manifest::{VTPM_V0, VTPM_V1};
-use evtpm_tpm_wire::{Handle, HashAlg, PcrIndex, PcrSelect, TpmlPcrSelection, TpmsPcrSelection};
+use evtpm_tpm_wire::{HashAlg, PcrIndex, PcrSelect, TpmlPcrSelection, TpmsPcrSelection};
 use hyper::Method;
 
-use crate::keys::{FIRST_EK, Keys, bytes_of, sized, too_long};
+use crate::keys::{Keys, bytes_of, sized, too_long};
 use crate::logs::Logs;
 use crate::tsm::SvsmReports;
 use crate::verifier::Connection;
-
-/// Where the report comes from that vouches for the endorsement key.
-#[derive(Debug)]
-enum Voucher {
-    /// It lies in the TPM's NV memory, as in the paper: made at boot, for no verifier in particular.
-    Nv(Vec<u8>),
-    /// The SVSM makes it in answer to the verifier's nonce.
-    Svsm(Box<dyn SvsmReports>),
-}
+use crate::voucher::{NvSource, Voucher};
 
 /// A TPM with its keys, and what vouches for them.
 #[derive(Debug)]
@@ -44,12 +33,17 @@ impl<T: Transport, R: Rng> Attester<T, R> {
     /// # Errors
     /// Names the step that the TPM refused. A TPM without a report there is not an e-vTPM.
     pub fn new(transport: T, rng: R) -> Result<Self> {
+        Self::with_nv(transport, rng, NvSource::Report)
+    }
+
+    /// Looks in the TPM's NV memory for what vouches for an endorsement key, and makes that key and the attestation key.
+    ///
+    /// # Errors
+    /// Names what is not there, or the step that the TPM refused.
+    pub fn with_nv(transport: T, rng: R, source: NvSource) -> Result<Self> {
         let mut tpm = Client::new(transport, rng);
-        let index = FIRST_EK.certificate_index();
-        let report = tpm
-            .nv_read(Handle(index), &[])
-            .with_context(|| format!("reading the report at NV index {index:#010x}: is this an e-vTPM?"))?;
-        Ok(Attester { keys: Keys::new(tpm)?, voucher: Voucher::Nv(report), results: true })
+        let voucher = Voucher::find(&mut tpm, source)?;
+        Ok(Attester { keys: voucher.keys(tpm)?, voucher, results: true })
     }
 
     /// Makes the same keys; the report will come from the SVSM, in answer to the nonce of each registration.
@@ -57,7 +51,8 @@ impl<T: Transport, R: Rng> Attester<T, R> {
     /// # Errors
     /// Names the step that the TPM refused.
     pub fn with_svsm(transport: T, rng: R, svsm: Box<dyn SvsmReports>) -> Result<Self> {
-        Ok(Attester { keys: Keys::new(Client::new(transport, rng))?, voucher: Voucher::Svsm(svsm), results: true })
+        let voucher = Voucher::Svsm(svsm);
+        Ok(Attester { keys: voucher.keys(Client::new(transport, rng))?, voucher, results: true })
     }
 
     /// Says whether verdicts are wanted as signed results too, as they are by default.
@@ -80,14 +75,12 @@ impl<T: Transport, R: Rng> Attester<T, R> {
     /// # Errors
     /// When neither manifest of the SVSM can be had, or the TPM does not make the key that is in it.
     pub fn launch_evidence(&mut self, nonce: &[u8]) -> Result<LaunchEvidence> {
-        let (binding, vouched) = match &mut self.voucher {
-            Voucher::Nv(report) => (Binding::NvReport, Vouched { report: report.clone(), ..Vouched::default() }),
-            Voucher::Svsm(svsm) => ask_svsm(svsm.as_mut(), nonce)?,
-        };
-        self.keys.use_endorsement_key(if binding == Binding::SvsmV0 { EkTemplate::L1 } else { FIRST_EK })?;
+        let vouched = self.voucher.vouch(nonce)?;
+        self.keys.use_endorsement_key(vouched.key)?;
         Ok(LaunchEvidence {
-            binding,
+            binding: vouched.binding,
             report: vouched.report.into(),
+            ek_certificate: vouched.certificate.map(Into::into),
             manifest: vouched.manifest.map(Into::into),
             certificates: vouched.certificates.map(Into::into),
             ek_public: sized(&self.keys.endorsement_key()?.public)?.into(),
@@ -133,7 +126,7 @@ impl<T: Transport, R: Rng> Attester<T, R> {
         let nonce = RustCrypto::hash(Hash::Sha256, &[QUALIFYING_LABEL, &challenge.nonce, binding]);
         let (quote, values) = self.keys.consistent_quote(nonce.as_bytes(), &selection)?;
         // After the quote: the list then holds at least what the quote covers, and a verifier finds the prefix.
-        let logs = logs()?.wanted(challenge)?;
+        let (logs, whole) = logs()?.wanted(challenge)?;
         let mut pcrs = Vec::new();
         for bank in selection.iter() {
             for value in values.iter().filter(|value| value.hash == bank.hash) {
@@ -147,8 +140,8 @@ impl<T: Transport, R: Rng> Attester<T, R> {
             pcrs,
             event_log: logs.event_log.into(),
             ima_log: logs.ima_log.into(),
-            ima_from: challenge.ima_from,
-            whole: challenge.event_log,
+            ima_from: if whole { 0 } else { challenge.ima_from },
+            whole,
             result: self.results,
         })
     }
@@ -169,31 +162,6 @@ impl<T: Transport, R: Rng> Attester<T, R> {
         let evidence = self.quote(&challenge, &binding, logs)?;
         verifier.request(Method::PUT, &format!("{path}/evidence"), &evidence).await
     }
-}
-
-/// What vouches for a key.
-#[derive(Debug, Default)]
-struct Vouched {
-    report: Vec<u8>,
-    manifest: Option<Vec<u8>>,
-    certificates: Option<Vec<u8>>,
-}
-
-/// Asks for the manifest that lists all keys, then for the older one, which is the RSA key's.
-fn ask_svsm(svsm: &mut dyn SvsmReports, nonce: &[u8]) -> Result<(Binding, Vouched)> {
-    let nonce: &[u8; NONCE_SIZE] = nonce
-        .try_into()
-        .with_context(|| format!("the verifier's nonce has {} bytes instead of {NONCE_SIZE}", nonce.len()))?;
-    for (version, binding) in [(VTPM_V1, Binding::SvsmV1), (VTPM_V0, Binding::SvsmV0)] {
-        let answer = svsm.vtpm_report(nonce, version);
-        if let Some(answer) =
-            answer.with_context(|| format!("asking the SVSM for its manifest of version {version}"))?
-        {
-            let certificates = Some(answer.certificates).filter(|table| !table.is_empty());
-            return Ok((binding, Vouched { report: answer.report, manifest: Some(answer.manifest), certificates }));
-        }
-    }
-    anyhow::bail!("the SVSM gives no report with a manifest of version {VTPM_V1} or {VTPM_V0}")
 }
 
 /// Puts the challenge's words into the TPM's.

@@ -7,7 +7,7 @@ use evtpm_crypto::Rng;
 use evtpm_protocol::credential::Credential;
 use evtpm_protocol::templates::{EkTemplate, attestation_key};
 use evtpm_tpm_wire::{
-    Marshal, Reader, Supported, Tpm2bIdObject, TpmiRhHierarchy, TpmlPcrSelection, TpmtPublic, Unmarshal, Writer,
+    Handle, Marshal, Reader, Supported, Tpm2bIdObject, TpmiRhHierarchy, TpmlPcrSelection, TpmtPublic, Unmarshal, Writer,
 };
 
 /// The largest public area or signature, with its size.
@@ -45,11 +45,25 @@ impl<T: Transport, R: Rng> Keys<T, R> {
     ///
     /// # Errors
     /// Names the step that the TPM refused.
-    pub fn with_attestation_key(mut tpm: Client<T, R>, template: &TpmtPublic) -> Result<Self> {
-        let ek = endorsement_key(&mut tpm, FIRST_EK)?;
-        let ak =
-            tpm.create_primary(TpmiRhHierarchy::Endorsement, &[], template).context("making the attestation key")?;
-        Ok(Keys { tpm, template: FIRST_EK, ek: Some(ek), ak })
+    pub fn with_attestation_key(tpm: Client<T, R>, template: &TpmtPublic) -> Result<Self> {
+        Self::of(tpm, FIRST_EK, AttestationKey::Made(template))
+    }
+
+    /// Makes the endorsement key of another template, and makes or takes up the attestation key.
+    ///
+    /// # Errors
+    /// Names the step that the TPM refused.
+    pub(crate) fn of(mut tpm: Client<T, R>, template: EkTemplate, ak: AttestationKey<'_>) -> Result<Self> {
+        let ek = endorsement_key(&mut tpm, template)?;
+        let ak = match ak {
+            AttestationKey::Made(template) => {
+                tpm.create_primary(TpmiRhHierarchy::Endorsement, &[], template).context("making the attestation key")?
+            }
+            AttestationKey::At(handle) => {
+                tpm.object(handle).with_context(|| format!("the attestation key at {:#010x}", handle.0))?
+            }
+        };
+        Ok(Keys { tpm, template, ek: Some(ek), ak })
     }
 
     /// Takes another template for the endorsement key.
@@ -114,6 +128,15 @@ impl<T: Transport, R: Rng> Keys<T, R> {
         }
         anyhow::bail!("the PCRs changed during each of {QUOTE_ATTEMPTS} quotes")
     }
+}
+
+/// Where an attestation key comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AttestationKey<'a> {
+    /// It is made by this template.
+    Made(&'a TpmtPublic),
+    /// Somebody made it, and it persists.
+    At(Handle),
 }
 
 fn endorsement_key<T: Transport, R: Rng>(tpm: &mut Client<T, R>, template: EkTemplate) -> Result<Object> {

@@ -19,3 +19,6 @@ mod sealed;
 pub mod secrets;
 pub mod tsm;
 pub mod verifier;
+mod voucher;
+
+pub use voucher::NvSource;

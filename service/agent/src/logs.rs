@@ -40,23 +40,24 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Leaves away what the challenge does not want: the event log, and entries of the IMA list that were judged before.
+    /// Leaves away what the challenge does not want: the event log, and entries of the IMA list that were judged before. Says
+    /// whether nothing was left away, as where the list is shorter than the verifier knows it: then it is of a later boot.
     ///
     /// # Errors
-    /// When the IMA list cannot be read, or is shorter than the verifier knows it: a list only grows.
-    pub fn wanted(mut self, challenge: &QuoteChallenge) -> Result<Self> {
+    /// When the IMA list cannot be read.
+    pub fn wanted(mut self, challenge: &QuoteChallenge) -> Result<(Self, bool)> {
         if challenge.event_log {
-            return Ok(self);
+            return Ok((self, true));
         }
-        self.event_log.clear();
         let mut list = BinaryList::new(&self.ima_log);
-        for entry in 0..challenge.ima_from {
-            let next = list.next().with_context(|| format!("the IMA list has only {entry} entries"))?;
+        for _ in 0..challenge.ima_from {
+            let Some(next) = list.next() else { return Ok((self, true)) };
             next.context("reading the IMA list")?;
         }
         let judged = list.offset();
         self.ima_log.drain(..judged);
-        Ok(self)
+        self.event_log.clear();
+        Ok((self, false))
     }
 }
 

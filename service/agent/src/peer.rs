@@ -12,6 +12,7 @@ use crate::logs::LogFiles;
 use crate::random::SystemRng;
 use crate::tsm::{self, Configfs, Tsm};
 use crate::verifier::Verifier;
+use crate::voucher::NvSource;
 
 /// A verifier, and how this machine appears to it.
 #[derive(Debug, Args)]
@@ -28,7 +29,7 @@ pub(crate) struct Peer {
     /// The TPM: a device, the data channel of a software TPM as tcp:HOST:PORT or unix:PATH, or auto: /dev/tpmrm0, else /dev/tpm0.
     #[arg(long, value_name = "TPM", default_value = "auto")]
     tpm: String,
-    /// Where the report on the endorsement key comes from.
+    /// What vouches for the endorsement key, and where it comes from.
     #[arg(long, value_enum, default_value_t = ReportSource::Auto)]
     report: ReportSource,
     /// The folder in which Linux makes reports.
@@ -45,12 +46,27 @@ pub(crate) struct Peer {
 /// Where the report comes from that vouches for the endorsement key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum ReportSource {
-    /// From the SVSM where it can be asked, else from the TPM.
+    /// From the SVSM where it can be asked, else from the TPM: `nv`, `azure` or `ek-certificate`, whichever is there first.
     Auto,
     /// From the SVSM, in answer to the verifier's nonce.
     Svsm,
     /// From the TPM's NV memory, where it lies since the boot.
     Nv,
+    /// From Azure's paravisor, which puts it into NV memory with its claims (SEV-SNP).
+    Azure,
+    /// None: a TPM vendor's certificate in NV memory vouches for the key.
+    EkCertificate,
+}
+
+impl ReportSource {
+    const fn in_nv(self) -> NvSource {
+        match self {
+            ReportSource::Auto => NvSource::Any,
+            ReportSource::Svsm | ReportSource::Nv => NvSource::Report,
+            ReportSource::Azure => NvSource::Azure,
+            ReportSource::EkCertificate => NvSource::Certificate,
+        }
+    }
 }
 
 impl Peer {
@@ -71,7 +87,7 @@ impl Peer {
         let tpm = Tpm::open(&self.tpm)?;
         let open = || Tsm::open(Configfs(self.tsm.clone()));
         let svsm = match self.report {
-            ReportSource::Nv => None,
+            ReportSource::Nv | ReportSource::Azure | ReportSource::EkCertificate => None,
             ReportSource::Svsm => open()?,
             // Who may use the TPM need not be allowed to use configfs.
             ReportSource::Auto => open().unwrap_or_else(|error| {
@@ -84,7 +100,7 @@ impl Peer {
             None if self.report == ReportSource::Svsm => {
                 anyhow::bail!("no SVSM can be asked for a report through {}", self.tsm.display())
             }
-            None => Attester::new(tpm, SystemRng),
+            None => Attester::with_nv(tpm, SystemRng, self.report.in_nv()),
         }
     }
 }

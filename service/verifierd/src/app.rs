@@ -10,6 +10,7 @@ use evtpm_verify::backend::Backend;
 use evtpm_verify::evtpm::SvsmNonce;
 use evtpm_verify::snp::{Anchors, Collateral};
 use evtpm_verify::tpm::{Credential, Issued, Nonce};
+use evtpm_verify::x509::CertificateStore;
 use tokio::sync::Semaphore;
 
 use crate::access::{Access, CertificateRoles};
@@ -61,6 +62,8 @@ pub(crate) struct Challenge {
 pub(crate) struct App {
     pub(crate) anchors: Anchors,
     pub(crate) collateral: Collateral,
+    /// The vendors whose certificates vouch for endorsement keys.
+    pub(crate) ek_authorities: CertificateStore,
     pub(crate) policies: Policies,
     pub(crate) signer: ResultSigner,
     pub(crate) access: Access,
@@ -83,6 +86,8 @@ pub(crate) struct App {
 pub(crate) struct Parts {
     pub(crate) anchors: Anchors,
     pub(crate) collateral: Collateral,
+    /// The vendors whose certificates vouch for endorsement keys.
+    pub(crate) ek_authorities: CertificateStore,
     pub(crate) policies: Policies,
     pub(crate) signer: ResultSigner,
     pub(crate) access: Access,
@@ -111,11 +116,13 @@ impl Default for Settings {
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { anchors, collateral, policies, signer, access, store, vault, backend, settings } = parts;
+        let Parts { anchors, collateral, ek_authorities, policies, signer, access, store, vault, backend, settings } =
+            parts;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         App {
             anchors,
             collateral,
+            ek_authorities,
             policies,
             signer,
             access,
@@ -214,6 +221,7 @@ pub(crate) mod testing {
             let mut app = App::new(Parts {
                 anchors: Anchors::none(),
                 collateral: Collateral::new(),
+                ek_authorities: CertificateStore::new(),
                 policies: Policies::default(),
                 signer: ResultSigner::open(&directory, ResultForm::default()).unwrap(),
                 access: Access::default(),

@@ -6,9 +6,8 @@ use evtpm_appraise::{Appraisal, Claims, Layer, Severity, appraise};
 use evtpm_logs::{PcrIndex, PcrSet};
 use evtpm_result::{Context, Ear};
 use evtpm_verify::UnixTime;
-use evtpm_verify::evtpm::BoundEk;
 use evtpm_verify::logs::{MeasuredBoot, MeasuredRuntime, Progress, RuntimeRules};
-use evtpm_verify::tpm::{Quote, TrustedAk};
+use evtpm_verify::tpm::{Endorsement, Quote, TrustedAk};
 
 use crate::policies::Compiled;
 use crate::refusal::Refusal;
@@ -39,9 +38,23 @@ pub(crate) struct Judged {
     pub(crate) progress: Option<Progress>,
 }
 
-/// Asks whether this launch may register at all: a machine that is not what the policy names gets no credential.
-pub(crate) fn admit(policy: &Compiled, ek: &BoundEk) -> Result<(), Refusal> {
-    let claims = Claims::new().with_report(ek.report());
+/// Asks whether this machine may register at all: one that is not what the policy names gets no credential. What is no report
+/// of an e-vTPM has to be asked for by its name.
+pub(crate) fn admit(policy: &Compiled, ek: &Endorsement) -> Result<(), Refusal> {
+    let by_name = |is_named, what| if is_named { Ok(()) } else { Err(not_named(what)) };
+    let claims = match ek {
+        Endorsement::Report(ek) => Claims::new().with_report(ek.report()),
+        Endorsement::Certificate(_) => {
+            let bindings = policy.policy.tpm.iter().flat_map(|tpm| &tpm.bindings);
+            let is_named = bindings.into_iter().any(|binding| binding == "ek-certificate");
+            by_name(is_named, "EK certificates: it has no bindings = [\"ek-certificate\"] in [tpm]")?;
+            Claims::new()
+        }
+        Endorsement::Paravisor(ek) => {
+            by_name(policy.policy.azure.is_some(), "Azure's paravisor: it has no section [azure]")?;
+            Claims::new().with_key(ek.attestation_key())
+        }
+    };
     let appraisal = appraise(&policy.launch, &claims).map_err(Refusal::internal)?;
     let failures: Vec<String> = findings(&appraisal)
         .into_iter()
@@ -49,6 +62,10 @@ pub(crate) fn admit(policy: &Compiled, ek: &BoundEk) -> Result<(), Refusal> {
         .map(|finding| format!("{}: {}", finding.check, finding.message))
         .collect();
     if failures.is_empty() { Ok(()) } else { Err(Refusal::evidence(failures.join("; "))) }
+}
+
+fn not_named(what: &str) -> Refusal {
+    Refusal::evidence(format!("the policy does not speak of {what}"))
 }
 
 /// Judges a quote that verified, with the logs behind it.

@@ -34,6 +34,10 @@ pub struct VerifierArgs {
     /// Certificates and revocation lists of the processors (.pem, .der, .crl), as AMD's key distribution service gives them.
     #[arg(long, value_name = "DIR")]
     pub collateral: Option<PathBuf>,
+    /// Certificates of TPM vendors (PEM, DER) that vouch for endorsement keys: roots, and what stands between. Machines of policies
+    /// with the binding `ek-certificate` register by them.
+    #[arg(long, value_name = "DIR")]
+    pub ek_authorities: Option<PathBuf>,
     /// Trust a SIMULATED root: the policy has to name it too, and every result says so. For tests and demonstrations.
     #[arg(long, value_name = "NAME=FILE")]
     pub trust_simulated: Vec<String>,
@@ -130,7 +134,8 @@ impl VerifierArgs {
             policy: self.policy.as_deref().map(policy).transpose()?,
             results: ResultForm { algorithm: self.result_algorithm, format: self.result_format },
             simulated_roots: self.trust_simulated.iter().map(|text| simulated_root(text)).collect::<Result<_>>()?,
-            collateral: self.collateral.as_deref().map(collateral).transpose()?.unwrap_or_default(),
+            collateral: self.collateral.as_deref().map(files).transpose()?.unwrap_or_default(),
+            ek_authorities: self.ek_authorities.as_deref().map(files).transpose()?.unwrap_or_default(),
             verify_with: self.verify_with,
         })
     }
@@ -205,7 +210,8 @@ fn simulated_root(text: &str) -> Result<(String, Vec<u8>)> {
     Ok((name.to_owned(), std::fs::read(path).with_context(|| format!("reading {path}"))?))
 }
 
-fn collateral(directory: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+/// Reads a directory.
+fn files(directory: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let reading = || format!("reading {}", directory.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).with_context(reading)? {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use evtpm_api::{BankSelection, QUALIFYING_LABEL, QuoteChallenge, RuntimeEvidence, Verdict};
 use evtpm_logs::PcrIndex;
-use evtpm_verify::tpm::{Clock, ClockError, ClockWitness, Issued, Nonce, Quote, QuoteEvidence};
+use evtpm_verify::tpm::{ClockError, ClockWitness, Issued, Nonce, Quote, QuoteEvidence, TrustedAk};
 
 use crate::app::{App, Challenge, expiry, instant, now};
 use crate::inspect::{LogsThere, Shown, logs_of_round};
@@ -15,7 +15,7 @@ use crate::judge::{self, Judged, LogEvidence};
 use crate::keys::leases;
 use crate::listener::ChannelBinding;
 use crate::machines::identity::{self, unknown_attester};
-use crate::machines::{Kept, Live};
+use crate::machines::{Kept, Live, outlives_boots};
 use crate::policies::Compiled;
 use crate::random::{SystemRng, name};
 use crate::refusal::Refusal;
@@ -141,9 +141,11 @@ fn judge_round(
     let mut clock = kept.clock;
     let mut told = None;
     let judged = match live.key.verify(quote, nonce, &policy.selection, at) {
-        Ok(quote) => match follow_clock(&mut clock, &quote) {
-            Ok(clock) => {
-                told = Some(StoredClock(clock));
+        Ok(quote) => match follow_clock(&live.key, &mut clock, &quote) {
+            Ok(followed) => {
+                told = Some(StoredClock(quote.clock()));
+                // What was known of the logs is of another boot.
+                let kept = if followed == Followed::NewBoot { Kept::default() } else { kept.clone() };
                 judge::runtime(policy, &live.key, quote, logs(&kept, policy, evidence)?, at)?
             }
             Err(error) => judge::refused(policy, &live.key, &error, at)?,
@@ -174,14 +176,25 @@ fn judge_round(
     Ok((round, verdict, kept))
 }
 
-/// "resetCount/restartCount may not fall; a changed resetCount is a new boot and needs a new report" (rule 5).
-fn follow_clock(witness: &mut Option<ClockWitness>, quote: &Quote) -> Result<Clock, ClockError> {
+/// How a quote's clock stands to the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Followed {
+    SameBoot,
+    NewBoot,
+}
+
+/// "resetCount/restartCount may not fall; a changed resetCount is a new boot and needs a new report for a new EK" (rule 5): but
+/// where the EK outlives boots.
+fn follow_clock(key: &TrustedAk, witness: &mut Option<ClockWitness>, quote: &Quote) -> Result<Followed, ClockError> {
     let clock = quote.clock();
-    *witness = Some(match *witness {
-        Some(witness) => witness.follow(clock)?,
-        None => ClockWitness::first(clock),
-    });
-    Ok(clock)
+    let (followed, next) = match witness.map(|witness| witness.follow(clock)) {
+        Some(Ok(next)) => (Followed::SameBoot, next),
+        Some(Err(ClockError::NewBoot { .. })) if outlives_boots(key) => (Followed::NewBoot, ClockWitness::first(clock)),
+        Some(Err(error)) => return Err(error),
+        None => (Followed::SameBoot, ClockWitness::first(clock)),
+    };
+    *witness = Some(next);
+    Ok(followed)
 }
 
 /// Finds out whether the logs came whole or from where they were known to.

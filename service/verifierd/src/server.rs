@@ -14,6 +14,7 @@ use axum::Router;
 use axum::routing::get;
 use evtpm_appraise::Policy;
 use evtpm_verify::snp::{Anchors, Collateral};
+use evtpm_verify::x509::CertificateStore;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -63,6 +64,8 @@ pub struct Config {
     pub kept_logs: Option<u64>,
     /// Certificates and revocation lists of the processors, by file name (PEM, DER or a certificate table).
     pub collateral: Vec<(String, Vec<u8>)>,
+    /// Certificates of TPM vendors, by file name (PEM or DER): whom EK certificates are believed from.
+    pub ek_authorities: Vec<(String, Vec<u8>)>,
     /// Whose arithmetic checks the signatures of quotes.
     pub verify_with: VerifyWith,
 }
@@ -152,6 +155,7 @@ impl Server {
         }
         let mut collateral = Collateral::new();
         collateral.add_files(config.collateral.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
+        let ek_authorities = ek_authorities(&config.ek_authorities)?;
         let signer = ResultSigner::open(&config.directory, config.results)?;
         let vault = Vault::open(&config.directory.join("keys.key"))?;
         let backend = config.verify_with.backend()?;
@@ -164,8 +168,18 @@ impl Server {
                 None => CertificateRoles::All,
             },
         };
-        let mut app =
-            App::new(Parts { anchors, collateral, policies, signer, access, store, vault, backend, settings });
+        let mut app = App::new(Parts {
+            anchors,
+            collateral,
+            ek_authorities,
+            policies,
+            signer,
+            access,
+            store,
+            vault,
+            backend,
+            settings,
+        });
         let listener = bind(config.listen).await?;
         let webhook = match config.webhook {
             Some(target) => Some(open_webhook(target, &config.directory)?),
@@ -237,6 +251,16 @@ impl Server {
 fn open_webhook(WebhookTarget { url, ca }: WebhookTarget, directory: &Path) -> Result<Webhook> {
     let key = token(&directory.join("webhook.key"))?.into_bytes();
     Webhook::new(&url, ca.as_deref(), key)
+}
+
+/// Reads the vendors' certificates; a file that cannot be read is the operator's mistake.
+fn ek_authorities(files: &[(String, Vec<u8>)]) -> Result<CertificateStore> {
+    let mut store = CertificateStore::new();
+    files.iter().for_each(|(name, bytes)| store.add(name, bytes));
+    if let Some((name, error)) = store.refused().next() {
+        anyhow::bail!("the TPM vendor's certificate {name}: {error}");
+    }
+    Ok(store)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {

@@ -375,6 +375,19 @@ fn another_binding_profile_is_untrusted() {
 }
 
 #[test]
+fn a_vendors_certificate_is_accepted_by_its_name_alone() {
+    let certified = |bindings: &[&str]| {
+        findings(|policy, claims| {
+            policy.tpm.as_mut().unwrap().bindings = bindings.iter().map(|name| (*name).to_owned()).collect();
+            claims.key.as_mut().unwrap().binding = Some(("ek-certificate", BindingFreshness::Lasting));
+        })
+    };
+    assert_eq!(certified(&[]), untrusted("tpm.attestation-key"));
+    assert_eq!(certified(&["nv-report"]), untrusted("tpm.attestation-key"));
+    assert_eq!(certified(&["nv-report", "ek-certificate"]), (Verdict::Trusted, Vec::new()));
+}
+
+#[test]
 fn an_unsafe_clock_is_reported() {
     let result = findings(|_, claims| claims.quote.as_mut().unwrap().clock.safe = false);
     assert_eq!(result, (Verdict::Trusted, vec![("tpm.clock", Severity::Notice)]));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The origin of the attestation key: a report that binds its endorsement key, or somebody's word.
+//! The origin of the attestation key: a report that binds its endorsement key, a certificate, or somebody's word.
 
 use crate::{
-    claims::KeyClaims,
+    claims::{EK_CERTIFICATE_BINDING, KeyClaims},
     finding::{Finding, Layer, Objection, Severity},
     policy::TpmPolicy,
     vector::{TrustClaim, TrustVector},
@@ -16,11 +16,11 @@ pub enum AttestationKey {
         /// Whether the policy accepts that.
         is_accepted: bool,
     },
-    /// The report binds the endorsement key by another profile.
+    /// Something vouches for the endorsement key in another way.
     Binding {
-        /// The profiles that the policy accepts.
+        /// The ways that the policy accepts; none for any report of hardware.
         accepted: Vec<String>,
-        /// The profile.
+        /// The way.
         actual: &'static str,
     },
 }
@@ -29,7 +29,9 @@ pub(super) fn check(policy: &TpmPolicy, key: &KeyClaims) -> Option<Finding> {
     let Some((actual, _)) = key.binding else {
         return Some(AttestationKey::Named { is_accepted: policy.allow_named_ak }.into());
     };
-    if policy.bindings.is_empty() || policy.bindings.iter().any(|accepted| accepted == actual) {
+    // Without a rule any report of hardware is as good as another; a certificate says nothing of the launch.
+    let is_any_accepted = policy.bindings.is_empty() && actual != EK_CERTIFICATE_BINDING;
+    if is_any_accepted || policy.bindings.iter().any(|accepted| accepted == actual) {
         return None;
     }
     Some(AttestationKey::Binding { accepted: policy.bindings.clone(), actual }.into())
@@ -51,6 +53,7 @@ impl Objection for AttestationKey {
     fn expected(&self) -> String {
         match self {
             Self::Named { .. } => "a key that a report leads to".into(),
+            Self::Binding { accepted, .. } if accepted.is_empty() => "a report of the hardware".into(),
             Self::Binding { accepted, .. } => super::show_list(accepted),
         }
     }
@@ -63,6 +66,9 @@ impl Objection for AttestationKey {
     fn sentence(&self) -> String {
         match self {
             Self::Named { .. } => "No hardware vouches for the attestation key: a software TPM could hold it.".into(),
+            Self::Binding { actual: EK_CERTIFICATE_BINDING, .. } => {
+                "A TPM vendor's certificate vouches for the endorsement key, which the policy does not accept.".into()
+            }
             Self::Binding { .. } => {
                 "The report binds the endorsement key in a way that the policy does not accept.".into()
             }

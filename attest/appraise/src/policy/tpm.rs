@@ -16,7 +16,8 @@ pub struct TpmPolicy {
     /// The banks that have to be quoted; empty for any, as long as no rule names one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub banks: Vec<Bank>,
-    /// The ways in which the report may bind the endorsement key; empty for any.
+    /// The ways in which something may vouch for the endorsement key: `nv-report`, `svsm-manifest-v0`, `svsm-manifest-v1`,
+    /// `svsm-services`, `azure-runtime-claims`, `ek-certificate`; empty for any but the last, which is no hardware's report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bindings: Vec<String>,
     /// Whether an attestation key that no report vouches for is accepted on the operator's word.

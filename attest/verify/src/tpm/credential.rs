@@ -8,8 +8,7 @@ use evtpm_protocol::{ProtocolError, credential};
 use evtpm_tpm_wire::{Marshal, Secret, Tpm2bEncryptedSecret, Tpm2bIdObject, Tpm2bName};
 
 use crate::UnixTime;
-use crate::evtpm::BoundEk;
-use crate::tpm::{AkPublic, Error, TrustedAk};
+use crate::tpm::{AkPublic, Endorsement, Error, TrustedAk};
 
 /// The size of the secret: 256 bits, as much as the smallest Name hash of the allow-list admits.
 const SECRET_SIZE: usize = 32;
@@ -25,7 +24,7 @@ pub struct Challenge {
 
 /// A credential that was given out: the verifier's half, good for one proof until it expires.
 pub struct Credential {
-    ek: BoundEk,
+    ek: Endorsement,
     ak: AkPublic,
     secret: Secret<64>,
     expires: UnixTime,
@@ -34,7 +33,14 @@ pub struct Credential {
 impl Credential {
     /// Makes a credential that only the TPM can open that has both the private part of `ek` and the key `ak`, and that
     /// is worth nothing from the time `expires` on.
-    pub fn make(ek: BoundEk, ak: AkPublic, rng: &mut dyn Rng, expires: UnixTime) -> Result<(Challenge, Self), Error> {
+    pub fn make(
+        ek: impl Into<Endorsement>,
+        ak: AkPublic,
+        rng: &mut dyn Rng,
+        expires: UnixTime,
+    ) -> Result<(Challenge, Self), Error> {
+        let ek = ek.into();
+        ek.check_names(&ak)?;
         let mut bytes = [0; SECRET_SIZE];
         rng.fill(&mut bytes).map_err(Error::Entropy)?;
         let too_long = |_| Error::Credential(ProtocolError::TooLong);
@@ -65,10 +71,11 @@ impl Credential {
 impl TrustedAk {
     /// Takes up a belief again that this verifier earned with a [`Credential`] before, from its own record of it.
     ///
-    /// The report is verified anew; that the key lives in the endorsement key's TPM is on the record's word.
-    #[must_use]
-    pub fn remembered(ek: BoundEk, ak: AkPublic) -> Self {
-        TrustedAk::activated(ak, ek)
+    /// The endorsement is verified anew; that the key lives in the endorsement key's TPM is on the record's word.
+    pub fn remembered(ek: impl Into<Endorsement>, ak: AkPublic) -> Result<Self, Error> {
+        let ek = ek.into();
+        ek.check_names(&ak)?;
+        Ok(TrustedAk::activated(ak, ek))
     }
 }
 
@@ -92,7 +99,7 @@ mod tests {
     use evtpm_tpm_wire::{PublicBody, Tpm2bEccParameter, TpmsEccPoint, TpmtPublic, from_bytes};
 
     use super::*;
-    use crate::evtpm::{Binding, bind};
+    use crate::evtpm::{Binding, BoundEk, bind};
     use crate::snp::testing::{NOW, World};
     use crate::tpm::AkOrigin;
     use crate::tpm::soft_tpm::{Draft, SoftAk};

@@ -107,6 +107,8 @@ pub enum Error {
     },
     /// The attester did not show the secret that only the TPM with both keys can open.
     CredentialProof,
+    /// A paravisor's claims name another attestation key than the one that came along.
+    UnclaimedKey,
     /// The credential could not be made for this EK.
     Credential(ProtocolError),
 }
@@ -144,6 +146,7 @@ impl fmt::Display for Error {
                 write!(f, "the certified key is {}, the key that came along is {}", Hex(expected), Hex(actual))
             }
             Error::CredentialProof => f.write_str("the attester could not open the credential"),
+            Error::UnclaimedKey => f.write_str("the attestation key is not the one that the paravisor's claims name"),
             Error::Credential(error) => write!(f, "no credential can be made for this EK: {error}"),
         }
     }

@@ -16,9 +16,10 @@ use evtpm_tpm_wire::{
 
 use crate::azure::Paravisor;
 use crate::backend::{Backend, PureRust};
+use crate::ek_certificate::CertifiedEk;
 use crate::evtpm::BoundEk;
-use crate::tpm::Error;
 use crate::tpm::signature::{Scheme, VerificationKey};
+use crate::tpm::{Endorsement, Error};
 use crate::x509::PublicKey;
 
 /// restricted, sign, fixedTPM, fixedParent and sensitiveDataOrigin: what an attestation key must be.
@@ -200,6 +201,8 @@ impl EkPublic {
 pub enum AkOrigin {
     /// Its TPM opened a credential for it, made for an EK that a report binds.
     Activated(Box<BoundEk>),
+    /// Its TPM opened a credential for it, made for an EK that a vendor's certificate names.
+    Certified(Box<CertifiedEk>),
     /// A paravisor's claims name it, and the hardware vouches for the claims.
     Claimed(Box<Paravisor>),
     /// The operator named it; no hardware was asked.
@@ -216,8 +219,8 @@ pub struct TrustedAk {
 }
 
 impl TrustedAk {
-    pub(super) fn activated(ak: AkPublic, ek: BoundEk) -> Self {
-        TrustedAk { key: ak.key, name: ak.name, origin: AkOrigin::Activated(Box::new(ek)), backend: &PureRust }
+    pub(super) fn activated(ak: AkPublic, ek: Endorsement) -> Self {
+        TrustedAk { key: ak.key, name: ak.name, origin: ek.into_origin(), backend: &PureRust }
     }
 
     /// Takes a key on the operator's word: for recorded evidence, and for TPMs that are known by other means.

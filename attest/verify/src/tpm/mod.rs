@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What a TPM says of itself: keys that are believed, and quotes that they sign (verification rules 1 to 5).
 //!
-//! Belief grows in this order: a [`BoundEk`](crate::evtpm::BoundEk) and a checked [`AkPublic`] become a [`Credential`];
+//! Belief grows in this order: an [`Endorsement`] and a checked [`AkPublic`] become a [`Credential`];
 //! its proof becomes a [`TrustedAk`]; that key and an [`Issued`] nonce make a [`Quote`] out of bytes.
 
 mod attest;
 mod certify;
 mod clock;
 mod credential;
+mod endorsement;
 mod error;
 mod key;
 mod nonce;
@@ -25,6 +26,7 @@ pub(crate) mod testing;
 pub use certify::{CertifyEvidence, StorageKey};
 pub use clock::{Clock, ClockError, ClockWitness};
 pub use credential::{Challenge, Credential};
+pub use endorsement::Endorsement;
 pub use error::Error;
 pub use key::{AkOrigin, AkPublic, EkPublic, KeyRule, TrustedAk};
 pub use nonce::{Freshness, Issued, Nonce, QualifyingData};

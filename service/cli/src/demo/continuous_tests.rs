@@ -10,6 +10,7 @@ use evtpm_agent::random::SystemRng;
 use evtpm_agent::verifier::{Connection, Refused, Verifier};
 use evtpm_api::{AuditLine, Event, MachineDetails, MachineState, QuoteChallenge, Registered, RuntimeEvidence, Verdict};
 use evtpm_appraise::Policy;
+use evtpm_client::Transport;
 use evtpm_logs::ima::BinaryList;
 use evtpm_sp_sim::Product;
 use evtpm_verifierd::{Config, Server, VerifyWith};
@@ -52,6 +53,7 @@ impl<'a> Restartable<'a> {
             results: evtpm_verifierd::ResultForm::default(),
             simulated_roots: self.world.beliefs.simulated_roots.clone(),
             collateral: self.world.beliefs.collateral.clone(),
+            ek_authorities: self.world.beliefs.ek_authorities.clone(),
             verify_with: VerifyWith::Fastest,
         };
         let server = self.world.runtime.block_on(Server::bind(config)).unwrap();
@@ -95,16 +97,23 @@ impl Drop for Restartable<'_> {
 }
 
 /// A machine with its attester.
-pub(super) struct Machine<'a> {
+pub(super) struct Machine<'a, T = Vm> {
     pub(super) world: &'a World,
-    pub(super) attester: Attester<Vm, SystemRng>,
+    pub(super) attester: Attester<T, SystemRng>,
     logs: Logs,
 }
 
 impl<'a> Machine<'a> {
     pub(super) fn boot(world: &'a World) -> Self {
         let (vm, _) = world.play(world.launch().unwrap(), &world.boot).unwrap();
-        Machine { world, attester: Attester::new(vm, SystemRng).unwrap(), logs: logs_of(&world.boot) }
+        Machine::with(world, Attester::new(vm, SystemRng).unwrap())
+    }
+}
+
+impl<'a, T: Transport> Machine<'a, T> {
+    /// A machine that booted the world's system.
+    pub(super) fn with(world: &'a World, attester: Attester<T, SystemRng>) -> Self {
+        Machine { world, attester, logs: logs_of(&world.boot) }
     }
 
     pub(super) fn register(&mut self, verifier: &Restartable<'_>, name: &str) -> anyhow::Result<Registered> {

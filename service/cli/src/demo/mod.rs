@@ -84,6 +84,8 @@ fn tell_the_good_machine(story: &mut Story, world: &World, verifier: &verifier::
 #[cfg(test)]
 mod continuous_tests;
 #[cfg(test)]
+mod identity_tests;
+#[cfg(test)]
 mod kbs_tests;
 #[cfg(test)]
 mod key_tests;

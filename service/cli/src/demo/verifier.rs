@@ -24,6 +24,7 @@ pub(crate) struct Beliefs {
     pub(crate) policy: Policy,
     pub(crate) simulated_roots: Vec<(String, Vec<u8>)>,
     pub(crate) collateral: Vec<(String, Vec<u8>)>,
+    pub(crate) ek_authorities: Vec<(String, Vec<u8>)>,
 }
 
 impl LocalVerifier {
@@ -44,6 +45,7 @@ impl LocalVerifier {
             results: evtpm_verifierd::ResultForm::default(),
             simulated_roots: beliefs.simulated_roots,
             collateral: beliefs.collateral,
+            ek_authorities: beliefs.ek_authorities,
             verify_with: VerifyWith::Fastest,
         };
         let server = runtime.block_on(Server::bind(config)).context("starting the verifier")?;

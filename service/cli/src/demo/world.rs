@@ -56,6 +56,7 @@ impl World {
                 policy: Policy::new(evtpm_appraise::policy::SnpPolicy::new(measurement)),
                 simulated_roots: vec![root],
                 collateral: Vec::new(),
+                ek_authorities: Vec::new(),
             },
             directory: std::env::temp_dir(),
         };

@@ -109,6 +109,9 @@ fn show(operator: &Operator, name: &str, json: bool) -> Result<Outcome> {
         return Ok(healthy);
     }
     writeln!(out, "{}", line(machine, Palette::of_stdout()))?;
+    if let Some(identity) = &machine.identity {
+        writeln!(out, "  known by    {}", known_by(identity))?;
+    }
     if let Some(measurement) = &machine.measurement {
         writeln!(out, "  launched as {measurement}")?;
     }
@@ -122,6 +125,18 @@ fn show(operator: &Operator, name: &str, json: bool) -> Result<Outcome> {
         writeln!(out, "  boot {}: {}, {rounds} verdicts, registered {registered}{end}", boot.boot, boot.state.name())?;
     }
     Ok(healthy)
+}
+
+/// Says what vouches for a machine's keys.
+fn known_by(identity: &str) -> String {
+    let words = match identity {
+        "nv-report" => "the report in its TPM's NV memory",
+        "svsm-v0" | "svsm-v1" => "the SVSM's report over our nonce",
+        "azure-hcl" => "the report and claims of Azure's paravisor",
+        "ek-certificate" => "its TPM vendor's certificate (no report of the launch)",
+        other => return printable(other),
+    };
+    format!("{words} ({identity})")
 }
 
 /// Lists what there is, then each event.

@@ -90,6 +90,7 @@ pub(crate) fn of_binding(ek: &BoundEk) -> Vec<Fact> {
         BindingFreshness::Boot => "the report is of the boot that made the key, whenever that was",
         BindingFreshness::Challenged => "the report answers this verifier's nonce",
         BindingFreshness::Recorded => "the report answers the nonce that came with it",
+        BindingFreshness::Lasting => "the key outlives boots",
     };
     vec![Fact::new("binding", ek.profile().name()), Fact::new("binding_freshness", freshness)]
 }

@@ -5,6 +5,7 @@
 //! keys, report and attestation key were verified is why the boot is registered at all.
 
 mod links;
+mod voucher;
 
 use evtpm_api::{ApiFinding, ChainLink, LinkBytes, LinkField, LinkState};
 use evtpm_describe::Field;

@@ -7,19 +7,19 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use evtpm_api::Binding as Profile;
 use evtpm_appraise::LaunchIdentity;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto, constant_time_eq};
 use evtpm_evidence::ek_certificate::EkCertificate;
 use evtpm_keylime::registrar::{RegisteredAgent, Registration, RegistrationBlob, credential_file};
 use evtpm_protocol::credential;
 use evtpm_tpm_wire::{Marshal, Secret, Tpm2bEncryptedSecret, Tpm2bIdObject, Tpm2bName};
+use evtpm_verify::evtpm::Binding;
 use evtpm_verify::tpm::{AkPublic, EkPublic};
 use serde::{Deserialize, Serialize};
 
 use crate::app::{App, expiry, now};
 use crate::hex::unhex;
-use crate::machines::identity::{BindingEvidence, believe_ek, check_name};
+use crate::machines::identity::{BindingEvidence, bound, check_name};
 use crate::random::{self, SystemRng};
 use crate::refusal::Refusal;
 use crate::store::{Item, Note};
@@ -84,8 +84,8 @@ fn report(registration: &Registration) -> Option<Vec<u8>> {
 /// What launched the TPM with this endorsement key.
 fn launch(app: &App, registration: &Registration, report: &[u8]) -> Result<LaunchIdentity, Refusal> {
     let ek = STANDARD.decode(&registration.ek_tpm).map_err(|error| Refusal::bad_request(error.to_string()))?;
-    let evidence = BindingEvidence { report, manifest: None, certificates: None, ek_public: &ek };
-    let bound = believe_ek(app, Profile::NvReport, None, &evidence)?;
+    let evidence = BindingEvidence { statement: report, manifest: None, certificates: None, ek_public: &ek };
+    let bound = bound(app, &evidence, Binding::NvReport { ek: &ek })?;
     Ok(LaunchIdentity::of(bound.report()))
 }
 

@@ -59,6 +59,7 @@ fn summary(name: &str, boots: u64, watch: Option<&Watch>, stale_after: u64) -> M
         protocol: Some("keylime".to_owned()),
         state,
         boots,
+        identity: None,
         measurement: None,
         platform: None,
         policy: watch.and_then(|watch| watch.policy.clone()),

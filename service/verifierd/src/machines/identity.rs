@@ -4,48 +4,72 @@
 use std::sync::Arc;
 
 use evtpm_api::{Binding as Profile, LaunchEvidence};
-use evtpm_appraise::LaunchIdentity;
-use evtpm_verify::evtpm::{self, BoundEk, SvsmNonce};
-use evtpm_verify::snp;
-use evtpm_verify::tpm::{AkOrigin, AkPublic, TrustedAk};
+use evtpm_evidence::hcl::{HardwareReport, HclReport};
+use evtpm_verify::Verified;
+use evtpm_verify::azure::ParavisorEk;
+use evtpm_verify::ek_certificate::CertifiedEk;
+use evtpm_verify::evtpm::{self, Binding, BoundEk, SvsmNonce};
+use evtpm_verify::snp::{self, SnpClaims};
+use evtpm_verify::tpm::{AkPublic, Endorsement, TrustedAk};
 
-use super::{Kept, Live};
+use super::{Kept, KnownBy, Live};
 use crate::app::{App, now};
-use crate::hex::hex;
-use crate::inspect::platform;
 use crate::refusal::Refusal;
-use crate::store::{Binding, KnownBoot, NewBoot};
+use crate::store::{self, KnownBoot, NewBoot};
 
-/// Follows the chain from the root to the endorsement key.
+/// Follows the chain from a root to the endorsement key, by what the evidence says that vouches for it.
 pub(crate) fn believe_ek(
     app: &App,
     profile: Profile,
     nonce: Option<SvsmNonce>,
     evidence: &BindingEvidence<'_>,
-) -> Result<BoundEk, Refusal> {
-    let mut collateral = app.collateral.clone();
-    if let Some(table) = evidence.certificates {
-        collateral.add_table(table).map_err(Refusal::evidence)?;
-    }
-    let at = now();
-    let report = snp::verify(evidence.report, &collateral, &app.anchors, at).map_err(Refusal::evidence)?;
+) -> Result<Endorsement, Refusal> {
     let missing = |field| Refusal::bad_request(format!("this binding needs the field `{field}`"));
     let manifest = || evidence.manifest.ok_or_else(|| missing("manifest"));
     let nonce = || nonce.ok_or_else(|| missing("nonce"));
+    let ek = evidence.ek_public;
     let binding = match profile {
-        Profile::NvReport => evtpm::Binding::NvReport { ek: evidence.ek_public },
-        Profile::SvsmV0 => evtpm::Binding::ManifestV0 { manifest: manifest()?, nonce: nonce()? },
-        Profile::SvsmV1 => {
-            evtpm::Binding::ManifestV1 { manifest: manifest()?, nonce: nonce()?, ek: evidence.ek_public }
+        Profile::NvReport => Binding::NvReport { ek },
+        Profile::SvsmV0 => Binding::ManifestV0 { manifest: manifest()?, nonce: nonce()? },
+        Profile::SvsmV1 => Binding::ManifestV1 { manifest: manifest()?, nonce: nonce()?, ek },
+        Profile::EkCertificate => {
+            let certified = CertifiedEk::verify(evidence.statement, ek, &app.ek_authorities, now());
+            return certified.map(Endorsement::from).map_err(Refusal::evidence);
         }
+        Profile::AzureHcl => return believe_paravisor(app, evidence),
     };
-    evtpm::bind(report, binding, at).map_err(Refusal::evidence)
+    bound(app, evidence, binding).map(Endorsement::from)
+}
+
+/// Verifies a report at VMPL 0, and that it binds an endorsement key.
+pub(crate) fn bound(app: &App, evidence: &BindingEvidence<'_>, binding: Binding<'_>) -> Result<BoundEk, Refusal> {
+    let report = believe_report(app, evidence.statement, evidence.certificates)?;
+    evtpm::bind(report, binding, now()).map_err(Refusal::evidence)
+}
+
+fn believe_paravisor(app: &App, evidence: &BindingEvidence<'_>) -> Result<Endorsement, Refusal> {
+    let hcl = HclReport::parse(evidence.statement).map_err(Refusal::evidence)?;
+    let HardwareReport::Snp(report) = hcl.report else {
+        return Err(Refusal::evidence("the paravisor's report is not of SEV-SNP"));
+    };
+    let report = believe_report(app, report, evidence.certificates)?;
+    let ek = ParavisorEk::bind_snp(&hcl, report, evidence.ek_public);
+    ek.map(Endorsement::from).map_err(Refusal::evidence)
+}
+
+fn believe_report(app: &App, report: &[u8], certificates: Option<&[u8]>) -> Result<Verified<SnpClaims>, Refusal> {
+    let mut collateral = app.collateral.clone();
+    if let Some(table) = certificates {
+        collateral.add_table(table).map_err(Refusal::evidence)?;
+    }
+    snp::verify(report, &collateral, &app.anchors, now()).map_err(Refusal::evidence)
 }
 
 /// What vouches for an endorsement key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BindingEvidence<'a> {
-    pub(crate) report: &'a [u8],
+    /// The report, or the certificate in its stead.
+    pub(crate) statement: &'a [u8],
     pub(crate) manifest: Option<&'a [u8]>,
     pub(crate) certificates: Option<&'a [u8]>,
     pub(crate) ek_public: &'a [u8],
@@ -54,11 +78,18 @@ pub(crate) struct BindingEvidence<'a> {
 impl<'a> BindingEvidence<'a> {
     pub(crate) fn of(evidence: &'a LaunchEvidence) -> Self {
         BindingEvidence {
-            report: &evidence.report,
+            statement: statement(evidence),
             manifest: evidence.manifest.as_deref(),
             certificates: evidence.certificates.as_deref(),
             ek_public: &evidence.ek_public,
         }
+    }
+}
+
+fn statement(evidence: &LaunchEvidence) -> &[u8] {
+    match evidence.binding {
+        Profile::EkCertificate => evidence.ek_certificate.as_deref().unwrap_or_default(),
+        _ => &evidence.report,
     }
 }
 
@@ -70,25 +101,23 @@ pub(crate) fn new_boot(
     nonce: &[u8],
     evidence: LaunchEvidence,
 ) -> Result<NewBoot, Refusal> {
-    let AkOrigin::Activated(ek) = key.origin() else {
-        return Err(Refusal::internal("a key was believed without a credential"));
-    };
-    let claims = ek.report();
+    let KnownBy { identity, measurement, platform } = KnownBy::of(key, &evidence.ek_public)?;
+    let asked = matches!(evidence.binding, Profile::SvsmV0 | Profile::SvsmV1);
     Ok(NewBoot {
         machine,
         attester,
-        launch_identity: LaunchIdentity::of(claims).digest().0.to_vec(),
-        measurement: hex(&claims.report.measurement().0),
+        launch_identity: identity,
+        measurement,
+        report: statement(&evidence).to_vec(),
         ek_public: evidence.ek_public.0,
         ak_public: evidence.ak_public.0,
-        report: evidence.report.0,
-        binding: Binding {
+        binding: store::Binding {
             profile: profile_name(evidence.binding).to_owned(),
-            nonce: (evidence.binding != Profile::NvReport).then(|| nonce.to_vec()),
+            nonce: asked.then(|| nonce.to_vec()),
             manifest: evidence.manifest.map(|manifest| manifest.0),
             certificates: evidence.certificates.map(|certificates| certificates.0),
         },
-        platform: Some(serde_json::to_string(&platform(claims)).map_err(Refusal::internal)?),
+        platform: platform.map(|platform| serde_json::to_string(&platform)).transpose().map_err(Refusal::internal)?,
     })
 }
 
@@ -99,36 +128,37 @@ pub(crate) fn recall(app: &App, attester: String, boot: KnownBoot) -> Result<Arc
     let profile = profile(&binding.profile).ok_or_else(|| Refusal::internal("a boot has an unknown binding"))?;
     let nonce = binding.nonce.as_deref().and_then(|nonce| <[u8; SvsmNonce::SIZE]>::try_from(nonce).ok());
     let evidence = BindingEvidence {
-        report: &boot.report,
+        statement: &boot.report,
         manifest: binding.manifest.as_deref(),
         certificates: binding.certificates.as_deref(),
         ek_public: &boot.ek_public,
     };
     let ek = believe_ek(app, profile, nonce.map(SvsmNonce::answered), &evidence)?;
     let ak = AkPublic::from_tpm2b(&ak_public).map_err(Refusal::internal)?;
+    let key = TrustedAk::remembered(ek, ak).map_err(Refusal::evidence)?.with_backend(app.backend);
     let kept = Kept::of(boot.standing).into();
-    Ok(app.live.insert(Live {
-        attester,
-        machine: boot.machine,
-        key: TrustedAk::remembered(ek, ak).with_backend(app.backend),
-        kept,
-    }))
+    Ok(app.live.insert(Live { attester, machine: boot.machine, key, kept }))
 }
 
 pub(crate) fn unknown_attester() -> Refusal {
     Refusal::unknown("unknown-attester", "this attester is not known here: register again")
 }
 
+const PROFILES: [Profile; 5] =
+    [Profile::NvReport, Profile::SvsmV0, Profile::SvsmV1, Profile::EkCertificate, Profile::AzureHcl];
+
 fn profile_name(profile: Profile) -> &'static str {
     match profile {
         Profile::NvReport => "nv-report",
         Profile::SvsmV0 => "svsm-v0",
         Profile::SvsmV1 => "svsm-v1",
+        Profile::EkCertificate => "ek-certificate",
+        Profile::AzureHcl => "azure-hcl",
     }
 }
 
 fn profile(name: &str) -> Option<Profile> {
-    [Profile::NvReport, Profile::SvsmV0, Profile::SvsmV1].into_iter().find(|profile| profile_name(*profile) == name)
+    PROFILES.into_iter().find(|profile| profile_name(*profile) == name)
 }
 
 /// The rule for the names that operators give to machines, policies and tokens.
@@ -154,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_profile_is_found_by_the_name_it_is_stored_under() {
-        for wanted in [Profile::NvReport, Profile::SvsmV0, Profile::SvsmV1] {
+        for wanted in PROFILES {
             assert_eq!(profile(profile_name(wanted)), Some(wanted));
         }
     }

@@ -39,6 +39,7 @@ pub(crate) fn summary(app: &App, row: MachineRow, now: u64) -> MachineSummary {
         machine: row.name,
         protocol: None,
         boots: row.boots,
+        identity: row.profile,
         measurement: row.measurement,
         policy: row.policy,
         last_verdict: row.standing.as_ref().map(|standing| standing.verdict.clone()),

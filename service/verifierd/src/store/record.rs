@@ -21,11 +21,13 @@ pub(crate) struct Binding {
 pub(crate) struct NewBoot {
     pub(crate) machine: String,
     pub(crate) launch_identity: Vec<u8>,
-    pub(crate) measurement: String,
+    /// `None` where no report tells it.
+    pub(crate) measurement: Option<String>,
     pub(crate) attester: String,
     /// TPM2B_PUBLIC of both keys.
     pub(crate) ek_public: Vec<u8>,
     pub(crate) ak_public: Vec<u8>,
+    /// The report, or the certificate in its stead.
     pub(crate) report: Vec<u8>,
     pub(crate) binding: Binding,
     /// What the report says of the platform, as JSON of the API.
@@ -165,6 +167,8 @@ pub(crate) struct MachineRow {
     pub(crate) policy: Option<String>,
     pub(crate) clone_alarm: bool,
     pub(crate) boots: u64,
+    /// The profile of its present boot's binding.
+    pub(crate) profile: Option<String>,
     /// What the report says of the platform, as JSON of the API.
     pub(crate) platform: Option<String>,
     pub(crate) standing: Option<Standing>,

@@ -192,6 +192,7 @@ mod tests {
             policy: Some("strict".into()),
             clone_alarm: false,
             boots: 1,
+            profile: None,
             platform: None,
             standing: None,
         };

@@ -5,81 +5,22 @@ use evtpm_describe::BootLog;
 use evtpm_logs::HashId;
 use evtpm_logs::ima::BinaryList;
 use evtpm_tpm_wire::{Supported, TpmsAttest, TpmsPcrSelection, TpmuAttest, from_bytes};
-use evtpm_verify::UnixTime;
-use evtpm_verify::snp::{self, VekKind};
-use evtpm_verify::x509::Certificate;
 
 use super::super::Shown;
 use super::super::logs::contiguous;
-use super::Draft;
-use crate::app::{App, now};
+use super::{Draft, voucher};
+use crate::app::App;
 use crate::hex::hex;
 use crate::store::{KeptLogs, PresentBoot};
 
 const NO_QUOTE: &str = "No quote was judged since this boot.";
-const NOT_ASKED: &str = "The last appraisal did not reach it, or the policy does not ask for it.";
+pub(super) const NOT_ASKED: &str = "The last appraisal did not reach it, or the policy does not ask for it.";
 
 pub(super) fn links(app: &App, present: &PresentBoot, logs: &KeptLogs, shown: Option<&Shown>) -> Vec<Draft> {
-    let mut links = hardware(app, present);
+    let mut links = voucher::links(app, present);
     links.extend([endorsement_key(present), attestation_key(present), quote(shown), boot_log(logs, shown)]);
     links.push(ima(logs, shown));
     links
-}
-
-/// Root, endorsement key of the processor, report.
-fn hardware(app: &App, present: &PresentBoot) -> Vec<Draft> {
-    let report = &present.boot.report;
-    let mut collateral = app.collateral.clone();
-    let table = present.boot.belief.as_ref().and_then(|(_, binding)| binding.certificates.as_ref());
-    // A table that cannot be read did not help at registration either.
-    drop(table.map(|table| collateral.add_table(table)));
-    let kind = key_kind_of(report);
-    let (root, vcek) = match snp::certificates(report, &collateral, &app.anchors, now()) {
-        Ok([root, intermediate, leaf]) => (
-            certificate(Draft::new("root", "AMD root key", root.common_name()), root)
-                .good("It is one of the roots that this verifier trusts."),
-            certificate(Draft::new("vcek", kind, leaf.common_name()), leaf)
-                .field("signed_by", intermediate.common_name())
-                .bytes("intermediate certificate (DER)", intermediate.der())
-                .good("Its chain leads to the root, and its TCB and chip are those of the report."),
-        ),
-        Err(error) => (
-            Draft::new("root", "AMD root key", "")
-                .field("not_shown", error.to_string())
-                .good("It was found at registration."),
-            Draft::new("vcek", kind, "").field("not_shown", error.to_string()).good("It was verified at registration."),
-        ),
-    };
-    let measurement = present.boot.report.get(0x90..0xC0).map(hex).unwrap_or_default();
-    let subject = format!("{}…", measurement.get(..16).unwrap_or_default());
-    let statement = Draft::new("report", "SNP report", subject)
-        .fields(evtpm_describe::report(report))
-        .bytes("ATTESTATION_REPORT", report)
-        .good("Signed by the chip's key; the launch is what the policy names.");
-    vec![root, vcek, statement]
-}
-
-fn key_kind_of(report: &[u8]) -> &'static str {
-    evtpm_snp::Report::parse(report)
-        .ok()
-        .and_then(|report| VekKind::of_report(&report).ok())
-        .map_or("VCEK", VekKind::name)
-}
-
-fn certificate(draft: Draft, certificate: &Certificate) -> Draft {
-    let (from, until) = certificate.validity();
-    let day = |UnixTime(seconds): UnixTime| {
-        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        time::OffsetDateTime::from_unix_timestamp(seconds)
-            .map_or_else(|_| seconds.to_string(), |time| time.date().to_string())
-    };
-    draft
-        .field("subject", certificate.common_name())
-        .field("issuer", certificate.issuer_common_name())
-        .field("serial", hex(certificate.serial()))
-        .field("not_before", day(from))
-        .field("not_after", day(until))
-        .bytes("certificate (DER)", certificate.der())
 }
 
 fn endorsement_key(present: &PresentBoot) -> Draft {
@@ -87,6 +28,8 @@ fn endorsement_key(present: &PresentBoot) -> Draft {
     let good = match profile {
         "nv-report" => "The report's REPORT_DATA is SHA-512 of this key.",
         "svsm-v0" | "svsm-v1" => "The report's REPORT_DATA is SHA-512 of our nonce and of the manifest with this key.",
+        "azure-hcl" => "The paravisor's claims, of which REPORT_DATA is the digest, name this key.",
+        "ek-certificate" => "The vendor's certificate is for this key.",
         _ => "It was verified at registration.",
     };
     let manifest = present.boot.belief.as_ref().and_then(|(_, binding)| binding.manifest.as_ref());

@@ -121,7 +121,7 @@ pub(super) async fn present_boot(db: &Transaction<'_>, machine: &str) -> Result<
 
 pub(super) async fn list(db: &Transaction<'_>, only: Option<&str>) -> Result<Vec<MachineRow>, StoreError> {
     let statement = format!(
-        "SELECT m.name, m.measurement, m.policy, m.clone_alarm, coalesce(b.number, 0), b.platform, {}
+        "SELECT m.name, m.measurement, m.policy, m.clone_alarm, coalesce(b.number, 0), b.platform, b.profile, {}
          FROM machine m
          LEFT JOIN boot b ON b.machine = m.name AND b.revoked_at IS NULL
          LEFT JOIN standing s ON s.attester = b.attester
@@ -136,7 +136,8 @@ pub(super) async fn list(db: &Transaction<'_>, only: Option<&str>) -> Result<Vec
         clone_alarm: row.get(3),
         boots: unsigned(row.get(4)),
         platform: row.get(5),
-        standing: rounds::standing(row, 6),
+        profile: row.get(6),
+        standing: rounds::standing(row, 7),
     };
     Ok(db.query(&statement, &[&only]).await?.iter().map(machine).collect())
 }

@@ -121,7 +121,7 @@ pub(super) fn present_boot(db: &Connection, machine: &str) -> Result<Option<Pres
 
 pub(super) fn list(db: &Connection, only: Option<&str>) -> Result<Vec<MachineRow>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT m.name, m.measurement, m.policy, m.clone_alarm, coalesce(b.number, 0), b.platform, {}
+        "SELECT m.name, m.measurement, m.policy, m.clone_alarm, coalesce(b.number, 0), b.platform, b.profile, {}
          FROM machine m
          LEFT JOIN boot b ON b.machine = m.name AND b.revoked_at IS NULL
          LEFT JOIN standing s ON s.attester = b.attester
@@ -137,7 +137,8 @@ pub(super) fn list(db: &Connection, only: Option<&str>) -> Result<Vec<MachineRow
             clone_alarm: row.get(3)?,
             boots: row.get(4)?,
             platform: row.get(5)?,
-            standing: rounds::standing(row, 6)?,
+            profile: row.get(6)?,
+            standing: rounds::standing(row, 7)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -11,6 +11,15 @@ import { badge, count, digest, dump, mark, tcb, time } from "./words.js";
 const TABS = [["chain", "Chain"], ["boot-log", "Boot log"], ["ima", "IMA"], ["boots", "Boots"], ["keys", "Keys"],
   ["audit", "Audit"]];
 
+/** What vouches for a machine's keys, in words. */
+const KNOWN_BY = {
+  "nv-report": "the report in its TPM’s NV memory",
+  "svsm-v0": "the SVSM’s report over our nonce",
+  "svsm-v1": "the SVSM’s report over our nonce",
+  "azure-hcl": "the report and claims of Azure’s paravisor",
+  "ek-certificate": "its TPM vendor’s certificate (no report of the launch)",
+};
+
 /** Shows a machine; returns what to do with events. */
 export function machine(place, name, tab = "chain", session) {
   document.title = `${name} · evtpm`;
@@ -76,6 +85,7 @@ function summary(machine, session, again) {
       fact("Last trusted", time(machine.last_trusted_at)),
       fact("Boot", machine.boot ?? "none yet"),
       fact("Policy", h("a", { href: `#/policies/${part(machine.policy ?? "default")}` }, machine.policy ?? "default")),
+      fact("Known by", KNOWN_BY[machine.identity] ?? machine.identity ?? "nothing yet"),
       fact("Launch measurement", digest(machine.measurement, 24)),
       fact("TCB", tcb(machine.platform))),
   ];
