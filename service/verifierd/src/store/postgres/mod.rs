@@ -6,10 +6,12 @@
 
 mod machines;
 mod operator;
+mod parameters;
 mod pool;
 mod rounds;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use tokio_postgres::{Row, Transaction};
 

@@ -6,8 +6,9 @@ use std::ops::AsyncFnOnce;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
-use tokio_postgres::{Client, Config, IsolationLevel, NoTls, Transaction};
+use tokio_postgres::{Client, IsolationLevel, Transaction};
 
+use super::tls::Address;
 use crate::store::StoreError;
 
 /// Connections of one process at most.
@@ -15,7 +16,7 @@ const CONNECTIONS: usize = 16;
 
 /// The connections that are free, and the right to have one.
 pub(super) struct Pool {
-    config: Config,
+    address: Address,
     free: Mutex<Vec<Client>>,
     slots: Semaphore,
 }
@@ -29,8 +30,7 @@ impl fmt::Debug for Pool {
 impl Pool {
     /// Takes the address; nothing is connected yet.
     pub(super) fn new(url: &str) -> Result<Self, StoreError> {
-        let config = url.parse().map_err(|error| StoreError::Database(format!("the address: {error}")))?;
-        Ok(Pool { config, free: Mutex::default(), slots: Semaphore::new(CONNECTIONS) })
+        Ok(Pool { address: Address::parse(url)?, free: Mutex::default(), slots: Semaphore::new(CONNECTIONS) })
     }
 
     /// Runs `work` in a transaction, which is committed if it succeeds.
@@ -56,10 +56,7 @@ impl Pool {
                 return Ok(client);
             }
         }
-        let (client, connection) = self.config.connect(NoTls).await?;
-        // A connection that breaks shows in the next request on it.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(client)
+        self.address.connect().await
     }
 
     fn take(&self) -> Option<Client> {

@@ -16,6 +16,11 @@ struct Server {
 
 impl Server {
     fn start(name: &str) -> Option<Self> {
+        Self::start_with(name, |_| "-h ''".to_owned())
+    }
+
+    /// Starts a server with what `prepare` answers as further options, once there is a folder for its data.
+    fn start_with(name: &str, prepare: impl Fn(&Self) -> String) -> Option<Self> {
         let Some(programs) = programs() else {
             eprintln!("skipped: there is no PostgreSQL under /usr/lib/postgresql");
             return None;
@@ -35,7 +40,7 @@ impl Server {
             "evtpm",
             "--no-sync",
         ]));
-        let options = format!("-k {folder} -h '' -c fsync=off");
+        let options = format!("-k {folder} -c fsync=off {}", prepare(&server));
         let log = format!("{folder}/log");
         run(server.program("pg_ctl").args([
             "-D",
@@ -58,6 +63,16 @@ impl Server {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--"]).arg(program).current_dir("/");
         command
+    }
+
+    /// Puts a file into the folder that the server alone may read.
+    fn put(&self, name: &str, content: &str) -> String {
+        let (written, place) = (self.folder.with_extension(name), self.folder.join(name));
+        std::fs::write(&written, content).unwrap();
+        let owner: &[&str] = if is_root() { &["-o", "postgres"] } else { &[] };
+        run(Command::new("install").args(["-m", "600"]).args(owner).arg(&written).arg(&place));
+        std::fs::remove_file(written).unwrap();
+        place.to_str().unwrap().to_owned()
     }
 
     async fn open(&self) -> Postgres {
@@ -144,4 +159,54 @@ async fn writers_in_two_processes_make_one_whole_chain() {
     let (chain, broken) = audit::walk(stores[1].as_ref()).await.unwrap();
     assert_eq!((chain.lines, broken), (101, None));
     assert_eq!(stores[0].boot("a1").await.unwrap().unwrap().standing.unwrap().rounds, 100);
+}
+
+/// A CA, and a certificate of it for `localhost` with its key, in PEM.
+fn certificate() -> (String, String, String) {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
+    (ca.pem(), server.pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn a_server_that_wants_tls_gets_it_and_has_to_be_who_it_is() {
+    let (ca, shown, key) = certificate();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = Server::start_with("tls", |server| {
+        let (certificate, key) = (server.put("server.pem", &shown), server.put("server.key", &key));
+        let access = server.put("access", "hostssl all all 127.0.0.1/32 trust\n");
+        let tls = format!("-c ssl=on -c ssl_cert_file={certificate} -c ssl_key_file={key} -c hba_file={access}");
+        format!("-h 127.0.0.1 -p {port} {tls}")
+    });
+    let Some(server) = server else { return };
+    let written = |name: &str, pem: &str| {
+        let path = server.folder.with_extension(name);
+        std::fs::write(&path, pem).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (ca, other_ca) = (written("ca.pem", &ca), written("other.pem", &certificate().0));
+    let open = async |host: &str, parameters: &str| {
+        Postgres::open(&format!("postgresql://evtpm@{host}:{port}/postgres?{parameters}")).await
+    };
+    // Whoever is asked for by an address is called by it, and `localhost` may be another address first.
+    let by_name = |parameters: &str| format!("{parameters}&hostaddr=127.0.0.1");
+    let verified = open("localhost", &by_name(&format!("sslmode=verify-full&sslrootcert={ca}"))).await.unwrap();
+    assert_eq!(verified.machines(None).await.unwrap(), []);
+    open("127.0.0.1", "sslmode=require").await.unwrap();
+
+    for (host, parameters, reason) in [
+        ("127.0.0.1", "sslmode=disable".to_owned(), "no pg_hba.conf entry"),
+        ("127.0.0.1", format!("sslmode=verify-full&sslrootcert={ca}"), "not valid for name"),
+        ("localhost", by_name(&format!("sslmode=verify-full&sslrootcert={other_ca}")), "invalid peer certificate"),
+    ] {
+        let error = open(host, &parameters).await.unwrap_err().to_string();
+        assert!(error.contains(reason), "{parameters}: {error}");
+    }
+    for file in [ca, other_ca] {
+        std::fs::remove_file(file).unwrap();
+    }
 }
