@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::ima_list::ImaList;
 use super::payload::{HalfKey, Halves, PayloadFolder, TenantHalf};
 use super::quote::{BANK_NAME, quote, select};
+use super::revocation::Revocations;
 use super::transport_key::TransportKey;
 use crate::keys::Keys;
 use crate::random::SystemRng;
@@ -45,6 +46,8 @@ pub struct PullAgent<T, R> {
     pub event_log: PathBuf,
     /// Where payloads go; without, they are refused.
     pub payloads: Option<PayloadFolder>,
+    /// What becomes of revocation messages.
+    pub revocations: Revocations,
     halves: Halves,
 }
 
@@ -87,8 +90,8 @@ impl<T: Transport, R: Rng> PullAgent<T, R> {
         event_log: &Path,
         payloads: Option<PayloadFolder>,
     ) -> Self {
-        let halves = Halves::default();
-        PullAgent { name, keys, transport_key, ima, event_log: event_log.to_owned(), payloads, halves }
+        let (halves, revocations) = Default::default();
+        PullAgent { name, keys, transport_key, ima, event_log: event_log.to_owned(), payloads, revocations, halves }
     }
 
     /// Answers one request. The peer has shown a certificate already.
@@ -120,6 +123,7 @@ impl<T: Transport, R: Rng> PullAgent<T, R> {
             "keys/verify" => get(method).and_then(|()| self.prove_key(&question)),
             "keys/ukey" => post(method).and_then(|()| self.take_tenant_half(body)),
             "keys/vkey" => post(method).and_then(|()| self.take_verifier_half(body)),
+            "notifications/revocation" => post(method).and_then(|()| self.take_revocation(body)),
             "quotes/identity" => get(method).and_then(|()| self.identity(&question)),
             "quotes/integrity" => get(method).and_then(|()| self.integrity(&question)),
             _ => Err(Refusal { status: 404, reason: format!("there is no resource {resource}") }),
@@ -223,9 +227,15 @@ impl<T: Transport, R: Rng> PullAgent<T, R> {
         if let Some(payload) = self.halves.combine(&self.name) {
             let payload = payload.map_err(|error| Refusal::bad(format!("{error:#}")))?;
             if let Some(folder) = &self.payloads {
-                eprintln!("evtpm-agent: payload in {}", folder.deliver(&payload)?.display());
+                let path = folder.deliver(&payload)?;
+                eprintln!("evtpm-agent: payload in {}", path.display());
             }
         }
+        Ok(success(Nothing))
+    }
+
+    fn take_revocation(&self, body: &[u8]) -> Result<Reply, Refusal> {
+        self.revocations.take(&json(body)?).map_err(|error| Refusal::bad(format!("{error:#}")))?;
         Ok(success(Nothing))
     }
 

@@ -12,7 +12,7 @@ use evtpm_tpm_wire::Handle;
 use tokio::net::TcpListener;
 
 use super::certificate::certificate;
-use super::{Contact, ImaList, PayloadFolder, PullAgent, Registrar, State, server};
+use super::{Contact, ImaList, PayloadFolder, PullAgent, Registrar, Revocations, State, server};
 use crate::device::Tpm;
 use crate::http;
 use crate::keys::{FIRST_EK, Keys};
@@ -56,6 +56,13 @@ pub struct PullArgs {
     /// A program of this machine that is started with the payload's path once it is there.
     #[arg(long, value_name = "PROGRAM", requires = "payload_dir")]
     pub payload_program: Option<PathBuf>,
+    /// The certificate (or public key, PEM) of the key that signs revocation messages; without it they are not believed.
+    #[arg(long, value_name = "FILE")]
+    pub revocation_certificate: Option<PathBuf>,
+    /// A program of this machine that is started with the path of a file that holds a revocation message, once its signature is
+    /// checked; may be repeated.
+    #[arg(long, value_name = "PROGRAM", requires = "revocation_certificate")]
+    pub revocation_program: Vec<PathBuf>,
     /// The TPM: a device, the data channel of a software TPM as tcp:HOST:PORT or unix:PATH, or auto: /dev/tpmrm0, else /dev/tpm0.
     #[arg(long, value_name = "TPM", default_value = "auto")]
     pub tpm: String,
@@ -81,6 +88,7 @@ async fn serve(args: &PullArgs) -> Result<()> {
     let registrar = Registrar::new(&args.registrar, args.registrar_ca.as_deref())?;
     let clients = http::roots(&args.trusted_client_ca)?;
     let payloads = args.payload_dir.as_deref().map(|folder| PayloadFolder::new(folder, args.payload_program.clone()));
+    let revocations = Revocations::new(args.revocation_certificate.as_deref(), args.revocation_program.clone())?;
     let ip = contact_ip(args)?;
 
     let mut tpm = Client::new(Tpm::open(&args.tpm)?, SystemRng);
@@ -103,8 +111,9 @@ async fn serve(args: &PullArgs) -> Result<()> {
     }
     eprintln!("evtpm-agent: {} is registered, and listens on {}", args.uuid, listener.local_addr()?);
     let ima = ImaList::new(&args.ima_list);
-    let agent =
+    let mut agent =
         PullAgent::new(args.uuid.clone(), keys, state.transport_key, ima, &args.event_log, payloads.transpose()?);
+    agent.revocations = revocations;
     server::serve(listener, tls, agent).await
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Revocation messages: when an agent fails, the others are told, and a webhook, in Keylime's form.
+//! Revocation messages: when an agent fails or stays silent, the others are told, and a webhook, in Keylime's form.
 //!
 //! `{"msg": JSON in text, "signature": base64}`: RSASSA-PSS with SHA-256 and the longest salt, by the key that the failed
 //! agent's tenant sent with its order; without such a key the signature is empty.
@@ -33,6 +33,9 @@ use crate::webhook::Webhook;
 /// Messages that wait to be sent.
 const BACKLOG: usize = 1_024;
 
+/// Questions without an answer after which the others are told.
+const SILENCES: u32 = 6;
+
 /// Who is told.
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
@@ -45,13 +48,22 @@ pub(crate) struct Channels {
 #[derive(Debug)]
 pub(crate) struct Revoked(broadcast::Sender<Arc<Failed>>);
 
-/// An agent that failed.
+/// An agent that failed, or that does not answer.
 #[derive(Debug)]
 struct Failed {
+    kind: Kind,
     agent: String,
     watch: Watch,
     failure: Failure,
     at: u64,
+}
+
+/// What a message is of, in Keylime's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Revocation,
+    CommError,
 }
 
 impl Default for Revoked {
@@ -64,7 +76,20 @@ impl Revoked {
     /// Tells of an agent that failed just now.
     pub(super) fn tell(&self, agent: &str, watch: &Watch, failures: &[Failure]) {
         let Some(failure) = failures.first() else { return };
-        let failed = Failed { agent: agent.to_owned(), watch: watch.clone(), failure: failure.clone(), at: now().0 };
+        self.send(Kind::Revocation, agent, watch, failure.clone());
+    }
+
+    /// Tells of an agent that was good and did not answer: once, at the question after which Keylime gives it up too (its
+    /// default of `max_retries`). To us it is unreachable and no more, and is asked again.
+    pub(super) fn tell_of_silence(&self, agent: &str, watch: &Watch) {
+        if watch.unanswered == SILENCES && watch.attestation_count > 0 {
+            let failure = Failure::new("internal.verifier.not_reachable", "agent was not reachable from verifier");
+            self.send(Kind::CommError, agent, watch, failure);
+        }
+    }
+
+    fn send(&self, kind: Kind, agent: &str, watch: &Watch, failure: Failure) {
+        let failed = Failed { kind, agent: agent.to_owned(), watch: watch.clone(), failure, at: now().0 };
         // Nobody has to listen.
         drop(self.0.send(Arc::new(failed)));
     }
@@ -129,7 +154,7 @@ async fn tell_agent(tls: &AgentTls, watch: &Watch, message: &Revocation) -> Resu
 #[derive(Serialize)]
 struct Message<'a> {
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: Kind,
     ip: Option<&'a str>,
     agent_id: &'a str,
     port: Option<u16>,
@@ -142,10 +167,10 @@ struct Message<'a> {
 }
 
 fn message(failed: &Failed) -> Result<Revocation> {
-    let Failed { agent, watch, failure, at } = failed;
+    let Failed { kind, agent, watch, failure, at } = failed;
     let order = &watch.order;
     let msg = serde_json::to_string(&Message {
-        kind: "revocation",
+        kind: *kind,
         ip: order.cloudagent_ip.as_deref(),
         agent_id: agent,
         port: order.cloudagent_port.map(|port| port.0),

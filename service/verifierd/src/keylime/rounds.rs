@@ -118,8 +118,10 @@ async fn round(app: &Arc<App>, tls: &AgentTls, item: Item) -> Result<()> {
             if let Some(verdict) = word {
                 app.metrics.round(verdict, began.elapsed());
             }
-            if let Some(failures) = failures {
-                app.keylime.revoked.tell(&name, &watch, &failures);
+            match failures {
+                Some(failures) => app.keylime.revoked.tell(&name, &watch, &failures),
+                None if word.is_none() => app.keylime.revoked.tell_of_silence(&name, &watch),
+                None => {}
             }
             Ok(())
         }

@@ -3,12 +3,14 @@
 
 use evtpm_client::Client;
 use evtpm_engine::{Profile, Tpm};
+use evtpm_keylime::agent::Revocation;
 use evtpm_keylime::quote::QuoteText;
 use evtpm_testing_support::{Direct, Noise, TestPlatform};
 use evtpm_tpm_wire::TpmSu;
 use serde::Deserialize;
 
 use super::super::payload::tests::{NAME, tenant};
+use super::super::revocation::tests::{MESSAGE, Notifier};
 use super::super::transport_key::tests::seal;
 use super::*;
 
@@ -178,4 +180,19 @@ fn a_key_message_that_is_none_is_refused() {
         assert_eq!(reply.status, 400, "{body}");
         serde_json::from_slice::<Envelope<Anything>>(&reply.body).unwrap();
     }
+}
+
+#[test]
+fn a_revocation_is_taken_if_its_signature_is_good() {
+    let notifier = Notifier::new();
+    let mut agent = Agent { revocations: notifier.revocations(Vec::new()), ..agent() };
+    let mut tell = |message: &Revocation| {
+        let body = serde_json::to_vec(message).unwrap();
+        said(&agent.answer(&Method::POST, "/v2.6/notifications/revocation", "", &body))
+    };
+    let message = notifier.sign(MESSAGE);
+    assert_eq!(tell(&message), (200, "Success".into()));
+    let forged = Revocation { msg: MESSAGE.replace("ima.x", "ima.y"), ..message };
+    assert_eq!(tell(&forged), (400, "the message is not signed by the revocation key".into()));
+    assert_eq!(said(&get_from(&mut agent, "/v2.6/notifications/revocation", "")).0, 405);
 }

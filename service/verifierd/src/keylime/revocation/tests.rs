@@ -49,7 +49,7 @@ fn failed(revocation_key: Option<String>) -> Failed {
         ..AddAgent::default()
     };
     let failure = Failure::new("ima.validation.ima-ng.not_in_allowlist", "File not found in allowlist: /tmp/x");
-    Failed { agent: "a".into(), watch: Watch::new(order, None), failure, at: 1_731_428_477 }
+    Failed { kind: Kind::Revocation, agent: "a".into(), watch: Watch::new(order, None), failure, at: 1_731_428_477 }
 }
 
 #[test]
@@ -102,6 +102,28 @@ async fn a_webhook_gets_the_message() {
     let message: Revocation = serde_json::from_str(&received.recv().await.unwrap()).unwrap();
     assert!(message.msg.contains("not_in_allowlist"), "{}", message.msg);
     serving.abort();
+}
+
+#[tokio::test]
+async fn of_an_agent_that_was_good_and_does_not_answer_the_others_are_told_once() {
+    let revoked = Revoked::default();
+    let mut listener = revoked.0.subscribe();
+    let mut watch = failed(None).watch;
+    let mut ask = |attestation_count| {
+        watch.attestation_count = attestation_count;
+        for unanswered in 1..20 {
+            watch.unanswered = unanswered;
+            revoked.tell_of_silence("a", &watch);
+        }
+    };
+    ask(0);
+    assert!(listener.try_recv().is_err(), "it never was good");
+    ask(3);
+    let told = listener.try_recv().unwrap();
+    let said: Value = serde_json::from_str(&message(&told).unwrap().msg).unwrap();
+    assert_eq!((&said["type"], &said["agent_id"]), (&"comm_error".into(), &"a".into()));
+    assert_eq!(said["event_id"], "internal.verifier.not_reachable");
+    assert!(listener.try_recv().is_err());
 }
 
 /// Keeps an order to watch an agent at this address, which has no TLS.
