@@ -92,11 +92,11 @@ impl OnEnd {
     }
 
     fn act(&self, key: &str, because: &str) -> Result<()> {
-        eprintln!("evtpm-agent: the lease of {key} has ended: {because}");
+        tracing::warn!(key, because, "a lease has ended");
         for (_, name) in self.close.iter().filter(|(of, _)| of == key) {
             if Path::new("/dev/mapper").join(name).exists() {
                 luks::close(&self.cryptsetup, name)?;
-                eprintln!("evtpm-agent: /dev/mapper/{name} is closed");
+                tracing::info!(name, "closed below /dev/mapper");
             }
         }
         let Some(program) = &self.on_lease_end else { return Ok(()) };

@@ -91,7 +91,10 @@ impl Peer {
             ReportSource::Svsm => open()?,
             // Who may use the TPM need not be allowed to use configfs.
             ReportSource::Auto => open().unwrap_or_else(|error| {
-                eprintln!("evtpm-agent: {error:#}; taking the report from the TPM");
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "the SVSM cannot be asked: taking the report from the TPM"
+                );
                 None
             }),
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use evtpm_api::{Registered, Verdict};
+use evtpm_log::LogArgs;
 
 use crate::attester::Attester;
 use crate::device::Tpm;
@@ -33,6 +34,8 @@ pub struct AgentArgs {
     command: Option<AgentCommand>,
     #[command(flatten)]
     push: PushArgs,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,6 +75,7 @@ struct PushArgs {
 /// # Errors
 /// What keeps it from working at all; with `--once` also what kept it from a verdict.
 pub fn run(args: &AgentArgs) -> Result<ExitCode> {
+    args.log.start();
     if let Some(AgentCommand::Pull(args)) = &args.command {
         return keylime::program::run(args).map(|()| ExitCode::SUCCESS);
     }
@@ -108,7 +112,7 @@ async fn attest(args: &PushArgs) -> Result<ExitCode> {
             }
             Err(error) if args.once => return Err(error),
             Err(error) => {
-                eprintln!("evtpm-agent: {error:#}; trying again in {wait} s");
+                tracing::warn!(error = format!("{error:#}"), seconds = wait, "attesting; trying again");
                 tokio::time::sleep(Duration::from_secs(wait)).await;
                 wait = (wait * 2).min(BACK_OFF.1);
             }
@@ -143,7 +147,7 @@ async fn round(
         leases.look(&mut connection, &known, &args.on_end).await
     };
     if let Err(error) = looked {
-        eprintln!("evtpm-agent: {error:#}");
+        tracing::warn!(error = format!("{error:#}"), "looking at the leases");
     }
     if !forgotten {
         *registered = Some(known);

@@ -82,6 +82,8 @@ impl Setup {
         if self.keylime {
             command.args(["--keylime", "127.0.0.1", "--keylime-ports", "0,0,0"]);
         }
+        // Of thousands of machines only what fails is of interest.
+        command.args(["--log-level", "warn"]);
         command.args(&self.options).stdin(Stdio::null()).stdout(Stdio::piped());
         Ok(command)
     }

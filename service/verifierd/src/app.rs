@@ -164,8 +164,9 @@ impl App {
     ) -> Result<T, Refusal> {
         let waiting = tokio::time::timeout(PATIENCE, self.processors.acquire());
         let permit = waiting.await.map_err(|_| Refusal::overloaded())?.map_err(Refusal::internal)?;
-        let app = self.clone();
-        let done = tokio::task::spawn_blocking(move || work(&app)).await.map_err(Refusal::internal)?;
+        let (app, request) = (self.clone(), tracing::Span::current());
+        let done =
+            tokio::task::spawn_blocking(move || request.in_scope(|| work(&app))).await.map_err(Refusal::internal)?;
         drop(permit);
         done
     }

@@ -18,9 +18,10 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Tells everybody.
+    /// Tells everybody, and the log.
     pub(crate) fn tell(&self, at: u64, machine: &str, event: &str, detail: impl Into<String>) {
         let event = Event { at, machine: machine.to_owned(), event: event.to_owned(), detail: detail.into() };
+        tracing::info!(machine, detail = event.detail, "{}", event.event);
         // Nobody has to listen.
         drop(self.0.send(event));
     }

@@ -26,6 +26,7 @@ mod policies;
 pub mod program;
 mod random;
 mod refusal;
+mod requests;
 mod results;
 mod rounds;
 mod server;

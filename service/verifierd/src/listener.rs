@@ -28,6 +28,7 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use crate::budget::Budgets;
 use crate::hex::hex;
 use crate::refusal::Refusal;
+use crate::requests;
 
 /// How long a client may take for the handshake, and for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,7 +67,7 @@ pub(crate) struct ClientUnits(pub(crate) Vec<String>);
 /// Serves until the listener fails; without TLS where a protocol has none.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) -> Result<()> {
     let slots = Arc::new(Semaphore::new(connections()));
-    let router = router.layer(from_fn(in_time));
+    let router = router.layer(from_fn(in_time)).layer(from_fn(requests::numbered));
     let budgets = Budgets::new(CONNECTIONS_OF_ONE_CLIENT);
     loop {
         let slot = slots.clone().acquire_owned().await.context("the connection limit was closed")?;

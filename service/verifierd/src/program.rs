@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use evtpm_appraise::Policy;
+use evtpm_log::LogArgs;
 use evtpm_result::{Algorithm, Format};
 
 use crate::backend::VerifyWith;
@@ -102,6 +103,9 @@ pub struct VerifierArgs {
     /// Whose arithmetic checks the signatures of quotes.
     #[arg(long, value_enum, value_name = "BACKEND", default_value_t = VerifyWith::Fastest)]
     pub verify_with: VerifyWith,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// Runs the verifier until it is ended.
@@ -109,6 +113,7 @@ pub struct VerifierArgs {
 /// # Errors
 /// Names what cannot be opened or used.
 pub fn run(args: &VerifierArgs) -> Result<()> {
+    args.log.start();
     let config = args.config()?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let server = Server::bind(config).await?;

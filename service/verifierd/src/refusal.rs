@@ -88,7 +88,7 @@ impl Refusal {
 
     /// The verifier itself failed; what failed stays in its own log.
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
-        eprintln!("evtpm-verifier: {error}");
+        tracing::error!(%error, "a request failed");
         let message = "the verifier failed; its operator finds the reason in its log".to_owned();
         Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, error: "internal", message }
     }

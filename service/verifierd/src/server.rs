@@ -341,7 +341,7 @@ async fn follow_other_processes(app: Arc<App>, admin_token: PathBuf) {
             anyhow::Ok(())
         };
         if let Err(error) = refreshed.await {
-            eprintln!("evtpm-verifier: looking for changes of other processes: {error:#}");
+            tracing::error!(error = format!("{error:#}"), "looking for changes of other processes");
         }
     }
 }

@@ -63,10 +63,10 @@ impl Webhook {
             match events.recv().await {
                 Ok(event) => match serde_json::to_vec(&event) {
                     Ok(body) => self.deliver(&event.event, body).await,
-                    Err(error) => eprintln!("evtpm-verifier: webhook: {error}"),
+                    Err(error) => tracing::error!(%error, "an event for the webhook"),
                 },
                 Err(RecvError::Lagged(missed)) => {
-                    eprintln!("evtpm-verifier: the webhook is too slow: {missed} events were not sent");
+                    tracing::warn!(missed, "the webhook is too slow: events were not sent");
                 }
                 Err(RecvError::Closed) => return,
             }
@@ -81,7 +81,7 @@ impl Webhook {
             let sent = tokio::time::timeout(PATIENCE, self.send(body.clone())).await.context("timed out").flatten();
             let Err(error) = sent else { return };
             if attempt == TRIES {
-                eprintln!("evtpm-verifier: webhook: {error:#}; event {what} is given up");
+                tracing::warn!(error = format!("{error:#}"), event = what, "the webhook: an event is given up");
                 return;
             }
             tokio::time::sleep(wait).await;

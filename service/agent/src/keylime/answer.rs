@@ -97,7 +97,7 @@ impl<T: Transport, R: Rng> PullAgent<T, R> {
     /// Answers one request. The peer has shown a certificate already.
     pub fn answer(&mut self, method: &Method, path: &str, query: &str, body: &[u8]) -> Reply {
         self.route(method, path, query, body).unwrap_or_else(|refusal| {
-            eprintln!("evtpm-agent: {method} {path}: {} {}", refusal.status, refusal.reason);
+            tracing::warn!(%method, path, status = refusal.status, reason = refusal.reason, "a request was refused");
             reply(&Envelope::error(refusal.status, refusal.reason))
         })
     }
@@ -228,7 +228,7 @@ impl<T: Transport, R: Rng> PullAgent<T, R> {
             let payload = payload.map_err(|error| Refusal::bad(format!("{error:#}")))?;
             if let Some(folder) = &self.payloads {
                 let path = folder.deliver(&payload)?;
-                eprintln!("evtpm-agent: payload in {}", path.display());
+                tracing::info!(path = %path.display(), "the payload is there");
             }
         }
         Ok(success(Nothing))

@@ -105,11 +105,11 @@ async fn serve(args: &PullArgs) -> Result<()> {
     let contact = Contact { ip, port, certificate: state.certificate };
     let mut wait = BACK_OFF.0;
     while let Err(error) = registrar.register(&args.uuid, &mut keys, certificate.as_deref(), Some(&contact)).await {
-        eprintln!("evtpm-agent: {:#}; trying again in {wait} s", error.context("registering"));
+        tracing::warn!(error = format!("{error:#}"), seconds = wait, "registering; trying again");
         tokio::time::sleep(Duration::from_secs(wait)).await;
         wait = (wait * 2).min(BACK_OFF.1);
     }
-    eprintln!("evtpm-agent: {} is registered, and listens on {}", args.uuid, listener.local_addr()?);
+    tracing::info!(agent = args.uuid, address = %listener.local_addr()?, "registered, and listening");
     let ima = ImaList::new(&args.ima_list);
     let mut agent =
         PullAgent::new(args.uuid.clone(), keys, state.transport_key, ima, &args.event_log, payloads.transpose()?);

@@ -79,14 +79,14 @@ impl Revocations {
     pub(super) fn take(&self, revocation: &Revocation) -> Result<()> {
         let Some(key) = &self.key else {
             // As in Keylime, the verifier hears that it arrived.
-            eprintln!("evtpm-agent: a revocation that cannot be checked, without --revocation-certificate");
+            tracing::warn!("a revocation that cannot be checked, without --revocation-certificate");
             return Ok(());
         };
         key.check(revocation)?;
         let said: Said<'_> = serde_json::from_str(&revocation.msg).context("`msg` is not what the API says")?;
         let Said { kind, agent_id, event_id, context } = &said;
         let (event, context) = (event_id.as_deref().unwrap_or_default(), context.map_or("", RawValue::get));
-        eprintln!("evtpm-agent: {kind:?} of agent {agent_id:?}: {event:?} {:?}", short(context));
+        tracing::warn!(kind, agent = agent_id, event, context = short(context), "a verifier revokes an agent");
         for program in &self.programs {
             run(program, &revocation.msg).with_context(|| format!("running {}", program.display()))?;
         }

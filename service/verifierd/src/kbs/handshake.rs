@@ -97,7 +97,7 @@ fn believe(app: &App, evidence: &CompositeEvidence) -> Result<Verified<SnpClaims
     for certificate in primary.cert_chain.iter().flatten() {
         // A host may hand in what is of no use: it vouches for nothing that our roots do not.
         if let Err(error) = collateral.add_certificates(&certificate.data) {
-            eprintln!("evtpm-verifier: a certificate of a guest's host: {error}");
+            tracing::warn!(%error, "a certificate of a guest's host");
         }
     }
     snp::verify(&report, &collateral, &app.anchors, now()).map_err(Refusal::unattested)

@@ -102,13 +102,13 @@ pub(crate) async fn run(app: Arc<App>, tls: Arc<AgentTls>, channels: Channels) {
         let failed = match failures.recv().await {
             Ok(failed) => failed,
             Err(RecvError::Lagged(missed)) => {
-                eprintln!("evtpm-verifier: {missed} revocation messages were not sent");
+                tracing::warn!(missed, "revocation messages were not sent");
                 continue;
             }
             Err(RecvError::Closed) => return,
         };
         if let Err(error) = send(&app, Some(&tls), &channels, &failed).await {
-            eprintln!("evtpm-verifier: the revocation of agent {}: {error:#}", failed.agent);
+            tracing::warn!(agent = failed.agent, error = format!("{error:#}"), "a revocation message");
         }
     }
 }
@@ -128,7 +128,11 @@ async fn send(app: &App, tls: Option<&Arc<AgentTls>>, channels: &Channels, faile
                 let (tls, message) = (tls.clone(), message.clone());
                 tokio::spawn(async move {
                     if let Err(error) = tell_agent(&tls, &watch, &message).await {
-                        eprintln!("evtpm-verifier: agent {} did not take a revocation: {error:#}", item.name);
+                        tracing::warn!(
+                            agent = item.name,
+                            error = format!("{error:#}"),
+                            "an agent did not take a revocation"
+                        );
                     }
                 });
             }

@@ -51,7 +51,7 @@ pub(crate) async fn run(app: Arc<App>, tls: Arc<AgentTls>) {
         let due = match app.store.claim(WATCHED, at, at + LEASE, free).await {
             Ok(due) => due,
             Err(error) => {
-                eprintln!("evtpm-verifier: looking for agents that are due: {error}");
+                tracing::error!(%error, "looking for agents that are due");
                 continue;
             }
         };
@@ -61,7 +61,7 @@ pub(crate) async fn run(app: Arc<App>, tls: Arc<AgentTls>) {
                 let Ok(_slot) = slots.acquire_owned().await else { return };
                 let name = item.name.clone();
                 if let Err(error) = round(&app, &tls, item).await {
-                    eprintln!("evtpm-verifier: agent {name}: {error:#}");
+                    tracing::error!(agent = name, error = format!("{error:#}"), "a round");
                 }
             });
         }

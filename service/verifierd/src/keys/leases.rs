@@ -183,7 +183,7 @@ pub(crate) async fn review(app: &App, machine: &str) -> Result<(), Refusal> {
 /// As [`review`], where a failure must not keep the caller from its own work: the next look catches up.
 pub(crate) async fn review_or_later(app: &App, machine: &str) {
     if let Err(refusal) = review(app, machine).await {
-        eprintln!("evtpm-verifier: leases of {machine}: {}", refusal.message());
+        tracing::error!(machine, error = refusal.message(), "looking at the leases of a machine");
     }
 }
 
@@ -208,7 +208,7 @@ pub(crate) async fn watch(app: Arc<App>) {
                     review_or_later(&app, &item.name).await;
                 }
             }
-            Err(error) => eprintln!("evtpm-verifier: looking for leases that are due: {error}"),
+            Err(error) => tracing::error!(%error, "looking for leases that are due"),
         }
     }
 }

@@ -47,6 +47,7 @@ const VERIFY: &str = "evtpm-verify";
 const APPRAISE: &str = "evtpm-appraise";
 const RESULT: &str = "evtpm-result";
 const DESCRIBE: &str = "evtpm-describe";
+const LOG: &str = "evtpm-log";
 const TPMD: &str = "evtpm-tpmd";
 const SP_SIMD: &str = "evtpm-sp-simd";
 const VERIFIERD: &str = "evtpm-verifierd";
@@ -75,6 +76,7 @@ const BELOW_SERVICES: &[&str] = &[
     APPRAISE,
     RESULT,
     DESCRIBE,
+    LOG,
 ];
 /// Simulated machines are agents on our TPMs and chips.
 const BELOW_FLEET: &[&str] = &[
@@ -103,6 +105,7 @@ const BELOW_CLI: &[&str] = &[
     APPRAISE,
     RESULT,
     DESCRIBE,
+    LOG,
     TPMD,
     SP_SIMD,
     VERIFIERD,
@@ -322,6 +325,7 @@ pub(super) const HOUSE: &[Room] = &[
         external: External::Only(&[TYPED]),
         never: &["std::fs", "std::net", "std::time"],
     },
+    Room { package: LOG, layer: 2, no_std: false, below: &[], external: External::Anything, never: &["std::net"] },
     Room { package: TPMD, layer: 3, no_std: false, below: BELOW_SERVICES, external: External::Anything, never: &[] },
     Room { package: SP_SIMD, layer: 3, no_std: false, below: BELOW_SERVICES, external: External::Anything, never: &[] },
     Room {

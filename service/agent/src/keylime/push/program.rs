@@ -75,7 +75,7 @@ pub async fn run(args: &KeylimePushArgs) -> Result<()> {
     while let Err(error) = registrar.register(&args.uuid, &mut keys, certificate.as_deref(), None).await {
         pause.after(&error.context("registering")).await;
     }
-    eprintln!("evtpm-agent: {} is registered", args.uuid);
+    tracing::info!(agent = args.uuid, "registered");
     let (name, ima) = (args.uuid.clone(), ImaList::new(&args.ima_list));
     let mut agent = PushAgent::new(name, verifier, keys, ima, args.event_log.clone(), boot_time);
     let mut pause = Pause::default();
@@ -103,7 +103,7 @@ impl Pause {
     async fn after(&mut self, error: &anyhow::Error) {
         let asked = error.downcast_ref::<Refused>().and_then(|refused| refused.retry_after);
         let seconds = asked.map_or(self.0, |asked| asked.as_secs().clamp(1, BACK_OFF.1));
-        eprintln!("evtpm-agent: {error:#}; trying again in {seconds} s");
+        tracing::warn!(error = format!("{error:#}"), seconds, "attesting; trying again");
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         self.0 = (self.0 * 2).min(BACK_OFF.1);
     }

@@ -144,7 +144,7 @@ async fn noted<T>(app: &App, machine: &str, outcome: Result<T, Refusal>) -> Resu
         let note = Note { at: now().0, machine: Some(machine.to_owned()), event: "registration-refused", detail };
         // The client's refusal stands whether or not the log could be written.
         if let Err(error) = app.store.note(note).await {
-            eprintln!("evtpm-verifier: {error}");
+            tracing::error!(%error, "writing a refusal into the audit log");
         }
     }
     outcome
