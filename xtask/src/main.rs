@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `miri`, `foreign`, `coverage`, `differential`,
-//! `size`, `speed`, `page`, `agent`, `vm`, `deny`.
+//! `size`, `speed`, `sweep`, `page`, `agent`, `vm`, `deny`.
 
 mod agent;
 mod arguments;
@@ -18,6 +18,7 @@ mod shell;
 mod size;
 mod source;
 mod speed;
+mod sweep;
 mod test;
 mod vm;
 
@@ -88,6 +89,11 @@ const CHORES: &[Chore] = &[
         name: "speed",
         about: "every common command beside libtpms and Debian's swtpm  [--rounds N] [--keys N] [--only TEXT] [--swtpm PATH]",
         run: speed::run,
+    },
+    Chore {
+        name: "sweep",
+        about: "a thousand changed bits of everything that is signed or hashed in the evidence  [--changes N]",
+        run: sweep::run,
     },
     Chore {
         name: "page",

@@ -125,4 +125,4 @@ fn check_usage(key: &SigningKey<'_>, expected: KeyUsage) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

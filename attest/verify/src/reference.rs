@@ -153,7 +153,7 @@ fn identifier(tagged: Tagged<'_>) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use evtpm_crypto::{Crypto, EccCurve, EccPrivate, EntropyError, HashAlg, Rng, RustCrypto};
 
     use super::*;
@@ -178,7 +178,7 @@ mod tests {
         [b"\xd9\x01\xf5\xa2\x00\x61i\x01\x81\xd9\x01\xfa\x58".as_slice(), &[length], &comid].concat()
     }
 
-    fn signed(private: &EccPrivate) -> Vec<u8> {
+    pub(crate) fn signed(private: &EccPrivate) -> Vec<u8> {
         let payload = bare();
         let length = u8::try_from(payload.len()).unwrap();
         let unsigned = [b"\xd2\x84\x43\xa1\x01\x26\xa0\x58".as_slice(), &[length], &payload, b"\x58\x40"].concat();
@@ -189,7 +189,7 @@ mod tests {
         [unsigned.as_slice(), signature.r(), signature.s()].concat()
     }
 
-    fn keys() -> (EccPrivate, PublicKey) {
+    pub(crate) fn keys() -> (EccPrivate, PublicKey) {
         let private = EccPrivate::new(EccCurve::P256, &[9; 32]).unwrap();
         let public = PublicKey::Ecc(RustCrypto::ecc_public(&private).unwrap());
         (private, public)

@@ -239,33 +239,6 @@ mod tests {
     }
 
     #[test]
-    fn no_manifest_survives_a_flipped_bit() {
-        for (name, bytes) in manifests().into_iter().filter(|(name, _)| !name.contains("incorrect_chain")) {
-            let original = Manifest::parse(&bytes).unwrap();
-            if check_signature(&original).is_err() {
-                continue;
-            }
-            // What is signed: all before the certificates, whose Base64 has room for changes that change nothing.
-            let end = bytes.windows(12).position(|window| window == b"<ds:X509Data").unwrap();
-            let (mut refused, mut equal) = (0, 0);
-            for n in 0..3000 {
-                let bit = n * 7919 % (end * 8);
-                let mut tampered = bytes.clone();
-                tampered[bit / 8] ^= 1 << (bit % 8);
-                match Manifest::parse(&tampered) {
-                    // White space between attributes, and inside of Base64, is no part of the canonical form.
-                    Ok(parsed) if parsed == original => equal += 1,
-                    parsed => {
-                        assert!(!parsed.is_ok_and(|parsed| check_signature(&parsed).is_ok()), "{name}: bit {bit}");
-                        refused += 1;
-                    }
-                }
-            }
-            assert!(refused > 2900, "{name}: {refused} refused, {equal} the same");
-        }
-    }
-
-    #[test]
     fn a_signer_whose_time_is_over_is_refused() {
         for (name, bytes) in manifests().into_iter().filter(|(name, _)| name.ends_with("swidtag")) {
             let manifest = Manifest::parse(&bytes).unwrap();

@@ -119,52 +119,72 @@ fn own_revocation(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     const KEY: [u8; 64] = [0x4d; 64];
-    const NONCE: [u8; 16] = [0x0e; 16];
 
-    fn header() -> Vec<u8> {
-        let mut header = vec![0; 224];
-        header[..16].copy_from_slice(b"IBMSecEx\0\0\x01\0\0\0\x01\xb0");
-        header.extend([1; 64]);
-        header.extend([2; 64]);
-        header.extend([3; 64]);
-        header.extend([4; 16]);
-        header
+    /// A measurement with everything that its HMAC covers.
+    #[derive(Clone)]
+    pub(crate) struct Measured {
+        pub(crate) header: Vec<u8>,
+        pub(crate) measurement: Vec<u8>,
+        pub(crate) additional: Vec<u8>,
+        pub(crate) user_data: Vec<u8>,
+        pub(crate) config_uid: Vec<u8>,
+        pub(crate) nonce: [u8; 16],
     }
 
-    fn verify(exchange: &Exchange<'_>, nonce: Option<&[u8; 16]>) -> Result<SeClaims, Error> {
-        let header = header();
-        let image = ImageHeader::parse(&header).unwrap();
-        verify_measurement(exchange, &image, &KEY, nonce, "owner").map(|verified| verified.into_parts().0)
+    impl Measured {
+        pub(crate) fn new() -> Self {
+            let digests = [[1_u8; 64], [2; 64], [3; 64]].concat();
+            let nonce = [0x0e; 16];
+            let message =
+                [&digests, [4; 16].as_slice(), &[5; 16], &[0, 3, 0, 0, 0, 0, 0, 2], b"abc", &nonce, b"xy"].concat();
+            let mut header = vec![0; 224];
+            header[..16].copy_from_slice(b"IBMSecEx\0\0\x01\0\0\0\x01\xb0");
+            Self {
+                header: [header, digests, vec![4; 16]].concat(),
+                measurement: RustCrypto::hmac(HashAlg::Sha512, &KEY, &[&message]).as_bytes().to_vec(),
+                additional: b"xy".to_vec(),
+                user_data: b"abc".to_vec(),
+                config_uid: vec![5; 16],
+                nonce,
+            }
+        }
+
+        pub(crate) fn verify(&self) -> Result<SeClaims, Error> {
+            self.verify_with(Some(&self.measurement), Some(&self.nonce))
+        }
+
+        fn verify_with(&self, measurement: Option<&[u8]>, nonce: Option<&[u8; 16]>) -> Result<SeClaims, Error> {
+            let exchange = Exchange {
+                request: &[],
+                measurement,
+                additional: Some(&self.additional),
+                user_data: Some(&self.user_data),
+                config_uid: Some(&self.config_uid),
+            };
+            let image = ImageHeader::parse(&self.header)?;
+            verify_measurement(&exchange, &image, &KEY, nonce, "owner").map(|verified| verified.into_parts().0)
+        }
     }
 
     #[test]
     fn a_measurement_is_an_hmac_over_image_guest_and_request() {
-        let digests = [[1_u8; 64], [2; 64], [3; 64]].concat();
-        let message =
-            [&digests, [4; 16].as_slice(), &[5; 16], &[0, 3, 0, 0, 0, 0, 0, 2], b"abc", &NONCE, b"xy"].concat();
-        let measurement = RustCrypto::hmac(HashAlg::Sha512, &KEY, &[&message]);
-        let good = Exchange {
-            request: &[],
-            measurement: Some(measurement.as_bytes()),
-            additional: Some(b"xy"),
-            user_data: Some(b"abc"),
-            config_uid: Some(&[5; 16]),
-        };
-        let claims = verify(&good, Some(&NONCE)).unwrap();
+        let good = Measured::new();
+        let claims = good.verify().unwrap();
         assert_eq!((claims.image_tag, claims.user_data.as_slice()), ([4; 16], b"abc".as_slice()));
         for bad in [
-            Exchange { user_data: Some(b"abd"), ..good },
-            Exchange { additional: Some(b"xz"), ..good },
-            Exchange { config_uid: Some(&[6; 16]), ..good },
-            Exchange { measurement: Some(&[0; 64]), ..good },
+            Measured { user_data: b"abd".to_vec(), ..good.clone() },
+            Measured { additional: b"xz".to_vec(), ..good.clone() },
+            Measured { config_uid: vec![6; 16], ..good.clone() },
+            Measured { measurement: vec![0; 64], ..good.clone() },
+            Measured { nonce: [0; 16], ..good.clone() },
         ] {
-            assert!(matches!(verify(&bad, Some(&NONCE)), Err(Error::BadSignature { .. })));
+            assert!(matches!(bad.verify(), Err(Error::BadSignature { .. })));
         }
-        assert!(verify(&good, None).is_err() && verify(&good, Some(&[0; 16])).is_err());
-        assert!(verify(&Exchange { measurement: None, ..good }, Some(&NONCE)).is_err());
+        assert!(good.verify_with(Some(&good.measurement), None).is_err());
+        assert!(good.verify_with(None, Some(&good.nonce)).is_err());
     }
 }

@@ -53,16 +53,16 @@ fn padded(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {
     bytes
 }
 
-struct Hygon {
+pub(crate) struct Hygon {
     root: Key,
-    signing: Vec<u8>,
-    chip: Vec<u8>,
-    platform: Vec<u8>,
+    pub(crate) signing: Vec<u8>,
+    pub(crate) chip: Vec<u8>,
+    pub(crate) platform: Vec<u8>,
     platform_key: Key,
 }
 
 impl Hygon {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = Key::new(1, (0, KeyUsage::Root), "HRK");
         let signing = Key::new(2, (0x13, KeyUsage::Signing), "HSK");
         let chip = Key::new(3, (0x1004, KeyUsage::Chip), "CEK");
@@ -79,7 +79,12 @@ impl Hygon {
         }
     }
 
-    fn verify(&self, version: Version, page: &[u8], data: &[u8; 64]) -> Result<Verified<CsvClaims, Vendor>, Error> {
+    pub(crate) fn verify(
+        &self,
+        version: Version,
+        page: &[u8],
+        data: &[u8; 64],
+    ) -> Result<Verified<CsvClaims, Vendor>, Error> {
         let chain = Chain {
             signing: AuthorityCertificate::parse(&self.signing)?,
             chip: PlatformCertificate::parse(&self.chip)?,
@@ -88,7 +93,7 @@ impl Hygon {
         verify_below(&self.root.public(), &ROOT_ID, &Report::parse(version, page)?, &chain, data)
     }
 
-    fn report(&self, version: Version, data: u8) -> Vec<u8> {
+    pub(crate) fn report(&self, version: Version, data: u8) -> Vec<u8> {
         let (signed, before, mask) = match version {
             Version::V1 => (0xB4, 0xC0, MASK),
             Version::V2 => (0x400, 0x400, [0; 4]),
@@ -152,26 +157,6 @@ fn a_chain_below_another_root_is_refused() {
 }
 
 #[test]
-fn no_certificate_survives_a_flipped_bit() {
-    let mut hygon = Hygon::new();
-    let page = hygon.report(Version::V2, 9);
-    // What is signed, and the signature; behind it stands what nobody looks at.
-    type Part = fn(&mut Hygon) -> &mut Vec<u8>;
-    let parts: [(Part, usize); 3] = [
-        (|it| &mut it.signing, 0x240 + 144),
-        (|it| &mut it.chip, 0x414 + 8 + 144),
-        (|it| &mut it.platform, 0x414 + 8 + 144),
-    ];
-    for (part, size) in parts {
-        for bit in (0..size * 8).step_by(61) {
-            part(&mut hygon)[bit / 8] ^= 1 << (bit % 8);
-            assert!(hygon.verify(Version::V2, &page, &[9; 64]).is_err(), "bit {bit}");
-            part(&mut hygon)[bit / 8] ^= 1 << (bit % 8);
-        }
-    }
-}
-
-#[test]
 fn the_worlds_report_is_signed_by_the_key_beside_it() {
     let Some(root) = crate::recorded::evidence() else { return };
     let json = std::fs::read(root.join("csv/trustee-csv/evidence.json")).unwrap();
@@ -181,10 +166,4 @@ fn the_worlds_report_is_signed_by_the_key_beside_it() {
     check_signature(&report, &platform).unwrap();
     assert_eq!(report.platform_certificate(), evidence.platform);
     assert_eq!(report.serial_number(), evidence.serial_number.as_bytes());
-    for bit in 0..0xB4 * 8 {
-        let mut page = evidence.page.clone();
-        page[bit / 8] ^= 1 << (bit % 8);
-        let report = Report::parse(evidence.version, &page).unwrap();
-        assert!(check_signature(&report, &platform).is_err(), "bit {bit}");
-    }
 }

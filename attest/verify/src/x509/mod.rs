@@ -8,7 +8,7 @@
 mod certificate;
 mod crl;
 mod path;
-mod pem;
+pub(crate) mod pem;
 mod signature;
 mod store;
 

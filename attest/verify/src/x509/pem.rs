@@ -7,12 +7,12 @@ const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 
 /// Says whether the bytes look like PEM rather than DER.
-pub(super) fn is_pem(bytes: &[u8]) -> bool {
+pub(crate) fn is_pem(bytes: &[u8]) -> bool {
     bytes.windows(BEGIN.len()).any(|window| window == BEGIN.as_bytes())
 }
 
 /// Decodes every block with `label`, in order; other blocks and text around them are passed over.
-pub(super) fn blocks(bytes: &[u8], label: &str, limit: usize) -> Result<Vec<Vec<u8>>, Error> {
+pub(crate) fn blocks(bytes: &[u8], label: &str, limit: usize) -> Result<Vec<Vec<u8>>, Error> {
     let malformed = |detail: String| Error::Malformed { what: "PEM text", detail };
     let text = core::str::from_utf8(bytes).map_err(|error| malformed(error.to_string()))?;
     let begin = format!("{BEGIN}{label}-----");
