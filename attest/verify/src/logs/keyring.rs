@@ -5,9 +5,10 @@ use der::Decode;
 use der::asn1::{ObjectIdentifier, UintRef};
 use evtpm_crypto::padding::pkcs1;
 use evtpm_crypto::{Crypto, EccCurve, EccPoint, EccSignature, HashAlg, RustCrypto, secp256k1};
-use evtpm_logs::ima::{DigestKind, Entry, ImaSignature};
+use evtpm_logs::ima::{DigestKind, Entry};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
+use super::others;
 use crate::Error;
 
 /// What is known of a file's signature.
@@ -30,7 +31,8 @@ pub enum SignatureState {
         /// The key's identifier.
         key_id: u32,
     },
-    /// The attribute is not a signature of a kind that is checked (fs-verity, version 3).
+    /// Nothing is known of it: it is of a kind that is not checked (fs-verity, version 3), or does not name its signer as a keyring
+    /// does, and no key of the keyring made it.
     Unchecked,
     /// The attribute is not well formed.
     Malformed,
@@ -102,9 +104,29 @@ impl Keyring {
         Ok(key_id)
     }
 
-    /// Checks an entry's signature.
+    /// Checks an entry's signatures: of its file, one in an attribute and one behind the content (`ima-modsig`), or of its file and
+    /// what the file system says about it (`evm-sig`). One that is valid is enough.
     #[must_use]
     pub fn check(&self, entry: &Entry<'_>) -> SignatureState {
+        let attribute = self.check_attribute(entry);
+        if matches!(attribute, SignatureState::Valid { .. }) || !others::may_stand_in(entry) {
+            return attribute;
+        }
+        [attribute, others::appended(self, entry), others::portable(self, entry)]
+            .into_iter()
+            .min_by_key(|state| match state {
+                SignatureState::Valid { .. } => 0,
+                SignatureState::Invalid { .. } => 1,
+                SignatureState::Malformed => 2,
+                SignatureState::UnknownKey { .. } => 3,
+                SignatureState::Unchecked => 4,
+                SignatureState::None => 5,
+            })
+            .unwrap_or(attribute)
+    }
+
+    /// Checks the signature of `security.ima`.
+    fn check_attribute(&self, entry: &Entry<'_>) -> SignatureState {
         let signature = match entry.signature() {
             None => return SignatureState::None,
             Some(Err(_)) => return SignatureState::Malformed,
@@ -117,41 +139,48 @@ impl Keyring {
             return SignatureState::Unchecked;
         }
 
-        let key_id = signature.key_id;
+        // The digest is signed as it is, so the algorithm in the signature must be that of the digest.
+        let hash = hash(digest.algorithm).filter(|_| signature.hash_name() == Some(digest.algorithm));
+        self.judge(signature.key_id, hash, digest.bytes, signature.signature)
+    }
+
+    /// Judges a signature over a digest by the key that it names; no hash means that it cannot be right.
+    pub(super) fn judge(&self, key_id: u32, hash: Option<HashAlg>, digest: &[u8], signature: &[u8]) -> SignatureState {
         let mut known = self.keys.iter().filter(|(id, _)| *id == key_id).peekable();
         if known.peek().is_none() {
             return SignatureState::UnknownKey { key_id };
         }
-        // The digest is signed as it is, so the algorithm in the signature must be that of the digest.
-        let hash = hash(digest.algorithm).filter(|_| signature.hash_name() == Some(digest.algorithm));
-        let valid = hash.is_some_and(|hash| {
-            // Identifiers of 32 bits collide: any key of the keyring with this one may be the signer.
-            known.any(|(_, key)| key.verify(hash, digest.bytes, &signature))
-        });
+        // Identifiers of 32 bits collide: any key of the keyring with this one may be the signer.
+        let valid = hash.is_some_and(|hash| known.any(|(_, key)| key.verify(hash, digest, signature)));
         if valid { SignatureState::Valid { key_id } } else { SignatureState::Invalid { key_id } }
+    }
+
+    /// Finds the key that made a signature which does not name it.
+    pub(super) fn find_signer(&self, hash: HashAlg, digest: &[u8], signature: &[u8]) -> Option<u32> {
+        self.keys.iter().find_map(|(key_id, key)| key.verify(hash, digest, signature).then_some(*key_id))
     }
 }
 
 impl FileKey {
-    fn verify(&self, hash: HashAlg, digest: &[u8], signature: &ImaSignature<'_>) -> bool {
+    fn verify(&self, hash: HashAlg, digest: &[u8], signature: &[u8]) -> bool {
         match self {
             FileKey::Rsa { modulus, exponent } => {
-                let mut block = signature.signature.to_vec();
+                let mut block = signature.to_vec();
                 block.len() == modulus.len()
                     && RustCrypto::rsa_public(modulus, *exponent, &mut block).is_ok()
                     && pkcs1::verify_signature(hash, digest, &block).is_ok()
             }
-            FileKey::Ecc(point) => EcdsaValue::from_der(signature.signature)
+            FileKey::Ecc(point) => EcdsaValue::from_der(signature)
                 .ok()
                 .and_then(|value| EccSignature::new(point.curve(), value.r.as_bytes(), value.s.as_bytes()).ok())
                 .is_some_and(|signature| RustCrypto::ecdsa_verify(point, digest, &signature).is_ok()),
-            FileKey::Secp256k1(point) => EcdsaValue::from_der(signature.signature)
+            FileKey::Secp256k1(point) => EcdsaValue::from_der(signature)
                 .is_ok_and(|value| secp256k1::verify(point, digest, value.r.as_bytes(), value.s.as_bytes())),
         }
     }
 }
 
-fn hash(name: &str) -> Option<HashAlg> {
+pub(super) fn hash(name: &str) -> Option<HashAlg> {
     Some(match name {
         "sha256" => HashAlg::Sha256,
         "sha384" => HashAlg::Sha384,

@@ -10,6 +10,7 @@ mod error;
 mod event;
 mod hashes;
 mod keyring;
+mod others;
 mod prefix;
 mod progress;
 mod registers;

@@ -62,6 +62,13 @@ pub struct FileDigest<'a> {
     pub bytes: &'a [u8],
 }
 
+impl<'a> FileDigest<'a> {
+    /// Reads a digest as `d-ng` and `d-modsig` have it, behind its algorithm's name; `None` if the field is empty.
+    pub fn parse(value: &'a [u8], at: At) -> Result<Option<Self>, Error> {
+        digest_ng(value, at)
+    }
+}
+
 impl<'a> Entry<'a> {
     /// Builds an entry of the `ima` template.
     pub(crate) fn legacy(head: Head<'a>, digest: &'a [u8], name: &'a [u8]) -> Result<Self, Error> {
@@ -210,6 +217,7 @@ impl<'a> Facts<'a> {
     fn take(&mut self, field: Field, value: &'a [u8], at: At) -> Result<(), Error> {
         match field {
             Field::DigestNg => self.digest = digest_ng(value, at)?,
+            Field::ModsigDigest => drop(digest_ng(value, at)?),
             Field::DigestNgV2 => self.digest = digest_ng_v2(value, at)?,
             Field::Digest => {
                 self.digest = Some(FileDigest { kind: DigestKind::Content, algorithm: "sha1", bytes: value });

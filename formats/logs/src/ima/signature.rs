@@ -9,7 +9,7 @@ use crate::{At, Error};
 pub struct ImaSignature<'a> {
     /// What is signed: version 2 signs the digest itself, version 3 a structure around it.
     pub version: u8,
-    /// What the attribute is: 3 for IMA and EVM signatures, 6 for signatures of an fs-verity digest.
+    /// What the attribute is: 3 for IMA signatures, 5 for portable ones of EVM, 6 for signatures of an fs-verity digest.
     pub kind: u8,
     /// The hash algorithm, by the kernel's number (`enum hash_algo`: 2 is SHA-1, 4 SHA-256, 5 SHA-384, 6 SHA-512).
     pub hash_algorithm: u8,
@@ -24,7 +24,7 @@ impl<'a> ImaSignature<'a> {
     pub fn parse(raw: &'a [u8], at: At) -> Result<Self, Error> {
         let mut cursor = Cursor::new(raw, at.record, at.offset);
         let [kind, version, hash_algorithm] = cursor.array("signature header")?;
-        if !matches!((kind, version), (0x03, 2 | 3) | (0x06, 3)) {
+        if !matches!((kind, version), (0x03, 2 | 3) | (0x05, 2) | (0x06, 3)) {
             return Err(Error::Malformed { at, expected: "a digital signature of version 2 or 3" });
         }
         let key_id = u32::from_be_bytes(cursor.array("key identifier")?);

@@ -153,7 +153,7 @@ const RUST_CRYPTO: &[&str] = &[
     "crypto-bigint",
     "signature",
 ];
-const EVIDENCE: &[&str] = &["dcap-qvl", "coset", "ciborium", "sm2", "sm3"];
+const EVIDENCE: &[&str] = &["cms", "dcap-qvl", "coset", "ciborium", "sm2", "sm3"];
 
 const NO_STD_NEVER: &[&str] = &["std"];
 /// "std::net, std::fs, async, clock, untyped JSON values": what verification would have to trust beside its arguments.
