@@ -501,9 +501,7 @@ impl Claims {
 
 impl FileMeasurement {
     fn new(path: &[u8], digest: Option<LoggedDigest<'_>>, signature: SignatureState) -> Self {
-        let digest = digest.and_then(|digest| {
-            Some(FileDigest { algorithm: HashId::from_name(digest.algorithm)?, digest: digest.bytes.to_vec() })
-        });
+        let digest = digest.and_then(|digest| FileDigest::new(HashId::from_name(digest.algorithm)?, digest.bytes));
         // Nearly every path is plain, and taken as it is.
         let is_plain = path.iter().all(|byte| matches!(byte, b' '..=b'~'));
         let plain = if is_plain { str::from_utf8(path).ok() } else { None };
@@ -528,7 +526,7 @@ impl QuoteClaims {
 
 impl BootEvent {
     fn read(event: &VerifiedEvent<'_>, banks: &[HashId]) -> Self {
-        let digest = |bank: &HashId| Some(FileDigest { algorithm: *bank, digest: event.digest(*bank)?.to_vec() });
+        let digest = |bank: &HashId| FileDigest::new(*bank, event.digest(*bank)?);
         let claimed = event.claimed();
         Self {
             pcr: event.pcr(),
@@ -550,7 +548,7 @@ impl BootEvent {
     pub(crate) fn digest(&self) -> String {
         self.digests
             .iter()
-            .max_by_key(|digest| digest.digest.len())
+            .max_by_key(|digest| digest.digest.as_bytes().len())
             .map_or_else(|| "no digest".to_owned(), ToString::to_string)
     }
 }

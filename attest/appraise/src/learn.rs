@@ -140,7 +140,7 @@ fn learn_tpm(quote: &QuoteClaims, claims: &Claims) -> TpmPolicy {
     let mut values = BTreeMap::<PcrIndex, Vec<FileDigest>>::new();
     for quoted in &quote.banks {
         for (pcr, value) in quoted.values.iter().filter(|(pcr, _)| is_learnt(pcr)) {
-            values.entry(*pcr).or_default().push(FileDigest { algorithm: quoted.bank, digest: value.clone() });
+            values.entry(*pcr).or_default().extend(FileDigest::new(quoted.bank, value));
         }
     }
     let binding = claims.key().and_then(|key| key.binding);
@@ -163,7 +163,7 @@ fn learn_boot(boot: &BootClaims, quote: &QuoteClaims) -> BootPolicy {
     let digests = |pcr: u8, spared: bool| {
         let events = boot.events.iter().filter(move |event| event.pcr.value() == pcr && !event.is_marker);
         let events = events.filter(move |event| !(spared && event.is_load_options));
-        let mut digests: Vec<FileDigest> = events.flat_map(|event| event.digests.iter().cloned()).collect();
+        let mut digests: Vec<FileDigest> = events.flat_map(|event| event.digests.iter().copied()).collect();
         digests.sort();
         digests.dedup();
         digests
@@ -187,9 +187,7 @@ fn learn_command_line(measured: &logs::CommandLine) -> Vec<CommandLineRule> {
         logs::CommandLine::Text { text, .. } => vec![CommandLineRule::Exact(text.clone())],
         logs::CommandLine::Digest { digests, .. } => digests
             .iter()
-            .map(|(bank, digest)| {
-                CommandLineRule::Digest(FileDigest { algorithm: *bank, digest: digest.as_bytes().to_vec() })
-            })
+            .map(|(bank, digest)| CommandLineRule::Digest(FileDigest { algorithm: *bank, digest: *digest }))
             .collect(),
     }
 }
@@ -204,8 +202,8 @@ fn learn_ima(runtime: &RuntimeClaims) -> ImaPolicy {
             policy
                 .files
                 .entry(file.path.clone())
-                .and_modify(|known| known.insert(digest.clone()))
-                .or_insert_with(|| AtLeastOne::new(digest.clone()));
+                .and_modify(|known| known.insert(*digest))
+                .or_insert_with(|| AtLeastOne::new(*digest));
         }
     }
     policy

@@ -58,7 +58,7 @@ pub(crate) fn pcr(number: u32) -> PcrIndex {
 }
 
 pub(crate) fn sha256(fill: u8) -> FileDigest {
-    FileDigest { algorithm: HashId::SHA256, digest: vec![fill; 32] }
+    FileDigest::new(HashId::SHA256, &[fill; 32]).unwrap()
 }
 
 pub(crate) fn event(number: u32, fill: u8) -> BootEvent {

@@ -36,7 +36,8 @@ pub fn ima_policy(files: u32) -> Result<ImaPolicy> {
     let mut policy = ImaPolicy::default();
     for number in 0..files {
         let (path, digest) = file(number)?;
-        policy.files.insert(path, AtLeastOne::new(FileDigest { algorithm: HashId::SHA256, digest }));
+        let digest = FileDigest::new(HashId::SHA256, &digest).context("a digest")?;
+        policy.files.insert(path, AtLeastOne::new(digest));
     }
     Ok(policy)
 }

@@ -37,9 +37,8 @@ fn check_one(rule: &PcrPolicy, quote: &QuoteClaims) -> Vec<Finding> {
         .into_iter()
         .filter(|(_, accepted, actual)| !accepted.contains(actual))
         .map(|(bank, _, actual)| {
-            let of_bank = rule.values.iter().filter(|value| value.algorithm == bank).cloned().collect();
-            let actual = FileDigest { algorithm: bank, digest: actual.to_vec() };
-            PcrValue { pcr, accepted: of_bank, actual: Some(actual) }.into()
+            let of_bank = rule.values.iter().filter(|value| value.algorithm == bank).copied().collect();
+            PcrValue { pcr, accepted: of_bank, actual: FileDigest::new(bank, actual) }.into()
         })
         .collect()
 }

@@ -77,7 +77,7 @@ impl CommandLineRule {
             (Self::Exact(expected), measured) => measured.is(expected),
             (Self::Pattern(pattern), CommandLine::Text { text, .. }) => pattern.matches(text),
             (Self::Digest(expected), CommandLine::Digest { digests, .. }) => {
-                digests.iter().any(|(bank, digest)| *bank == expected.algorithm && digest.as_bytes() == expected.digest)
+                digests.iter().any(|(bank, digest)| *bank == expected.algorithm && *digest == expected.digest)
             }
             (Self::Pattern(_), CommandLine::Digest { .. }) | (Self::Digest(_), CommandLine::Text { .. }) => false,
         }

@@ -3,7 +3,7 @@
 
 use core::{fmt, ops::Deref, str::FromStr};
 
-use evtpm_logs::HashId;
+use evtpm_logs::{Digest, HashId};
 use serde::{Deserialize, Serialize};
 
 /// Exactly `N` bytes, written as hexadecimal digits.
@@ -96,13 +96,20 @@ impl fmt::Display for Index {
 }
 
 /// A digest with its algorithm, written `sha256:0123…`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileDigest {
     /// The algorithm.
     pub algorithm: HashId,
     /// The digest.
-    pub digest: Vec<u8>,
+    pub digest: Digest,
+}
+
+impl FileDigest {
+    /// Takes a digest; `None` if it is longer than any.
+    pub fn new(algorithm: HashId, digest: &[u8]) -> Option<Self> {
+        Some(Self { algorithm, digest: Digest::new(digest)? })
+    }
 }
 
 impl FromStr for FileDigest {
@@ -112,10 +119,9 @@ impl FromStr for FileDigest {
         let (name, digits) = text.split_once(':').ok_or_else(|| format!("\"{text}\": expected algorithm:digits"))?;
         let algorithm = HashId::from_name(name).ok_or_else(|| format!("unknown hash algorithm \"{name}\""))?;
         let digest = hex::decode(digits).map_err(|error| format!("\"{text}\": {error}"))?;
-        if algorithm.digest_size() != Some(digest.len()) {
-            return Err(format!("\"{text}\": {} bytes are no {name} digest", digest.len()));
-        }
-        Ok(Self { algorithm, digest })
+        Self::new(algorithm, &digest)
+            .filter(|_| algorithm.digest_size() == Some(digest.len()))
+            .ok_or_else(|| format!("\"{text}\": {} bytes are no {name} digest", digest.len()))
     }
 }
 
@@ -135,7 +141,7 @@ impl From<FileDigest> for String {
 
 impl fmt::Display for FileDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.algorithm, hex::encode(&self.digest))
+        write!(f, "{}:{}", self.algorithm, self.digest)
     }
 }
 

@@ -49,7 +49,7 @@ mod tests {
     fn the_rows_are_written_in_the_order_of_their_paths() {
         let mut table = FileTable::default();
         for n in (0..50_u8).rev() {
-            let digest = FileDigest { algorithm: HashId::SHA256, digest: vec![n; 32] };
+            let digest = FileDigest::new(HashId::SHA256, &[n; 32]).unwrap();
             table.insert(format!("/usr/bin/{n:02}"), AtLeastOne::new(digest));
         }
         let json = serde_json::to_string(&table).unwrap();

@@ -170,7 +170,7 @@ impl Policy {
         let count = entries.len();
         let files = &mut self.ima.get_or_insert_with(ImaPolicy::default).files;
         for (path, digest) in entries {
-            let known = files.entry(path).or_insert_with(|| AtLeastOne::new(digest.clone()));
+            let known = files.entry(path).or_insert_with(|| AtLeastOne::new(digest));
             known.insert(digest);
         }
         Ok(count)
@@ -190,7 +190,7 @@ fn entry(line: &str) -> Option<(String, FileDigest)> {
     };
     // coreutils: a second character says whether the file was read as text (space) or binary (asterisk).
     let path = path.strip_prefix([' ', '*']).unwrap_or(path);
-    (!path.is_empty()).then(|| (path.to_owned(), FileDigest { algorithm, digest }))
+    FileDigest::new(algorithm, &digest).filter(|_| !path.is_empty()).map(|digest| (path.to_owned(), digest))
 }
 
 /// Adds what is not there yet.
@@ -248,7 +248,7 @@ mod tests {
             format!("# release 12\n{}  /usr/bin/new file\n\n{} */usr/bin/sh\n", "0c".repeat(32), "0d".repeat(48));
         assert_eq!(policy.add_manifest(&text), Ok(2));
         let files = policy.ima.unwrap().files;
-        assert_eq!(files["/usr/bin/new file"][0].digest, [0x0c; 32]);
+        assert_eq!(files["/usr/bin/new file"][0].digest.as_bytes(), [0x0c; 32]);
         assert_eq!((files["/usr/bin/sh"].len(), files["/usr/bin/sh"][1].algorithm), (2, HashId::SHA384));
     }
 

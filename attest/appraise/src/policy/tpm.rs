@@ -49,7 +49,7 @@ impl PcrPolicy {
     pub fn by_bank(&self) -> BTreeMap<HashId, Vec<&[u8]>> {
         let mut banks = BTreeMap::<_, Vec<_>>::new();
         for value in self.values.iter() {
-            banks.entry(value.algorithm).or_default().push(value.digest.as_slice());
+            banks.entry(value.algorithm).or_default().push(value.digest.as_bytes());
         }
         banks
     }

@@ -136,9 +136,9 @@ impl FromBoot {
         };
         for (algorithm, hash) in self.bank.iter().map(|bank| bank.algorithm()) {
             let digest = boot.kernel_digest(hash).with_context(|| self.kernel.display().to_string())?;
-            policy.applications.push(FileDigest { algorithm, digest: digest.as_bytes().to_vec() });
+            policy.applications.extend(FileDigest::new(algorithm, digest.as_bytes()));
             let initrd = boot.initrd_digest(hash);
-            policy.loaded.extend(initrd.map(|digest| FileDigest { algorithm, digest: digest.as_bytes().to_vec() }));
+            policy.loaded.extend(initrd.and_then(|digest| FileDigest::new(algorithm, digest.as_bytes())));
         }
         Ok(policy)
     }
