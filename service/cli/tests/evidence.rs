@@ -66,25 +66,55 @@ fn an_unknown_kind_is_a_failure() {
     assert!(line["failures"][0].as_str().unwrap().contains("tarot"), "{line}");
 }
 
+/// A log of one event.
+fn log() -> Vec<u8> {
+    [[4, 0, 0, 0, 5, 0, 0, 0].as_slice(), &[0xAA; 20], &[0; 4]].concat()
+}
+
+fn item(id: &str, expect: Value) -> Value {
+    serde_json::json!({"kind": "tcg-eventlog", "id": id, "files": [{"name": "eventlog.bin"}], "expect": expect})
+}
+
 #[test]
-fn an_expectation_that_nobody_checks_is_a_failure() {
-    let log = [[4, 0, 0, 0, 5, 0, 0, 0].as_slice(), &[0xAA; 20], &[0; 4]].concat();
-    let item = |expect: Value| serde_json::json!({"kind": "tcg-eventlog", "id": "x", "files": [{"name": "eventlog.bin"}], "expect": expect});
-    let known = item(serde_json::json!({"format": "sha1", "events": 1}));
-    let unknown = item(serde_json::json!({"format": "sha1", "events": 1, "mood": "good"}));
-    assert_eq!(check_one("known", &known, &[("eventlog.bin", &log)]).0, Some(0));
-    let (code, line) = check_one("unknown", &unknown, &[("eventlog.bin", &log)]);
-    assert_eq!(code, Some(1));
-    assert!(line["failures"][0].as_str().unwrap().contains("mood"), "{line}");
+fn an_expectation_that_nobody_checks_is_named_and_not_passed() {
+    let known = item("x", serde_json::json!({"format": "sha1", "events": 1}));
+    let unknown = item("x", serde_json::json!({"format": "sha1", "events": 1, "mood": "good"}));
+    assert_eq!(check_one("known", &known, &[("eventlog.bin", &log())]).0, Some(0));
+    let (code, line) = check_one("unknown", &unknown, &[("eventlog.bin", &log())]);
+    assert_eq!((code, &line["matches"], &line["not_checked"][0]), (Some(1), &Value::from(false), &Value::from("mood")));
+    assert_eq!(line["failures"].as_array().unwrap().len(), 0, "{line}");
+}
+
+#[test]
+fn a_malformed_log_without_a_format_has_to_be_refused_unless_it_only_must_do_no_harm() {
+    let empty = item("malformed-x", serde_json::json!({}));
+    assert_eq!(check_one("refused", &empty, &[("eventlog.bin", &log()[..20])]).0, Some(0));
+    assert_eq!(check_one("accepted", &empty, &[("eventlog.bin", &log())]).0, Some(1));
+    let harmless = item("malformed-x", serde_json::json!({"notes": "must not crash"}));
+    assert_eq!(check_one("harmless", &harmless, &[("eventlog.bin", &log())]).0, Some(0));
+}
+
+#[test]
+fn a_missing_file_is_the_failure_of_its_item_alone() {
+    let folder = std::env::temp_dir().join(format!("evtpm-evidence-missing-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("tcg-eventlog/there")).unwrap();
+    std::fs::write(folder.join("tcg-eventlog/there/eventlog.bin"), log()).unwrap();
+    let index = folder.join("index.json");
+    let expect = serde_json::json!({"events": 1});
+    std::fs::write(&index, serde_json::to_vec(&[item("gone", expect.clone()), item("there", expect)]).unwrap())
+        .unwrap();
+    let output = check(&index, &folder);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let lines = lines(&output);
+    assert!(lines[0]["failures"][0].as_str().unwrap().contains("eventlog.bin"), "{}", lines[0]);
+    assert_eq!((&lines[1]["matches"], lines[2]["failing"].as_u64()), (&Value::from(true), Some(1)));
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
 fn an_expectation_that_is_not_met_is_a_failure() {
-    let log = [[4, 0, 0, 0, 5, 0, 0, 0].as_slice(), &[0xAA; 20], &[0; 4]].concat();
-    let expect = serde_json::json!({"events": 2});
-    let item =
-        serde_json::json!({"kind": "tcg-eventlog", "id": "x", "files": [{"name": "eventlog.bin"}], "expect": expect});
-    assert_eq!(check_one("unmet", &item, &[("eventlog.bin", &log)]).0, Some(1));
+    let item = item("x", serde_json::json!({"events": 2}));
+    assert_eq!(check_one("unmet", &item, &[("eventlog.bin", &log())]).0, Some(1));
 }
 
 #[test]

@@ -6,9 +6,14 @@ use core::fmt::{Debug, Display};
 /// The comparisons of one item.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    checked: Vec<String>,
-    failures: Vec<String>,
-    not_checkable: Vec<String>,
+    /// What was met.
+    pub(super) checked: Vec<String>,
+    /// What was not met, and how it came out.
+    pub(super) failures: Vec<String>,
+    /// What the item's files do not allow anyone to check.
+    pub(super) not_checkable: Vec<String>,
+    /// What the index expects, and nothing here knows how to check.
+    pub(super) not_checked: Vec<String>,
 }
 
 impl Findings {
@@ -55,9 +60,20 @@ impl Findings {
         }
     }
 
+    /// Demands that something can be read, unless the index says that it is not valid: then it may be refused right here.
+    pub(super) fn read<T, E: Display>(&mut self, what: &str, expected: &str, result: Result<T, E>) -> Option<T> {
+        match result {
+            Err(error) if !is_valid(expected) => {
+                self.pass(&format!("{what} (refused: {error})"));
+                None
+            }
+            result => self.accepted(what, result),
+        }
+    }
+
     /// Demands what the index says of a signature: `valid` is accepted, anything else is refused.
     pub(super) fn verdict<T, E: Display>(&mut self, what: &str, expected: &str, result: Result<T, E>) -> Option<T> {
-        if expected == "valid" || expected.starts_with("valid ") {
+        if is_valid(expected) {
             return self.accepted(what, result);
         }
         self.refused(what, result);
@@ -79,10 +95,14 @@ impl Findings {
         self.not_checkable.push(what.to_owned());
     }
 
-    /// Returns what was met, what was not, and what cannot be checked.
-    pub(super) fn into_parts(self) -> (Vec<String>, Vec<String>, Vec<String>) {
-        (self.checked, self.failures, self.not_checkable)
+    /// Records an expectation that nothing here knows how to check.
+    pub(super) fn not_checked(&mut self, what: &str) {
+        self.not_checked.push(what.to_owned());
     }
+}
+
+fn is_valid(expected: &str) -> bool {
+    expected == "valid" || expected.starts_with("valid ")
 }
 
 #[cfg(test)]
@@ -94,15 +114,28 @@ mod tests {
         let mut findings = Findings::default();
         findings.verdict("signature", "valid", Err::<(), _>("no"));
         findings.verdict("signature", "INVALID", Ok::<_, &str>(()));
-        let (checked, failures, _) = findings.into_parts();
-        assert!(checked.is_empty());
-        assert_eq!(failures, ["signature: no", "signature: was accepted"]);
+        assert!(findings.checked.is_empty());
+        assert_eq!(findings.failures, ["signature: no", "signature: was accepted"]);
     }
 
     #[test]
     fn what_cannot_be_checked_is_no_success() {
         let mut findings = Findings::default();
         findings.not_checkable("revocation");
-        assert_eq!(findings.into_parts(), (vec![], vec![], vec!["revocation".to_owned()]));
+        findings.not_checked("mood");
+        assert!(findings.checked.is_empty() && findings.failures.is_empty());
+        assert_eq!(
+            (findings.not_checkable, findings.not_checked),
+            (vec!["revocation".to_owned()], vec!["mood".to_owned()])
+        );
+    }
+
+    #[test]
+    fn what_is_not_valid_may_be_refused_when_it_is_read() {
+        let mut findings = Findings::default();
+        assert_eq!(findings.read("token", "INVALID", Err::<(), _>("cut")), None);
+        assert!(findings.failures.is_empty() && findings.checked.len() == 1);
+        findings.read("token", "valid", Err::<(), _>("cut"));
+        assert_eq!(findings.failures, ["token: cut"]);
     }
 }

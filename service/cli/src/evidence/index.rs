@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The index and the files that it names, each of which has to have the stated size and SHA-256.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
+use super::findings::Findings;
 use crate::file::read;
 use crate::output::hex;
 
@@ -45,26 +47,46 @@ pub(super) fn load(path: &Path) -> Result<Vec<Item>> {
 }
 
 impl Item {
-    /// Decodes what the index expects; a member that the kind's checks do not know is an error.
-    pub(super) fn expect<T: DeserializeOwned>(&self) -> Result<T> {
-        let text = self.expect.as_ref().map_or("{}", |raw| raw.get());
-        serde_json::from_str(text).context("the index expects something that is not checked")
+    /// Decodes what the index expects; of a member that the kind's checks do not know, it is noted that nobody checked it.
+    pub(super) fn expect<T: DeserializeOwned>(&self, findings: &mut Findings) -> Result<T> {
+        let expectation: Expectation<T> = self.whole_expectation()?;
+        expectation.note_others("", findings);
+        Ok(expectation.known)
     }
 
-    /// Makes sure that the index expects nothing of this item: what it comes to, its files say.
-    pub(super) fn expects_nothing(&self) -> Result<()> {
-        let Notes { .. } = self.expect()?;
+    /// Decodes all of what the index expects, for a kind that accounts for each member itself.
+    pub(super) fn whole_expectation<T: DeserializeOwned>(&self) -> Result<T> {
+        let text = self.expect.as_ref().map_or("{}", |raw| raw.get());
+        serde_json::from_str(text).context("what the index expects")
+    }
+
+    /// Notes that nobody checks what the index expects of this item: what it comes to, its files say.
+    pub(super) fn expects_nothing(&self, findings: &mut Findings) -> Result<()> {
+        let Nothing {} = self.expect(findings)?;
         Ok(())
     }
 }
 
-/// What every expectation may have beside what is expected.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Notes {
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
+/// What is expected, and what nobody knows to be anything.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Expectation<T> {
+    #[serde(flatten)]
+    pub(super) known: T,
+    #[serde(flatten)]
+    others: BTreeMap<String, IgnoredAny>,
 }
+
+impl<T> Expectation<T> {
+    /// Notes what nobody checks, under the name of the object that it stands in.
+    pub(super) fn note_others(&self, within: &str, findings: &mut Findings) {
+        for name in self.others.keys().filter(|name| *name != "notes") {
+            findings.not_checked(&format!("{within}{name}"));
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Nothing {}
 
 /// The files of one item, read and compared with the index.
 #[derive(Debug)]
@@ -128,7 +150,9 @@ impl Store {
 /// Tells by a file's name that its content has to be refused.
 pub(super) fn is_bad(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["bad", "invalid", "incorrect", "mismatch", "wrong", "tampered", "corrupt"].iter().any(|word| name.contains(word))
+    ["bad", "invalid", "incorrect", "mismatch", "wrong", "tampered", "corrupt", "malformed", "truncated"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// Refuses a name that would lead out of its folder.
@@ -154,17 +178,18 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_expectation_is_an_error() {
+    fn an_expectation_that_nobody_knows_is_noted() {
         #[derive(Debug, Deserialize)]
-        #[serde(deny_unknown_fields)]
         struct Known {
-            #[serde(rename = "signature")]
-            _signature: String,
+            signature: String,
         }
-        let item: Item =
-            serde_json::from_str(r#"{"kind":"k","id":"i","expect":{"signature":"valid","colour":"red"}}"#).unwrap();
-        let error = item.expect::<Known>().unwrap_err();
-        assert!(format!("{error:#}").contains("colour"), "{error:#}");
+        let item: Item = serde_json::from_str(
+            r#"{"kind":"k","id":"i","expect":{"signature":"valid","colour":"red","notes":"a word"}}"#,
+        )
+        .unwrap();
+        let mut findings = Findings::default();
+        assert_eq!(item.expect::<Known>(&mut findings).unwrap().signature, "valid");
+        assert_eq!(findings.not_checked, ["colour"]);
     }
 
     #[test]

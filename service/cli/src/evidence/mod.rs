@@ -2,7 +2,8 @@
 //! `evtpm evidence check`: a folder of evidence against an index that says what each item has to come to.
 //!
 //! The index is a list of items; an item is a folder `KIND/ID` of files, with an object `expect` of verdicts and decoded
-//! fields. An expectation that we do not know how to check is a failure like one that is not met.
+//! fields. An item matches if all of that came out so; one with expectations that nothing here knows how to check matches in part, which is not
+//! enough either.
 
 mod checks;
 mod findings;
@@ -51,9 +52,11 @@ pub(crate) fn run(command: &EvidenceCommand) -> Result<Outcome> {
     if *json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string(&count)?)?;
     } else {
-        writeln!(std::io::stdout(), "{} items, {} match, {} do not", count.items, count.matching, count.failing)?;
+        let Count { items, matching, in_part, failing } = count;
+        let in_part = if in_part > 0 { format!("{in_part} in part, ") } else { String::new() };
+        writeln!(std::io::stdout(), "{items} items, {matching} match, {in_part}{failing} do not")?;
     }
-    Ok(if count.items > 0 && count.failing == 0 { Outcome::Good } else { Outcome::NotTrusted })
+    Ok(if count.items > 0 && count.matching == count.items { Outcome::Good } else { Outcome::NotTrusted })
 }
 
 /// What one item came to.
@@ -66,22 +69,45 @@ struct Verdict {
     failures: Vec<String>,
     /// What the item's data do not allow to check.
     not_checkable: Vec<String>,
+    /// What the index expects, and nothing here knows how to check.
+    not_checked: Vec<String>,
+}
+
+/// How an item came out.
+enum State {
+    Matches,
+    /// What was checked came out as expected; something was not checked.
+    InPart,
+    Fails,
+}
+
+impl Verdict {
+    fn state(&self) -> State {
+        if !self.failures.is_empty() {
+            State::Fails
+        } else if self.not_checked.is_empty() {
+            State::Matches
+        } else {
+            State::InPart
+        }
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
 struct Count {
     items: usize,
     matching: usize,
+    in_part: usize,
     failing: usize,
 }
 
 impl Count {
     fn add(&mut self, verdict: &Verdict) {
         self.items += 1;
-        if verdict.matches {
-            self.matching += 1;
-        } else {
-            self.failing += 1;
+        match verdict.state() {
+            State::Matches => self.matching += 1,
+            State::InPart => self.in_part += 1,
+            State::Fails => self.failing += 1,
         }
     }
 }
@@ -92,14 +118,21 @@ fn check(item: &Item, folder: &Path) -> Verdict {
     if let Err(error) = outcome {
         findings.fail("item", format!("{error:#}"));
     }
-    let (checked, failures, not_checkable) = findings.into_parts();
-    let matches = failures.is_empty() && !checked.is_empty();
-    Verdict { kind: item.kind.clone(), id: item.id.clone(), matches, checked, failures, not_checkable }
+    if findings.checked.is_empty() && findings.failures.is_empty() {
+        findings.fail("item", "nothing in it could be checked".to_owned());
+    }
+    let Findings { checked, failures, not_checkable, not_checked } = findings;
+    let matches = failures.is_empty() && not_checked.is_empty();
+    Verdict { kind: item.kind.clone(), id: item.id.clone(), matches, checked, failures, not_checkable, not_checked }
 }
 
 fn print_line(verdict: &Verdict) -> Result<()> {
     let palette = Palette::of_stdout();
-    let (style, word) = if verdict.matches { (Style::Good, "ok  ") } else { (Style::Bad, "FAIL") };
+    let (style, word) = match verdict.state() {
+        State::Matches => (Style::Good, "ok  "),
+        State::InPart => (Style::Bad, "part"),
+        State::Fails => (Style::Bad, "FAIL"),
+    };
     let mut text = format!("{} checks", verdict.checked.len());
     if !verdict.checked.is_empty() {
         text.push_str(": ");
@@ -108,6 +141,10 @@ fn print_line(verdict: &Verdict) -> Result<()> {
     for failure in &verdict.failures {
         text.push_str("; FAILED ");
         text.push_str(failure);
+    }
+    for expectation in &verdict.not_checked {
+        text.push_str("; NOT CHECKED ");
+        text.push_str(expectation);
     }
     for gap in &verdict.not_checkable {
         text.push_str("; not checkable: ");

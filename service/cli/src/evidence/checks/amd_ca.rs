@@ -12,7 +12,6 @@ use crate::evidence::index::{Item, Store};
 use crate::output::hex;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     certs: Vec<Expected>,
     #[serde(rename = "notes")]
@@ -29,7 +28,7 @@ struct Expected {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     let mut certificates = Vec::new();
     for (_, bytes) in store.files() {
         certificates.extend(Certificate::all_from(bytes)?);

@@ -11,7 +11,6 @@ use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store};
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     this_update: Option<String>,
     next_update: Option<String>,
@@ -21,7 +20,7 @@ struct Expect {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     let mut lists = Vec::new();
     for (_, bytes) in store.files() {
         lists.extend(Crl::all_from(bytes)?);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_logs::cel::{Record, Records};
 use evtpm_logs::tcg::{Event, Preimage};
 use evtpm_logs::{EventLog, HashId};
@@ -18,7 +19,6 @@ use crate::evidence::index::{Item, Store};
 use crate::output::hex;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     events: Option<usize>,
     consumed: Option<usize>,
@@ -35,9 +35,12 @@ struct Registers {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     if let Some(text) = store.find("cel.base64.txt") {
         check_canonical(text, findings)?;
+    }
+    for (name, json) in store.files().filter(|(name, _)| name.contains("log") && name.ends_with(".json")) {
+        check_runtime_events(name, json, store, findings)?;
     }
     let Some(bytes) = store.find("ccel.bin") else { return Ok(()) };
     check_log(bytes, &expect, store, findings)?;
@@ -50,6 +53,30 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     }
     if store.find("expected-parse.json").is_some() {
         check_parse(&events(bytes)?, &store.json("expected-parse.json")?, findings)?;
+    }
+    Ok(())
+}
+
+/// One event of dstack's log in JSON, which has no more of a TD's log than registers and digests.
+#[derive(Debug, Deserialize)]
+struct RuntimeEvent {
+    imr: u32,
+    digest: String,
+}
+
+/// Replays a log in JSON to the registers beside it.
+fn check_runtime_events(name: &str, json: &[u8], store: &Store, findings: &mut Findings) -> Result<()> {
+    let events: Vec<RuntimeEvent> = serde_json::from_slice(json).with_context(|| name.to_owned())?;
+    let recorded: Registers = store.json("rtmrs.json")?;
+    let mut values: BTreeMap<u32, Vec<u8>> = (0..4).map(|register| (register, vec![0; 48])).collect();
+    for event in &events {
+        let value = values.get_mut(&event.imr).with_context(|| format!("{name}: register {}", event.imr))?;
+        let digest = ::hex::decode(&event.digest).with_context(|| name.to_owned())?;
+        *value = RustCrypto::hash(HashAlg::Sha384, &[value, &digest]).as_bytes().to_vec();
+    }
+    for (register, expected) in &recorded.rtmr {
+        let actual = values.get(register).map(|value| hex(value)).with_context(|| format!("RTMR {register}"))?;
+        findings.equal(&format!("{name}: RTMR {register}"), &expected.to_ascii_lowercase(), &actual);
     }
     Ok(())
 }

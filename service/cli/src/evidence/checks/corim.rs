@@ -8,7 +8,7 @@ use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store, is_bad};
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    item.expects_nothing()?;
+    item.expects_nothing(findings)?;
     let mut signed = 0;
     for (name, bytes) in store.files() {
         let parsed = Corim::parse(bytes);

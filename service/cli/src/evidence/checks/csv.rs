@@ -15,7 +15,6 @@ use crate::evidence::index::{Item, Store, is_bad};
 use crate::output::hex;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     signature: Option<String>,
     chain: Option<bool>,
@@ -30,7 +29,7 @@ struct Expect {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     let parts = parts(store, findings)?;
     let Some(report) = findings.accepted("report", Report::parse(parts.version, &parts.page)) else { return Ok(()) };
     compare(&report, &expect, findings);

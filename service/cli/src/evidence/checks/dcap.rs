@@ -13,12 +13,11 @@ use serde::Deserialize;
 
 use super::{DAY, date};
 use crate::evidence::findings::Findings;
-use crate::evidence::index::{Item, Store};
+use crate::evidence::index::{Item, Store, is_bad};
 use crate::output::hex;
 pub(super) use documents::check_answers;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     tee: Option<String>,
     quote_version: Option<u16>,
@@ -47,9 +46,12 @@ struct Expect {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     let bytes = store.file("quote.bin")?;
-    let Some((quote, rest)) = findings.accepted("quote", Quote::parse_prefix(bytes)) else { return Ok(()) };
+    let Some((quote, rest)) = findings.read("quote", verdict(&expect.body_signature), Quote::parse_prefix(bytes))
+    else {
+        return Ok(());
+    };
     findings.equal_if("length", expect.length.as_ref(), &bytes.len());
     findings.equal_if("trailing bytes", expect.trailing_bytes.as_ref(), &rest.len());
     compare(&quote, &expect, findings);
@@ -59,7 +61,7 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
 
     let verified = verify(&quote, &expect, findings)?;
     if let (Some(verified), Some(log)) = (&verified, store.find("ccel.bin")) {
-        check_log(verified, log, findings);
+        check_log(verified, log, is_of_another_boot(item, expect.notes.as_deref()), findings);
     }
     if let Some(nonce) = store.find("nonce.bin") {
         findings.holds("report data is the nonce", quote.report_data() == nonce);
@@ -125,12 +127,25 @@ fn verify(quote: &Quote<'_>, expect: &Expect, findings: &mut Findings) -> Result
     Ok(verified)
 }
 
-/// The log beside a quote leads to the quoted registers.
-fn check_log(verified: &Verified<DcapClaims, Vendor>, log: &[u8], findings: &mut Findings) {
+/// Tells whether the index says that the log beside the quote does not belong to it.
+fn is_of_another_boot(item: &Item, notes: Option<&str>) -> bool {
+    let notes = notes.unwrap_or_default().to_ascii_lowercase();
+    is_bad(&item.id)
+        || ["another boot", "other boot", "different boot", "not match", "does not lead"]
+            .iter()
+            .any(|word| notes.contains(word))
+}
+
+/// The log beside a quote leads to the quoted registers, or, if it is of another boot, must not.
+fn check_log(verified: &Verified<DcapClaims, Vendor>, log: &[u8], is_foreign: bool, findings: &mut Findings) {
     let dcap::Tee::Tdx(td) = &verified.tee else { return };
     let replayed =
         EventLog::parse(log).map_err(anyhow::Error::from).and_then(|log| Ok(RuntimeRegisters::replay(&log)?));
-    if let Some(replayed) = findings.accepted("event log", replayed) {
-        findings.accepted("event log leads to the registers", replayed.check(&td.rtmrs));
+    let Some(replayed) = findings.accepted("event log", replayed) else { return };
+    let verdict = replayed.check(&td.rtmrs);
+    if is_foreign {
+        findings.refused("event log of another boot", verdict);
+    } else {
+        findings.accepted("event log leads to the registers", verdict);
     }
 }

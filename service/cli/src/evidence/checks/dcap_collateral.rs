@@ -10,7 +10,7 @@ use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store};
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    item.expects_nothing()?;
+    item.expects_nothing(findings)?;
     let mut authorities = Vec::new();
     for (name, bytes) in store.files().filter(|(name, _)| name.ends_with(".pem")) {
         let Some(found) = findings.accepted(name, Certificate::all_from(bytes)) else { continue };

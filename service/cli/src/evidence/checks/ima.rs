@@ -10,26 +10,30 @@ use evtpm_verify::logs::CryptoHashes;
 use serde::Deserialize;
 
 use crate::evidence::findings::Findings;
-use crate::evidence::index::{Item, Store};
+use crate::evidence::index::{Item, Store, is_bad};
 use crate::output::hex;
 
 mod keylime;
 
-/// `expected.json` beside a whole list.
+/// What is expected of a whole list: in `expected.json` beside it, or in the index.
 #[derive(Debug, Deserialize)]
 struct Expected {
     entries: Option<usize>,
     template: Option<String>,
     log_hash: Option<String>,
     pcr: Option<u32>,
+    violations: Option<usize>,
+    #[serde(rename = "notes")]
+    _notes: Option<String>,
+    /// `pcr10_sha1` and the like.
     #[serde(flatten)]
-    registers: BTreeMap<String, String>,
+    registers: BTreeMap<String, serde_json::Value>,
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    item.expects_nothing()?;
+    let expect: Expected = item.whole_expectation()?;
     for (name, bytes) in store.files().filter(|(name, _)| is_list(name)) {
-        check_list(name, bytes, store, findings)?;
+        check_list(name, bytes, &expect, store, findings)?;
     }
     if store.find("vectors.json").is_some() {
         keylime::check(store, findings)?;
@@ -38,26 +42,38 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
 }
 
 fn is_list(name: &str) -> bool {
-    name.contains("runtime_measurements") || name.starts_with("ima-log") || name == "ima.bin" || name == "ima.txt"
+    let is_named = name.contains("measurements")
+        || ["ima-log", "ima.", "ima_", "ima-"].iter().any(|start| name.starts_with(start));
+    is_named && ![".json", ".pem", ".der", ".pub", ".key"].iter().any(|end| name.ends_with(end))
+}
+
+/// Reads a binary list, whose template hashes have the size of SHA-1 or, in a list of one bank, of another algorithm.
+fn binary(bytes: &[u8]) -> Result<Vec<Entry<'_>>, evtpm_logs::Error> {
+    let read = |size| BinaryList::with_hash_size(bytes, size).collect::<Result<Vec<_>, _>>();
+    let first = read(20);
+    [32, 48, 64].into_iter().filter(|_| first.is_err()).find_map(|size| read(size).ok()).map_or(first, Ok)
 }
 
 /// Reads a list and recomputes every template hash; an all-zero one is a violation or a placeholder.
-fn check_list(name: &str, bytes: &[u8], store: &Store, findings: &mut Findings) -> Result<()> {
+fn check_list(name: &str, bytes: &[u8], expect: &Expected, store: &Store, findings: &mut Findings) -> Result<()> {
+    let expected = if is_bad(name) { "INVALID" } else { "valid" };
     let records: Result<Vec<AsciiRecord>, _> = match AsciiList::recognizes(bytes) {
         true => AsciiList::new(bytes).collect(),
         false => Ok(Vec::new()),
     };
-    let Some(records) = findings.accepted(name, records) else { return Ok(()) };
+    let Some(records) = findings.read(name, expected, records) else { return Ok(()) };
     let entries: Result<Vec<Entry<'_>>, _> = match AsciiList::recognizes(bytes) {
         true => records.iter().map(AsciiRecord::entry).collect(),
-        false => BinaryList::new(bytes).collect(),
+        false => binary(bytes),
     };
-    let Some(entries) = findings.accepted(&format!("entries of {name}"), entries) else { return Ok(()) };
+    let Some(entries) = findings.read(&format!("entries of {name}"), expected, entries) else { return Ok(()) };
     let wrong = entries.iter().find(|entry| entry.check_template_hash(&CryptoHashes).is_err());
     match wrong {
+        Some(entry) if expected != "valid" => findings.pass(&format!("{name} (entry {} is refused)", entry.at.record)),
         Some(entry) => findings.fail(name, format!("the template hash of entry {} is wrong", entry.at.record)),
         None => findings.pass(&format!("template hashes of {name}")),
     }
+    compare(&entries, expect, findings)?;
     if store.find("expected.json").is_some() {
         compare(&entries, &store.json("expected.json")?, findings)?;
     }
@@ -76,11 +92,14 @@ fn compare(entries: &[Entry<'_>], expected: &Expected, findings: &mut Findings) 
     if let Some(pcr) = expected.pcr {
         findings.holds("register", entries.iter().all(|entry| u32::from(entry.pcr.value()) == pcr));
     }
+    let violations = entries.iter().filter(|entry| entry.is_violation()).count();
+    findings.equal_if("violations", expected.violations.as_ref(), &violations);
     for (name, value) in &expected.registers {
-        let (register, bank) = name
-            .strip_prefix("pcr")
-            .and_then(|rest| rest.split_once('_'))
-            .with_context(|| format!("{name} is not checked"))?;
+        let register = name.strip_prefix("pcr").and_then(|rest| rest.split_once('_'));
+        let (Some((register, bank)), Some(value)) = (register, value.as_str()) else {
+            findings.not_checked(name);
+            continue;
+        };
         let pcr = register.parse().ok().and_then(PcrIndex::new).with_context(|| format!("register {register}"))?;
         let bank =
             HashId::from_name(&super::tcg_eventlog::bank_name(bank)).with_context(|| format!("unknown bank {bank}"))?;

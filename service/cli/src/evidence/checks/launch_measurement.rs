@@ -53,7 +53,7 @@ struct Vector {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    item.expects_nothing()?;
+    item.expects_nothing(findings)?;
     let vectors: Vectors = store.json("vectors.json")?;
     for vector in &vectors.vectors {
         let what = vector.origin.rsplit("::").next().unwrap_or(&vector.origin);

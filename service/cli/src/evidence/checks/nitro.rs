@@ -15,7 +15,6 @@ use crate::evidence::index::{Item, Store};
 use crate::output::hex;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     signature: Option<String>,
     chain: Option<bool>,
@@ -33,14 +32,18 @@ struct Expect {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     if let Some(expected) = &expect.sha256 {
         check_root(expected, store, findings)?;
     }
     let Some(bytes) = store.files().find(|(name, _)| !name.ends_with(".pem")).map(|(_, bytes)| bytes) else {
         return Ok(());
     };
-    let Some(document) = findings.accepted("document", Document::parse(bytes)) else { return Ok(()) };
+    let Some(document) =
+        findings.read("document", expect.signature.as_deref().unwrap_or("valid"), Document::parse(bytes))
+    else {
+        return Ok(());
+    };
     compare(&document, &expect, findings)?;
 
     let at = made(&document);

@@ -11,7 +11,6 @@ use crate::evidence::index::{Item, Store};
 use crate::output::hex;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     device_root_sha256: Option<String>,
     rim_root_sha256: Option<String>,
@@ -20,7 +19,7 @@ struct Expect {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     let pinned = [evtpm_roots::NVIDIA_DEVICE, evtpm_roots::NVIDIA_RIM];
     for (name, bytes) in store.files() {
         for certificate in Certificate::all_from(bytes)? {

@@ -13,7 +13,6 @@ use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store, is_bad};
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     signature: Option<String>,
     #[serde(rename = "notes")]
@@ -21,7 +20,7 @@ struct Expect {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     for (name, bytes) in manifests(store) {
         let verdict = Manifest::parse(bytes).map_err(Error::from).and_then(|manifest| check_one(&manifest));
         let is_good = !is_bad(name) && !is_bad(&item.id) && expect.signature.as_deref().unwrap_or("valid") == "valid";

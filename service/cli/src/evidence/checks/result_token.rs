@@ -15,7 +15,6 @@ use crate::evidence::index::{Item, Store};
 use crate::output::hex;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     #[serde(rename = "notes")]
     _notes: Option<String>,
@@ -36,7 +35,7 @@ struct Header {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let _: Expect = item.expect()?;
+    let _: Expect = item.expect(findings)?;
     let ((kind, token), devices): Detached = store.json("detached_eat.json")?;
     findings.equal("kind of the token", "JWT", kind.as_str());
     let Some(overall) = findings.accepted("overall token", payload::<Overall>(&token)) else { return Ok(()) };

@@ -12,7 +12,7 @@ use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store};
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    item.expects_nothing()?;
+    item.expects_nothing(findings)?;
     check_formats(store, findings);
     if store.files().any(|(name, _)| name.starts_with("host") && name.ends_with(".crt")) {
         check_host_keys(store, findings)?;

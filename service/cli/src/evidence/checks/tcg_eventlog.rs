@@ -10,18 +10,16 @@ use evtpm_verify::logs::CryptoHashes;
 use serde::Deserialize;
 
 use crate::evidence::findings::Findings;
-use crate::evidence::index::{Item, Store};
+use crate::evidence::index::{Item, Store, is_bad};
 use crate::output::hex;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     format: Option<String>,
     banks: Option<Vec<String>>,
     events: Option<usize>,
     pcrs_touched: Option<Vec<u8>>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
+    notes: Option<String>,
 }
 
 /// `pcrs.json`: values by bank and register.
@@ -31,12 +29,10 @@ struct Registers {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     let bytes = store.file("eventlog.bin")?;
-    if item.id.contains("malformed") && expect.format.is_none() {
-        // What cannot be read at all has to be refused, and not more.
-        let events = EventLog::parse(bytes).and_then(|log| log.events().collect::<Result<Vec<_>, _>>());
-        findings.refused("log", events.map(|events| events.len()));
+    if expect.format.is_none() && (is_bad(&item.id) || demands_refusal(expect.notes.as_deref())) {
+        check_malformed(bytes, expect.notes.as_deref(), findings);
         return Ok(());
     }
     let log = EventLog::parse(bytes)?;
@@ -59,6 +55,22 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     findings.equal_if("registers", expect.pcrs_touched.as_ref(), &touched.iter().map(PcrIndex::value).collect());
     check_registers(&log, store, findings)?;
     check_applications(&log, store, findings)
+}
+
+fn demands_refusal(notes: Option<&str>) -> bool {
+    let notes = notes.unwrap_or_default().to_ascii_lowercase();
+    ["reject", "refuse", "must fail", "must not parse"].iter().any(|word| notes.contains(word))
+}
+
+/// A log of no format has to be refused, unless the index asks for no more than that it does no harm.
+fn check_malformed(bytes: &[u8], notes: Option<&str>, findings: &mut Findings) {
+    let events = EventLog::parse(bytes).and_then(|log| log.events().collect::<Result<Vec<_>, _>>());
+    let harmless = notes.is_some_and(|notes| notes.to_ascii_lowercase().contains("not crash"));
+    if harmless && !demands_refusal(notes) {
+        findings.pass(&format!("log does no harm ({})", if events.is_ok() { "read" } else { "refused" }));
+    } else {
+        findings.refused("log", events.map(|events| events.len()));
+    }
 }
 
 /// Names the banks as the Linux kernel does.

@@ -11,7 +11,6 @@ use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store};
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Expect {
     /// The number of files.
     certificates: Option<usize>,
@@ -22,7 +21,7 @@ struct Expect {
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
-    let expect: Expect = item.expect()?;
+    let expect: Expect = item.expect(findings)?;
     let mut certificates = CertificateStore::new();
     let mut files = 0_usize;
     for (name, bytes) in store.files() {

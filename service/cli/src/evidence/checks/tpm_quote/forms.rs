@@ -55,19 +55,19 @@ pub(in super::super) fn rsassa_sha256(signature: &[u8]) -> Result<Vec<u8>> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Banks {
-    ak_tpmt_public: String,
-    quotes: Vec<BankQuote>,
+pub(super) struct Banks {
+    pub(super) ak_tpmt_public: String,
+    pub(super) quotes: Vec<BankQuote>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BankQuote {
+pub(super) struct BankQuote {
     bank: String,
-    attest: String,
-    tpmt_signature: String,
-    pcrs: BTreeMap<u32, String>,
-    qualifying_data: String,
+    pub(super) attest: String,
+    pub(super) tpmt_signature: String,
+    pub(super) pcrs: BTreeMap<u32, String>,
+    pub(super) qualifying_data: String,
 }
 
 fn banks(store: &Store) -> Result<Form> {
