@@ -9,10 +9,15 @@ use crate::backend::Backend;
 use crate::tpm::signature::VerificationKey;
 use crate::tpm::{Error, Freshness, Issued, QualifyingData};
 
+/// `TPM_ST_ATTEST_NV`.
+pub(super) const ATTEST_NV: u16 = 0x8014;
 /// `TPM_ST_ATTEST_CERTIFY`.
 pub(super) const ATTEST_CERTIFY: u16 = 0x8017;
 /// `TPM_ST_ATTEST_QUOTE`.
 pub(super) const ATTEST_QUOTE: u16 = 0x8018;
+
+/// `TPM_ST_ATTEST_CREATION`.
+pub(super) const ATTEST_CREATION: u16 = 0x801A;
 
 /// Verifies that `key` signed an attestation of type `kind` in answer to `nonce`.
 ///

@@ -105,6 +105,11 @@ pub enum Error {
         /// The Name of the key that came along.
         actual: Vec<u8>,
     },
+    /// The certified creation is one with other creation data.
+    CreationHash {
+        /// The certified digest.
+        actual: Vec<u8>,
+    },
     /// The attester did not show the secret that only the TPM with both keys can open.
     CredentialProof,
     /// A paravisor's claims name another attestation key than the one that came along.
@@ -144,6 +149,13 @@ impl fmt::Display for Error {
             }
             Error::CertifiedName { expected, actual } => {
                 write!(f, "the certified key is {}, the key that came along is {}", Hex(expected), Hex(actual))
+            }
+            Error::CreationHash { actual } => {
+                write!(
+                    f,
+                    "the certified creation data have the digest {}, those that came along have another",
+                    Hex(actual)
+                )
             }
             Error::CredentialProof => f.write_str("the attester could not open the credential"),
             Error::UnclaimedKey => f.write_str("the attestation key is not the one that the paravisor's claims name"),
