@@ -75,6 +75,8 @@ pub(crate) fn create<C: Crypto>(
     }
     let attributes = public.object_attributes;
     let is_storage = attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT);
+    // For a primary object there can be data beside a secret that the TPM makes: it went into the derivation.
+    let data = Some(data).filter(|data| !data.is_empty() && !attributes.contains(TpmaObject::SENSITIVE_DATA_ORIGIN));
     let body = match &mut public.body {
         PublicBody::Rsa { parms, unique } => {
             let size = usize::from(parms.key_bits.0.div_ceil(8));
@@ -150,12 +152,16 @@ pub(crate) fn symmetric_unique<C: Crypto>(alg: HashAlg, sensitive: &TpmtSensitiv
     Tpm2bDigest::new(C::hash(alg, &[sensitive.seed_value.as_bytes(), sensitive.body.as_bytes()]).as_bytes())
 }
 
-fn symmetric_key(data: &Tpm2bSensitiveData, size: usize, rng: &mut dyn Rng) -> Result<Tpm2bSymKey, CreateError> {
-    if data.is_empty() {
+fn symmetric_key(
+    data: Option<&Tpm2bSensitiveData>,
+    size: usize,
+    rng: &mut dyn Rng,
+) -> Result<Tpm2bSymKey, CreateError> {
+    let Some(data) = data else {
         let mut key = Tpm2bSymKey::zeros(size)?;
         fill(rng, key.as_mut_bytes())?;
         return Ok(key);
-    }
+    };
     // "the size of the provided key shall match the key size of the template"
     if data.len() == size { Ok(Tpm2bSymKey::new(data.as_bytes())?) } else { Err(Rc::KEY_SIZE.into()) }
 }
@@ -169,12 +175,12 @@ const fn scheme_hash(scheme: TpmtKeyedhashScheme) -> evtpm_tpm_wire::HashAlg {
 
 /// `alg` is the hash of the key's scheme, or the nameAlg where that is left open.
 fn keyed_hash_data(
-    data: &Tpm2bSensitiveData,
+    data: Option<&Tpm2bSensitiveData>,
     is_key: bool,
     alg: HashAlg,
     rng: &mut dyn Rng,
 ) -> Result<Tpm2bSensitiveData, CreateError> {
-    if !data.is_empty() {
+    if let Some(data) = data {
         // "A user provided HMAC key is not allowed to be larger than the smaller of the block size of the hash algorithm or
         // 128 octets."
         let too_long = is_key && data.len() > alg.block_size();

@@ -73,11 +73,12 @@ pub(crate) fn unwrap<C: Crypto>(
     let mut reader = Reader::new(private, supported);
     let integrity: Bytes<'_, 64> = reader.read()?;
     let after = reader.remaining();
-    let iv: Tpm2bIv = reader.read()?;
+    // What has no IV of this size is none of ours, whatever its integrity value says.
+    let iv: Tpm2bIv = reader.read().map_err(|_| Rc::INTEGRITY)?;
     if iv.len() != BLOCK_SIZE {
-        return Err(Rc::SIZE);
+        return Err(Rc::INTEGRITY);
     }
-    let sized_iv = after.get(..SIZED_IV).ok_or(Rc::SIZE)?;
+    let sized_iv = after.get(..SIZED_IV).ok_or(Rc::INTEGRITY)?;
     let mut content = Secret::<MAX_SENSITIVE>::new(reader.remaining()).map_err(|Overflow| Rc::SIZE)?;
     wrapper(parent, name)?
         .open::<C>(integrity.as_bytes(), sized_iv, content.as_mut_bytes())

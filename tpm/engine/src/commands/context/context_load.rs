@@ -15,15 +15,15 @@ impl Execute for ContextLoad<'_> {
         let context = self.context;
         let (saved, hierarchy) = (context.saved_handle.handle(), ticket::hierarchy(context.hierarchy));
         let at_context = |rc: Rc| rc.at(Subject::Parameter(1));
-        // "The TPM will return TPM_RC_HIERARCHY if the context is associated with a hierarchy that is disabled."
-        if !tpm.state.hierarchies.of(hierarchy).enabled {
-            return Err(at_context(Rc::HIERARCHY));
-        }
         let keys = ContextKeys::derive(tpm, hierarchy, context.sequence, saved)?;
         let (sequence, content) = keys.open::<P::Crypto>(context.context_blob.as_bytes()).map_err(at_context)?;
         // "If the values are not the same, then the TPM will enter failure mode as this is symptomatic of ... power analysis"
         if sequence != context.sequence {
             return Err(tpm.fail(Failure::Context));
+        }
+        // "The TPM will return TPM_RC_HIERARCHY if the context is associated with a hierarchy that is disabled."
+        if !tpm.state.hierarchies.of(hierarchy).enabled {
+            return Err(at_context(Rc::HIERARCHY));
         }
         let is_object = saved.kind() == Some(HandleType::Transient);
         if is_object {
