@@ -120,6 +120,7 @@ impl View<'_> {
             | Cc::GET_COMMAND_AUDIT_DIGEST => self.attestation()?,
             Cc::CERTIFY_X509 => self.certificate()?,
             Cc::SIGN => self.signature()?,
+            Cc::SEQUENCE_COMPLETE if !self.same_secret(0) => vec![],
             Cc::HASH | Cc::SEQUENCE_COMPLETE => {
                 let (digest, ticket) = match self.request.code() {
                     Cc::HASH => {

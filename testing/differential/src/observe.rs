@@ -67,7 +67,8 @@ impl Model {
             (Cc::DUPLICATE, _) => self.duplicated(request, answers)?,
             (Cc::REWRAP, _) => self.rewrapped(request, answers)?,
             (Cc::HASH_SEQUENCE_START | Cc::HMAC_START, Some(handle)) => {
-                self.put_object(Object::sequence(handle, &note.auth));
+                let same_secret = first.and_then(|key| self.object(key)).is_none_or(|key| key.same_secret);
+                self.put_object(Object { same_secret, ..Object::sequence(handle, &note.auth) });
             }
             (Cc::MAKE_CREDENTIAL, _) => {
                 let key = self.name(first?).ours;

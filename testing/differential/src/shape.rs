@@ -204,6 +204,12 @@ pub fn is_even(public: &TpmtPublic) -> bool {
         || unique.as_bytes().last().is_some_and(|last| last.is_multiple_of(2))
 }
 
+/// An RSA key whose exponent is odd and less than 7.
+#[must_use]
+pub const fn has_small_exponent(public: &TpmtPublic) -> bool {
+    matches!(&public.body, PublicBody::Rsa { parms, .. } if matches!(parms.exponent, 3 | 5))
+}
+
 /// Tells whether a key may have the attribute for certificates, if it has.
 #[must_use]
 pub fn may_sign_certificates(public: &TpmtPublic) -> bool {

@@ -196,8 +196,11 @@ impl Story<'_> {
         let code =
             commands.ours.get(6..10).map_or(Cc(0), |code| Cc(u32::from_be_bytes(code.try_into().unwrap_or_default())));
         let codes = answers.map(|answer| Rc::from_raw(response_code(answer)));
+        // A change may have named other handles than were planned.
+        let mut named = plan.handles.clone();
+        named.extend(Request::parse(&commands.ours).into_iter().flat_map(|sent| sent.handles).map(|handle| handle.0));
         let is_trial = |handle: &u32| self.model.session(*handle).is_some_and(|session| session.kind == 3);
-        let trial = plan.handles.iter().any(is_trial);
+        let trial = named.iter().any(is_trial);
         let is_trial_of_pcrs = |handle: &u32| self.model.session(*handle).is_some_and(|session| session.trial_pcrs);
         let trial_pcrs = plan.handles.iter().any(is_trial_of_pcrs);
         let attributes = |handle: &u32| self.model.index(*handle).map(|nv| nv.public.attributes);
@@ -260,7 +263,8 @@ impl Story<'_> {
                 let is_done = case.codes.ours.is_success() || case.codes.theirs.is_success();
                 let is_counted = case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass);
                 let is_handle = case.field.as_ref().is_some_and(|(name, _)| *name == "handle");
-                if case.codes.equal() { !is_handle } else { !is_done && !is_counted }
+                let has_failed = case.codes.theirs == Rc::FAILURE;
+                if case.codes.equal() { !is_handle } else { !is_done && !is_counted && !has_failed }
             }
             None => {
                 self.told.difference = Some(Box::new(case));

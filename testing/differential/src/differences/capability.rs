@@ -64,7 +64,11 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "handles of countdown timers",
         is: |case| {
-            let is_list = |values: &Both<Vec<u8>>| values.ours.starts_with(b"Handles([0x400");
+            let is_list = |values: &Both<Vec<u8>>| {
+                let policies = values.theirs.strip_suffix(b"])").filter(|list| list.starts_with(b"AuthPolicies("));
+                values.ours.starts_with(b"Handles([0x400")
+                    || policies.is_some_and(|policies| values.ours.starts_with(policies))
+            };
             case.code == Cc::GET_CAPABILITY && case.field.as_ref().is_some_and(|(_, values)| is_list(values))
         },
         reason: "Part 2, TPM_RH: TPM_RH_ACT_0 and the next are permanent handles of a TPM that has Authenticated Countdown Timers; \

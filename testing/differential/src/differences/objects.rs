@@ -4,7 +4,7 @@
 use evtpm_tpm_wire::{Cc, PublicAlg, Rc, Subject, TpmtPublic};
 
 use super::Known;
-use crate::shape::{self, is_even, makes_an_object, may_sign_certificates};
+use crate::shape::{self, has_small_exponent, is_even, makes_an_object, may_sign_certificates};
 
 pub(super) const KNOWN: &[Known] = &[
     Known {
@@ -79,6 +79,15 @@ pub(super) const KNOWN: &[Known] = &[
         },
         reason: "Part 3, \"Command Processing\": \"Unless stated otherwise, the order of the checks is not normative\". Ours looks at \
                  the unique field first, libtpms at the sizes in the sensitive area; another nameAlg makes both wrong.",
+    },
+    Known {
+        name: "RSA exponent of 3 or 5",
+        is: |case| {
+            matches!(case.code, Cc::LOAD_EXTERNAL | Cc::IMPORT)
+                && case.codes.theirs == Rc::VALUE.at(Subject::Parameter(2))
+                && shape::public(case).is_some_and(|public| has_small_exponent(&public))
+        },
+        reason: "Part 2, TPMS_RSA_PARMS, exponent: \"an odd number greater than 2\"; libtpms takes none below 7.",
     },
     Known {
         name: "import of halves that do not bind",

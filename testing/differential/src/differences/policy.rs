@@ -22,7 +22,7 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "trial policy that would fail",
         is: |case| {
-            let fails = case.codes.ours.is_success() || case.codes.theirs == Rc::CPHASH;
+            let fails = case.codes.ours.is_success() || matches!(case.codes.theirs.base(), Rc::CPHASH | Rc::VALUE);
             case.trial && fails && crate::seal::is_policy(case.code)
         },
         reason: "Part 3, \"Enhanced Authorization (EA) Commands\": \"If the policySession parameter indicates a trial \
