@@ -246,6 +246,10 @@ findings! {
     GuestPolicy(checks::GuestPolicyBit),
     /// The firmware's patch levels.
     Tcb(checks::Tcb),
+    /// The firmware's mitigations.
+    Mitigations(checks::Mitigations),
+    /// What the platform says of itself.
+    Platform(checks::Platform),
     /// The guest's security version.
     GuestSvn(checks::GuestSvn),
     /// The keys of the ID block.

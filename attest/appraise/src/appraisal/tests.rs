@@ -15,7 +15,10 @@ use evtpm_verify::{
 use super::*;
 use crate::{
     claims::EndorsedLaunch,
-    policy::{Bank, Bytes, CommandLineRule, Endorser, ProductName, RevocationRule, TcbFloor, ViolationRule},
+    policy::{
+        Bank, Bytes, CommandLineRule, Endorser, MitigationBit, PlatformFlag, ProductName, RevocationRule, TcbField,
+        TcbFloor, ViolationRule,
+    },
     testing::{CHIP, SIMULATED, claims, event, file, pcr, policy, report, sha256, snp},
 };
 
@@ -167,6 +170,60 @@ fn each_tcb_component_has_a_floor_of_its_own() {
         assert_eq!(result, untrusted("snp.tcb"), "byte {offset}");
     }
     assert_eq!(findings(with_report(|report| report[0x180..0x188].fill(255))), trusted());
+}
+
+#[test]
+fn the_floors_hold_for_the_other_tcbs_where_the_policy_says_so() {
+    let fields = [(TcbField::Current, 0x038), (TcbField::Committed, 0x1e0), (TcbField::Launch, 0x1f0)];
+    for (field, offset) in fields {
+        let older = |report: &mut [u8]| {
+            for (_, offset) in fields {
+                report[offset..offset + 8].fill(255);
+            }
+            report[offset + 7] = 1;
+        };
+        let asked = |fields: Vec<TcbField>| {
+            findings(|policy, claims| {
+                snp(policy).tcb_fields = fields;
+                claims.snp = Some(report(older));
+            })
+        };
+        assert_eq!(asked(vec![field]), untrusted("snp.tcb"), "{field:?}");
+        let others = fields.map(|(other, _)| other).into_iter().filter(|other| *other != field);
+        assert_eq!(asked(others.collect()), trusted(), "{field:?}");
+    }
+}
+
+#[test]
+fn mitigations_have_to_be_there_at_launch_and_now() {
+    let asked = |version: u8, launch: u8, current: u8| {
+        findings(|policy, claims| {
+            snp(policy).mitigations = [0, 2].map(|bit| MitigationBit::try_from(bit).unwrap()).into();
+            claims.snp = Some(report(|report| {
+                report[0] = version;
+                (report[0x1f8], report[0x200]) = (launch, current);
+            }));
+        })
+    };
+    assert_eq!(asked(5, 0b101, 0b111), trusted());
+    assert_eq!(asked(5, 0b100, 0b111), untrusted("snp.mitigations"));
+    assert_eq!(asked(5, 0b111, 0b001), untrusted("snp.mitigations"));
+    assert_eq!(asked(2, 0, 0), unknown("snp.mitigations"));
+    assert!(MitigationBit::try_from(64).is_err());
+}
+
+#[test]
+fn the_platform_says_what_it_has_to_and_nothing_that_it_must_not() {
+    let asked = |info: u8| {
+        findings(|policy, claims| {
+            snp(policy).platform_required = vec![PlatformFlag::AliasCheckComplete];
+            snp(policy).platform_refused = vec![PlatformFlag::Smt];
+            claims.snp = Some(report(|report| report[0x40] = info));
+        })
+    };
+    assert_eq!(asked(0x20), trusted());
+    assert_eq!(asked(0x00), untrusted("snp.platform"));
+    assert_eq!(asked(0x21), untrusted("snp.platform"));
 }
 
 #[test]

@@ -100,6 +100,9 @@ fn snp(claims: &ReportClaims) -> Value {
         "committed_tcb": tcb(facts.committed_tcb()),
         "current_tcb": tcb(facts.current_tcb()),
         "launch_tcb": tcb(facts.launch_tcb()),
+        "platform_info": report.platform_info().0,
+        "launch_mit_vector": report.launch_mit_vector(),
+        "current_mit_vector": report.current_mit_vector(),
         "revocation": revocation(facts.revocation),
     })
 }

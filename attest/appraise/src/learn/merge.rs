@@ -44,6 +44,10 @@ fn snp(policy: &mut SnpPolicy, other: SnpPolicy) {
     for (product, floor) in other.tcb {
         policy.tcb.entry(product).and_modify(|lower| *lower = lower_floor(*lower, floor)).or_insert(floor);
     }
+    policy.tcb_fields.retain(|field| other.tcb_fields.contains(field));
+    policy.mitigations.retain(|bit| other.mitigations.contains(bit));
+    policy.platform_required.retain(|flag| other.platform_required.contains(flag));
+    policy.platform_refused.retain(|flag| other.platform_refused.contains(flag));
     union_of_restrictions(&mut policy.id_keys, other.id_keys);
     union_of_restrictions(&mut policy.author_keys, other.author_keys);
     union_of_restrictions(&mut policy.host_data, other.host_data);

@@ -151,13 +151,14 @@ enum Kind {
     Accepted,
     /// Values that nothing else restricts: each of them is one more that passes.
     Exempt,
-    /// Things that have to be there.
+    /// Things that have to be there, or must not be: each is one more demand.
     Required,
 }
 
 fn kind(rule: &str) -> Kind {
     match rule {
-        "tpm.banks" | "boot.pcrs" => Kind::Required,
+        "tpm.banks" | "boot.pcrs" | "snp.tcb_fields" | "snp.mitigations" => Kind::Required,
+        "snp.platform_required" | "snp.platform_refused" => Kind::Required,
         "ima.digests" | "ima.signers" | "ima.excludes" => Kind::Exempt,
         _ if rule.starts_with("ima.files.") => Kind::Exempt,
         _ => Kind::Accepted,
@@ -222,7 +223,7 @@ fn shown(value: &Value) -> String {
 mod tests {
     use super::*;
     use crate::{
-        policy::{CommandLineRule, HardwareRule, RevocationRule, TcbFloor},
+        policy::{CommandLineRule, HardwareRule, PlatformFlag, RevocationRule, TcbFloor},
         testing::{policy, sha256, snp},
     };
 
@@ -271,6 +272,8 @@ mod tests {
     #[test]
     fn floors_and_flags_and_words_have_a_direction() {
         assert_eq!(changes(|new| snp(new).min_guest_svn = 9), ["snp.min_guest_svn: was 7, is 9 (narrower)"]);
+        let refused = changes(|new| snp(new).platform_refused.push(PlatformFlag::Smt));
+        assert_eq!(refused, ["snp.platform_refused: with smt (narrower)"]);
         assert_eq!(changes(|new| snp(new).allow_debug = true), ["snp.allow_debug: was false, is true (wider)"]);
         let floor = |floor: &mut TcbFloor| floor.snp = 1;
         assert_eq!(

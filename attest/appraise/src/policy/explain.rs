@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     AzurePolicy, BootPolicy, CcaPolicy, CsvPolicy, Endorser, HardwareRule, ImaPolicy, IntelPlatform, Mode, NitroPolicy,
-    NvidiaPolicy, Policy, PsaPolicy, RegoPolicy, RevocationRule, S390Policy, SgxPolicy, SnpPolicy, TdxPolicy,
+    NvidiaPolicy, Policy, PsaPolicy, RegoPolicy, RevocationRule, S390Policy, SgxPolicy, SnpPolicy, TcbField, TdxPolicy,
     TpmPolicy, ViolationRule,
 };
 
@@ -133,6 +133,25 @@ fn snp(rules: &SnpPolicy) -> Vec<String> {
         ));
     }
     said.when(rules.tcb.is_empty(), "Any patch level of the firmware is accepted.");
+    for field in &rules.tcb_fields {
+        said.say(match field {
+            TcbField::Committed => "The same holds for the firmware below which the platform cannot go any more.",
+            TcbField::Launch => "The same holds for the firmware that launched the guest.",
+            TcbField::Current => "The same holds for the firmware that runs.",
+        });
+    }
+    for bit in &rules.mitigations {
+        said.say(format!(
+            "The firmware needs the mitigation of bit {}, now and when the guest was launched.",
+            u8::from(*bit)
+        ));
+    }
+    for flag in &rules.platform_required {
+        said.say(format!("The platform needs {flag}."));
+    }
+    for flag in &rules.platform_refused {
+        said.say(format!("The platform must not have {flag}."));
+    }
     said.when(
         rules.min_guest_svn > 0,
         &format!("The guest's security version has to be at least {}.", rules.min_guest_svn),

@@ -46,7 +46,7 @@ pub use pattern::Pattern;
 pub use references::{ReferenceError, ReferenceOptions};
 pub use rego::{RegoModule, RegoPolicy};
 pub use s390::S390Policy;
-pub use snp::{Endorser, ProductName, RevocationRule, SnpPolicy, TcbFloor};
+pub use snp::{Endorser, MitigationBit, PlatformFlag, ProductName, RevocationRule, SnpPolicy, TcbField, TcbFloor};
 pub use tpm::{Bank, PcrNumber, PcrPolicy, TpmPolicy};
 
 /// The policy document.

@@ -4,7 +4,7 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use evtpm_snp::{Generation, Tcb};
+use evtpm_snp::{Generation, PlatformInfo, Tcb};
 use serde::{Deserialize, Serialize};
 
 use super::{AtLeastOne, Bytes};
@@ -43,6 +43,18 @@ pub struct SnpPolicy {
     /// The lowest patch levels of each product line's firmware.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tcb: BTreeMap<ProductName, TcbFloor>,
+    /// The report's TCBs that the floors hold for, beside REPORTED_TCB.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tcb_fields: Vec<TcbField>,
+    /// The mitigations that have to be there, as bits of LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mitigations: Vec<MitigationBit>,
+    /// What PLATFORM_INFO has to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platform_required: Vec<PlatformFlag>,
+    /// What PLATFORM_INFO must not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platform_refused: Vec<PlatformFlag>,
     /// The keys that may have signed the ID block, by digest; empty for any or none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub id_keys: Vec<Bytes<48>>,
@@ -145,6 +157,86 @@ pub struct TcbFloor {
     pub microcode: u8,
 }
 
+/// A TCB that a report states beside REPORTED_TCB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TcbField {
+    /// COMMITTED_TCB, below which the platform cannot go any more.
+    Committed,
+    /// LAUNCH_TCB, at the guest's launch.
+    Launch,
+    /// CURRENT_TCB, when the report was made.
+    Current,
+}
+
+/// The number of a mitigation's bit, 0 to 63 (AMD 56860, "LAUNCH_MIT_VECTOR").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct MitigationBit(u8);
+
+impl TryFrom<u8> for MitigationBit {
+    type Error = String;
+
+    fn try_from(bit: u8) -> Result<Self, String> {
+        if bit < 64 { Ok(Self(bit)) } else { Err(format!("{bit} is no bit of a mitigation vector, which has 64")) }
+    }
+}
+
+impl From<MitigationBit> for u8 {
+    fn from(MitigationBit(bit): MitigationBit) -> Self {
+        bit
+    }
+}
+
+/// A statement of PLATFORM_INFO (AMD 56860, "PLATFORM_INFO").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlatformFlag {
+    /// Simultaneous multithreading is enabled.
+    Smt,
+    /// Transparent SME is enabled.
+    Tsme,
+    /// The memory has error correction.
+    Ecc,
+    /// RAPL is disabled.
+    RaplDisabled,
+    /// Ciphertext hiding is enabled.
+    CiphertextHiding,
+    /// The check for memory aliases was completed since the last reset.
+    AliasCheckComplete,
+    /// SEV-TIO is enabled.
+    Tio,
+}
+
+impl PlatformFlag {
+    /// Returns its bit of PLATFORM_INFO.
+    pub const fn bit(self) -> u64 {
+        match self {
+            Self::Smt => PlatformInfo::SMT,
+            Self::Tsme => PlatformInfo::TSME,
+            Self::Ecc => PlatformInfo::ECC,
+            Self::RaplDisabled => PlatformInfo::RAPL_DISABLED,
+            Self::CiphertextHiding => PlatformInfo::CIPHERTEXT_HIDING,
+            Self::AliasCheckComplete => PlatformInfo::ALIAS_CHECK_COMPLETE,
+            Self::Tio => PlatformInfo::TIO,
+        }
+    }
+}
+
+impl fmt::Display for PlatformFlag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Smt => "SMT",
+            Self::Tsme => "TSME",
+            Self::Ecc => "ECC memory",
+            Self::RaplDisabled => "disabled RAPL",
+            Self::CiphertextHiding => "ciphertext hiding",
+            Self::AliasCheckComplete => "a completed check for memory aliases",
+            Self::Tio => "SEV-TIO",
+        })
+    }
+}
+
 impl From<Tcb> for TcbFloor {
     fn from(tcb: Tcb) -> Self {
         Self { fmc: tcb.fmc, bootloader: tcb.bootloader, tee: tcb.tee, snp: tcb.snp, microcode: tcb.microcode }
@@ -170,6 +262,10 @@ impl SnpPolicy {
             allow_vlek: false,
             min_guest_svn: 0,
             tcb: BTreeMap::new(),
+            tcb_fields: Vec::new(),
+            mitigations: Vec::new(),
+            platform_required: Vec::new(),
+            platform_refused: Vec::new(),
             id_keys: Vec::new(),
             author_keys: Vec::new(),
             host_data: Vec::new(),
