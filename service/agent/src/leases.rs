@@ -96,7 +96,7 @@ impl OnEnd {
         for (_, name) in self.close.iter().filter(|(of, _)| of == key) {
             if Path::new("/dev/mapper").join(name).exists() {
                 luks::close(&self.cryptsetup, name)?;
-                tracing::info!(name, "closed below /dev/mapper");
+                tracing::info!("/dev/mapper/{name} is closed");
             }
         }
         let Some(program) = &self.on_lease_end else { return Ok(()) };

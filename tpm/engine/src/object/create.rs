@@ -135,6 +135,7 @@ fn ecc<C: Crypto>(
 }
 
 /// Makes a key on Curve25519, whose private half is any 32 bytes (RFC 7748, RFC 8032).
+#[inline(never)] // As that of a prime curve.
 fn curve25519<C: Crypto>(
     signs: bool,
     unique: &mut TpmsEccPoint,
@@ -152,6 +153,7 @@ pub(crate) fn symmetric_unique<C: Crypto>(alg: HashAlg, sensitive: &TpmtSensitiv
     Tpm2bDigest::new(C::hash(alg, &[sensitive.seed_value.as_bytes(), sensitive.body.as_bytes()]).as_bytes())
 }
 
+#[inline(never)] // What is no key pair is not on the stack of one.
 fn symmetric_key(
     data: Option<&Tpm2bSensitiveData>,
     size: usize,
@@ -174,6 +176,7 @@ const fn scheme_hash(scheme: TpmtKeyedhashScheme) -> evtpm_tpm_wire::HashAlg {
 }
 
 /// `alg` is the hash of the key's scheme, or the nameAlg where that is left open.
+#[inline(never)] // As `symmetric_key`.
 fn keyed_hash_data(
     data: Option<&Tpm2bSensitiveData>,
     is_key: bool,
