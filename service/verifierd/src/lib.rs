@@ -30,6 +30,7 @@ mod requests;
 mod results;
 mod rounds;
 mod server;
+mod server_identity;
 mod store;
 pub mod tls;
 mod webhook;
