@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Recorded boots for the tests of this crate: logs, quotes and keys of `vm-boot` in the evidence folder.
+//! The evidence folder for the tests of this crate: its items, and recorded boots with the logs, quotes and keys of `vm-boot`.
+
+mod items;
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +9,7 @@ use evtpm_logs::{HashId, PcrSet};
 
 use crate::tpm::{AkPublic, Issued, Quote, QuoteEvidence, Selection, TrustedAk};
 use crate::{UnixTime, tpm};
+pub(crate) use items::{Item, items};
 
 pub(crate) const NOW: UnixTime = UnixTime(1_790_000_000);
 

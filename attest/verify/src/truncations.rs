@@ -14,7 +14,7 @@ use evtpm_logs::tcg::EventLog;
 use evtpm_snp::cert_table::CertTable;
 use evtpm_tpm_wire::{Supported, TpmsAttest, TpmtSignature, from_bytes};
 
-use crate::recorded::evidence;
+use crate::recorded::{Item, evidence, items};
 use crate::x509::{Certificate, Crl};
 
 /// Tells whether bytes are the whole of something.
@@ -160,29 +160,12 @@ fn check(name: &str, bytes: &[u8], parses: Parses, ends: Ends) {
     }
 }
 
-/// The files of the index of one kind.
+/// The files of the index: kind, name, bytes.
 fn files() -> Vec<(String, String, Vec<u8>)> {
-    #[derive(serde::Deserialize)]
-    struct Item {
-        kind: String,
-        id: String,
-        files: Vec<File>,
-    }
-    #[derive(serde::Deserialize)]
-    struct File {
-        name: String,
-    }
-    let Some(root) = evidence() else { return Vec::new() };
-    let index = fs::read(root.join("index.json")).unwrap();
-    let items: Vec<Item> = serde_json::from_slice(&index).unwrap();
-    let files = items.into_iter().flat_map(|Item { kind, id, files }| {
-        files.into_iter().map(move |file| (kind.clone(), id.clone(), file.name)).collect::<Vec<_>>()
-    });
-    let read = |(kind, id, name): (String, String, String)| {
-        let bytes = fs::read(root.join(&kind).join(&id).join(&name)).unwrap();
-        (kind, format!("{id}/{name}"), bytes)
+    let named = |Item { kind, id, files }: Item| {
+        files.into_iter().map(move |(name, bytes)| (kind.clone(), format!("{id}/{name}"), bytes))
     };
-    files.map(read).collect()
+    items().into_iter().flat_map(named).collect()
 }
 
 #[test]

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The world's reports: every item of the evidence folder reaches the verdict that its index states, and no tampered one does.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use serde::Deserialize;
 
 use super::*;
+use crate::recorded::evidence;
 use crate::x509::Certificate;
 
 #[derive(Deserialize)]
@@ -79,19 +80,9 @@ struct Case {
     expect: ReportExpect,
 }
 
-fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("EVTPM_EVIDENCE")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/evidence"), PathBuf::from);
-    if folder.join("index.json").is_file() {
-        return Some(folder);
-    }
-    eprintln!("skipped: no evidence folder (EVTPM_EVIDENCE)");
-    None
-}
-
 /// Reads every SNP report of the index; the certificates that are said to be invalid are left out.
 fn cases() -> Option<Vec<Case>> {
-    let folder = folder()?;
+    let folder = evidence()?;
     let items: Vec<serde_json::Value> = serde_json::from_slice(&fs::read(folder.join("index.json")).unwrap()).unwrap();
     let mut cases = Vec::new();
     for item in items {
@@ -193,7 +184,7 @@ fn an_expired_vlek_is_refused_with_the_date() {
 
 #[test]
 fn certificates_that_no_authority_signed_are_refused() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = evidence() else { return };
     let item = folder.join("snp/milan-v2-azure-trustee");
     let report = fs::read(item.join("report.bin")).unwrap();
     for name in ["vcek-invalid-legacy.der", "vcek-invalid-new.der"] {
@@ -209,7 +200,7 @@ fn certificates_that_no_authority_signed_are_refused() {
 
 #[test]
 fn a_lone_vcek_finds_its_pinned_intermediate() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = evidence() else { return };
     let item = folder.join("snp/milan-v2-virtee");
     let mut collateral = Collateral::new();
     collateral.add_certificates(&fs::read(item.join("vcek.der")).unwrap()).unwrap();
@@ -220,7 +211,7 @@ fn a_lone_vcek_finds_its_pinned_intermediate() {
 #[test]
 fn amds_genoa_list_revokes_none_of_the_current_chain() {
     let Some(cases) = cases() else { return };
-    let Some(folder) = folder() else { return };
+    let Some(folder) = evidence() else { return };
     let list = fs::read(folder.join("amd-crl/genoa/genoa.crl.pem")).unwrap();
     let case = cases.iter().find(|case| case.name == "genoa-v5-oak").unwrap();
     let mut collateral = case.collateral.clone();
@@ -232,7 +223,7 @@ fn amds_genoa_list_revokes_none_of_the_current_chain() {
 
 #[test]
 fn a_vcek_with_the_root_of_another_generation_is_refused() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = evidence() else { return };
     let mut collateral = Collateral::new();
     collateral.add_certificates(&fs::read(folder.join("amd-ca/genoa/sev-genoa.pem")).unwrap()).unwrap();
     collateral.add_certificates(&fs::read(folder.join("snp/turin-v5-aci/vcek.pem")).unwrap()).unwrap();
@@ -244,7 +235,7 @@ fn a_vcek_with_the_root_of_another_generation_is_refused() {
 #[test]
 fn azures_reports_bind_their_runtime_claims_and_no_others() {
     let Some(cases) = cases() else { return };
-    let Some(folder) = folder() else { return };
+    let Some(folder) = evidence() else { return };
     let anchors = Anchors::amd().unwrap();
     let mut bound = 0;
     for case in &cases {
@@ -263,7 +254,7 @@ fn azures_reports_bind_their_runtime_claims_and_no_others() {
 
 #[test]
 fn truncated_certificates_and_tables_are_refused_without_a_panic() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = evidence() else { return };
     let table = fs::read(folder.join("snp/genoa-v3-tsm/auxblob.bin")).unwrap();
     for length in 1..table.len() {
         // A table cut behind its last certificate is whole; anything shorter is not.

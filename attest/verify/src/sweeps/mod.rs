@@ -18,12 +18,11 @@ mod snp;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::{fs, thread};
 
 use crate::UnixTime;
-use crate::recorded::evidence;
+use crate::recorded::{Item, evidence, items};
 use crate::x509::Certificate;
 
 /// How many changes are tried of each subject, unless `EVTPM_CHANGES` says another number; of one that has fewer bits, each of them.
@@ -147,63 +146,9 @@ impl Subject {
     }
 }
 
-/// One item of the index with its files.
-struct Item {
-    kind: String,
-    id: String,
-    files: Vec<(String, Vec<u8>)>,
-}
-
-impl Item {
-    fn name(&self) -> String {
-        format!("{}/{}", self.kind, self.id)
-    }
-
-    /// Names a part of the item.
-    fn part(&self, part: &str) -> String {
-        format!("{}/{}/{part}", self.kind, self.id)
-    }
-
-    fn file(&self, name: &str) -> Option<&[u8]> {
-        self.files.iter().find_map(|(found, bytes)| (found == name).then_some(bytes.as_slice()))
-    }
-
-    fn json(&self, name: &str) -> Option<serde_json::Value> {
-        Some(serde_json::from_slice(self.file(name)?).unwrap())
-    }
-
-    /// The certificates beside the item, but those whose file says that they are bad.
-    fn certificates(&self) -> Vec<Certificate> {
-        let is_certificate = |name: &str| [".pem", ".der", ".crt"].iter().any(|end| name.ends_with(end));
-        let good = self.files.iter().filter(|(name, _)| is_certificate(name) && !name.contains("invalid"));
-        good.flat_map(|(_, bytes)| Certificate::all_from(bytes).unwrap_or_default()).collect()
-    }
-}
-
 /// Reads another item's file, as a service would send it along.
 fn neighbour(path: &str) -> Vec<u8> {
     fs::read(evidence().unwrap().join(path)).unwrap()
-}
-
-fn items() -> Vec<Item> {
-    #[derive(serde::Deserialize)]
-    struct Entry {
-        kind: String,
-        id: String,
-        files: Vec<File>,
-    }
-    #[derive(serde::Deserialize)]
-    struct File {
-        name: String,
-    }
-    let Some(root) = evidence() else { return Vec::new() };
-    let entries: Vec<Entry> = serde_json::from_slice(&fs::read(root.join("index.json")).unwrap()).unwrap();
-    let read = |Entry { kind, id, files }: Entry| {
-        let folder: PathBuf = root.join(&kind).join(&id);
-        let files = files.into_iter().map(|File { name }| (fs::read(folder.join(&name)).unwrap(), name));
-        Item { kind, id, files: files.map(|(bytes, name)| (name, bytes)).collect() }
-    };
-    entries.into_iter().map(read).collect()
 }
 
 /// A day after the last of the certificates begins to be valid.
