@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attester;
+mod back_off;
 pub mod broker;
 pub mod config;
 pub mod device;

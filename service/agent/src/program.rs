@@ -10,6 +10,7 @@ use evtpm_api::{Registered, Verdict};
 use evtpm_log::LogArgs;
 
 use crate::attester::Attester;
+use crate::back_off::BackOff;
 use crate::device::Tpm;
 use crate::disk::{self, program::EnrollArgs, program::UnlockArgs};
 use crate::keylime::push::program::{self as keylime_push, KeylimePushArgs};
@@ -19,9 +20,6 @@ use crate::peer::Peer;
 use crate::random::SystemRng;
 use crate::secrets::program::{self as secrets, SecretsArgs};
 use crate::verifier::{Refused, Verifier};
-
-/// Seconds before the first new attempt after a failure, and at most.
-const BACK_OFF: (u64, u64) = (1, 60);
 
 /// Attest this machine to whoever relies on it.
 ///
@@ -98,7 +96,7 @@ async fn attest(args: &PushArgs) -> Result<ExitCode> {
     attester.want_results(args.json);
     let mut registered = None;
     let mut leases = Leases::default();
-    let mut wait = BACK_OFF.0;
+    let mut back_off = BackOff::starting_at(1);
     loop {
         let round = round(args, (&verifier, machine), &mut attester, &mut registered, &mut leases).await;
         match round {
@@ -107,15 +105,11 @@ async fn attest(args: &PushArgs) -> Result<ExitCode> {
                 if args.once {
                     return Ok(ExitCode::from(u8::from(verdict.verdict != "trusted")));
                 }
-                wait = BACK_OFF.0;
+                back_off = BackOff::starting_at(1);
                 tokio::time::sleep(Duration::from_secs(args.interval)).await;
             }
             Err(error) if args.once => return Err(error),
-            Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), seconds = wait, "attesting; trying again");
-                tokio::time::sleep(Duration::from_secs(wait)).await;
-                wait = (wait * 2).min(BACK_OFF.1);
-            }
+            Err(error) => back_off.wait("attesting", &error, None).await,
         }
     }
 }

@@ -8,6 +8,7 @@
 mod answer;
 mod certificate;
 mod ima_list;
+mod options;
 mod payload;
 pub mod program;
 pub mod push;
@@ -20,6 +21,7 @@ mod transport_key;
 
 pub use answer::{PullAgent, Reply};
 pub use ima_list::ImaList;
+pub use options::AgentOptions;
 pub use payload::PayloadFolder;
 pub use registrar::{Contact, Registrar};
 pub use revocation::Revocations;

@@ -6,22 +6,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use evtpm_client::Client;
 use evtpm_protocol::templates::rsa_attestation_key;
-use evtpm_tpm_wire::Handle;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{PushAgent, Refused, Verifier};
-use crate::device::Tpm;
-use crate::keylime::certificate::certificate;
-use crate::keylime::program::check_name;
-use crate::keylime::{ImaList, Registrar};
-use crate::keys::{FIRST_EK, Keys};
-use crate::random::SystemRng;
+use crate::back_off::BackOff;
+use crate::keylime::options::AgentOptions;
 
-/// Seconds before the first new attempt after a failure, and at most.
-const BACK_OFF: (u64, u64) = (2, 60);
+/// Seconds before the first new attempt after a failure.
+const FIRST_WAIT: u64 = 2;
 
 /// Be a Keylime agent of the push model: register at a registrar, then attest to a verifier whenever it wants to see evidence.
 ///
@@ -29,30 +23,15 @@ const BACK_OFF: (u64, u64) = (2, 60);
 /// this model. Ends by itself only if it cannot work at all.
 #[derive(Debug, Args)]
 pub struct KeylimePushArgs {
-    /// The registrar: http://HOST:8890, or https:// with --registrar-ca.
-    #[arg(long, value_name = "URL")]
-    pub registrar: String,
-    /// The certificate of the CA that signed the registrar's.
-    #[arg(long, value_name = "FILE")]
-    pub registrar_ca: Option<PathBuf>,
+    /// What every Keylime agent takes.
+    #[command(flatten)]
+    pub options: AgentOptions,
     /// The verifier: https://HOST:8881.
     #[arg(long, value_name = "URL")]
     pub verifier: String,
     /// The certificate of the CA that signed the verifier's (Keylime's `cacert.crt`).
     #[arg(long, value_name = "FILE")]
     pub verifier_ca: PathBuf,
-    /// The agent's name: its UUID in Keylime's words, 1 to 80 of `a-z A-Z 0-9 . _ -`.
-    #[arg(long, value_name = "NAME")]
-    pub uuid: String,
-    /// The TPM: a device, the data channel of a software TPM as tcp:HOST:PORT or unix:PATH, or auto: /dev/tpmrm0, else /dev/tpm0.
-    #[arg(long, value_name = "TPM", default_value = "auto")]
-    pub tpm: String,
-    /// The firmware's event log.
-    #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/tpm0/binary_bios_measurements")]
-    pub event_log: PathBuf,
-    /// IMA's list in ASCII form.
-    #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/ima/ascii_runtime_measurements")]
-    pub ima_list: PathBuf,
 }
 
 /// Runs the agent until it is ended.
@@ -60,52 +39,32 @@ pub struct KeylimePushArgs {
 /// # Errors
 /// What keeps it from working at all.
 pub async fn run(args: &KeylimePushArgs) -> Result<()> {
-    check_name(&args.uuid)?;
-    let registrar = Registrar::new(&args.registrar, args.registrar_ca.as_deref())?;
+    let options = &args.options;
+    let name = options.name()?;
+    let registrar = options.registrar()?;
     let verifier = Verifier::new(&args.verifier, &args.verifier_ca)?;
     let boot_time = boot_time()?;
+    let (mut keys, certificate) = options.keys(&rsa_attestation_key())?;
 
-    let mut tpm = Client::new(Tpm::open(&args.tpm)?, SystemRng);
-    // A TPM need not have the index.
-    let index = tpm.nv_read(Handle(FIRST_EK.certificate_index()), &[]).unwrap_or_default();
-    let mut keys = Keys::with_attestation_key(tpm, &rsa_attestation_key())?;
-    let certificate = certificate(&index, &keys.endorsement_key()?.public)?;
-
-    let mut pause = Pause::default();
-    while let Err(error) = registrar.register(&args.uuid, &mut keys, certificate.as_deref(), None).await {
-        pause.after(&error.context("registering")).await;
+    let mut back_off = BackOff::starting_at(FIRST_WAIT);
+    while let Err(error) = registrar.register(name, &mut keys, certificate.as_deref(), None).await {
+        back_off.wait("registering", &error, None).await;
     }
-    tracing::info!(agent = args.uuid, "registered");
-    let (name, ima) = (args.uuid.clone(), ImaList::new(&args.ima_list));
-    let mut agent = PushAgent::new(name, verifier, keys, ima, args.event_log.clone(), boot_time);
-    let mut pause = Pause::default();
+    tracing::info!(agent = name, "registered");
+    let (event_log, ima) = (options.event_log.clone(), options.ima_list());
+    let mut agent = PushAgent::new(name.to_owned(), verifier, keys, ima, event_log, boot_time);
+    let mut back_off = BackOff::starting_at(FIRST_WAIT);
     loop {
         match agent.attest().await {
             Ok(next) => {
-                pause = Pause::default();
+                back_off = BackOff::starting_at(FIRST_WAIT);
                 tokio::time::sleep(next.max(Duration::from_secs(1))).await;
             }
-            Err(error) => pause.after(&error).await,
+            Err(error) => {
+                let asked = error.downcast_ref::<Refused>().and_then(|refused| refused.retry_after);
+                back_off.wait("attesting", &error, asked).await;
+            }
         }
-    }
-}
-
-/// How long to wait after a failure: twice as long each time, or as long as the verifier wants.
-struct Pause(u64);
-
-impl Default for Pause {
-    fn default() -> Self {
-        Pause(BACK_OFF.0)
-    }
-}
-
-impl Pause {
-    async fn after(&mut self, error: &anyhow::Error) {
-        let asked = error.downcast_ref::<Refused>().and_then(|refused| refused.retry_after);
-        let seconds = asked.map_or(self.0, |asked| asked.as_secs().clamp(1, BACK_OFF.1));
-        tracing::warn!(error = format!("{error:#}"), seconds, "attesting; trying again");
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        self.0 = (self.0 * 2).min(BACK_OFF.1);
     }
 }
 
