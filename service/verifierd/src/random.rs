@@ -17,7 +17,12 @@ impl Rng for SystemRng {
 
 /// Makes a name of 128 random bits that nobody can guess.
 pub(crate) fn name() -> Result<String, EntropyError> {
-    let mut bytes = [0; 16];
+    hexadecimal::<16>()
+}
+
+/// Makes `N` random bytes, in hexadecimal.
+pub(crate) fn hexadecimal<const N: usize>() -> Result<String, EntropyError> {
+    let mut bytes = [0; N];
     SystemRng.fill(&mut bytes)?;
     Ok(hex(&bytes))
 }
