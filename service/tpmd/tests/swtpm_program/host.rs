@@ -16,6 +16,15 @@ pub(crate) const READ_CLOCK: [u8; 10] = [0x80, 1, 0, 0, 0, 10, 0, 0, 0x01, 0x81]
 /// How long the program may take to open its sockets.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Says whether a program is installed; a test that needs it is skipped otherwise.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        eprintln!("skipped: {program} is not installed");
+    }
+    found
+}
+
 pub(crate) fn start(arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_swtpm")).arg("socket").args(arguments).spawn().unwrap()
 }

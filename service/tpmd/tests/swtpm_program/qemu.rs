@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::host::{STARTUP, connect, start};
+use super::host::{STARTUP, connect, is_installed, start};
 use super::state::{Folder, READ_PCR, extend, storage_root, succeeds};
 
 /// TPM_CRB_BASE and registers of locality 0.
@@ -165,17 +165,9 @@ fn number(hexadecimal: &str) -> u64 {
     u64::from_str_radix(hexadecimal.trim_start_matches("0x"), 16).unwrap()
 }
 
-fn is_installed() -> bool {
-    let found = Command::new("qemu-system-x86_64").arg("--version").output().is_ok();
-    if !found {
-        eprintln!("skipped: qemu-system-x86_64 is not installed");
-    }
-    found
-}
-
 #[test]
 fn qemu_takes_a_tpm_along_to_another_machine() {
-    if !is_installed() {
+    if !is_installed("qemu-system-x86_64") {
         return;
     }
     let folder = Folder::new("qemu");

@@ -7,17 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
-use crate::host::{ask, connect, start};
+use crate::host::{ask, connect, is_installed, start};
 use crate::state::Folder;
-
-/// Says whether a program is installed; a test that needs it is skipped otherwise.
-fn is_installed(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        eprintln!("skipped: {program} is not installed");
-    }
-    found
-}
 
 #[test]
 fn swtpm_setup_manufactures_keys_and_banks_that_are_there_afterwards() {

@@ -14,6 +14,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use evtpm_crypto::Rng as _;
+
 pub(crate) use error::StoreError;
 pub(crate) use postgres::Postgres;
 pub(crate) use record::{
@@ -21,6 +23,8 @@ pub(crate) use record::{
     PresentBoot, Round, Standing, StoredClock, TokenRow,
 };
 pub(crate) use sqlite::Sqlite;
+
+use crate::random::SystemRng;
 
 /// Fleeting items that ended and go before a new one is put: more than one, so that they become fewer.
 const FORGET_AT_ONCE: u32 = 4;
@@ -116,4 +120,13 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 
     /// Reads the audit log backwards from before entry `before`, or from its end; of one machine, where `machine` names it.
     fn audit_newest(&self, before: Option<u64>, machine: Option<&str>, limit: u32) -> Answer<'_, Vec<AuditEntry>>;
+}
+
+/// Chooses the first version of an item, one that no item of its name had before it was removed: whoever remembers an item
+/// by its version would take the new one for the old one.
+fn first_version() -> Result<u64, StoreError> {
+    let mut bytes = [0; 8];
+    SystemRng.fill(&mut bytes).map_err(|error| StoreError::Database(format!("choosing a version: {error}")))?;
+    // Room to count, in an integer with a sign.
+    Ok((u64::from_be_bytes(bytes) >> 2).max(1))
 }

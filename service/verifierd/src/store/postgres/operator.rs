@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What the operator says (machines, policies, tokens), and what protocols keep of their own.
 
-use evtpm_crypto::Rng as _;
 use tokio_postgres::{Row, Transaction};
 
 use super::pool::{number, unsigned};
 use super::{note, noted};
-use crate::random::SystemRng;
-use crate::store::{FORGET_AT_ONCE, Item, Note, PolicyRow, StoreError, TokenRow};
+use crate::store::{FORGET_AT_ONCE, Item, Note, PolicyRow, StoreError, TokenRow, first_version};
 
 /// Lets every other process look again.
 async fn changed(db: &Transaction<'_>) -> Result<(), StoreError> {
@@ -101,7 +99,7 @@ pub(super) async fn put_item(db: &Transaction<'_>, kind: &str, new: &Item) -> Re
     let Item { name, body, version, due_at } = new;
     let (version, due_at) = (number(*version), due_at.map(number));
     let written = if version == 0 {
-        let first = first_version()?;
+        let first = number(first_version()?);
         let statement = "INSERT INTO item (kind, name, body, version, due_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING";
         db.execute(statement, &[&kind, name, body, &first, &due_at]).await?
@@ -126,13 +124,6 @@ pub(super) async fn put_fleeting_item(
     db.execute(ended, &[&kind, &number(now), &i64::from(FORGET_AT_ONCE)]).await?;
     let statement = "INSERT INTO item (kind, name, body, version, due_at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body, version = excluded.version, due_at = excluded.due_at";
-    db.execute(statement, &[&kind, &name, &body, &first_version()?, &number(until)]).await?;
+    db.execute(statement, &[&kind, &name, &body, &number(first_version()?), &number(until)]).await?;
     Ok(())
-}
-
-/// As in SQLite: an item that is added again is another one.
-fn first_version() -> Result<i64, StoreError> {
-    let mut bytes = [0; 8];
-    SystemRng.fill(&mut bytes).map_err(|error| StoreError::Database(format!("choosing a version: {error}")))?;
-    Ok(number(u64::from_be_bytes(bytes) >> 2).max(1))
 }

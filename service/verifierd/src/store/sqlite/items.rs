@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What a protocol keeps of its own.
 
-use evtpm_crypto::Rng as _;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::random::SystemRng;
-use crate::store::{FORGET_AT_ONCE, Item, StoreError};
+use crate::store::{FORGET_AT_ONCE, Item, StoreError, first_version};
 
 const COLUMNS: &str = "name, body, version, due_at";
 
@@ -57,15 +55,6 @@ pub(super) fn put_fleeting(
     db.prepare_cached("INSERT OR REPLACE INTO item (kind, name, body, version, due_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![kind, name, body, first_version()?, until])?;
     Ok(())
-}
-
-/// A version that no item of this name had before it was removed: whoever remembers an item by its version would take the
-/// new one for the old one.
-fn first_version() -> Result<u64, StoreError> {
-    let mut bytes = [0; 8];
-    SystemRng.fill(&mut bytes).map_err(|error| StoreError::Database(format!("choosing a version: {error}")))?;
-    // Room to count, in an integer with a sign.
-    Ok((u64::from_be_bytes(bytes) >> 2).max(1))
 }
 
 pub(super) fn claim(db: &Connection, kind: &str, now: u64, until: u64, limit: u32) -> Result<Vec<Item>, StoreError> {
