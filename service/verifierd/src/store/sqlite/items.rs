@@ -16,6 +16,12 @@ pub(super) fn get(db: &Connection, kind: &str, name: &str) -> Result<Option<Item
     Ok(statement.query_row([kind, name], item).optional()?)
 }
 
+/// Returns the bytes of an item's body, which is not read for that.
+pub(super) fn size(db: &Connection, kind: &str, name: &str) -> Result<Option<u64>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT octet_length(body) FROM item WHERE kind = ?1 AND name = ?2")?;
+    Ok(statement.query_row([kind, name], |row| row.get(0)).optional()?)
+}
+
 pub(super) fn list(db: &Connection, kind: &str) -> Result<Vec<Item>, StoreError> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM item WHERE kind = ?1 ORDER BY name"))?;
     let rows = statement.query_map([kind], item)?;

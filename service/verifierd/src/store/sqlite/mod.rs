@@ -27,6 +27,9 @@ use worker::{Access, Durability, Worker, set_durability};
 /// How long another process (a backup, a shell) may keep the file locked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The largest body of an item, in bytes, that is read while the others wait; a registration has a few thousand.
+const AT_A_GLANCE: u64 = 16 << 10;
+
 /// Statements that stay prepared.
 const STATEMENTS: usize = 64;
 
@@ -35,7 +38,7 @@ const STATEMENTS: usize = 64;
 pub(crate) struct Sqlite {
     writer: Worker,
     reader: Worker,
-    /// For reading one row, which takes less than to wake a thread.
+    /// For reading one small row, which takes less than to wake a thread.
     glance: Mutex<Connection>,
 }
 
@@ -163,7 +166,15 @@ impl Store for Sqlite {
 
     fn item(&self, kind: &'static str, name: &str) -> Answer<'_, Option<Item>> {
         let glance = self.glance.lock().unwrap_or_else(PoisonError::into_inner);
-        Box::pin(ready(items::get(&glance, kind, name)))
+        match items::size(&glance, kind, name) {
+            Ok(Some(size)) if size > AT_A_GLANCE => {
+                let name = name.to_owned();
+                self.reader.run(move |db| items::get(db, kind, &name))
+            }
+            Ok(Some(_)) => Box::pin(ready(items::get(&glance, kind, name))),
+            Ok(None) => Box::pin(ready(Ok(None))),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
     }
 
     fn items(&self, kind: &'static str) -> Answer<'_, Vec<Item>> {

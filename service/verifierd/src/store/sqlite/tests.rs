@@ -213,6 +213,19 @@ async fn an_item_is_changed_by_whoever_saw_it_last() {
 }
 
 #[tokio::test]
+async fn an_item_is_read_whole_whatever_its_size() {
+    let file = File::new("size");
+    let store = file.open();
+    let limit = usize::try_from(AT_A_GLANCE).unwrap();
+    for size in [0, limit, limit + 1, 3 << 20] {
+        let item = Item { body: "x".repeat(size), ..item_of(&size.to_string(), Some(7)) };
+        store.put_item("k", item.clone(), None).await.unwrap();
+        let read = store.item("k", &item.name).await.unwrap().unwrap();
+        assert!(read.body == item.body && read.due_at == item.due_at && read.version > 0, "{size}");
+    }
+}
+
+#[tokio::test]
 async fn an_item_that_was_removed_and_added_again_has_another_version() {
     let file = File::new("again");
     let store = file.open();
