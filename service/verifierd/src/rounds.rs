@@ -78,7 +78,7 @@ pub(crate) async fn answer(
     let began = Instant::now();
     let mut kept = live.kept.lock().await;
     if kept.logs.is_unknown_to(&evidence) {
-        kept.logs = LogsThere::found(&app.store.logs(&live.attester).await?);
+        kept.logs = LogsThere::found(app.store.kept_ima(&live.attester).await?);
     }
     let before = kept.clone();
     let judged = if evidence.event_log.len().saturating_add(evidence.ima_log.len()) <= BRIEF {

@@ -6,7 +6,7 @@ use evtpm_appraise::Appraisal;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{KeptLogs, LogsOfRound};
+use crate::store::LogsOfRound;
 
 /// The last quote, and how it was judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,9 +47,9 @@ impl LogsThere {
         self.ima.is_none() && !evidence.whole && !evidence.ima_log.is_empty()
     }
 
-    /// What the store has.
-    pub(crate) fn found(logs: &KeptLogs) -> Self {
-        LogsThere { digest: None, ima: Some(logs.ima_log.iter().map(|(_, part)| size(part)).sum()) }
+    /// What the store has: so many bytes of the IMA list.
+    pub(crate) const fn found(ima: u64) -> Self {
+        LogsThere { digest: None, ima: Some(ima) }
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn logs_of_round(evidence: &RuntimeEvidence, before: LogsThere, limit
         if evidence.ima_log.is_empty() || ima > limit {
             return (LogsOfRound::Nothing, before);
         }
-        let grown = LogsOfRound::Grown { first: evidence.ima_from, ima_log: evidence.ima_log.0.clone() };
+        let grown = LogsOfRound::Grown { first: evidence.ima_from, ima_log: evidence.ima_log.0.clone(), limit };
         return (grown, LogsThere { digest: None, ima: Some(ima) });
     }
     let keep = |log: &Bytes| (!log.is_empty() && size(log) <= limit).then(|| log.0.clone());
@@ -113,12 +113,11 @@ mod tests {
 
     #[test]
     fn of_a_grown_list_what_is_new_is_kept() {
-        let stored = KeptLogs { event_log: None, ima_log: vec![(0, b"ab".to_vec())] };
-        let there = LogsThere::found(&stored);
+        let there = LogsThere::found(2);
         let new = evidence(false, b"", b"new");
         assert!(LogsThere::default().is_unknown_to(&new) && !there.is_unknown_to(&new));
         let (grown, full) = logs_of_round(&new, there, 5);
-        assert_eq!(grown, LogsOfRound::Grown { first: 3, ima_log: b"new".to_vec() });
+        assert_eq!(grown, LogsOfRound::Grown { first: 3, ima_log: b"new".to_vec(), limit: 5 });
         assert_eq!(logs_of_round(&new, full, 5), (LogsOfRound::Nothing, full), "no more than the limit");
         assert_eq!(logs_of_round(&evidence(false, b"", b""), there, 5), (LogsOfRound::Nothing, there));
     }

@@ -62,6 +62,9 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Returns what is kept of a boot's logs.
     fn logs(&self, attester: &str) -> Answer<'_, KeptLogs>;
 
+    /// Returns how many bytes of a boot's IMA list are kept.
+    fn kept_ima(&self, attester: &str) -> Answer<'_, u64>;
+
     /// Lists the boots of a machine, newest first.
     fn boots(&self, machine: &str) -> Answer<'_, Vec<BootRow>>;
 

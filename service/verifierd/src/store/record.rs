@@ -115,8 +115,9 @@ pub(crate) enum LogsOfRound {
     Nothing,
     /// Both from the start, in place of what was there; a log that is too large is left out.
     Whole { event_log: Option<Vec<u8>>, ima_log: Option<Vec<u8>> },
-    /// What the IMA list grew by, and the number of its first entry.
-    Grown { first: u64, ima_log: Vec<u8> },
+    /// What the IMA list grew by, and the number of its first entry. A store that others write to keeps it only if all that
+    /// is there has at most `limit` bytes then; who has the store alone has asked it before.
+    Grown { first: u64, ima_log: Vec<u8>, limit: u64 },
 }
 
 /// The logs of a boot, as far as they were kept.

@@ -55,11 +55,13 @@ pub(super) async fn conversation(store: &dyn Store) -> Vec<String> {
     heard(&store.record(round("a1", "trusted", 20)).await);
     heard(&store.record(round("a1", "untrusted", 30)).await);
     let whole = LogsOfRound::Whole { event_log: Some(vec![1; 3]), ima_log: Some(vec![2; 4]) };
-    let grown = LogsOfRound::Grown { first: 2, ima_log: vec![3; 4] };
+    let grown = LogsOfRound::Grown { first: 2, ima_log: vec![3; 4], limit: 8 };
     for logs in [whole, grown] {
         heard(&store.record(Round { logs, ..round("a1", "untrusted", 30) }).await);
     }
     heard(&store.logs("a1").await);
+    heard(&store.kept_ima("a1").await);
+    heard(&store.kept_ima("none").await);
     heard(&store.present_boot("vm").await);
     heard(&store.present_boot("none").await);
     heard(&store.boot("a1").await);

@@ -108,6 +108,11 @@ impl Store for Postgres {
         Box::pin(self.0.transaction(async move |db| rounds::logs(db, &attester).await))
     }
 
+    fn kept_ima(&self, attester: &str) -> Answer<'_, u64> {
+        let attester = attester.to_owned();
+        Box::pin(self.0.transaction(async move |db| rounds::kept_ima(db, &attester).await))
+    }
+
     fn boots(&self, machine: &str) -> Answer<'_, Vec<BootRow>> {
         let machine = machine.to_owned();
         Box::pin(self.0.transaction(async move |db| machines::boots(db, &machine).await))

@@ -58,7 +58,13 @@ async fn keep_logs(db: &Transaction<'_>, attester: &str, logs: &LogsOfRound) -> 
                 }
             }
         }
-        LogsOfRound::Grown { first, ima_log } => keep(db, attester, "ima", *first, ima_log).await?,
+        // Other processes may have kept more than this one knows.
+        LogsOfRound::Grown { first, ima_log, limit } => {
+            let grown = u64::try_from(ima_log.len()).unwrap_or(u64::MAX);
+            if kept_ima(db, attester).await?.saturating_add(grown) <= *limit {
+                keep(db, attester, "ima", *first, ima_log).await?;
+            }
+        }
     }
     Ok(())
 }
@@ -86,6 +92,11 @@ pub(super) async fn logs(db: &Transaction<'_>, attester: &str) -> Result<KeptLog
         }
     }
     Ok(kept)
+}
+
+pub(super) async fn kept_ima(db: &Transaction<'_>, attester: &str) -> Result<u64, StoreError> {
+    let kept = "SELECT coalesce(sum(length(bytes)), 0)::bigint FROM log_part WHERE attester = $1 AND log = 'ima'";
+    Ok(unsigned(db.query_one(kept, &[&attester]).await?.get(0)))
 }
 
 /// Reads a standing whose columns begin at `first`; `None` where the boot has none.

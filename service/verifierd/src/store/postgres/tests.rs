@@ -6,7 +6,8 @@ use std::process::Command;
 
 use super::*;
 use crate::audit;
-use crate::store::testing::{conversation, item_of, round};
+use crate::store::LogsOfRound;
+use crate::store::testing::{boot, conversation, item_of, round};
 
 /// A server of its own behind a socket in a folder of its own, gone with the test.
 struct Server {
@@ -148,7 +149,7 @@ async fn two_processes_share_what_is_due_and_one_takes_over_from_the_other() {
 async fn writers_in_two_processes_make_one_whole_chain() {
     let Some(server) = Server::start("chain") else { return };
     let stores = [std::sync::Arc::new(server.open().await), std::sync::Arc::new(server.open().await)];
-    stores[0].register(crate::store::testing::boot("vm", b"id", "a1", b"ek1"), 1).await.unwrap();
+    stores[0].register(boot("vm", b"id", "a1", b"ek1"), 1).await.unwrap();
     let write = |at: u64| {
         let store = stores[usize::try_from(at % 2).unwrap()].clone();
         tokio::spawn(async move { store.record(round("a1", "trusted", at)).await })
@@ -159,6 +160,22 @@ async fn writers_in_two_processes_make_one_whole_chain() {
     let (chain, broken) = audit::walk(stores[1].as_ref()).await.unwrap();
     assert_eq!((chain.lines, broken), (101, None));
     assert_eq!(stores[0].boot("a1").await.unwrap().unwrap().standing.unwrap().rounds, 100);
+}
+
+#[tokio::test]
+async fn processes_together_keep_no_more_of_a_list_than_the_limit() {
+    let Some(server) = Server::start("limit") else { return };
+    let (first, second) = (server.open().await, server.open().await);
+    first.register(boot("vm", b"id", "a1", b"ek1"), 1).await.unwrap();
+    let grown = |first| {
+        let logs = LogsOfRound::Grown { first, ima_log: vec![1; 4], limit: 10 };
+        Round { logs, ..round("a1", "trusted", 2) }
+    };
+    first.record(grown(0)).await.unwrap();
+    second.record(grown(1)).await.unwrap();
+    first.record(grown(2)).await.unwrap();
+    assert_eq!(second.logs("a1").await.unwrap().ima_log, [(0, vec![1; 4]), (1, vec![1; 4])]);
+    assert_eq!(first.kept_ima("a1").await, Ok(8));
 }
 
 /// A CA, and a certificate of it for `localhost` with its key, in PEM.

@@ -116,6 +116,11 @@ impl Store for Sqlite {
         self.reader.run(move |db| rounds::logs(db, &attester))
     }
 
+    fn kept_ima(&self, attester: &str) -> Answer<'_, u64> {
+        let attester = attester.to_owned();
+        self.reader.run(move |db| rounds::kept_ima(db, &attester))
+    }
+
     fn boots(&self, machine: &str) -> Answer<'_, Vec<BootRow>> {
         let machine = machine.to_owned();
         self.reader.run(move |db| machines::boots(db, &machine))

@@ -55,7 +55,8 @@ fn keep_logs(db: &Connection, attester: &str, logs: &LogsOfRound) -> Result<(), 
             event_log.iter().try_for_each(|bytes| keep("boot", 0, bytes).map(drop))?;
             ima_log.iter().try_for_each(|bytes| keep("ima", 0, bytes).map(drop))?;
         }
-        LogsOfRound::Grown { first, ima_log } => {
+        // One process has the file, and knows what is there: to add it up each time would cost more with each round.
+        LogsOfRound::Grown { first, ima_log, limit: _ } => {
             keep("ima", *first, ima_log)?;
         }
     }
@@ -80,6 +81,11 @@ pub(super) fn logs(db: &Connection, attester: &str) -> Result<KeptLogs, StoreErr
         }
     }
     Ok(kept)
+}
+
+pub(super) fn kept_ima(db: &Connection, attester: &str) -> Result<u64, StoreError> {
+    let kept = "SELECT coalesce(sum(length(bytes)), 0) FROM log_part WHERE attester = ?1 AND log = 'ima'";
+    Ok(db.prepare_cached(kept)?.query_row([attester], |row| row.get(0))?)
 }
 
 /// Reads a standing whose columns begin at `first`; `None` where the boot has none.
