@@ -87,7 +87,7 @@ pub(crate) async fn answer(
         let live = live.clone();
         app.busy(move |app| judge_round(app, &live, &policy, before, nonce, binding, &evidence)).await
     };
-    let (round, verdict, after) = match judged {
+    let JudgedRound { round, proven, verdict, after } = match judged {
         Ok(judged) => judged,
         Err(refusal) => {
             // Whatever was kept did not help: the next challenge asks for everything.
@@ -95,11 +95,10 @@ pub(crate) async fn answer(
             return Err(refusal);
         }
     };
-    let is_proven = round.clock.is_some();
     let recorded = app.store.record(round).await;
     if recorded == Err(StoreError::Revoked) {
         app.live.remove(&live.attester);
-        if is_proven {
+        if proven {
             alarm(app, &live.machine, &live.attester).await?;
         }
     }
@@ -124,28 +123,41 @@ pub(crate) async fn alarm(app: &App, machine: &str, attester: &str) -> Result<()
     Ok(())
 }
 
+/// A round that is to be recorded, and what comes of it then.
+#[derive(Debug)]
+struct JudgedRound {
+    round: Round,
+    /// Whether the quote verified, over our nonce: then the key is alive, whatever else was found.
+    proven: bool,
+    verdict: Verdict,
+    after: Kept,
+}
+
 /// Verifies and appraises. Evidence that does not verify is a verdict too: it says what was wrong.
 fn judge_round(
     app: &App,
     live: &Live,
     policy: &Compiled,
-    kept: Kept,
+    mut kept: Kept,
     nonce: Issued<Nonce>,
     ChannelBinding(binding): ChannelBinding,
     evidence: &RuntimeEvidence,
-) -> Result<(Round, Verdict, Kept), Refusal> {
+) -> Result<JudgedRound, Refusal> {
     let at = now();
     let nonce = nonce.on_channel(QUALIFYING_LABEL, &binding);
     let values: Vec<&[u8]> = evidence.pcrs.iter().map(|value| &**value).collect();
     let quote = QuoteEvidence { message: &evidence.message, signature: &evidence.signature, values: &values };
-    let mut clock = kept.clock;
     let mut told = None;
-    let judged = match live.key.verify(quote, nonce, &policy.selection, at) {
-        Ok(quote) => match follow_clock(&live.key, &mut clock, &quote) {
+    let quote = live.key.verify(quote, nonce, &policy.selection, at);
+    let proven = quote.is_ok();
+    let judged = match quote {
+        Ok(quote) => match follow_clock(&live.key, &mut kept.clock, &quote) {
             Ok(followed) => {
                 told = Some(StoredClock(quote.clock()));
-                // What was known of the logs is of another boot.
-                let kept = if followed == Followed::NewBoot { Kept::default() } else { kept.clone() };
+                if followed == Followed::NewBoot {
+                    // What was known of the logs is of another boot.
+                    kept.progress = None;
+                }
                 judge::runtime(policy, &live.key, quote, logs(&kept, policy, evidence)?, at)?
             }
             Err(error) => judge::refused(policy, &live.key, &error, at)?,
@@ -172,8 +184,9 @@ fn judge_round(
         logs,
     };
     let judged_by = Some(policy.id.clone());
-    let kept = Kept { clock, progress, verdict: Some(verdict.verdict.clone()), judged_by, logs: logs_there };
-    Ok((round, verdict, kept))
+    let verdict_word = Some(verdict.verdict.clone());
+    let after = Kept { clock: kept.clock, progress, verdict: verdict_word, judged_by, logs: logs_there };
+    Ok(JudgedRound { round, proven, verdict, after })
 }
 
 /// How a quote's clock stands to the one before.
@@ -216,4 +229,66 @@ fn no_policy() -> Refusal {
 fn selection(policy: &Compiled) -> Vec<BankSelection> {
     let pcrs = |pcrs: evtpm_logs::PcrSet| pcrs.iter().map(PcrIndex::value).collect();
     policy.selection.iter().map(|(bank, set)| BankSelection { bank: bank.to_string(), pcrs: pcrs(set) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use evtpm_appraise::Policy;
+    use evtpm_client::Client;
+    use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+    use evtpm_engine::{Profile, Tpm};
+    use evtpm_protocol::templates::attestation_key;
+    use evtpm_testing_support::{Direct, Noise, TestPlatform};
+    use evtpm_tpm_wire::{HashAlg as Bank, Marshal as _, PcrIndex as Pcr, PcrSelect, TpmSu, TpmiRhHierarchy};
+    use evtpm_verify::tpm::{AkPublic, Clock};
+
+    use super::*;
+    use crate::app::testing::TestApp;
+    use crate::policies::DEFAULT;
+    use crate::store::testing::boot;
+
+    #[tokio::test]
+    async fn a_revoked_key_that_quotes_over_our_nonce_raises_the_alarm_though_its_clock_fell() {
+        let app = TestApp::new("fallen-clock");
+        let policy = Policy::from_toml("version = 1\nhardware = \"none\"\n[boot]\nsecure_boot = true\n").unwrap();
+        app.policies.put(DEFAULT, Compiled::new(policy).unwrap());
+        // Another process registered the second boot: this one still believes in the first.
+        app.store.register(boot("vm", b"id", "a1", b"ek1"), 1).await.unwrap();
+        app.store.register(boot("vm", b"id", "a2", b"ek2"), 2).await.unwrap();
+
+        let tpm = Tpm::manufacture(TestPlatform::new(Noise::Good(11)), Profile::pc_client()).unwrap();
+        let mut tpm = Client::new(Direct(tpm), Noise::Good(2));
+        tpm.startup(TpmSu::Clear).unwrap();
+        let ak = tpm.create_primary(TpmiRhHierarchy::Endorsement, &[], &attestation_key()).unwrap();
+        let mut buffer = [0; 512];
+        let key = TrustedAk::named(AkPublic::from_tpmt(ak.public.to_bytes(&mut buffer).unwrap()).unwrap());
+        let select = (0..=14).fold(PcrSelect::NONE, |select, pcr| select.with(Pcr::new(pcr).unwrap()));
+        let pcrs = Client::<Direct, Noise>::selection(&[Bank::Sha256], select).unwrap();
+
+        for (label, is_alive) in [(&b"another nonce"[..], false), (QUALIFYING_LABEL, true)] {
+            let later = Clock { milliseconds: u64::MAX, reset_count: 0, restart_count: 0, safe: true };
+            let kept = Kept { clock: Some(ClockWitness::first(later)), ..Kept::default() };
+            let (attester, machine) = ("a1".to_owned(), "vm".to_owned());
+            let live = Arc::new(Live { attester, machine, key: key.clone(), kept: kept.into() });
+            let asked = challenge(&app, &live).await.unwrap();
+            let binding = ChannelBinding([7; 32]);
+            let nonce = RustCrypto::hash(HashAlg::Sha256, &[label, &asked.nonce, &binding.0]);
+            let quote = tpm.quote(&ak, &[], nonce.as_bytes(), &pcrs).unwrap();
+            let values = tpm.pcr_read(&pcrs).unwrap();
+            let evidence = RuntimeEvidence {
+                challenge: asked.challenge,
+                message: quote.attest.as_bytes().into(),
+                signature: quote.signature.to_bytes(&mut buffer).unwrap().into(),
+                pcrs: values.iter().map(|value| value.digest.as_bytes().into()).collect(),
+                event_log: (&[][..]).into(),
+                ima_log: (&[][..]).into(),
+                ima_from: 0,
+                whole: true,
+                result: false,
+            };
+            let refusal = answer(&app, live, binding, evidence).await.unwrap_err();
+            assert_eq!(refusal.word(), "revoked-attester");
+            assert_eq!(app.store.machines(None).await.unwrap()[0].clone_alarm, is_alive);
+        }
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Records a round; refused if the attester was revoked meanwhile.
     fn record(&self, round: Round) -> Answer<'_, ()>;
 
-    /// Notes that a revoked key still speaks: two live endorsement keys for one identity (rule 10).
+    /// Notes that a revoked key was proven alive: two live endorsement keys for one identity (rule 10).
     fn raise_clone_alarm(&self, machine: &str, attester: &str, at: u64) -> Answer<'_, ()>;
 
     /// Ends the alarm of a machine, on the operator's word. Tells whether there is such a machine.
