@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The server's certificate: given by the operator, or made at the first start together with a CA of its own.
+//! The server's certificate: given by the operator, or made at the first start together with a CA of its own. And the CAs that
+//! the operator names for others.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -16,7 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// The name of the administrator that a first start makes.
 pub(crate) const ADMINISTRATOR: &str = "admin";
@@ -163,17 +164,30 @@ fn client_verifier(
     clients: ClientCertificate,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>> {
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider);
+    let verifier = match clients {
+        ClientCertificate::Optional => verifier.allow_unauthenticated(),
+        ClientCertificate::Required => verifier,
+    };
+    verifier.build().with_context(|| format!("reading {}", ca.display()))
+}
+
+/// Makes the configuration of a client that trusts the servers of a CA (a file of PEM).
+pub(crate) fn trusting(ca: &Path) -> Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots(ca)?).with_no_client_auth())
+}
+
+/// Reads the certificates of a CA.
+fn roots(ca: &Path) -> Result<RootCertStore> {
     let reading = || format!("reading {}", ca.display());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(ca).with_context(reading)? {
         roots.add(certificate.with_context(reading)?).with_context(reading)?;
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-    let verifier = match clients {
-        ClientCertificate::Optional => verifier.allow_unauthenticated(),
-        ClientCertificate::Required => verifier,
-    };
-    verifier.build().with_context(reading)
+    anyhow::ensure!(!roots.is_empty(), "{} holds no certificate", ca.display());
+    Ok(roots)
 }
 
 #[cfg(test)]

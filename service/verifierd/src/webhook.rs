@@ -15,14 +15,13 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Uri};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::app::now;
 use crate::connection::Connection;
 use crate::hex::hex;
+use crate::tls::trusting;
 
 /// How long the receiver may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -109,17 +108,6 @@ fn signature(key: &[u8], at: u64, body: &[u8]) -> String {
     let time = at.to_string();
     let mac = RustCrypto::hmac(HashAlg::Sha256, key, &[time.as_bytes(), b".", body]);
     format!("t={time},v1={}", hex(mac.as_bytes()))
-}
-
-fn trusting(ca: &Path) -> Result<ClientConfig> {
-    let reading = || format!("reading {}", ca.display());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca).with_context(reading)? {
-        roots.add(certificate.with_context(reading)?).with_context(reading)?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

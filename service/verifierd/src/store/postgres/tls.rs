@@ -14,12 +14,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
@@ -83,36 +79,19 @@ struct Tls(Arc<ClientConfig>);
 
 impl Tls {
     fn trusting(root: &Path) -> Result<Self, String> {
-        let shown = root.display();
-        let mut roots = RootCertStore::empty();
-        let certificates =
-            CertificateDer::pem_file_iter(root).map_err(|error| format!("sslrootcert {shown}: {error}"))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| format!("sslrootcert {shown}: {error}"))?;
-            roots.add(certificate).map_err(|error| format!("sslrootcert {shown}: {error}"))?;
-        }
-        if roots.is_empty() {
-            return Err(format!("sslrootcert {shown} holds no certificate"));
-        }
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-        Self::with(verifier.map_err(|error| format!("sslrootcert {shown}: {error}"))?)
+        let config = crate::tls::trusting(root).map_err(|error| format!("sslrootcert: {error:#}"))?;
+        Ok(Tls(Arc::new(config)))
     }
 
     fn to_anybody() -> Result<Self, String> {
-        Self::with(ServerIdentity::new(Accepted::Any, provider()))
-    }
-
-    fn with(verifier: Arc<dyn ServerCertVerifier>) -> Result<Self, String> {
-        let builder = ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
+        let verifier = ServerIdentity::new(Accepted::Any, provider);
         let config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
         Ok(Tls(Arc::new(config)))
     }
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
