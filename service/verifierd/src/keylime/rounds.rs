@@ -109,19 +109,17 @@ async fn round(app: &Arc<App>, tls: &AgentTls, item: Item) -> Result<()> {
     let name = item.name.clone();
     let due_at = due_at.map(|seconds| milliseconds() + seconds * 1_000);
     let item = watches::write(&watch, item, due_at).map_err(|refusal| anyhow::anyhow!("{}", refusal.message()))?;
-    let failures = outcome.as_ref().ok().cloned().flatten();
-    let word = outcome.as_ref().ok().map(|failures| if failures.is_some() { "untrusted" } else { "trusted" });
-    let line = outcome.is_ok().then(|| verdict(&name, failures.as_deref()));
+    let line = outcome.as_ref().ok().map(|failures| verdict(&name, failures.as_deref()));
     match app.store.put_item(WATCHED, item, line).await {
         // The tenant changed or removed the order meanwhile; what was found out belongs to the order before.
         Ok(()) => {
-            if let Some(verdict) = word {
-                app.metrics.round(verdict, began.elapsed());
-            }
-            match failures {
-                Some(failures) => app.keylime.revoked.tell(&name, &watch, &failures),
-                None if word.is_none() => app.keylime.revoked.tell_of_silence(&name, &watch),
-                None => {}
+            match &outcome {
+                Ok(Some(failures)) => {
+                    app.metrics.round("untrusted", began.elapsed());
+                    app.keylime.revoked.tell(&name, &watch, failures);
+                }
+                Ok(None) => app.metrics.round("trusted", began.elapsed()),
+                Err(_) => app.keylime.revoked.tell_of_silence(&name, &watch),
             }
             Ok(())
         }
