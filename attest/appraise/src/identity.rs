@@ -53,7 +53,7 @@ impl LaunchIdentity {
         }
     }
 
-    /// Returns a short name of the identity: SHA-256 over its fields, each with its length.
+    /// Returns a short name of the identity.
     pub fn digest(&self) -> Bytes<32> {
         let chip = self.chip.map(|chip| chip.0);
         let fields: [&[u8]; 8] = [
@@ -66,14 +66,19 @@ impl LaunchIdentity {
             chip.as_ref().map_or(&[], |chip| chip.as_slice()),
             self.provider.as_ref().map_or(&[], |provider| provider.as_bytes()),
         ];
-        let mut message = b"evtpm launch identity v1\0".to_vec();
-        for field in fields {
-            message.extend_from_slice(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
-            message.extend_from_slice(field);
-        }
-        let digest = RustCrypto::hash(HashAlg::Sha256, &[&message]);
-        Bytes(digest.as_bytes().try_into().unwrap_or([0; 32]))
+        identity_digest(b"evtpm launch identity v1\0", &fields)
     }
+}
+
+/// Returns a short name of what something is known by: SHA-256 over a label of its kind and the fields, each with its length.
+pub fn identity_digest(label: &[u8], fields: &[&[u8]]) -> Bytes<32> {
+    let mut message = label.to_vec();
+    for field in fields {
+        message.extend_from_slice(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
+        message.extend_from_slice(field);
+    }
+    let digest = RustCrypto::hash(HashAlg::Sha256, &[&message]);
+    Bytes(digest.as_bytes().try_into().unwrap_or([0; 32]))
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub use claims::{
 };
 pub use evtpm_verify::{Root, UnixTime, Vendor};
 pub use finding::{Explanation, Finding, Layer, Severity};
-pub use identity::LaunchIdentity;
+pub use identity::{LaunchIdentity, identity_digest};
 pub use learn::LearnError;
 pub use policy::{Policy, PolicyError};
 pub use vector::{Tier, TrustClaim, TrustVector};

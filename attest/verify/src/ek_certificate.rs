@@ -13,7 +13,7 @@ use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage};
 use crate::error::Hex;
 use crate::evtpm::public_area;
 use crate::tpm::EkPublic;
-use crate::x509::{Certificate, CertificateStore, Path, PublicKey};
+use crate::x509::{Certificate, CertificateStore, PublicKey};
 use crate::{Claim, Error, UnixTime};
 
 #[cfg(test)]
@@ -38,12 +38,10 @@ pub struct CertifiedEk {
 impl CertifiedEk {
     /// Verifies a certificate (DER) as of the moment `at`, and that its key is the endorsement key `ek`, a `TPM2B_PUBLIC`.
     ///
-    /// `authorities` are the vendors' certificates that the caller trusts: those that sign themselves are roots, the others
-    /// lead to them.
+    /// `authorities` are the vendors' certificates that the caller trusts.
     pub fn verify(certificate: &[u8], ek: &[u8], authorities: &CertificateStore, at: UnixTime) -> Result<Self, Error> {
         let certificate = Certificate::from_der(certificate)?;
-        let (roots, between): (Vec<_>, Vec<_>) = authorities.iter().partition(|authority| authority.is_self_issued());
-        let path = Path::find(&certificate, between, roots)?;
+        let path = authorities.path_from(&certificate)?;
         path.check_validity(at)?;
         let root = path.root().map(Certificate::common_name).unwrap_or_default().to_owned();
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Certificates of many vendors side by side, some of which no strict parser takes.
 
-use super::Certificate;
+use super::{Certificate, Path};
 use crate::Error;
 
 /// The most certificates of one store.
@@ -46,6 +46,12 @@ impl CertificateStore {
     /// Returns the certificates.
     pub fn iter(&self) -> impl Iterator<Item = &Certificate> {
         self.certificates.iter()
+    }
+
+    /// Finds a path from `leaf` to a root of the store: those that sign themselves are roots, the others lead to them.
+    pub fn path_from<'a>(&'a self, leaf: &'a Certificate) -> Result<Path<'a>, Error> {
+        let (roots, between): (Vec<_>, Vec<_>) = self.iter().partition(|certificate| certificate.is_self_issued());
+        Path::find(leaf, between, roots)
     }
 
     /// Returns the files whose certificates were taken although their encoding breaks DER.

@@ -2,8 +2,7 @@
 //! What a machine is known by from boot to boot: its launch, where a report tells it; else its TPM, which outlives boots.
 
 use evtpm_api::PlatformSummary;
-use evtpm_appraise::LaunchIdentity;
-use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+use evtpm_appraise::{LaunchIdentity, identity_digest};
 use evtpm_verify::azure::{HardwareProof, Paravisor};
 use evtpm_verify::snp::SnpClaims;
 use evtpm_verify::tpm::{AkOrigin, TrustedAk};
@@ -27,12 +26,12 @@ impl KnownBy {
         match key.origin() {
             AkOrigin::Activated(ek) => {
                 let claims = ek.report();
-                Ok(Self::launched(LaunchIdentity::of(claims).digest().0.to_vec(), claims))
+                Ok(Self::launched(LaunchIdentity::of(claims).digest().0, claims))
             }
             AkOrigin::Claimed(paravisor) => Self::below_a_paravisor(paravisor, ek_public),
             AkOrigin::Certified(_) => {
-                let identity = digest(b"evtpm ek certificate identity v1\0", &[ek_public]);
-                Ok(KnownBy { identity, measurement: None, platform: None })
+                let identity = identity_digest(b"evtpm ek certificate identity v1\0", &[ek_public]).0;
+                Ok(KnownBy { identity: identity.to_vec(), measurement: None, platform: None })
             }
             AkOrigin::Named => Err(Refusal::internal("a key was believed without a credential")),
         }
@@ -45,18 +44,18 @@ impl KnownBy {
             return Err(Refusal::evidence("the paravisor's report is not of SEV-SNP"));
         };
         let identity = if is_kept(paravisor) {
-            digest(b"evtpm azure tpm identity v1\0", &[ek_public])
+            identity_digest(b"evtpm azure tpm identity v1\0", &[ek_public])
         } else {
             let vm_id = paravisor.claims.configuration.vm_id.as_deref();
             let vm_id = vm_id.ok_or_else(|| Refusal::evidence("the paravisor's claims have no vmUniqueId"))?;
-            digest(b"evtpm azure machine identity v1\0", &[&claims.report.measurement().0, vm_id.as_bytes()])
+            identity_digest(b"evtpm azure machine identity v1\0", &[&claims.report.measurement().0, vm_id.as_bytes()])
         };
-        Ok(Self::launched(identity, claims))
+        Ok(Self::launched(identity.0, claims))
     }
 
-    fn launched(identity: Vec<u8>, claims: &SnpClaims) -> Self {
+    fn launched(identity: [u8; 32], claims: &SnpClaims) -> Self {
         let measurement = Some(hex(&claims.report.measurement().0));
-        KnownBy { identity, measurement, platform: Some(platform(claims)) }
+        KnownBy { identity: identity.to_vec(), measurement, platform: Some(platform(claims)) }
     }
 }
 
@@ -72,13 +71,4 @@ pub(crate) fn outlives_boots(key: &TrustedAk) -> bool {
 /// Paravisors from before there were others do not say it.
 fn is_kept(paravisor: &Paravisor) -> bool {
     paravisor.claims.configuration.tpm_persisted != Some(false)
-}
-
-fn digest(label: &[u8], fields: &[&[u8]]) -> Vec<u8> {
-    let mut message = label.to_vec();
-    for field in fields {
-        message.extend(u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
-        message.extend_from_slice(field);
-    }
-    RustCrypto::hash(HashAlg::Sha256, &[&message]).as_bytes().to_vec()
 }

@@ -4,7 +4,7 @@
 use evtpm_evidence::hcl::{HardwareReport, HclReport, RuntimeClaims};
 use evtpm_verify::UnixTime;
 use evtpm_verify::snp::{self, VekKind};
-use evtpm_verify::x509::{Certificate, Path};
+use evtpm_verify::x509::Certificate;
 
 use super::Draft;
 use super::links::NOT_ASKED;
@@ -107,8 +107,7 @@ fn paravisor(claims: &[u8]) -> Draft {
 fn vendor(app: &App, der: &[u8]) -> Vec<Draft> {
     const TITLES: [(&str, &str); 2] = [("root", "TPM vendor's root"), ("ek-certificate", "EK certificate")];
     let found = Certificate::from_der(der).and_then(|leaf| {
-        let (roots, between): (Vec<_>, Vec<_>) = app.ek_authorities.iter().partition(|found| found.is_self_issued());
-        let root = Path::find(&leaf, between, roots)?.root().cloned();
+        let root = app.ek_authorities.path_from(&leaf)?.root().cloned();
         Ok((root, leaf))
     });
     match found {
