@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The measurement logs of a Linux guest, from securityfs.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -73,16 +74,27 @@ impl LogFiles {
 
 /// Reads a log; one that does not exist is empty.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("opening {}", path.display())),
-    };
+    let Some(file) = open(path)? else { return Ok(Vec::new()) };
     // securityfs gives no size: read to the end, but not without end.
     let mut bytes = Vec::new();
     file.take(MAX_LOG + 1).read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
     anyhow::ensure!(bytes.len() as u64 <= MAX_LOG, "{} is longer than {MAX_LOG} bytes", path.display());
     Ok(bytes)
+}
+
+/// Says whether a log has any bytes.
+pub(crate) fn is_empty(path: &Path) -> Result<bool> {
+    let Some(mut file) = open(path)? else { return Ok(true) };
+    let read = file.read(&mut [0]).with_context(|| format!("reading {}", path.display()))?;
+    Ok(read == 0)
+}
+
+fn open(path: &Path) -> Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("opening {}", path.display())),
+    }
 }
 
 #[cfg(test)]
@@ -92,11 +104,14 @@ mod tests {
     #[test]
     fn a_missing_log_is_empty() {
         assert_eq!(read(Path::new("/nowhere/log")).unwrap(), Vec::<u8>::new());
+        assert!(is_empty(Path::new("/nowhere/log")).unwrap());
+        assert!(!is_empty(Path::new("src/logs.rs")).unwrap());
     }
 
     #[test]
     fn a_log_that_cannot_be_read_is_named() {
-        let error = read(Path::new("/")).unwrap_err();
-        assert!(format!("{error:#}").contains('/'), "{error:#}");
+        for error in [read(Path::new("/")).unwrap_err(), is_empty(Path::new("/")).unwrap_err()] {
+            assert!(format!("{error:#}").contains('/'), "{error:#}");
+        }
     }
 }

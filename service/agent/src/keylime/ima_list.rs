@@ -21,8 +21,12 @@ pub struct ImaList {
 #[derive(Debug)]
 struct Open {
     file: BufReader<File>,
-    /// Entries that were read.
-    entries: u64,
+    /// The newest entries that were read, which nobody has asked for yet.
+    ahead: Vec<u8>,
+    /// The number of the first of them.
+    first: u64,
+    /// The number of the entry that is read next.
+    next: u64,
 }
 
 impl ImaList {
@@ -44,12 +48,12 @@ impl ImaList {
         read.with_context(|| format!("reading {}", self.path.display()))
     }
 
-    /// Counts the entries. `None` where there is no list, because IMA is off.
+    /// Counts the entries; new ones stay for whoever asks for them. `None` where there is no list, because IMA is off.
     ///
     /// # Errors
     /// Names the file that exists and cannot be read.
     pub fn count(&mut self) -> Result<Option<u64>> {
-        let counted = self.opened().and_then(|open| open.map(|open| open.skip(u64::MAX)).transpose());
+        let counted = self.opened().and_then(|open| open.map(Open::count).transpose());
         if counted.is_err() {
             self.open = None;
         }
@@ -58,13 +62,8 @@ impl ImaList {
 
     fn read(&mut self, first: u64) -> Result<Option<(String, u64)>> {
         let Some(open) = self.opened()? else { return Ok(None) };
-        if open.entries != first {
-            open.rewind()?;
-            if open.skip(first)? < first {
-                open.rewind()?;
-            }
-        }
-        let begin = open.entries;
+        open.go_to(first)?;
+        let begin = open.first;
         Ok(Some((open.rest()?, begin)))
     }
 
@@ -72,7 +71,10 @@ impl ImaList {
     fn opened(&mut self) -> Result<Option<&mut Open>> {
         if self.open.is_none() {
             match File::open(&self.path) {
-                Ok(file) => self.open = Some(Open { file: BufReader::new(file), entries: 0 }),
+                Ok(file) => {
+                    let (ahead, first, next) = Default::default();
+                    self.open = Some(Open { file: BufReader::new(file), ahead, first, next });
+                }
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
@@ -82,37 +84,66 @@ impl ImaList {
 }
 
 impl Open {
-    fn rewind(&mut self) -> Result<()> {
-        self.file.seek(SeekFrom::Start(0))?;
-        self.entries = 0;
+    fn count(&mut self) -> Result<u64> {
+        self.read_on()?;
+        Ok(self.next)
+    }
+
+    /// Takes what begins with the entry that was gone to.
+    fn rest(&mut self) -> Result<String> {
+        let first = self.first;
+        self.read_on()?;
+        anyhow::ensure!(self.first == first, "the entries to send are longer than {MAX_PART} bytes");
+        self.first = self.next;
+        String::from_utf8(std::mem::take(&mut self.ahead)).context("an entry is not UTF-8")
+    }
+
+    /// Reads to the end, and keeps the newest entries, no more than may be sent at once.
+    fn read_on(&mut self) -> Result<()> {
+        while self.file.read_until(b'\n', &mut self.ahead)? > 0 {
+            anyhow::ensure!(self.ahead.ends_with(b"\n"), "entry {} has no end", self.next);
+            self.next += 1;
+            if self.ahead.len() > MAX_PART {
+                self.ahead.clear();
+                self.first = self.next;
+            }
+        }
         Ok(())
     }
 
-    /// Skips entries, and returns how many there were.
-    fn skip(&mut self, count: u64) -> Result<u64> {
-        let mut line = Vec::new();
-        while self.entries < count {
-            line.clear();
-            if self.file.read_until(b'\n', &mut line)? == 0 {
-                break;
-            }
-            self.entries += 1;
+    /// Goes to an entry; to the beginning where the list is shorter.
+    fn go_to(&mut self, entry: u64) -> Result<()> {
+        if entry < self.first {
+            self.rewind()?;
         }
-        Ok(self.entries)
+        self.skip_to(entry)?;
+        if self.first < entry {
+            self.rewind()?;
+        }
+        Ok(())
     }
 
-    /// Reads to the end.
-    fn rest(&mut self) -> Result<String> {
-        let mut rest = String::new();
-        loop {
-            let before = rest.len();
-            if self.file.read_line(&mut rest)? == 0 {
-                return Ok(rest);
-            }
-            anyhow::ensure!(rest.ends_with('\n'), "entry {} has no end", self.entries);
-            anyhow::ensure!(rest.len() <= MAX_PART, "the entries to send are longer than {MAX_PART} bytes");
-            self.entries += u64::from(rest.len() > before);
+    /// Leaves away what comes before an entry.
+    fn skip_to(&mut self, entry: u64) -> Result<()> {
+        let lines = self.ahead.split_inclusive(|byte| *byte == b'\n');
+        let skipped = usize::try_from(entry.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let bytes: usize = lines.take(skipped).map(<[u8]>::len).sum();
+        self.ahead.drain(..bytes);
+        self.first = entry.min(self.next);
+        let mut line = Vec::new();
+        while self.first < entry && self.file.read_until(b'\n', &mut line)? > 0 {
+            line.clear();
+            self.next += 1;
+            self.first = self.next;
         }
+        Ok(())
+    }
+
+    fn rewind(&mut self) -> Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        self.ahead.clear();
+        (self.first, self.next) = (0, 0);
+        Ok(())
     }
 }
 
@@ -187,6 +218,21 @@ mod tests {
         assert_eq!(list.count().unwrap(), Some(3));
         assert_eq!(list.from(2).unwrap(), Some(("10 c\n".into(), 2)));
         assert_eq!(ImaList::new(Path::new("/nowhere/list")).count().unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_counted_is_not_read_again() {
+        let mut file = Growing::new("once");
+        let mut list = ImaList::new(&file.0);
+        file.add("10 a");
+        assert_eq!(list.count().unwrap(), Some(1));
+        file.add("10 b");
+        file.add("10 c");
+        assert_eq!(list.count().unwrap(), Some(3));
+        // Whatever is read from the file again is gone.
+        file.1.set_len(0).unwrap();
+        assert_eq!(list.from(1).unwrap(), Some(("10 b\n10 c\n".into(), 1)));
+        assert_eq!(list.from(3).unwrap(), Some((String::new(), 3)));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) fn supported<T: Transport, R: Rng>(
         },
     }];
     let log = |name: &str, capabilities| EvidenceSupported::Log { evidence_type: name.to_owned(), capabilities };
-    if !crate::logs::read(event_log)?.is_empty() {
+    if !crate::logs::is_empty(event_log)? {
         let formats = one("application/octet-stream");
         supported.push(log(FIRMWARE_LOG, LogCapabilities { formats, ..LogCapabilities::default() }));
     }
