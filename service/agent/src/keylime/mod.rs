@@ -16,6 +16,7 @@ mod quote;
 mod registrar;
 mod revocation;
 mod server;
+mod start;
 mod state;
 mod transport_key;
 

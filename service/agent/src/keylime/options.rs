@@ -49,11 +49,7 @@ impl AgentOptions {
     /// Returns the agent's name, which stands in paths and in file names of others.
     pub(super) fn name(&self) -> Result<&str> {
         let name = self.uuid.as_str();
-        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        anyhow::ensure!(
-            plain && (1..=80).contains(&name.len()),
-            "--uuid: `{name}` is not 1 to 80 of a-z A-Z 0-9 . _ -"
-        );
+        anyhow::ensure!(is_plain(name), "--uuid: `{name}` is not 1 to 80 of a-z A-Z 0-9 . _ -");
         Ok(name)
     }
 
@@ -71,6 +67,11 @@ impl AgentOptions {
     pub(super) fn ima_list(&self) -> ImaList {
         ImaList::new(&self.ima_list)
     }
+}
+
+/// Whether a word may stand in a path.
+pub(super) fn is_plain(word: &str) -> bool {
+    (1..=80).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use anyhow::{Context, Result};
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto, constant_time_eq};
 use zeroize::Zeroizing;
 
+use super::start::start;
+
 /// Bytes of K, U and V.
 const KEY: usize = 32;
 /// Bytes of the IV: Keylime takes a whole block.
@@ -146,12 +148,7 @@ impl PayloadFolder {
             .and_then(|()| std::fs::rename(&new, &path))
             .with_context(|| format!("writing {}", path.display()))?;
         if let Some(program) = &self.run {
-            let mut child = std::process::Command::new(program)
-                .arg(&path)
-                .spawn()
-                .with_context(|| program.display().to_string())?;
-            // Whoever ends last: nobody waits for the program but this thread.
-            std::thread::spawn(move || drop(child.wait()));
+            start(program, &path, || {})?;
         }
         Ok(path)
     }

@@ -8,7 +8,6 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
@@ -24,6 +23,8 @@ use serde_json::value::RawValue;
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{Decode, Encode, Reader, SliceReader};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
+
+use super::start::start;
 
 /// `rsaEncryption`.
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -88,7 +89,7 @@ impl Revocations {
         let (event, context) = (event_id.as_deref().unwrap_or_default(), context.map_or("", RawValue::get));
         tracing::warn!(kind, agent = agent_id, event, context = short(context), "a verifier revokes an agent");
         for program in &self.programs {
-            run(program, &revocation.msg).with_context(|| format!("running {}", program.display()))?;
+            run(program, &revocation.msg)?;
         }
         Ok(())
     }
@@ -133,15 +134,12 @@ fn run(program: &Path, message: &str) -> Result<()> {
     let mut name = [0; 16];
     getrandom::fill(&mut name).context("the system gives no randomness")?;
     let path = std::env::temp_dir().join(format!("evtpm-revocation-{:032x}", u128::from_be_bytes(name)));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-    let child = file.write_all(message.as_bytes()).and_then(|()| Command::new(program).arg(&path).spawn());
-    let Ok(mut child) = child.inspect_err(|_| remove(&path)) else { bail!("it cannot be started") };
-    // Nobody waits for the program but this thread.
-    std::thread::spawn(move || {
-        drop(child.wait());
-        remove(&path);
-    });
-    Ok(())
+    let writing = || format!("writing {}", path.display());
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).with_context(writing)?;
+    let written = file.write_all(message.as_bytes()).with_context(writing);
+    let place = path.clone();
+    let started = written.and_then(|()| start(program, &path, move || remove(&place)));
+    started.inspect_err(|_| remove(&path))
 }
 
 /// A file that stays behind harms nobody.
@@ -238,6 +236,14 @@ pub(super) mod tests {
         let message = PathBuf::from(std::fs::read_to_string(&place).unwrap().trim());
         wait("the message stays", &|| !message.exists());
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_is_named_with_the_reason() {
+        let notifier = Notifier::new();
+        let revocations = notifier.revocations(vec!["/nowhere/program".into()]);
+        let error = format!("{:#}", revocations.take(&notifier.sign(MESSAGE)).unwrap_err());
+        assert!(error.contains("/nowhere/program") && error.contains("No such file"), "{error}");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use zeroize::Zeroizing;
 pub use client::{Refused, Verifier};
 
 use super::ImaList;
+use super::options::is_plain;
 use crate::keys::{Keys, bytes_of};
 
 /// Where a verifier expects the evidence that it has just asked for.
@@ -113,7 +114,7 @@ impl<T: Transport, R: Rng> PushAgent<T, R> {
         let opening = Document::new("session", &opening);
         let opened: Document<SessionChallenge> = self.verifier.ask(Method::POST, "/sessions", None, &opening).await?;
         let session = opened.data.id.context("the verifier's session has no id")?;
-        anyhow::ensure!(plain(&session), "the verifier's session has the id `{session}`, which is none");
+        anyhow::ensure!(is_plain(&session), "the verifier's session has the id `{session}`, which is none");
         let asked = opened.data.attributes.authentication_requested.into_iter().find(|asked| asked.way == way);
         let asked = asked.context("the verifier asks for another proof than TPM2_Certify")?;
         let challenge = STANDARD.decode(asked.chosen_parameters.challenge).context("a challenge is not base64")?;
@@ -132,9 +133,4 @@ impl<T: Transport, R: Rng> PushAgent<T, R> {
         let token = result.data.attributes.token.map(Zeroizing::new);
         token.context("the verifier gives us no session: its tenant has not added this agent, or with another key")
     }
-}
-
-/// Whether a word may stand in a path.
-fn plain(word: &str) -> bool {
-    (1..=80).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
