@@ -11,8 +11,6 @@ use crate::Error;
 use crate::bytes::{Cursor, field};
 use crate::jwk::Jwk;
 
-/// The signature at the beginning.
-const SIGNATURE: &[u8; 4] = b"HCLA";
 /// The room for a hardware report.
 const REPORT_BYTES: usize = 1184;
 /// The length of a TDREPORT in that room.
@@ -100,11 +98,14 @@ pub struct VmConfiguration {
 }
 
 impl<'a> HclReport<'a> {
+    /// The signature at the beginning.
+    pub const SIGNATURE: [u8; 4] = *b"HCLA";
+
     /// Parses a report; NV memory may have zeros behind the claims, and nothing else.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut cursor = Cursor::new(bytes);
         let signature = cursor.array::<4>("HCL signature")?;
-        if signature != SIGNATURE {
+        if *signature != Self::SIGNATURE {
             return Err(Error::Unknown { what: "HCL signature", value: u64::from(u32::from_le_bytes(*signature)) });
         }
         let header_version = cursor.u32("HCL header version")?;

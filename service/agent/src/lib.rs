@@ -13,6 +13,7 @@ pub mod keylime;
 pub mod keys;
 mod leases;
 pub mod logs;
+mod nv_certificate;
 mod peer;
 pub mod program;
 pub mod random;

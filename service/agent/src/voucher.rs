@@ -5,19 +5,18 @@ use anyhow::{Context, Result, bail};
 use evtpm_api::Binding;
 use evtpm_client::{Client, Transport};
 use evtpm_crypto::Rng;
+use evtpm_evidence::hcl::HclReport;
 use evtpm_protocol::templates::{EkTemplate, attestation_key};
 use evtpm_svsm_abi::attest::NONCE_SIZE;
 use evtpm_svsm_abi::manifest::{VTPM_V0, VTPM_V1};
 use evtpm_tpm_wire::Handle;
 
 use crate::keys::{AttestationKey, FIRST_EK, Keys};
+use crate::nv_certificate;
 use crate::tsm::SvsmReports;
 
 /// Where Azure's paravisor puts its report (OpenHCL, "attestation report").
 const HCL_REPORT: u32 = 0x0140_0001;
-
-/// What such a report begins with.
-const HCL_SIGNATURE: &[u8] = b"HCLA";
 
 /// Where Azure's paravisor has made the attestation key that its report names.
 const HCL_ATTESTATION_KEY: Handle = Handle(0x8100_0003);
@@ -59,9 +58,8 @@ impl Voucher {
             NvSource::Azure => azure(tpm),
             NvSource::Certificate => certificate(tpm),
             NvSource::Any => {
-                let nothing = "nothing in the TPM's NV memory vouches for it: is this an e-vTPM?";
                 let found = report(tpm).or_else(|error| azure(tpm).or_else(|_| certificate(tpm)).map_err(|_| error));
-                found.context(nothing)
+                found.context("nothing in the TPM's NV memory vouches for it")
             }
         }
     }
@@ -117,7 +115,7 @@ fn read<T: Transport, R: Rng>(tpm: &mut Client<T, R>, index: u32, what: &str) ->
 fn report<T: Transport, R: Rng>(tpm: &mut Client<T, R>) -> Result<Voucher> {
     let index = FIRST_EK.certificate_index();
     let report = read(tpm, index, "the report").context("is this an e-vTPM?")?;
-    match der(&report) {
+    match nv_certificate::certificate(&report) {
         None => Ok(Voucher::Nv(report)),
         Some(_) => bail!("at NV index {index:#010x} lies a certificate and no report: this is no e-vTPM"),
     }
@@ -126,7 +124,7 @@ fn report<T: Transport, R: Rng>(tpm: &mut Client<T, R>) -> Result<Voucher> {
 fn azure<T: Transport, R: Rng>(tpm: &mut Client<T, R>) -> Result<Voucher> {
     let report = read(tpm, HCL_REPORT, "the report of Azure's paravisor")?;
     anyhow::ensure!(
-        report.starts_with(HCL_SIGNATURE),
+        report.starts_with(&HclReport::SIGNATURE),
         "what lies at NV index {HCL_REPORT:#010x} is no paravisor's report"
     );
     Ok(Voucher::Azure(report))
@@ -135,16 +133,10 @@ fn azure<T: Transport, R: Rng>(tpm: &mut Client<T, R>) -> Result<Voucher> {
 fn certificate<T: Transport, R: Rng>(tpm: &mut Client<T, R>) -> Result<Voucher> {
     let found = CERTIFIED.iter().find_map(|template| {
         let bytes = tpm.nv_read(Handle(template.certificate_index()), &[]).ok()?;
-        Some(Voucher::Certificate(*template, der(&bytes)?.to_vec()))
+        Some(Voucher::Certificate(*template, nv_certificate::certificate(&bytes)?.to_vec()))
     });
     let indices = CERTIFIED.map(|template| format!("{:#010x}", template.certificate_index()));
     found.with_context(|| format!("the TPM has no certificate of an endorsement key ({})", indices.join(", ")))
-}
-
-/// Cuts a certificate to what its DER says is its length: NV indices are defined larger than what is written to them.
-fn der(bytes: &[u8]) -> Option<&[u8]> {
-    let [0x30, 0x82, high, low, ..] = bytes else { return None };
-    bytes.get(..usize::from(u16::from_be_bytes([*high, *low])).checked_add(4)?)
 }
 
 /// Asks for the manifest that lists all keys, then for the older one, which is the RSA key's.
@@ -167,25 +159,4 @@ fn ask_svsm(svsm: &mut dyn SvsmReports, nonce: &[u8]) -> Result<Vouched> {
         }
     }
     bail!("the SVSM gives no report with a manifest of version {VTPM_V1} or {VTPM_V0}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_is_cut_out_of_its_larger_index() {
-        let certificate = [&[0x30, 0x82, 1, 0][..], &[7; 256]].concat();
-        for padding in [&[][..], &[0; 9], &[0xFF; 700]] {
-            assert_eq!(der(&[&certificate, padding].concat()), Some(certificate.as_slice()));
-        }
-    }
-
-    #[test]
-    fn what_is_shorter_than_it_says_or_a_report_is_no_certificate() {
-        assert_eq!(der(&[&[0x30, 0x82, 1, 0][..], &[7; 255]].concat()), None);
-        for bytes in [&[][..], &[0x30], &[3, 0, 0, 0, 0]] {
-            assert_eq!(der(bytes), None);
-        }
-    }
 }

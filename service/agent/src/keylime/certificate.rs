@@ -5,6 +5,8 @@ use anyhow::{Context, Result};
 use evtpm_evidence::ek_certificate::EkCertificate;
 use evtpm_tpm_wire::{PublicBody, Tpm2bEccParameter, TpmtPublic};
 
+use crate::nv_certificate;
+
 /// Bytes of an SEV-SNP report.
 const REPORT: usize = 1184;
 
@@ -12,9 +14,9 @@ const REPORT: usize = 1184;
 ///
 /// Keylime wants a certificate, so a report travels in an unsigned one; `evtpm ek-check` takes it out again.
 pub(super) fn certificate(index: &[u8], ek: &TpmtPublic) -> Result<Option<Vec<u8>>> {
-    // An X.509 certificate is a SEQUENCE of more than 255 bytes.
-    if index.starts_with(&[0x30, 0x82]) {
-        return Ok(Some(index.to_vec()));
+    if nv_certificate::is_certificate(index) {
+        // Of one that is not whole, the registrar says what it lacks.
+        return Ok(Some(nv_certificate::certificate(index).unwrap_or(index).to_vec()));
     }
     let PublicBody::Ecc { unique, .. } = &ek.body else { return Ok(None) };
     if index.len() != REPORT {
@@ -45,6 +47,8 @@ mod tests {
         let wrapped = certificate(&[7; REPORT], &ek).unwrap().unwrap();
         assert_eq!(EkCertificate::parse(&wrapped).unwrap().report, [7; REPORT]);
         assert_eq!(certificate(b"\x30\x82\x01\x00", &ek).unwrap().unwrap(), b"\x30\x82\x01\x00");
+        let padded = [&b"\x30\x82\x00\x02ok"[..], &[0xFF; 100]].concat();
+        assert_eq!(certificate(&padded, &ek).unwrap().unwrap(), b"\x30\x82\x00\x02ok");
         assert_eq!(certificate(b"something else", &ek).unwrap(), None);
     }
 }
