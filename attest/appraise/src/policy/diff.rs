@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What changed from one policy to another, rule by rule, and whether more or fewer machines pass by it.
 //!
-//! Lists of accepted values are compared as the sets that they are, and an empty one accepts anything: a value that is added to
-//! a list makes the policy wider, the first one makes it narrower.
+//! Lists are compared as the sets that they are. Of most that name accepted values an empty one accepts anything: a value that is
+//! added makes the policy wider, the first one makes it narrower. Others accept what they name and nothing else, or ask for it
+//! ([`Kind`]).
 
 use core::fmt;
 use std::collections::BTreeSet;
@@ -149,7 +150,7 @@ fn lists(rule: &str, was: &[Value], is: &[Value], changes: &mut Vec<Change>) {
 enum Kind {
     /// Values that are accepted; none stands for any.
     Accepted,
-    /// Values that nothing else restricts: each of them is one more that passes.
+    /// Values that are accepted; none stands for none: each of them is one more that passes.
     Exempt,
     /// Things that have to be there, or must not be: each is one more demand.
     Required,
@@ -159,6 +160,7 @@ fn kind(rule: &str) -> Kind {
     match rule {
         "tpm.banks" | "boot.pcrs" | "snp.tcb_fields" | "snp.mitigations" => Kind::Required,
         "snp.platform_required" | "snp.platform_refused" => Kind::Required,
+        "snp.products" | "snp.simulated" | "snp.measurements" | "snp.endorsers" => Kind::Exempt,
         "ima.digests" | "ima.signers" | "ima.excludes" => Kind::Exempt,
         _ if rule.starts_with("ima.files.") => Kind::Exempt,
         _ => Kind::Accepted,
@@ -189,6 +191,7 @@ const fn presence(is: Option<&Value>) -> Effect {
 fn flag(rule: &str) -> Effect {
     match rule {
         "ima.boot_aggregate" => Effect::Narrower,
+        "tpm.require_shared_challenge" | "nvidia.require_manifests" | "csv.require_csv3" => Effect::Narrower,
         _ if rule.ends_with("secure_boot") => Effect::Other,
         _ => Effect::Wider,
     }
@@ -288,6 +291,43 @@ mod tests {
         assert_eq!(changes(|new| boot(new, Some(false))), ["boot.secure_boot: was true, is false (other)"]);
         assert_eq!(changes(|new| boot(new, None)), ["boot.secure_boot: without true (wider)"]);
         assert_eq!(changes(|new| new.name = "new".into()), ["name: with new (same)"]);
+    }
+
+    #[test]
+    fn the_first_launch_of_a_kind_that_is_named_widens() {
+        let endorser = crate::policy::Endorser {
+            issuer: "did:x509:0:sha256:x".into(),
+            feeds: crate::policy::AtLeastOne::new("feed".into()),
+            min_svn: 1,
+        };
+        let with = changes(|new| snp(new).endorsers = vec![endorser.clone()]);
+        assert!(matches!(with.as_slice(), [one] if one.ends_with("(wider)")), "{with:?}");
+        let instead = changes(|new| {
+            let snp = snp(new);
+            (snp.endorsers, snp.measurements) = (vec![endorser], Vec::new());
+        });
+        let effects: Vec<_> = instead.iter().map(|change| change.rsplit_once(' ').unwrap().1).collect();
+        assert_eq!(effects, ["(wider)", "(narrower)"], "{instead:?}");
+        let simulated = changes(|new| snp(new).simulated = vec!["another root".into()]);
+        assert!(simulated.contains(&"snp.simulated: with another root (wider)".to_owned()), "{simulated:?}");
+        let without = changes(|new| snp(new).products.clear());
+        assert!(matches!(without.as_slice(), [one] if one.ends_with("(narrower)")), "{without:?}");
+    }
+
+    #[test]
+    fn a_flag_that_asks_for_something_narrows() {
+        let asked = changes(|new| new.tpm.as_mut().unwrap().require_shared_challenge = true);
+        assert_eq!(asked, ["tpm.require_shared_challenge: was false, is true (narrower)"]);
+        let devices = |require_manifests| {
+            let mut policy = policy();
+            policy.nvidia = Some(crate::policy::NvidiaPolicy { require_manifests, ..Default::default() });
+            policy
+        };
+        let effects = |old: Policy, new: Policy| old.diff(&new).unwrap().into_iter().map(|one| one.effect).collect();
+        let [asked, not]: [Vec<Effect>; 2] =
+            [(false, true), (true, false)].map(|(old, new)| effects(devices(old), devices(new)));
+        assert_eq!((asked, not), (vec![Effect::Narrower], vec![Effect::Wider]));
+        assert_eq!((flag("csv.require_csv3"), flag("csv.allow_debug")), (Effect::Narrower, Effect::Wider));
     }
 
     #[test]
