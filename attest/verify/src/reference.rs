@@ -3,7 +3,7 @@
 //! components measure.
 //!
 //! Read are reference triples with digests, security versions, raw values, registers and the identifiers of signing keys; a value that
-//! restricts something else is marked. A CoRIM that nobody signed is taken on its owner's word, and its root says so.
+//! restricts something else is marked, and so is an environment of which more is said. A CoRIM that nobody signed is taken on its owner's word, and its root says so.
 
 use core::fmt;
 
@@ -36,6 +36,8 @@ pub struct Environment {
     pub instance: Option<Vec<u8>>,
     /// The values.
     pub references: Vec<Reference>,
+    /// Whether its author says more of it than is read, so that it must not be taken for any other that has the rest.
+    pub says_more: bool,
 }
 
 /// What one component of an environment measures, if it is good.
@@ -59,6 +61,8 @@ pub struct Reference {
     pub signers: Vec<Vec<u8>>,
     /// Whether its author restricts what is not read, so that the rest must not be taken for all of it.
     pub says_more: bool,
+    /// Whether all that is not read is a mask of the raw value, without which the value accepts less, and never more.
+    pub is_masked: bool,
 }
 
 /// Digests with the numbers of their algorithms.
@@ -114,12 +118,14 @@ impl Environment {
             model: triple.model.map(str::to_owned),
             instance: triple.instance.and_then(identifier),
             references: triple.values.iter().map(Reference::read).collect(),
+            says_more: triple.says_more || [triple.class, triple.instance].into_iter().flatten().any(is_key),
         }
     }
 }
 
 impl Reference {
     fn read(measurement: &Measurement<'_>) -> Self {
+        let has_keys = measurement.crypto_keys.iter().copied().any(is_key);
         Self {
             component: match measurement.key {
                 None => Component::Whole,
@@ -136,13 +142,19 @@ impl Reference {
             registers: measurement.registers.iter().map(|(number, digests)| (*number, owned(digests))).collect(),
             tee: owned(&measurement.tee),
             signers: measurement.crypto_keys.iter().copied().filter_map(identifier).collect(),
-            says_more: measurement.says_more,
+            says_more: measurement.says_more || has_keys,
+            is_masked: measurement.is_masked && !has_keys,
         }
     }
 }
 
 fn owned(digests: &[(i64, &[u8])]) -> Digests {
     digests.iter().map(|(algorithm, value)| (*algorithm, value.to_vec())).collect()
+}
+
+/// Says whether an identifier is a whole key, which is not read.
+const fn is_key(tagged: Tagged<'_>) -> bool {
+    matches!(tagged, Tagged::PkixKey(_))
 }
 
 fn identifier(tagged: Tagged<'_>) -> Option<Vec<u8>> {
@@ -226,6 +238,36 @@ pub(crate) mod tests {
             refused += 1;
         }
         assert!(refused > 64, "{refused}");
+    }
+
+    #[test]
+    fn an_instance_and_a_signer_that_are_whole_keys_are_marked() {
+        let triple = |instance, crypto_keys| Triple {
+            class: Some(Tagged::Bytes(b"clas")),
+            vendor: None,
+            model: None,
+            instance,
+            values: vec![Measurement {
+                key: None,
+                digests: Vec::new(),
+                svn: None,
+                raw_value: None,
+                raw_int: None,
+                registers: Vec::new(),
+                tee: Vec::new(),
+                name: None,
+                crypto_keys,
+                says_more: false,
+                is_masked: false,
+            }],
+            says_more: false,
+        };
+        let marks = |instance, signer: Tagged<'static>| {
+            let environment = Environment::read(&triple(instance, vec![signer]));
+            (environment.says_more, environment.references[0].says_more)
+        };
+        assert_eq!(marks(Some(Tagged::Bytes(b"one")), Tagged::Bytes(b"key")), (false, false));
+        assert_eq!(marks(Some(Tagged::PkixKey("PEM")), Tagged::PkixKey("PEM")), (true, true));
     }
 
     #[test]

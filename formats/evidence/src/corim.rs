@@ -75,6 +75,8 @@ pub struct Triple<'a, T> {
     pub instance: Option<Tagged<'a>>,
     /// The measurements or the keys.
     pub values: Vec<T>,
+    /// Whether more is said of the environment than is read here: a group, a layer, an index, or what later drafts add.
+    pub says_more: bool,
 }
 
 /// A value behind a tag.
@@ -115,6 +117,8 @@ pub struct Measurement<'a> {
     pub crypto_keys: Vec<Tagged<'a>>,
     /// Whether it restricts what is not read here, so that these values say less than their author did.
     pub says_more: bool,
+    /// Whether all that is not read is a mask of the raw value, without which the value accepts less, and never more.
+    pub is_masked: bool,
 }
 
 /// Digests with the numbers of their algorithms.
@@ -231,6 +235,9 @@ impl<'a, T> Triple<'a, T> {
         let environment = Map::parse("environment", environment)?;
         let class = environment.raw(Key::Number(0)).map(|raw| Map::parse("class", raw)).transpose()?;
         let class = class.unwrap_or_default();
+        let says_more = !environment.keys().all(|key| matches!(key, Key::Number(0 | 1)))
+            || !class.keys().all(|key| matches!(key, Key::Number(0..=2)))
+            || members.len() > 2;
         let (vendor, model) = (class.text(Key::Number(1))?, class.text(Key::Number(2))?);
         let class = class.raw(Key::Number(0)).map(Tagged::parse).transpose()?;
         let instance = environment.raw(Key::Number(1)).map(Tagged::parse).transpose()?;
@@ -241,7 +248,7 @@ impl<'a, T> Triple<'a, T> {
         if values.is_empty() {
             return Err(Error::Missing { what: "values of a triple" });
         }
-        Ok(Self { class, vendor, model, instance, values })
+        Ok(Self { class, vendor, model, instance, values, says_more })
     }
 }
 
@@ -286,8 +293,11 @@ impl<'a> Measurement<'a> {
         };
         let crypto_keys = values.array(Key::Number(13))?.unwrap_or_default();
         // A version (0) and a name (11) are for people; everything else that is not read restricts.
-        let is_read = |key| matches!(key, Key::Number(0 | 1 | 2 | 4 | 11 | 13 | 14 | 15 | MRTEE));
-        let says_more = !values.keys().all(is_read) || map.keys().any(|key| !matches!(key, Key::Number(0 | 1)));
+        let is_read = |key: &Key<'_>| matches!(key, Key::Number(0 | 1 | 2 | 4 | 11 | 13 | 14 | 15 | MRTEE));
+        let is_mask = |key: &Key<'_>| *key == Key::Number(5);
+        let beside = map.keys().any(|key| !matches!(key, Key::Number(0 | 1)));
+        let says_more = beside || !values.keys().all(|key| is_read(&key));
+        let is_masked = says_more && !beside && values.keys().all(|key| is_read(&key) || is_mask(&key));
         Ok(Self {
             key,
             digests: digests.into_iter().map(digest).collect::<Result<_, _>>()?,
@@ -297,6 +307,7 @@ impl<'a> Measurement<'a> {
             registers: registers(values.raw(Key::Number(14)))?,
             tee: values.raw(Key::Number(MRTEE)).map(tee_digests).transpose()?.unwrap_or_default(),
             says_more,
+            is_masked,
             name: values.text(Key::Number(11))?,
             crypto_keys: crypto_keys.into_iter().map(Tagged::parse).collect::<Result<_, _>>()?,
         })
@@ -476,10 +487,28 @@ mod tests {
     fn what_restricts_and_is_not_read_is_marked() {
         let masked = measurement(1, |encoder| drop(encoder.u8(5).unwrap().bytes(&[0xff])));
         assert!(Measurement::parse(&masked).unwrap().says_more);
+        assert!(Measurement::parse(&masked).unwrap().is_masked);
+        let flagged = measurement(2, |encoder| {
+            encoder.u8(5).unwrap().bytes(&[0xff]).unwrap().u8(3).unwrap().map(0).unwrap();
+        });
+        let flagged = Measurement::parse(&flagged).unwrap();
+        assert_eq!((flagged.says_more, flagged.is_masked), (true, false));
         let versioned = measurement(1, |encoder| drop(encoder.u8(0).unwrap().map(0)));
         assert!(!Measurement::parse(&versioned).unwrap().says_more);
         let mut authorized = Encoder::new(Vec::new());
         authorized.map(2).unwrap().u8(1).unwrap().map(0).unwrap().u8(2).unwrap().array(0).unwrap();
         assert!(Measurement::parse(&authorized.into_writer()).unwrap().says_more);
+    }
+    #[test]
+    fn an_environment_of_which_more_is_said_is_marked() {
+        let says_more = |environment: &[u8]| {
+            let value = measurement(1, |encoder| drop(encoder.u8(0).unwrap().map(0)));
+            let triple = [b"\x82".as_slice(), environment, b"\x81", &value].concat();
+            Triple::parse(&triple, Measurement::parse).unwrap().says_more
+        };
+        assert!(!says_more(b"\xa1\x00\xa2\x00\xd9\x02\x30\x41c\x02\x61m"), "class and model");
+        assert!(says_more(b"\xa2\x00\xa1\x00\xd9\x02\x30\x41c\x02\xd9\x02\x30\x41g"), "a group");
+        assert!(says_more(b"\xa1\x00\xa2\x00\xd9\x02\x30\x41c\x03\x01"), "a layer");
+        assert!(says_more(b"\xa1\x00\xa2\x00\xd9\x02\x30\x41c\x04\x01"), "an index");
     }
 }

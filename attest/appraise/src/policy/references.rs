@@ -60,7 +60,8 @@ pub enum ReferenceError {
         /// What has the version.
         component: String,
     },
-    /// Environments restrict different things, so that one section would accept what neither of them does.
+    /// Environments, or one and the section that is there, restrict different things, so that one section would accept what
+    /// neither of them does.
     Mixed {
         /// The section.
         section: &'static str,
@@ -96,7 +97,8 @@ impl fmt::Display for ReferenceError {
             Self::Mixed { section } => {
                 write!(
                     f,
-                    "CoRIM: environments restrict different things, which one section [{section}] cannot tell apart"
+                    "CoRIM: its environments, or they and the section [{section}] that the policy has, restrict different things, \
+                     which one section cannot tell apart"
                 )
             }
             Self::Incomplete { what } => write!(f, "the reference values have no {what}"),
@@ -111,6 +113,9 @@ impl core::error::Error for ReferenceError {}
 
 impl Policy {
     /// Adds verified reference values: what they name is accepted besides what was, and nothing that was accepted is refused now.
+    ///
+    /// What they restrict besides, a section that is there has to restrict alike: otherwise it would accept what neither of both
+    /// authors does. What only the section restricts holds for the added values too.
     pub fn add_references(
         &mut self,
         documents: &[Verified<ReferenceValues, Vendor>],
@@ -128,6 +133,7 @@ impl Policy {
         let (mut snp, mut tdx) = (Vec::new(), tdx::Gathered::default());
         for document in documents {
             for environment in &document.environments {
+                read_whole(document.profile.as_deref(), environment)?;
                 match document.profile.as_deref() {
                     Some(CCA_PLATFORM) => cca.platform(environment)?,
                     Some(CCA_REALM) => cca.realm(environment)?,
@@ -142,12 +148,14 @@ impl Policy {
                 }
             }
         }
-        let mut added = Self::empty(self.hardware);
-        added.cca = cca.into_policy(self.cca.as_ref())?;
-        added.psa = psa.into_policy(self.psa.as_ref())?;
-        added.snp = snp::Launch::into_policy(snp, self.snp.as_ref(), options)?;
-        added.tdx = tdx.into_policy(self.tdx.as_ref())?;
-        self.merge(added);
+        let cca = cca.into_policy(self.cca.as_ref())?;
+        let psa = psa.into_policy(self.psa.as_ref())?;
+        let snp = snp::Launch::into_policy(snp, self.snp.as_ref(), options)?;
+        let tdx = tdx.into_policy(self.tdx.as_ref())?;
+        self.cca = cca.or_else(|| self.cca.take());
+        self.psa = psa.or_else(|| self.psa.take());
+        self.snp = snp.or_else(|| self.snp.take());
+        self.tdx = tdx.or_else(|| self.tdx.take());
         Ok(())
     }
 
@@ -202,12 +210,89 @@ fn add<T: PartialEq>(list: &mut Vec<T>, values: impl IntoIterator<Item = T>) {
     }
 }
 
-/// What the documents do not name, the policy may.
-fn or_known<T: Clone>(values: Vec<T>, known: Option<&[T]>) -> Vec<T> {
-    match (values.is_empty(), known) {
-        (true, Some(known)) => known.to_vec(),
-        _ => values,
+/// Refuses an environment whose author restricts what is not read of it.
+fn read_whole(profile: Option<&str>, environment: &Environment) -> Result<(), ReferenceError> {
+    // Rules are about instances of processors alone: their chips and providers.
+    let is_processor = profile.is_some_and(|profile| SNP.contains(&profile));
+    if environment.says_more || (environment.instance.is_some() && !is_processor) {
+        return Err(unknown_class(environment));
     }
+    let is_read_past = |reference: &&Reference| {
+        // A platform's configuration is compared as a whole, which is stricter than under its mask.
+        let is_stricter = reference.is_masked && profile == Some(CCA_PLATFORM);
+        reference.says_more && !is_stricter
+    };
+    environment.references.iter().find(is_read_past).map_or(Ok(()), |reference| Err(unfit(reference)))
+}
+
+/// What a reference may have values of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Member {
+    Digests,
+    Svn,
+    RawValue,
+    RawInt,
+    Registers,
+    Tee,
+    Signers,
+}
+
+/// Refuses a reference with values besides those that are read of it.
+fn only(reference: &Reference, read: &[Member]) -> Result<(), ReferenceError> {
+    let stated = [
+        (Member::Digests, !reference.digests.is_empty()),
+        (Member::Svn, reference.svn.is_some()),
+        (Member::RawValue, reference.raw_value.is_some()),
+        (Member::RawInt, reference.raw_int.is_some()),
+        (Member::Registers, !reference.registers.is_empty()),
+        (Member::Tee, !reference.tee.is_empty()),
+        (Member::Signers, !reference.signers.is_empty()),
+    ];
+    let is_left = stated.iter().any(|(member, is_stated)| *is_stated && !read.contains(member));
+    if is_left { Err(unfit(reference)) } else { Ok(()) }
+}
+
+/// What the documents state has to be what the policy states, if there is one; what they leave open, the policy may restrict.
+fn agreed<T: PartialEq>(
+    section: &'static str,
+    stated: Option<T>,
+    known: Option<T>,
+) -> Result<Option<T>, ReferenceError> {
+    match (stated, known) {
+        (Some(stated), Some(known)) if stated != known => Err(ReferenceError::Mixed { section }),
+        (stated, known) => Ok(known.or(stated)),
+    }
+}
+
+/// The same for lists, of which an empty one leaves it open.
+fn agreed_list<T: Clone + PartialEq>(
+    section: &'static str,
+    stated: Vec<T>,
+    known: Option<&[T]>,
+) -> Result<Vec<T>, ReferenceError> {
+    match known {
+        None => Ok(stated),
+        Some(known) if stated.is_empty() || is_same(&stated, known) => Ok(known.to_vec()),
+        Some(_) => Err(ReferenceError::Mixed { section }),
+    }
+}
+
+fn is_same<T: PartialEq>(one: &[T], other: &[T]) -> bool {
+    one.iter().all(|value| other.contains(value)) && other.iter().all(|value| one.contains(value))
+}
+
+/// What is accepted besides what the policy accepts, unless that is anything.
+fn besides<T: Clone + PartialEq>(
+    section: &'static str,
+    stated: Vec<T>,
+    known: Option<&[T]>,
+) -> Result<Vec<T>, ReferenceError> {
+    if known.is_some_and(<[T]>::is_empty) && !stated.is_empty() {
+        return Err(ReferenceError::Mixed { section });
+    }
+    let mut all = known.map(<[T]>::to_vec).unwrap_or_default();
+    add(&mut all, stated);
+    Ok(all)
 }
 
 fn digests(reference: &Reference) -> Result<Vec<HexBytes>, ReferenceError> {
@@ -226,7 +311,7 @@ fn unfit(reference: &Reference) -> ReferenceError {
     ReferenceError::Value { component: reference.component.to_string() }
 }
 
-/// The class of an environment that has none, or one that its profile does not know.
+/// An environment of no class, of one that its profile does not know, or of which more is said than can be judged.
 fn unknown_class(environment: &Environment) -> ReferenceError {
     let class = environment.class.as_deref().map(hex::encode);
     let named = environment.model.clone().or(class).unwrap_or_else(|| "none".to_owned());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{AtLeastOne, Bytes};
 
 /// The rules for the SNP report, of which `measurements` or `endorsers` has to name some.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnpPolicy {
     /// The product lines of AMD whose roots are accepted.
@@ -251,27 +251,6 @@ impl SnpPolicy {
 
     /// Starts rules that accept one launch measurement, on hardware of no product line yet.
     pub fn new(measurement: [u8; 48]) -> Self {
-        Self {
-            products: Vec::new(),
-            simulated: Vec::new(),
-            measurements: vec![Bytes(measurement)],
-            endorsers: Vec::new(),
-            vmpl: 0,
-            allow_debug: false,
-            allow_migration: false,
-            allow_vlek: false,
-            min_guest_svn: 0,
-            tcb: BTreeMap::new(),
-            tcb_fields: Vec::new(),
-            mitigations: Vec::new(),
-            platform_required: Vec::new(),
-            platform_refused: Vec::new(),
-            id_keys: Vec::new(),
-            author_keys: Vec::new(),
-            host_data: Vec::new(),
-            chips: Vec::new(),
-            providers: Vec::new(),
-            revocation: RevocationRule::Optional,
-        }
+        Self { measurements: vec![Bytes(measurement)], ..Self::default() }
     }
 }

@@ -193,6 +193,174 @@ fn another_profile_and_none_are_refused() {
 }
 
 #[test]
+fn a_section_that_restricts_other_things_is_not_added_to() {
+    let mut policy = crate::testing::policy();
+    let before = policy.clone();
+    let mut refused = |reference: Reference| {
+        let documents = [document(SNP[0], vec![chip(vec![measurement(9), reference])])];
+        let refused = policy.add_values(&documents, &ReferenceOptions::default());
+        assert_eq!(refused, Err(ReferenceError::Mixed { section: "snp" }));
+        assert_eq!(policy, before);
+    };
+    let known = before.snp.as_ref().unwrap();
+    refused(svn(1, Svn::Minimum(u64::from(known.min_guest_svn) + 1)));
+    refused(svn(1, Svn::Minimum(u64::from(known.min_guest_svn) - 1)));
+    refused(svn(647, Svn::Minimum(u64::MAX)));
+    refused(Reference { raw_int: Some(i64::from(known.vmpl) + 1), ..field(5) });
+    refused(Reference { raw_value: Some(vec![0xda; 32]), ..field(642) });
+    refused(Reference { digests: sha384(1), ..field(643) });
+    refused(Reference { digests: sha384(1), ..field(644) });
+    refused(Reference { raw_value: Some(vec![1; 64]), ..field(3328) });
+    let class = Some(BY_PROVIDER.to_vec());
+    let by_provider = Environment { class, ..chip(vec![measurement(9)]) };
+    let refused = policy.add_values(&[document(SNP[0], vec![by_provider])], &ReferenceOptions::default());
+    assert_eq!(refused, Err(ReferenceError::Mixed { section: "snp" }));
+    crate::testing::snp(&mut policy).allow_vlek = true;
+    let by_chip = [document(SNP[0], vec![chip(vec![measurement(9)])])];
+    let refused = policy.add_values(&by_chip, &ReferenceOptions::default());
+    assert_eq!(refused, Err(ReferenceError::Mixed { section: "snp" }));
+}
+
+#[test]
+fn a_section_that_restricts_the_same_things_is_added_to() {
+    let mut policy = crate::testing::policy();
+    let before = policy.snp.clone().unwrap();
+    let level = Reference { raw_int: Some(i64::from(before.vmpl)), ..field(5) };
+    let fields = vec![measurement(9), svn(1, Svn::Minimum(before.min_guest_svn.into())), level];
+    policy.add_values(&[document(SNP[0], vec![chip(fields)])], &ReferenceOptions::default()).unwrap();
+    let measurements = [before.measurements.as_slice(), &[Bytes([9; 48])]].concat();
+    assert_eq!(policy.snp.unwrap(), crate::policy::SnpPolicy { measurements, ..before });
+}
+
+#[test]
+fn registers_and_modules_narrow_no_section_and_are_not_lost_in_one() {
+    let bare = || added(&[document(INTEL, vec![td(sha384(1), Vec::new())])], &ReferenceOptions::default()).unwrap();
+    let add = |policy: &mut Policy, environment| {
+        policy.add_values(&[document(INTEL, vec![environment])], &ReferenceOptions::default())
+    };
+    let module = |byte| {
+        let module = Reference { tee: sha384(byte), ..Reference::default() };
+        Environment { class: Some(SEAM.to_vec()), references: vec![module], ..Environment::default() }
+    };
+    let mixed = Err(ReferenceError::Mixed { section: "tdx" });
+    assert_eq!(add(&mut bare(), td(sha384(2), vec![(0, sha384(3))])), mixed);
+    assert_eq!(add(&mut bare(), module(4)), mixed);
+    let mut policy = bare();
+    policy.tdx.as_mut().unwrap().modules = vec![Bytes([3; 48])];
+    add(&mut policy, module(4)).unwrap();
+    add(&mut policy, td(sha384(2), Vec::new())).unwrap();
+    let tdx = policy.tdx.unwrap();
+    assert_eq!((tdx.modules.len(), tdx.measurements.len()), (2, 2));
+}
+
+fn device(implementation: u8, component: u8) -> Environment {
+    let component = Reference {
+        component: Component::Named("psa.software-component".into()),
+        digests: vec![(1, vec![component; 32])],
+        signers: vec![vec![0x51; 32]],
+        ..Reference::default()
+    };
+    Environment { class: Some(vec![implementation; 32]), references: vec![component], ..Environment::default() }
+}
+
+#[test]
+fn components_of_one_implementation_are_not_accepted_on_another() {
+    let psa = |environments: Vec<Environment>| added(&[document(PSA, environments)], &ReferenceOptions::default());
+    let mixed = ReferenceError::Mixed { section: "psa" };
+    assert_eq!(psa(vec![device(1, 0xa), device(2, 0xb)]), Err(mixed.clone()));
+    assert_eq!(psa(vec![device(1, 0xa), device(2, 0xa)]).unwrap().psa.unwrap().implementations.len(), 2);
+    let mut policy = psa(vec![device(1, 0xa)]).unwrap();
+    let refused = policy.add_values(&[document(PSA, vec![device(2, 0xb)])], &ReferenceOptions::default());
+    assert_eq!(refused, Err(mixed.clone()));
+    policy.add_values(&[document(PSA, vec![device(1, 0xb)])], &ReferenceOptions::default()).unwrap();
+    assert_eq!(policy.psa.as_ref().unwrap().components.len(), 2);
+    policy.psa.as_mut().unwrap().components.clear();
+    let refused = policy.add_values(&[document(PSA, vec![device(1, 0xc)])], &ReferenceOptions::default());
+    assert_eq!(refused, Err(mixed));
+}
+
+fn cca(name: &str, digest: u8) -> Reference {
+    Reference {
+        component: Component::Named(name.to_owned()),
+        digests: vec![(1, vec![digest; 32])],
+        ..Reference::default()
+    }
+}
+
+#[test]
+fn a_platforms_configuration_may_be_masked_and_nothing_else_of_arm() {
+    let config = Reference { digests: Vec::new(), raw_value: Some(vec![1, 2, 3]), ..cca("cca.platform-config", 0) };
+    let masked = Reference { says_more: true, is_masked: true, ..config.clone() };
+    let add = |platform: Vec<Reference>, realm: Vec<Reference>| {
+        let platform = Environment { class: Some(vec![7; 32]), references: platform, ..Environment::default() };
+        let realm = Environment { references: realm, ..Environment::default() };
+        let documents = [document(CCA_PLATFORM, vec![platform]), document(CCA_REALM, vec![realm])];
+        added(&documents, &ReferenceOptions::default())
+    };
+    let policy = add(vec![masked], vec![cca("cca.rim", 1)]).unwrap();
+    assert_eq!(policy.cca.unwrap().configs, [HexBytes(vec![1, 2, 3])]);
+    let more = |reference: Reference| Reference { says_more: true, ..reference };
+    for (platform, rim) in [
+        (more(config.clone()), cca("cca.rim", 1)),
+        (more(cca("cca.software-component", 2)), cca("cca.rim", 1)),
+        (config.clone(), more(cca("cca.rim", 1))),
+        (config, Reference { is_masked: true, ..more(cca("cca.rim", 1)) }),
+    ] {
+        assert!(matches!(add(vec![platform], vec![rim]), Err(ReferenceError::Value { .. })));
+    }
+}
+
+#[test]
+fn realms_that_differ_in_more_than_their_initial_measurement_are_refused() {
+    let realm = |references| Environment { references, ..Environment::default() };
+    let platform = Environment {
+        class: Some(vec![7; 32]),
+        references: vec![cca("cca.software-component", 2)],
+        ..Environment::default()
+    };
+    let add = |realms| {
+        let documents = [document(CCA_PLATFORM, vec![platform.clone()]), document(CCA_REALM, realms)];
+        added(&documents, &ReferenceOptions::default())
+    };
+    let alike = vec![realm(vec![cca("cca.rim", 1)]), realm(vec![cca("cca.rim", 2)])];
+    assert_eq!(add(alike).unwrap().cca.unwrap().measurements.len(), 2);
+    let mixed = vec![realm(vec![cca("cca.rim", 1)]), realm(vec![cca("cca.rim", 2), cca("cca.rem0", 3)])];
+    assert_eq!(add(mixed), Err(ReferenceError::Mixed { section: "cca" }));
+}
+
+#[test]
+fn environments_of_which_more_is_said_and_instances_that_no_rule_is_about_are_refused() {
+    let refused = |profile: &str, environment: Environment| {
+        let refused = added(&[document(profile, vec![environment])], &milan());
+        assert!(matches!(refused, Err(ReferenceError::Value { .. })), "{refused:?}");
+    };
+    let instance = Some(vec![1; 33]);
+    refused(PSA, Environment { instance: instance.clone(), ..device(1, 1) });
+    refused(INTEL, Environment { instance: instance.clone(), ..td(sha384(1), Vec::new()) });
+    refused(LAUNCH, Environment { instance, ..launch("AMD", "SEV-SNP", "MEASUREMENT") });
+    refused(PSA, Environment { says_more: true, ..device(1, 1) });
+    refused(SNP[0], Environment { says_more: true, ..chip(vec![measurement(1)]) });
+    refused(LAUNCH, Environment { says_more: true, ..launch("Intel", "TDX", "MRTD") });
+}
+
+#[test]
+fn values_besides_those_that_are_read_are_refused() {
+    let refused = |profile: &str, environment: Environment| {
+        let refused = added(&[document(profile, vec![environment])], &milan());
+        assert!(matches!(refused, Err(ReferenceError::Value { .. })), "{refused:?}");
+    };
+    refused(SNP[0], chip(vec![Reference { svn: Some(Svn::Minimum(1)), ..measurement(1) }]));
+    refused(SNP[0], chip(vec![Reference { raw_value: Some(vec![0; 32]), digests: sha384(1), ..field(642) }]));
+    let with = |mut environment: Environment, change: fn(&mut Reference)| {
+        environment.references.iter_mut().for_each(change);
+        environment
+    };
+    refused(PSA, with(device(1, 1), |reference| reference.svn = Some(Svn::Exact(1))));
+    refused(INTEL, with(td(sha384(1), Vec::new()), |reference| reference.raw_int = Some(1)));
+    refused(LAUNCH, with(launch("AMD", "SEV-SNP", "MEASUREMENT"), |reference| reference.signers = vec![vec![1]]));
+}
+
+#[test]
 fn adding_refuses_nothing_that_was_accepted() {
     let mut policy = crate::testing::policy();
     let before = policy.snp.clone().unwrap();

@@ -2,10 +2,12 @@
 //! CoRIMs of SEV-SNP: the profile of draft-deeglaze-amd-sev-snp-corim-profile ("AMD SEV-SNP measurements", by the numbers of the
 //! report's fields), and the launch measurements that Microsoft's `igvm` writes.
 
+use std::collections::BTreeMap;
+
 use evtpm_snp::{Generation, TcbVersion};
 use evtpm_verify::reference::{Component, Environment, Reference, Svn};
 
-use super::{ReferenceError, ReferenceOptions, add, or_known, sized, unfit, unknown_class};
+use super::{Member, ReferenceError, ReferenceOptions, add, agreed, agreed_list, only, sized, unfit, unknown_class};
 use crate::policy::{Bytes, ProductName, SnpPolicy, TcbFloor};
 
 /// 1.3.6.1.4.1.3704.3.1 and .2: a processor by its chip, or by the provider whose key (VLEK) it has. The draft writes the encoding
@@ -14,10 +16,14 @@ const BY_CHIP: [&[u8]; 2] = [b"\x2b\x06\x01\x04\x01\x9c\x78\x03\x01", b"\x06\x09
 const BY_PROVIDER: [&[u8]; 2] =
     [b"\x2b\x06\x01\x04\x01\x9c\x78\x03\x02", b"\x06\x09\x2b\x06\x01\x04\x01\x9c\x78\x03\x02"];
 
+const SECTION: &str = "snp";
+
 /// What one environment names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Launch {
     measurements: Vec<Bytes<48>>,
+    /// Whether its processor is one that signs with a key of its own (VCEK).
+    is_by_chip: bool,
     /// Everything else, which all environments have to agree on.
     rest: Rest,
 }
@@ -40,9 +46,10 @@ impl Launch {
     pub(super) fn read(environment: &Environment, options: &ReferenceOptions) -> Result<Self, ReferenceError> {
         let mut launch = Self::default();
         let class = environment.class.as_deref().ok_or_else(|| unknown_class(environment))?;
+        launch.is_by_chip = BY_CHIP.contains(&class);
         match &environment.instance {
-            None if BY_CHIP.contains(&class) => {}
-            Some(chip) if BY_CHIP.contains(&class) => {
+            None if launch.is_by_chip => {}
+            Some(chip) if launch.is_by_chip => {
                 let chip = chip.as_slice().try_into().map_err(|_| unknown_class(environment))?;
                 launch.rest.chips.push(Bytes(chip));
             }
@@ -55,7 +62,7 @@ impl Launch {
         }
         let mut seen = Vec::new();
         for reference in &environment.references {
-            if seen.contains(&&reference.component) || reference.says_more {
+            if seen.contains(&&reference.component) {
                 return Err(unfit(reference));
             }
             seen.push(&reference.component);
@@ -69,6 +76,15 @@ impl Launch {
         let refused = || unfit(reference);
         let Component::Numbered(number) = reference.component else { return Err(refused()) };
         let raw = reference.raw_value.as_deref();
+        let read = match number {
+            1 | 647 => Member::Svn,
+            5 => Member::RawInt,
+            642 if raw.is_some() => Member::RawValue,
+            641..=644 => Member::Digests,
+            3328 => Member::RawValue,
+            _ => return Err(refused()),
+        };
+        only(reference, &[read])?;
         match number {
             1 => {
                 let version = floor(reference, options)?;
@@ -98,9 +114,9 @@ impl Launch {
         let is_snp = environment.model.as_deref() == Some("SEV-SNP");
         let [reference] = environment.references.as_slice() else { return Err(unknown_class(environment)) };
         let is_measurement = reference.component == Component::Named("MEASUREMENT".to_owned());
-        let measurements = sized(&reference.digests).filter(|_| is_measurement && !reference.says_more);
-        match measurements {
-            Some(measurements) if is_snp => Ok(Self { measurements, rest: Rest::default() }),
+        only(reference, &[Member::Digests])?;
+        match sized(&reference.digests).filter(|_| is_measurement) {
+            Some(measurements) if is_snp => Ok(Self { measurements, ..Self::default() }),
             _ => Err(unfit(reference)),
         }
     }
@@ -112,48 +128,58 @@ impl Launch {
         options: &ReferenceOptions,
     ) -> Result<Option<SnpPolicy>, ReferenceError> {
         let Some(Self { rest, .. }) = launches.first().cloned() else { return Ok(None) };
-        if launches.iter().any(|launch| launch.rest != rest) {
-            return Err(ReferenceError::Mixed { section: "snp" });
+        // A launch that its author expects under a processor's own key must not pass under a provider's.
+        let mixes_keys = |known: &SnpPolicy| match known.allow_vlek {
+            true => launches.iter().any(|launch| launch.is_by_chip),
+            false => rest.is_by_provider,
+        };
+        if launches.iter().any(|launch| launch.rest != rest) || known.is_some_and(mixes_keys) {
+            return Err(ReferenceError::Mixed { section: SECTION });
         }
-        let mut measurements = Vec::new();
-        launches.into_iter().for_each(|launch| add(&mut measurements, launch.measurements));
-        let measurements = or_known(measurements, known.map(|known| known.measurements.as_slice()));
-        let missing = |what| ReferenceError::Incomplete { what };
-        if measurements.is_empty() && known.is_none_or(|known| known.endorsers.is_empty()) {
-            return Err(missing("launch measurement"));
+        let mut section = known.cloned().unwrap_or_default();
+        launches.into_iter().for_each(|launch| add(&mut section.measurements, launch.measurements));
+        if section.accepts_any_launch() {
+            return Err(ReferenceError::Incomplete { what: "launch measurement" });
         }
-        let mut products = known.map(|known| known.products.clone()).unwrap_or_default();
-        add(&mut products, options.products.iter().copied());
-        let mut tcb = known.map(|known| known.tcb.clone()).unwrap_or_default();
+        add(&mut section.products, options.products.iter().copied());
         if let Some(version) = rest.tcb {
-            if products.is_empty() {
-                return Err(missing("product line, which its patch levels would be of"));
-            }
-            tcb.extend(products.iter().map(|product| (*product, levels(version, *product))));
+            section.tcb = floors(version, &section.products, known)?;
         }
+        let known_list = |list: fn(&SnpPolicy) -> &Vec<Bytes<48>>| known.map(|known| list(known).as_slice());
         Ok(Some(SnpPolicy {
-            products,
-            simulated: known.map(|known| known.simulated.clone()).unwrap_or_default(),
-            endorsers: known.map(|known| known.endorsers.clone()).unwrap_or_default(),
-            measurements,
-            vmpl: rest.vmpl.or(known.map(|known| known.vmpl)).unwrap_or_default(),
-            allow_debug: false,
-            allow_migration: false,
-            allow_vlek: rest.is_by_provider,
-            min_guest_svn: rest.guest_svn.or(known.map(|known| known.min_guest_svn)).unwrap_or_default(),
-            tcb,
-            tcb_fields: known.map(|known| known.tcb_fields.clone()).unwrap_or_default(),
-            mitigations: known.map(|known| known.mitigations.clone()).unwrap_or_default(),
-            platform_required: known.map(|known| known.platform_required.clone()).unwrap_or_default(),
-            platform_refused: known.map(|known| known.platform_refused.clone()).unwrap_or_default(),
-            id_keys: or_known(rest.id_keys, known.map(|known| known.id_keys.as_slice())),
-            author_keys: or_known(rest.author_keys, known.map(|known| known.author_keys.as_slice())),
-            host_data: or_known(rest.host_data, known.map(|known| known.host_data.as_slice())),
-            chips: or_known(rest.chips, known.map(|known| known.chips.as_slice())),
-            providers: or_known(rest.providers, known.map(|known| known.providers.as_slice())),
-            revocation: known.map(|known| known.revocation).unwrap_or_default(),
+            vmpl: agreed(SECTION, rest.vmpl, known.map(|known| known.vmpl))?.unwrap_or_default(),
+            min_guest_svn: agreed(SECTION, rest.guest_svn, known.map(|known| known.min_guest_svn))?.unwrap_or_default(),
+            allow_vlek: section.allow_vlek || rest.is_by_provider,
+            id_keys: agreed_list(SECTION, rest.id_keys, known_list(|known| &known.id_keys))?,
+            author_keys: agreed_list(SECTION, rest.author_keys, known_list(|known| &known.author_keys))?,
+            host_data: agreed_list(SECTION, rest.host_data, known.map(|known| known.host_data.as_slice()))?,
+            chips: agreed_list(SECTION, rest.chips, known.map(|known| known.chips.as_slice()))?,
+            providers: agreed_list(SECTION, rest.providers, known.map(|known| known.providers.as_slice()))?,
+            ..section
         }))
     }
+}
+
+/// The floors of the product lines: those that the policy has have to be the same, and a line that it accepts without floor keeps none.
+fn floors(
+    version: TcbVersion,
+    products: &[ProductName],
+    known: Option<&SnpPolicy>,
+) -> Result<BTreeMap<ProductName, TcbFloor>, ReferenceError> {
+    if products.is_empty() {
+        return Err(ReferenceError::Incomplete { what: "product line, which its patch levels would be of" });
+    }
+    let mut floors = known.map(|known| known.tcb.clone()).unwrap_or_default();
+    for product in products {
+        let levels = levels(version, *product);
+        let is_accepted = known.is_some_and(|known| known.products.contains(product));
+        match floors.insert(*product, levels) {
+            Some(floor) if floor != levels => return Err(ReferenceError::Mixed { section: SECTION }),
+            None if is_accepted => return Err(ReferenceError::Mixed { section: SECTION }),
+            _ => {}
+        }
+    }
+    Ok(floors)
 }
 
 /// The lowest security version that is accepted.

@@ -7,11 +7,13 @@
 
 use evtpm_verify::reference::{Component, Environment, Reference};
 
-use super::{ReferenceError, add, or_known, sized, unfit, unknown_class};
+use super::{Member, ReferenceError, add, agreed_list, besides, only, sized, unfit, unknown_class};
 use crate::policy::{Bytes, TdxPolicy};
 
 /// 2.16.840.1.113741.1.2.3.4.3: the TDX module.
 const SEAM: &[u8] = b"\x60\x86\x48\x01\x86\xf8\x4d\x01\x02\x03\x04\x03";
+
+const SECTION: &str = "tdx";
 
 /// What the documents name.
 #[derive(Default)]
@@ -28,19 +30,17 @@ impl Gathered {
         let class = environment.class.as_deref();
         let is_module = class == Some(SEAM);
         let is_td = class.is_none() && is_tdx(environment);
-        if !(is_module || is_td) || environment.instance.is_some() {
+        if !(is_module || is_td) {
             return Err(unknown_class(environment));
         }
         let [reference] = environment.references.as_slice() else { return Err(unknown_class(environment)) };
+        only(reference, &[Member::Tee, Member::Registers])?;
         let measured = sized(&reference.tee).filter(|_| reference.component == Component::Whole);
-        let measured = measured.filter(|_| !reference.says_more && reference.digests.is_empty());
         let measured = measured.ok_or_else(|| unfit(reference))?;
         if is_td {
             return self.td(measured, registers(reference)?);
         }
-        if !reference.registers.is_empty() {
-            return Err(unfit(reference));
-        }
+        only(reference, &[Member::Tee])?;
         add(&mut self.modules, measured);
         Ok(())
     }
@@ -51,14 +51,15 @@ impl Gathered {
         if !is_tdx(environment) {
             return Err(unknown_class(environment));
         }
-        let is_mrtd = reference.component == Component::Named("MRTD".to_owned()) && !reference.says_more;
+        only(reference, &[Member::Digests])?;
+        let is_mrtd = reference.component == Component::Named("MRTD".to_owned());
         let measured = sized(&reference.digests).filter(|_| is_mrtd).ok_or_else(|| unfit(reference))?;
         self.td(measured, Default::default())
     }
 
     fn td(&mut self, measured: Vec<Bytes<48>>, rtmrs: [Vec<Bytes<48>>; 4]) -> Result<(), ReferenceError> {
         if self.rtmrs.as_ref().is_some_and(|known| *known != rtmrs) {
-            return Err(ReferenceError::Mixed { section: "tdx" });
+            return Err(ReferenceError::Mixed { section: SECTION });
         }
         self.rtmrs = Some(rtmrs);
         add(&mut self.measurements, measured);
@@ -70,20 +71,21 @@ impl Gathered {
         if self.measurements.is_empty() && self.modules.is_empty() {
             return Ok(None);
         }
-        let measurements = or_known(self.measurements, known.map(|known| &*known.measurements));
-        let measurements =
-            measurements.try_into().map_err(|_| ReferenceError::Incomplete { what: "measurement of a TD (MRTD)" })?;
         let [rtmr0, rtmr1, rtmr2, rtmr3] = self.rtmrs.unwrap_or_default();
-        let blank = TdxPolicy::new(measurements);
-        let known = known.cloned().unwrap_or_else(|| blank.clone());
+        let mut measurements = known.map(|known| known.measurements.to_vec()).unwrap_or_default();
+        add(&mut measurements, self.measurements);
+        let missing = |_| ReferenceError::Incomplete { what: "measurement of a TD (MRTD)" };
+        let blank = TdxPolicy::new(measurements.try_into().map_err(missing)?);
+        let section = known.cloned().unwrap_or_else(|| blank.clone());
+        let list = |list: fn(&TdxPolicy) -> &Vec<Bytes<48>>| known.map(|known| list(known).as_slice());
         Ok(Some(TdxPolicy {
-            rtmr0: or_known(rtmr0, Some(&known.rtmr0)),
-            rtmr1: or_known(rtmr1, Some(&known.rtmr1)),
-            rtmr2: or_known(rtmr2, Some(&known.rtmr2)),
-            rtmr3: or_known(rtmr3, Some(&known.rtmr3)),
-            modules: or_known(self.modules, Some(&known.modules)),
+            rtmr0: agreed_list(SECTION, rtmr0, list(|known| &known.rtmr0))?,
+            rtmr1: agreed_list(SECTION, rtmr1, list(|known| &known.rtmr1))?,
+            rtmr2: agreed_list(SECTION, rtmr2, list(|known| &known.rtmr2))?,
+            rtmr3: agreed_list(SECTION, rtmr3, list(|known| &known.rtmr3))?,
+            modules: besides(SECTION, self.modules, list(|known| &known.modules))?,
             measurements: blank.measurements,
-            ..known
+            ..section
         }))
     }
 }
