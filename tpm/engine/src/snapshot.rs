@@ -82,6 +82,7 @@ impl<P: Platform> Tpm<P> {
     /// and after Shutdown(STATE) what the next startup will want.
     pub fn save_permanent<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
         self.check_savable()?;
+        self.catch_up();
         self.pass_permanent(archive)
     }
 
@@ -89,6 +90,14 @@ impl<P: Platform> Tpm<P> {
     /// spares a host that keeps the state the comparison after every PCR_Read.
     pub fn may_differ_from_saved(&mut self) -> bool {
         core::mem::replace(&mut self.may_differ, false)
+    }
+
+    /// Advances time to the platform's: what has passed since the last command is not lost on the way to another TPM, and
+    /// nothing that passes after it has come there.
+    pub(crate) fn catch_up(&mut self) {
+        let unannounced = self.unannounced();
+        self.clock.advance(self.platform.now_ms());
+        self.may_differ |= unannounced != self.unannounced();
     }
 
     /// The few permanent values that a command may change without "{NV}".
@@ -100,6 +109,7 @@ impl<P: Platform> Tpm<P> {
     /// Passes what a running TPM has besides: objects, sessions, sequences, PCRs and time.
     pub fn save_volatile<A: Archive>(&mut self, archive: &mut A) -> Result<(), A::Error> {
         self.check_savable()?;
+        self.catch_up();
         self.pass_volatile(archive)
     }
 
@@ -122,6 +132,7 @@ impl<P: Platform> Tpm<P> {
             Some(volatile) => tpm.pass_volatile(volatile)?,
             None => tpm.power_on(),
         }
+        tpm.catch_up();
         tpm.state.check()?;
         Ok(tpm)
     }

@@ -74,8 +74,7 @@ impl<P: Platform> Tpm<P> {
         self.may_differ = true;
         self.work.forget();
         // What has passed since the last command is of the old Time, and not of the one that begins here.
-        let now = self.platform.now_ms();
-        self.clock.advance(now);
+        self.catch_up();
         self.clock.power_on();
         self.da.power_on();
         self.state.power_on();
@@ -151,8 +150,7 @@ impl<P: Platform> Tpm<P> {
 
     /// Tells whether the authenticated countdown timer of this handle has signaled; what follows is the platform's business.
     pub fn countdown_signaled(&mut self, handle: u32) -> bool {
-        let now = self.platform.now_ms();
-        self.clock.advance(now);
+        self.catch_up();
         self.countdown(Handle(handle)).is_some_and(|timer| timer.signaled(self.clock.time()))
     }
 

@@ -38,6 +38,11 @@ fn happen(tpm: &mut TestTpm, moves: &[(u8, u8, u8)]) -> Contexts {
     contexts
 }
 
+fn clock(tpm: &mut TestTpm) -> u64 {
+    let response = ask(tpm, Cc::READ_CLOCK, &[], &[], &[]);
+    u64::from_be_bytes(response[18..26].try_into().unwrap())
+}
+
 fn pcr_5(tpm: &mut TestTpm) -> Vec<u8> {
     ask(tpm, Cc::PCR_READ, &[], &[], &[0, 0, 0, 1, 0, 0x0B, 3, 0x20, 0, 0])[14..].to_vec()
 }
@@ -102,10 +107,6 @@ fn cutting_the_power_forgives_no_failure() {
 #[test]
 fn clock_never_steps_back_over_a_loss_of_power() {
     let mut tpm = started(7);
-    let clock = |tpm: &mut TestTpm| {
-        let response = ask(tpm, Cc::READ_CLOCK, &[], &[], &[]);
-        u64::from_be_bytes(response[18..26].try_into().unwrap())
-    };
     for _ in 0..5 {
         tpm.platform_mut().now_ms += 40_000;
         let before = clock(&mut tpm);
@@ -116,6 +117,20 @@ fn clock_never_steps_back_over_a_loss_of_power() {
         assert_eq!(startup(&mut tpm, STARTUP_CLEAR), Rc::SUCCESS);
         assert!(clock(&mut tpm) >= last);
     }
+}
+
+#[test]
+fn time_between_commands_and_images_counts() {
+    let mut tpm = started(7);
+    let at_first = clock(&mut tpm);
+    tpm.platform_mut().now_ms += 1_000;
+    let permanent = State::permanent(&mut tpm).unwrap();
+    tpm.platform_mut().now_ms += 200;
+    let volatile = State::volatile(&mut tpm).unwrap();
+    let mut other = restore(machine(8), Profile::pc_client(), &permanent, Some(&volatile)).unwrap();
+    other.platform_mut().now_ms += 30;
+    assert_eq!(clock(&mut other), at_first + 1_230);
+    assert_eq!(clock(&mut tpm), at_first + 1_200);
 }
 
 #[test]
