@@ -8,6 +8,7 @@ mod format;
 mod headers;
 mod layers;
 mod lint;
+mod locks;
 mod panic_probe;
 mod sizes;
 mod threats;
@@ -48,6 +49,7 @@ const CHECKS: &[Check] = &[
         about: "each row of docs/THREATS.md and docs/VULNERABILITIES.md names code and test",
         run: threats::check,
     },
+    Check { name: "locks", about: "lock files name every dependency", run: locks::check },
     Check { name: "coverage", about: "docs/COVERAGE.md is what the engine's table says", run: coverage::check },
     Check { name: "lint", about: "clippy with the workspace's table finds nothing", run: lint::check },
     Check {
