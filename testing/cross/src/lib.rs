@@ -7,6 +7,7 @@
 mod certificates;
 mod chains;
 mod identity;
+mod import_certify;
 mod keys;
 mod launches;
 mod levels;

@@ -5,7 +5,7 @@ use evtpm_protocol::credential::Credential;
 use evtpm_protocol::object_name;
 use evtpm_tpm_wire::commands::{
     ActivateCredential, ActivateCredentialHandles, Create, CreateHandles, CreatePrimary, CreatePrimaryHandles,
-    EvictControl, EvictControlHandles, Load, LoadHandles, ReadPublic, ReadPublicHandles,
+    EvictControl, EvictControlHandles, Import, ImportHandles, Load, LoadHandles, ReadPublic, ReadPublicHandles,
 };
 use evtpm_tpm_wire::{
     Handle, Supported, Tpm2b, Tpm2bAuth, Tpm2bData, Tpm2bEncryptedSecretIn, Tpm2bIdObject, Tpm2bName, Tpm2bPrivate,
@@ -128,20 +128,61 @@ impl<T: Transport, R: Rng> Client<T, R> {
         let handles = ActivateCredentialHandles { activate_handle: object.as_object()?, key_handle: key.as_object()? };
         let command =
             ActivateCredential { credential_blob: *credential_blob, secret: Tpm2bEncryptedSecretIn::new(secret)? };
+        let names = [object.name, key.name];
+        let opened = self.authorized_by(key, endorsement_auth, |tpm, auth| {
+            tpm.run_named(handles, &command, &mut [Auth::EMPTY, auth], &names)
+        })?;
+        Ok(Credential::new(opened.cert_info.as_bytes())?)
+    }
+
+    /// Makes a duplicate without inner wrapper an object of the endorsement key `key`, which is authorized as in
+    /// [`Self::activate_credential`], and loads it.
+    pub fn import_below_endorsement_key(
+        &mut self,
+        key: &Object,
+        endorsement_auth: &[u8],
+        public: &TpmtPublic,
+        duplicate: &[u8],
+        secret: &[u8],
+    ) -> Result<Object, ClientError> {
+        let import = Import {
+            encryption_key: Tpm2bData::EMPTY,
+            object_public: Tpm2b(public.clone()),
+            duplicate: Tpm2bPrivateIn::new(duplicate)?,
+            in_sym_seed: Tpm2bEncryptedSecretIn::new(secret)?,
+            symmetric_alg: None,
+        };
+        let parent_handle = key.as_object()?;
+        let imported = self.authorized_by(key, endorsement_auth, |tpm, auth| {
+            tpm.run_named(ImportHandles { parent_handle }, &import, &mut [auth], &[key.name])
+        })?;
+        let in_private = Tpm2bPrivateIn::new(imported.out_private.as_bytes())?;
+        let load = Load { in_private, in_public: Tpm2b(public.clone()) };
+        let loaded = self.authorized_by(key, endorsement_auth, |tpm, auth| {
+            tpm.run_named(LoadHandles { parent_handle }, &load, &mut [auth], &[key.name])
+        })?;
+        Object::new(loaded.object_handle, public.clone(), loaded.name)
+    }
+
+    /// Runs a command with the authorization that an endorsement key asks for.
+    fn authorized_by<X>(
+        &mut self,
+        key: &Object,
+        endorsement_auth: &[u8],
+        run: impl FnOnce(&mut Self, Auth<'_>) -> Result<X, ClientError>,
+    ) -> Result<X, ClientError> {
         if key.public.object_attributes.contains(TpmaObject::USER_WITH_AUTH) {
-            let opened = self.run(handles, &command, &mut [Auth::EMPTY, Auth::EMPTY])?;
-            return Ok(Credential::new(opened.cert_info.as_bytes())?);
+            return run(self, Auth::EMPTY);
         }
         let hash = key.public.name_alg.unwrap_or_default();
         let mut session = self.start_session(SessionOptions { hash, ..SessionOptions::POLICY })?;
-        let names = [object.name, key.name];
-        let opened = self
+        let result = self
             .policy_secret(&session, Handle::ENDORSEMENT, endorsement_auth)
-            .and_then(|()| self.run_named(handles, &command, &mut [Auth::EMPTY, Auth::session(&mut session)], &names));
-        // The credential, or the refusal, matters more than whether the session could be ended.
+            .and_then(|()| run(self, Auth::session(&mut session)));
+        // What came of the command matters more than whether the session could be ended.
         let ended = self.end_session(session);
-        let opened = opened?;
+        let result = result?;
         ended?;
-        Ok(Credential::new(opened.cert_info.as_bytes())?)
+        Ok(result)
     }
 }

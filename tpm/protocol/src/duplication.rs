@@ -4,11 +4,46 @@
 //! A duplicate is the sensitive area behind its size. The inner wrapper puts a digest before it and encrypts both with
 //! a key that the caller chooses; the outer wrapper encrypts and authenticates with keys from a seed that is shared
 //! with the new parent. Both work in place on one buffer.
-use evtpm_crypto::{CipherMode, Crypto, Digest, Direction, constant_time_eq};
-use evtpm_tpm_wire::{HashAlg, Reader, Tpm2bDigest, Tpm2bPrivate, TpmtSymDefObject, Writer};
+use evtpm_crypto::{CipherMode, Crypto, Digest, Direction, Rng, constant_time_eq};
+use evtpm_tpm_wire::{
+    HashAlg, Reader, Tpm2bDigest, Tpm2bEncryptedSecret, Tpm2bPrivate, TpmtPublic, TpmtSensitive, TpmtSymDefObject,
+    Writer,
+};
+use zeroize::Zeroizing;
 
+use crate::secret::{Label, share};
 use crate::wrap::{Wrapper, aes_cfb_key_size};
-use crate::{ProtocolError, crypto_hash};
+use crate::{ProtocolError, crypto_hash, object_name};
+
+/// Room for any sensitive area that is duplicated here: that of an RSA-4096 key takes about 300 bytes.
+const SENSITIVE_SIZE: usize = 512;
+
+/// A duplicate of an object without inner wrapper, for one storage key of one TPM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// What `TPM2_Import` takes as `duplicate`.
+    pub duplicate: Tpm2bPrivate,
+    /// What it takes as `inSymSeed`.
+    pub secret: Tpm2bEncryptedSecret,
+}
+
+/// Wraps an object that was made outside for a storage key, whose TPM alone can import it.
+pub fn duplicate<C: Crypto>(
+    public: &TpmtPublic,
+    sensitive: &TpmtSensitive,
+    recipient: &TpmtPublic,
+    rng: &mut dyn Rng,
+) -> Result<Duplicate, ProtocolError> {
+    let cipher = recipient.body.symmetric().ok_or(ProtocolError::NotAStorageKey)?;
+    let hash = recipient.name_alg.ok_or(ProtocolError::NoNameAlg)?;
+    let (seed, secret) = share::<C>(recipient, Label::Duplicate, rng)?;
+    let mut buffer = Zeroizing::new([0; SENSITIVE_SIZE]);
+    let mut writer = Writer::new(&mut *buffer);
+    writer.sized(sensitive)?;
+    let name = object_name::<C>(public)?;
+    let wrapper = Wrapper { hash, cipher, seed: seed.as_bytes(), name: name.as_bytes() };
+    Ok(Duplicate { duplicate: seal_outer::<C>(&wrapper, writer.as_written())?, secret })
+}
 
 /// The inner wrapper of a duplicate.
 #[derive(Clone, Copy, Debug)]

@@ -8,15 +8,13 @@ use evtpm_crypto::rsa::RsaPrivate;
 use evtpm_crypto::{Crypto, EccCurve as Curve, EccPrivate, Rng};
 use evtpm_tpm_wire::{
     EccCurve, HashAlg, PublicBody, Reader, SensitiveBody, Supported, Tpm2b, Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter,
-    Tpm2bEccPrivate, Tpm2bEncryptedSecret, Tpm2bPrivate, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, TpmaObject,
-    TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint, TpmsRsaParms, TpmtPublic, TpmtSensitive, TpmtSymDefObject, Writer,
+    Tpm2bEccPrivate, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, TpmaObject, TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint,
+    TpmsRsaParms, TpmtPublic, TpmtSensitive, TpmtSymDefObject, Writer,
 };
 use zeroize::Zeroizing;
 
-use crate::duplication::seal_outer;
-use crate::secret::{Label, share};
-use crate::wrap::Wrapper;
-use crate::{ProtocolError, object_name};
+use crate::ProtocolError;
+use crate::duplication::{Duplicate, duplicate};
 
 /// The nameAlg, whose digest is also the size of the seed.
 const NAME_ALG: HashAlg = HashAlg::Sha256;
@@ -34,15 +32,6 @@ const RSA_EXPONENT: u32 = 65_537;
 pub struct IntermediateKey {
     public: TpmtPublic,
     sensitive: TpmtSensitive,
-}
-
-/// A duplicate of a key, for one storage key of one TPM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Duplicate {
-    /// What `TPM2_Import` takes as `duplicate`.
-    pub duplicate: Tpm2bPrivate,
-    /// What it takes as `inSymSeed`.
-    pub secret: Tpm2bEncryptedSecret,
 }
 
 impl IntermediateKey {
@@ -101,15 +90,7 @@ impl IntermediateKey {
         recipient: &TpmtPublic,
         rng: &mut dyn Rng,
     ) -> Result<Duplicate, ProtocolError> {
-        let cipher = recipient.body.symmetric().ok_or(ProtocolError::NotAStorageKey)?;
-        let hash = recipient.name_alg.ok_or(ProtocolError::NoNameAlg)?;
-        let (seed, secret) = share::<C>(recipient, Label::Duplicate, rng)?;
-        let mut buffer = Zeroizing::new([0; INTERMEDIATE_KEY_SIZE]);
-        let mut writer = Writer::new(&mut *buffer);
-        writer.sized(&self.sensitive)?;
-        let name = object_name::<C>(&self.public)?;
-        let wrapper = Wrapper { hash, cipher, seed: seed.as_bytes(), name: name.as_bytes() };
-        Ok(Duplicate { duplicate: seal_outer::<C>(&wrapper, writer.as_written())?, secret })
+        duplicate::<C>(&self.public, &self.sensitive, recipient, rng)
     }
 
     /// Writes the key into `buffer`, to be kept in secret, and returns how many bytes it takes.
@@ -148,8 +129,10 @@ mod tests {
 
     use super::*;
     use crate::duplication::open_outer;
-    use crate::secret::{PrivateKey, recover};
+    use crate::object_name;
+    use crate::secret::{Label, PrivateKey, recover};
     use crate::testing::{CountingRng, ecc_key};
+    use crate::wrap::Wrapper;
 
     #[test]
     fn a_kept_key_is_the_same_key() {

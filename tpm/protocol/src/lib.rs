@@ -15,6 +15,7 @@
 extern crate std;
 
 mod algorithms;
+pub mod certifying_key;
 pub mod credential;
 mod digests;
 pub mod duplication;

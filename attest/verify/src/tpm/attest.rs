@@ -31,14 +31,24 @@ pub(super) fn verify<'a>(
     at: UnixTime,
 ) -> Result<(TpmsAttest<'a>, Freshness), Error> {
     let (qualifying_data, freshness) = nonce.consume(at)?;
-    check_kind(message, kind)?;
-    let attest: TpmsAttest<'_> = from_bytes(message, &Supported::ALL).map_err(malformed)?;
-    key.verify(backend, message, signature)?;
+    let attest = signed(message, kind, || key.verify(backend, message, signature))?;
     if !constant_time_eq(attest.extra_data.as_bytes(), qualifying_data.as_bytes()) {
         return Err(Error::Nonce);
     }
 
     Ok((attest, freshness))
+}
+
+/// Reads an attestation of type `kind` whose signature `check` finds good.
+pub(super) fn signed<'a>(
+    message: &'a [u8],
+    kind: u16,
+    check: impl FnOnce() -> Result<(), Error>,
+) -> Result<TpmsAttest<'a>, Error> {
+    check_kind(message, kind)?;
+    let attest = from_bytes(message, &Supported::ALL).map_err(malformed)?;
+    check()?;
+    Ok(attest)
 }
 
 fn check_kind(message: &[u8], expected: u16) -> Result<(), Error> {

@@ -59,6 +59,8 @@ pub enum Error {
     },
     /// The key did not make the signature.
     Signature(ProtocolError),
+    /// The key that was given out to be imported did not make the certificate.
+    Certifier(ProtocolError),
     /// The signed qualifying data are not the ones asked for.
     Nonce,
     /// A bank is selected twice.
@@ -137,6 +139,9 @@ impl fmt::Display for Error {
                 write!(f, "the signature is {actual}, the key's scheme is {expected}")
             }
             Error::Signature(error) => write!(f, "the attestation key did not sign this message: {error}"),
+            Error::Certifier(error) => {
+                write!(f, "the key that was made for this endorsement key did not certify this: {error}")
+            }
             Error::Nonce => f.write_str("the quote answers another nonce"),
             Error::BankTwice { bank } => write!(f, "the signed selection has the bank {bank} twice"),
             Error::Selection { expected, actual } => write!(f, "the quote covers {actual}, asked for was {expected}"),

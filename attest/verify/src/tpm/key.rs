@@ -199,9 +199,9 @@ impl EkPublic {
 /// Why an attestation key is believed.
 #[derive(Debug, Clone)]
 pub enum AkOrigin {
-    /// Its TPM opened a credential for it, made for an EK that a report binds.
+    /// Its TPM opened a credential for it, or certified it with an imported key, made for an EK that a report binds.
     Activated(Box<BoundEk>),
-    /// Its TPM opened a credential for it, made for an EK that a vendor's certificate names.
+    /// The same, for an EK that a vendor's certificate names.
     Certified(Box<CertifiedEk>),
     /// A paravisor's claims name it, and the hardware vouches for the claims.
     Claimed(Box<Paravisor>),

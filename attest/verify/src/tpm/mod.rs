@@ -2,7 +2,7 @@
 //! What a TPM says of itself: keys that are believed, and quotes that they sign (verification rules 1 to 5).
 //!
 //! Belief grows in this order: an [`Endorsement`] and a checked [`AkPublic`] become a [`Credential`];
-//! its proof becomes a [`TrustedAk`]; that key and an [`Issued`] nonce make a [`Quote`] out of bytes.
+//! its proof becomes a [`TrustedAk`], as does a certificate that answers a [`Certifier`]; that key and an [`Issued`] nonce make a [`Quote`] out of bytes.
 
 mod attest;
 mod certify;
@@ -10,6 +10,7 @@ mod clock;
 mod credential;
 mod endorsement;
 mod error;
+mod import_certify;
 mod key;
 mod nonce;
 mod objects;
@@ -29,6 +30,8 @@ pub use clock::{Clock, ClockError, ClockWitness};
 pub use credential::{Challenge, Credential};
 pub use endorsement::Endorsement;
 pub use error::Error;
+pub use evtpm_protocol::certifying_key::HmacKey;
+pub use import_certify::{Certifier, KeyToImport};
 pub use key::{AkOrigin, AkPublic, EkPublic, KeyRule, TrustedAk};
 pub use nonce::{Freshness, Issued, Nonce, QualifyingData};
 pub use objects::NvContents;
