@@ -16,7 +16,7 @@ use evtpm_tpm_wire::{
 
 use crate::azure::Paravisor;
 use crate::backend::{Backend, PureRust};
-use crate::ek_certificate::CertifiedEk;
+use crate::ek_certificate::{CertifiedEk, public_key};
 use crate::evtpm::BoundEk;
 use crate::tpm::signature::{Scheme, VerificationKey};
 use crate::tpm::{Endorsement, Error};
@@ -123,18 +123,7 @@ impl AkPublic {
     /// Says whether it is this key, as a certificate has it.
     #[must_use]
     pub fn is_key(&self, key: &PublicKey) -> bool {
-        match (&self.key.public.body, key) {
-            // An attestation key's exponent is 65537, or it would not have become one.
-            (PublicBody::Rsa { unique, .. }, PublicKey::Rsa { modulus, exponent }) => {
-                let leading = modulus.iter().take_while(|byte| **byte == 0).count();
-                modulus.get(leading..) == Some(unique.as_bytes())
-                    && exponent.ends_with(&[1, 0, 1])
-                    && exponent.len() <= 4
-            }
-            (PublicBody::Ecc { parms, unique }, PublicKey::Ecc(point)) => ecc_point(parms.curve_id, unique)
-                .is_ok_and(|own| own.curve() == point.curve() && own.x() == point.x() && own.y() == point.y()),
-            _ => false,
-        }
+        public_key(&self.key.public).as_ref() == Some(key)
     }
 
     /// Checks a `TPMT_PUBLIC`.
