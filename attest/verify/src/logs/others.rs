@@ -4,7 +4,7 @@
 mod modsig;
 
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
-use evtpm_logs::ima::{Entry, Field, FileDigest, ImaSignature};
+use evtpm_logs::ima::{DigestKind, Entry, Field, FileDigest, ImaSignature};
 
 use super::keyring::{Keyring, SignatureState, hash};
 
@@ -106,7 +106,8 @@ impl<'a> Protected<'a> {
 
     /// `security.ima` is a digest (04, its algorithm, its bytes) or a signature of one.
     fn vouches_for_content(&self, keyring: &Keyring, entry: &Entry<'_>) -> bool {
-        let Some(content) = entry.digest() else { return false };
+        // A digest of fs-verity is one of the file's Merkle tree, which `security.ima` has in another form.
+        let Some(content) = entry.digest().filter(|digest| digest.kind == DigestKind::Content) else { return false };
         if let [4, algorithm, digest @ ..] = self.ima {
             let name = ImaSignature { version: 2, kind: 3, hash_algorithm: *algorithm, key_id: 0, signature: &[] };
             return name.hash_name() == Some(content.algorithm) && *digest == *content.bytes;
