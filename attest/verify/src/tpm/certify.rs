@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Storage keys that a believed key certified: secrets may be wrapped for them (verification rule 16).
 
-use evtpm_crypto::constant_time_eq;
 use evtpm_tpm_wire::{Rc, TpmtPublic, TpmuAttest};
 
 use crate::UnixTime;
 use crate::tpm::key::{KeyRule, check_attributes, check_storage_key, name, parse, unsized_area};
+use crate::tpm::objects::check_name;
 use crate::tpm::{Error, Freshness, Issued, QualifyingData, TrustedAk, attest};
 
 /// restricted, decrypt, fixedTPM, fixedParent and sensitiveDataOrigin: what a storage key for secrets must be.
@@ -70,10 +70,8 @@ impl TrustedAk {
         let TpmuAttest::Certify(info) = &attest.attested else {
             return Err(Error::Malformed { what: "TPMS_CERTIFY_INFO", code: Rc::SELECTOR });
         };
-        if constant_time_eq(info.name.as_bytes(), self.name()) {
-            return Ok(freshness);
-        }
-        Err(Error::CertifiedName { expected: self.name().to_vec(), actual: info.name.as_bytes().to_vec() })
+        check_name(info.name.as_bytes(), self.name())?;
+        Ok(freshness)
     }
 
     /// Verifies that this key's TPM holds a storage key, in answer to `nonce`.
@@ -93,9 +91,7 @@ impl TrustedAk {
         let area = unsized_area(public).map_err(storage)?;
         let public = parse(area).map_err(storage)?;
         let name = name(&public, area).map_err(storage)?;
-        if !constant_time_eq(info.name.as_bytes(), &name) {
-            return Err(Error::CertifiedName { expected: info.name.as_bytes().to_vec(), actual: name });
-        }
+        check_name(info.name.as_bytes(), &name)?;
         check_attributes(&public, STORAGE_ATTRIBUTES, STORAGE_FREE_ATTRIBUTES).map_err(storage)?;
         check_storage_key(&public).map_err(storage)?;
         Ok(StorageKey { public, name, freshness })

@@ -100,11 +100,11 @@ pub enum Error {
         /// The digest of the values.
         actual: Box<Digest>,
     },
-    /// Another key was certified than the one that came along.
+    /// Something else was certified than what came along: another key, another NV index.
     CertifiedName {
         /// The certified Name.
         expected: Vec<u8>,
-        /// The Name of the key that came along.
+        /// The Name of what came along.
         actual: Vec<u8>,
     },
     /// The certified creation is one with other creation data.
@@ -153,7 +153,7 @@ impl fmt::Display for Error {
                 write!(f, "the PCR values hash to {actual}, signed was {expected}")
             }
             Error::CertifiedName { expected, actual } => {
-                write!(f, "the certified key is {}, the key that came along is {}", Hex(expected), Hex(actual))
+                write!(f, "certified is what has the Name {}, what came along has {}", Hex(expected), Hex(actual))
             }
             Error::CreationHash { actual } => {
                 write!(

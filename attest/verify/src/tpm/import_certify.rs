@@ -7,12 +7,13 @@
 
 use core::fmt;
 
-use evtpm_crypto::{Rng, RustCrypto, constant_time_eq};
+use evtpm_crypto::{Rng, RustCrypto};
 use evtpm_protocol::ProtocolError;
 use evtpm_protocol::certifying_key::{self, CertifyingKey, HmacKey, KEY_SIZE};
 use evtpm_tpm_wire::{MAX_PUBLIC, Marshal, Rc, Supported, TpmtSignature, TpmuAttest, from_bytes};
 
 use crate::UnixTime;
+use crate::tpm::objects::check_name;
 use crate::tpm::{AkPublic, CertifyEvidence, EkPublic, Endorsement, Error, TrustedAk, attest};
 
 /// What the attester gives to `TPM2_Import`, with its endorsement key as the parent; nothing stands behind a size of its own.
@@ -86,9 +87,7 @@ impl Certifier {
             return Err(Error::Nonce);
         }
         let ak = AkPublic::from_tpm2b(public)?;
-        if !constant_time_eq(info.name.as_bytes(), ak.name()) {
-            return Err(Error::CertifiedName { expected: info.name.as_bytes().to_vec(), actual: ak.name().to_vec() });
-        }
+        check_name(info.name.as_bytes(), ak.name())?;
         self.ek.check_names(&ak)?;
 
         Ok(TrustedAk::activated(ak, self.ek))

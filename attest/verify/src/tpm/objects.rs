@@ -39,7 +39,7 @@ impl TrustedAk {
         let TpmuAttest::Nv(info) = &attest.attested else {
             return Err(Error::Malformed { what: "TPMS_NV_CERTIFY_INFO", code: Rc::SELECTOR });
         };
-        check_name(index, info.index_name.as_bytes())?;
+        check_name(info.index_name.as_bytes(), index)?;
         Ok(NvContents { offset: info.offset, contents: info.nv_contents.as_bytes().to_vec(), freshness })
     }
 
@@ -58,7 +58,7 @@ impl TrustedAk {
         let TpmuAttest::Creation(info) = &attest.attested else {
             return Err(Error::Malformed { what: "TPMS_CREATION_INFO", code: Rc::SELECTOR });
         };
-        check_name(object, info.object_name.as_bytes())?;
+        check_name(info.object_name.as_bytes(), object)?;
         // Part 2, "TPMS_CREATION_INFO": "creationHash", by the object's nameAlg, which begins its Name.
         let expected = creation_hash(object, creation_data)
             .ok_or_else(|| Error::CreationHash { actual: info.creation_hash.as_bytes().to_vec() })?;
@@ -69,11 +69,12 @@ impl TrustedAk {
     }
 }
 
-fn check_name(expected: &[u8], actual: &[u8]) -> Result<(), Error> {
-    if constant_time_eq(expected, actual) {
+/// Checks that what came along has the certified Name.
+pub(super) fn check_name(certified: &[u8], came_along: &[u8]) -> Result<(), Error> {
+    if constant_time_eq(certified, came_along) {
         return Ok(());
     }
-    Err(Error::CertifiedName { expected: actual.to_vec(), actual: expected.to_vec() })
+    Err(Error::CertifiedName { expected: certified.to_vec(), actual: came_along.to_vec() })
 }
 
 /// Hashes creation data with the algorithm that a Name begins with.
