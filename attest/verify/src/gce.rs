@@ -5,8 +5,8 @@
 //! A certificate is the provider's word that a key is of the TPM of this instance. No processor vouches for it: neither an SEV-SNP report
 //! nor a TD's quote names a key of that TPM, so that what ties them together is one challenge that both answer.
 
-use der::asn1::Utf8StringRef;
-use der::{Decode, Reader, SliceReader};
+use der::asn1::{AnyRef, Utf8StringRef};
+use der::{Decode, SliceReader, Tagged};
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 
 use crate::error::Hex;
@@ -65,12 +65,9 @@ impl Instance {
     pub fn parse(content: &[u8]) -> Result<Self, Error> {
         let malformed =
             |error: der::Error| Error::Malformed { what: "instance of a certificate", detail: error.to_string() };
-        let mut outer = SliceReader::new(content).map_err(malformed)?;
-        let header = der::Header::decode(&mut outer).map_err(malformed)?;
-        header.tag().assert_eq(der::Tag::Sequence).map_err(malformed)?;
-        let body = outer.read_slice(header.length()).map_err(malformed)?;
-        outer.finish().map_err(malformed)?;
-        let mut fields = SliceReader::new(body).map_err(malformed)?;
+        let whole = AnyRef::from_der(content).map_err(malformed)?;
+        whole.tag().assert_eq(der::Tag::Sequence).map_err(malformed)?;
+        let mut fields = SliceReader::new(whole.value()).map_err(malformed)?;
         let text = |fields: &mut SliceReader<'_>| {
             Utf8StringRef::decode(fields).map(|text| text.as_str().to_owned()).map_err(malformed)
         };

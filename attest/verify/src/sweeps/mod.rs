@@ -21,6 +21,9 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::{fs, thread};
 
+use evtpm_crypto::entropy::NoiseSource;
+use evtpm_testing_support::Noise;
+
 use crate::UnixTime;
 use crate::recorded::{Item, evidence, items};
 use crate::x509::Certificate;
@@ -128,17 +131,15 @@ impl Subject {
         if bytes.len() * 8 <= changes {
             return bytes.iter().flat_map(|byte| (0..8).map(|bit| (*byte, bit))).collect();
         }
-        // SplitMix64, seeded with the subject's name.
-        let mut state = self
+        // FNV-1a of the subject's name.
+        let seed = self
             .name
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let mut noise = Noise::Good(seed);
         let mut chosen = BTreeSet::new();
         while chosen.len() < changes {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            let mixed = mixed ^ (mixed >> 31);
+            let mixed = noise.sample().unwrap();
             let byte = bytes[usize::try_from(mixed >> 3).unwrap() % bytes.len()];
             chosen.insert((byte, (mixed & 7) as u8));
         }
