@@ -4,11 +4,9 @@
 //! Unlike an ephemeral key it stays the same for the TPM's life, and says nothing of what was launched: it is worth what its
 //! vendor's word is. Which vendors count is the caller's to say. Revocation lists are not looked at.
 
-use der::Decode;
 use der::asn1::ObjectIdentifier;
 use evtpm_protocol::ecc_point;
 use evtpm_tpm_wire::{PublicBody, TpmtPublic};
-use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage};
 
 use crate::error::Hex;
 use crate::evtpm::public_area;
@@ -19,8 +17,6 @@ use crate::{Claim, Error, UnixTime};
 #[cfg(test)]
 mod tests;
 
-const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
-const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 /// `tcg-kp-EKCertificate`.
 const EK_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.133.8.1");
 
@@ -30,7 +26,6 @@ const EXPONENT: [u8; 3] = [1, 0, 1];
 /// An endorsement key with the certificate that vouches for it.
 #[derive(Clone, Debug)]
 pub struct CertifiedEk {
-    area: Vec<u8>,
     ek: EkPublic,
     root: String,
 }
@@ -52,12 +47,7 @@ impl CertifiedEk {
             return Err(Error::mismatch(Claim::EndorsementKey, "the certificate's key", Hex(area)));
         }
         check_usage(&certificate, &certified)?;
-        Ok(Self { area: area.to_vec(), ek, root })
-    }
-
-    /// Returns the EK's `TPMT_PUBLIC`, as received.
-    pub fn public_area(&self) -> &[u8] {
-        &self.area
+        Ok(Self { ek, root })
     }
 
     /// Returns the EK, parsed and checked against the EK templates' rules.
@@ -73,9 +63,7 @@ impl CertifiedEk {
 
 /// "keyEncipherment for RSA keys, keyAgreement for ECC keys"; a certificate that says what it is for says that it is an EK's.
 fn check_usage(certificate: &Certificate, key: &PublicKey) -> Result<(), Error> {
-    let malformed = |_| Error::Malformed { what: "EK certificate", detail: "its key usage".to_owned() };
-    if let Some(bytes) = certificate.extension(KEY_USAGE) {
-        let usage = KeyUsage::from_der(bytes).map_err(malformed)?;
+    if let Some(usage) = certificate.key_usage()? {
         let (expected, is_there) = match key {
             PublicKey::Rsa { .. } => ("keyEncipherment", usage.key_encipherment()),
             PublicKey::Ecc(_) => ("keyAgreement", usage.key_agreement()),
@@ -84,12 +72,11 @@ fn check_usage(certificate: &Certificate, key: &PublicKey) -> Result<(), Error> 
             return Err(Error::mismatch(Claim::KeyUsage, expected, "another usage"));
         }
     }
-    if let Some(bytes) = certificate.extension(EXTENDED_KEY_USAGE) {
-        let ExtendedKeyUsage(usages) = ExtendedKeyUsage::from_der(bytes).map_err(malformed)?;
-        if !usages.contains(&EK_CERTIFICATE) {
-            let others: Vec<String> = usages.iter().map(ToString::to_string).collect();
-            return Err(Error::mismatch(Claim::KeyUsage, EK_CERTIFICATE, others.join(", ")));
-        }
+    if let Some(usages) = certificate.extended_key_usage()?
+        && !usages.contains(&EK_CERTIFICATE)
+    {
+        let others: Vec<String> = usages.iter().map(ToString::to_string).collect();
+        return Err(Error::mismatch(Claim::KeyUsage, EK_CERTIFICATE, others.join(", ")));
     }
     Ok(())
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Signed endorsements of launch measurements, by an issuer that the verifier's owner names as a `did:x509`.
+//! Signed endorsements of launch measurements, by an issuer that the verifier's owner names: as a `did:x509`, or Google's by its root.
 
-use der::Decode;
+mod google;
+
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_evidence::uvm::{DidX509, Endorsement};
-use x509_cert::ext::pkix::ExtendedKeyUsage;
 
 use crate::error::Hex;
 use crate::x509::{Certificate, Path};
 use crate::{Claim, Error, UnixTime, Vendor, Verified, cose};
 
-const EXTENDED_KEY_USAGE: der::asn1::ObjectIdentifier = der::asn1::ObjectIdentifier::new_unwrap("2.5.29.37");
+pub use google::{GOOGLE_SVSM, GOOGLE_UEFI, verify_google};
 
 /// What a verified endorsement says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +69,7 @@ pub fn verify(
 }
 
 fn check_usage(leaf: &Certificate, expected: &str) -> Result<(), Error> {
-    let usages = leaf.extension(EXTENDED_KEY_USAGE).and_then(|content| ExtendedKeyUsage::from_der(content).ok());
-    let usages = usages.map(|usages| usages.0).unwrap_or_default();
+    let usages = leaf.extended_key_usage()?.unwrap_or_default();
     if usages.iter().any(|usage| usage.to_string() == expected) {
         return Ok(());
     }

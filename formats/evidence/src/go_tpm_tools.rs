@@ -6,14 +6,18 @@
 //! Its reports are taken apart into fields; whoever verifies one puts it together again, and its signature shows whether that was
 //! right.
 
+mod launch;
 mod protobuf;
+mod register;
 mod report;
 mod tdx;
 
 use alloc::vec::Vec;
 
 use crate::Error;
+pub use launch::LaunchEndorsement;
 use protobuf::{Fields, Value};
+pub use register::{CertifiedBlob, ImportBlob};
 pub use report::REPORT_SIZE;
 
 const WHAT: &str = "attestation of go-tpm-tools";
@@ -37,7 +41,7 @@ pub struct Attestation<'a> {
     pub dcap_quote: Option<Vec<u8>>,
     /// The attestation key's certificate and its authorities', in DER.
     pub ak_certificates: Vec<&'a [u8]>,
-    /// Google's endorsement of the firmware that was launched, an SVSM in it (`VMLaunchEndorsement`).
+    /// Google's endorsement of the firmware that was launched, an SVSM in it ([`LaunchEndorsement`]).
     pub launch_endorsement: Option<&'a [u8]>,
     /// The vTPM service's manifest and the version that the message says it has.
     pub manifest: Option<(&'a [u8], &'a str)>,

@@ -56,7 +56,7 @@ fn the_certificate_of_a_trusted_vendor_vouches_for_its_key() {
         let certificate = vendor.certify(&public, |_| {});
         let ek = CertifiedEk::verify(&certificate, &tpm2b(&public), &trusting(&vendor), NOW).unwrap();
         assert_eq!(ek.root(), "Vendor Root");
-        assert_eq!(ek.public_area(), &tpm2b(&public)[2..]);
+        assert_eq!(ek.ek().public(), &public);
     }
 }
 

@@ -7,7 +7,7 @@ use der::{
 };
 use evtpm_crypto::{EccCurve, EccPoint};
 use x509_cert::{
-    ext::pkix::{BasicConstraints, KeyUsage},
+    ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage},
     spki::SubjectPublicKeyInfoRef,
 };
 
@@ -16,6 +16,7 @@ use crate::{Error, UnixTime};
 
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -182,6 +183,16 @@ impl Certificate {
         self.extensions().find(|extension| extension.extn_id == oid).map(|extension| extension.extn_value.as_bytes())
     }
 
+    /// Decodes what the key may be used for, where the certificate says.
+    pub(crate) fn key_usage(&self) -> Result<Option<KeyUsage>, Error> {
+        self.decode_extension(KEY_USAGE)
+    }
+
+    /// Decodes the purposes that the key may be used for, where the certificate says.
+    pub(crate) fn extended_key_usage(&self) -> Result<Option<Vec<ObjectIdentifier>>, Error> {
+        Ok(self.decode_extension::<ExtendedKeyUsage>(EXTENDED_KEY_USAGE)?.map(|usages| usages.0))
+    }
+
     /// Checks that `issuer` signed the received bytes and is named as the issuer.
     pub fn check_signed_by(&self, issuer: &Self) -> Result<(), Error> {
         if !self.names_issuer(issuer) {
@@ -229,7 +240,7 @@ impl Certificate {
             return Err(refuse("its path length constraint is too small"));
         }
         // RFC 5280, 6.1.4 (n): "If a key usage extension is present, verify that the keyCertSign bit is set."
-        match self.decode_extension::<KeyUsage>(KEY_USAGE)? {
+        match self.key_usage()? {
             Some(usage) if !usage.key_cert_sign() => Err(refuse("its key may not sign certificates")),
             _ => Ok(()),
         }
@@ -246,7 +257,7 @@ impl Certificate {
 
     /// Checks that the key may sign revocation lists, as far as the certificate says.
     pub(super) fn check_may_sign_crl(&self) -> Result<(), Error> {
-        match self.decode_extension::<KeyUsage>(KEY_USAGE)? {
+        match self.key_usage()? {
             Some(usage) if !usage.crl_sign() => Err(Error::NotAnAuthority {
                 of: self.common_name.clone(),
                 detail: "its key may not sign revocation lists".into(),
