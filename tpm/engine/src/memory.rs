@@ -22,7 +22,8 @@ impl core::error::Error for OutOfMemory {}
 ///
 /// A value that is moved takes along what lay on the stack where its unused variants would be, and that may be a copy of a
 /// secret: an enum's bytes that hold nothing are copied too, and nothing wipes them when the value is dropped. So a free
-/// place of a table with `SIZE` covers all that a value could have brought.
+/// place of a table with `SIZE` covers all that a value could have brought: everything but the byte that tells free from
+/// used, see [`size_of_place`].
 #[derive(Clone, PartialEq, Eq)]
 enum Slot<T, const SIZE: usize> {
     Free([u8; SIZE]),
@@ -31,7 +32,7 @@ enum Slot<T, const SIZE: usize> {
 
 impl<T, const SIZE: usize> Slot<T, SIZE> {
     const FREE: Self = {
-        assert!(SIZE == 0 || SIZE >= size_of::<T>(), "a free slot covers what a value leaves");
+        assert!(SIZE == 0 || size_of::<Self>() == SIZE.saturating_add(1), "a free slot covers what a value leaves");
         Self::Free([0; SIZE])
     };
 
@@ -60,10 +61,16 @@ impl<T, const SIZE: usize> Slot<T, SIZE> {
     }
 }
 
+/// Counts the bytes beside the one that tells free from used: it stands first, so that a value begins `align_of` bytes
+/// further on, where bytes that need no alignment begin behind one.
+pub(crate) const fn size_of_place<T>() -> usize {
+    size_of::<T>().saturating_add(align_of::<T>()).saturating_sub(1)
+}
+
 /// A table of at most `capacity` values, reserved once and never grown.
 ///
-/// A slot keeps its number for the life of its value: handles are made from it. A table of values with secrets states a
-/// `SIZE` of at least that of a value, see [`Slot`].
+/// A slot keeps its number for the life of its value: handles are made from it. A table of values with secrets states the
+/// `SIZE` of their places, see [`size_of_place`].
 /// `Clone` exists so that tests can compare states; the engine itself never clones a table.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Slots<T, const SIZE: usize = 0> {

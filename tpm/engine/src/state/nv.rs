@@ -3,7 +3,7 @@
 
 use super::{Auth, Certificate, CertificateProgress};
 use crate::host::Ek;
-use crate::memory::{Blob, OutOfMemory, Slots};
+use crate::memory::{Blob, OutOfMemory, Slots, size_of_place};
 use crate::snapshot::{Archive, Invalid};
 use evtpm_tpm_wire::{
     Handle, HashAlg, NvType, Overflow, Rc, Reader, Supported, Tpm2bDigest, TpmaNv, TpmiRhNvDefinedIndex,
@@ -144,7 +144,7 @@ impl From<TpmsNvPublic> for NvPublic {
 /// All NV indices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NvStore {
-    indices: Slots<NvIndex, { size_of::<NvIndex>() }>,
+    indices: Slots<NvIndex, { size_of_place::<NvIndex>() }>,
     /// Bytes of data that may be defined altogether.
     capacity: usize,
     /// The largest value that a deleted counter had: "the count of a new counter starts above every earlier one".

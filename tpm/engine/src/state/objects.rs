@@ -3,7 +3,7 @@
 
 use super::{Auth, BankHashers, Hierarchy};
 use crate::commands::context::encoding;
-use crate::memory::{OutOfMemory, Slots};
+use crate::memory::{OutOfMemory, Slots, size_of_place};
 use crate::name::Name;
 use crate::snapshot::{Archive, Invalid};
 use evtpm_crypto::{Cmac, Crypto, Digest, Hmac, StreamingHash, constant_time_eq};
@@ -213,14 +213,14 @@ struct Persistent {
     object: Object,
 }
 
-/// The most bytes of a [`Loaded`], for any hash.
-const LOADED_SIZE: usize = 1_136;
+/// [`size_of_place`] of a [`Loaded`] for any hash: a type that is generic cannot compute it here.
+const LOADED_SIZE: usize = 1_151;
 
 /// All objects.
 #[derive(Debug, Clone)]
 pub(crate) struct Objects<H: StreamingHash> {
     transient: Slots<Loaded<H>, LOADED_SIZE>,
-    persistent: Slots<Persistent, { size_of::<Persistent>() }>,
+    persistent: Slots<Persistent, { size_of_place::<Persistent>() }>,
 }
 
 impl<H: StreamingHash> PartialEq for Objects<H> {

@@ -2,7 +2,7 @@
 //! Authorization sessions (Part 1, "Sessions" and "Session Context Management"): loaded ones and the numbers of saved ones.
 
 use crate::commands::context::encoding;
-use crate::memory::{OutOfMemory, Slots};
+use crate::memory::{OutOfMemory, Slots, size_of_place};
 use crate::snapshot::{self, Archive, Invalid};
 use evtpm_crypto::Digest;
 use evtpm_tpm_wire::{Buf, Cc, HashAlg, Overflow, Rc, Reader, Secret, TpmtSymDef, Writer};
@@ -193,7 +193,7 @@ enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sessions {
     active: Slots<Place>,
-    loaded: Slots<Session, { size_of::<Session>() }>,
+    loaded: Slots<Session, { size_of_place::<Session>() }>,
     /// contextCounter: the number of the newest session context.
     counter: u64,
     gap_max: u64,
