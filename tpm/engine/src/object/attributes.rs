@@ -84,7 +84,7 @@ pub(crate) fn check_public(parent: Parent<'_>, public: &TpmtPublic) -> Result<()
             return Err(Rc::ATTRIBUTES);
         }
     }
-    // "This attribute may not be SET if the object is not an asymmetric key or if sign is CLEAR."
+    // Part 2, TPMA_OBJECT, x509sign: it says something of an asymmetric key that signs, and may be SET in no other.
     let is_symmetric = matches!(public.body, PublicBody::KeyedHash { .. } | PublicBody::SymCipher { .. });
     if has(TpmaObject::X509_SIGN) && (is_symmetric || !has(TpmaObject::SIGN)) {
         return Err(Rc::ATTRIBUTES);

@@ -184,8 +184,8 @@ fn keyed_hash_data(
     rng: &mut dyn Rng,
 ) -> Result<Tpm2bSensitiveData, CreateError> {
     if let Some(data) = data {
-        // "A user provided HMAC key is not allowed to be larger than the smaller of the block size of the hash algorithm or
-        // 128 octets."
+        // A key that the caller brings is no longer than a block of its hash (Part 3, Create, of TPM_RC_SIZE); that it has
+        // at most 128 octets its type knows.
         let too_long = is_key && data.len() > alg.block_size();
         return if too_long { Err(Rc::SIZE.into()) } else { Ok(data.clone()) };
     }

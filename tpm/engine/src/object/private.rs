@@ -91,8 +91,8 @@ pub(crate) fn unwrap<C: Crypto>(
 
 /// Writes a sensitive area behind its size.
 ///
-/// "When the TPM returns a TPM2B_PRIVATE structure, the TPM pads the TPM2B_AUTH to its maximum size. This prevents the TPM
-/// from leaking the size of the authorization value" (Part 1, "authValue"): to that of the digest in the Name.
+/// Part 2, TPM2B_PRIVATE: "the TPM pads the TPM2B_AUTH to its maximum size", which is that of the digest in the Name, so that
+/// nobody reads the size of an authValue from it.
 pub(crate) fn write_padded(sensitive: &TpmtSensitive, name: &Name, writer: &mut Writer<'_>) -> Result<(), Overflow> {
     let mut auth_value = Tpm2bAuth::zeros(name.as_bytes().len().saturating_sub(2))?;
     auth_value.as_mut_bytes().iter_mut().zip(sensitive.auth_value.as_bytes()).for_each(|(to, from)| *to = *from);

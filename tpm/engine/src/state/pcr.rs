@@ -244,8 +244,7 @@ impl Pcrs {
         }
     }
 
-    /// Plans the allocation after the next `_TPM_Init`: "If this command is received multiple times before a
-    /// TPM2_Startup(TPM_SU_CLEAR), each one overwrites the previous stored allocation."
+    /// Plans the allocation after the next `_TPM_Init`, instead of one that was planned before (Part 3, PCR_Allocate).
     pub(crate) fn plan(&mut self, allocation: impl Iterator<Item = (HashAlg, PcrSelect)>) {
         for bank in self.banks.values_mut() {
             bank.allocated_next = bank.allocated;

@@ -24,7 +24,7 @@ pub(super) fn holds(operation: TpmEo, a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// "The signed arithmetic operations are performed using twos-complement": of the same sign, numbers order as unsigned.
+/// Signed operations take their operands in two's complement (Part 3, PolicyNV): of the same sign, they order as unsigned.
 fn signed(a: &[u8], b: &[u8]) -> Ordering {
     match (is_negative(a), is_negative(b)) {
         (true, false) => Ordering::Less,

@@ -25,7 +25,7 @@ impl Execute for PolicySigned {
         if !evaluation.is_trial() {
             let qualifiers = Qualifiers::from(&self);
             let timeout = qualifiers.bind(tpm, &mut evaluation)?;
-            // "If auth does not contain a valid signature over toBeSigned, ... the TPM shall return TPM_RC_POLICY_FAIL"
+            // Part 3, PolicySigned: TPM_RC_POLICY_FAIL where auth is no valid signature of the digest of toBeSigned.
             if !is_signed_by::<P::Crypto>(key, &self)? {
                 return Err(Rc::POLICY_FAIL.at(Subject::Parameter(5)));
             }
@@ -51,7 +51,7 @@ impl<'a> From<&'a PolicySigned> for Qualifiers<'a> {
     }
 }
 
-/// Tells whether the command carries a signature of this key over "toBeSigned ≔ (nonceTPM ∥ expiration ∥ cpHashA ∥ policyRef)".
+/// Tells whether the command carries a signature of this key over toBeSigned: nonceTPM, expiration, cpHashA and policyRef.
 fn is_signed_by<C: Crypto>(key: &Object, command: &PolicySigned) -> Result<bool, Rc> {
     let alg = algorithm::hash(command.auth.hash_alg()).ok_or(Rc::HASH.at(Subject::Parameter(5)))?;
     let expiration = command.expiration.to_be_bytes();

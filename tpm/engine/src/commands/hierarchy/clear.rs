@@ -46,7 +46,7 @@ impl Execute for Clear {
         // "increment the PCR Update Counter"
         state.pcrs.count_clear();
         tpm.clock.clear();
-        // "When a new owner is installed, maxTries is set to its default value", and so are both times
+        // A new owner begins with the default maxTries (Part 1, "Dictionary Attack Protection"), and with both default times.
         tpm.state.da_parameters = tpm.profile.dictionary_attack;
         tpm.da.reset();
         tpm.da.enable_lockout_auth();

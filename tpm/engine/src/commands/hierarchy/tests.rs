@@ -195,7 +195,7 @@ fn clear_empties_authorizations_and_counters_and_keeps_the_platforms() {
     assert_eq!((tpm.state.reset_count, tpm.clock.clock()), (0, 0));
 }
 
-/// "When a new owner is installed, maxTries is set to its default value"
+/// Part 1, "Dictionary Attack Protection": a new owner begins with the default maxTries.
 #[test]
 fn a_new_owner_begins_with_the_default_tries_and_times() {
     let mut tpm = started();

@@ -169,7 +169,7 @@ fn the_public_area_of_a_parent_names_a_cipher() {
     assert_eq!(tpm.send(&command, ()).unwrap_err(), Rc::SYMMETRIC.at(Subject::Parameter(2)));
 }
 
-/// "This attribute may not be SET if the object is not an asymmetric key or if sign is CLEAR."
+/// Part 2, TPMA_OBJECT, x509sign: only for an asymmetric key that signs.
 #[test]
 fn a_symmetric_key_signs_no_certificates() {
     let mut tpm = started();
