@@ -9,11 +9,8 @@ use evtpm_tpm_wire::{Rc, Reader, TpmtHa};
 impl Execute for PolicyAuthorizeNv {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyAuthorizeNvHandles) -> Result<(), Rc> {
         let mut evaluation = tpm.evaluation(handles.policy_session)?;
-        // "The authorization to read the NV Index must succeed even if policySession is a trial policy session."
-        let index = if evaluation.is_trial() {
-            tpm.nv_for_reader(handles.auth_handle, handles.nv_index)?
-        } else {
-            let index = tpm.nv_readable(handles.auth_handle, handles.nv_index)?;
+        let index = tpm.nv_for_evaluation(&evaluation, handles.auth_handle, handles.nv_index)?;
+        if !evaluation.is_trial() {
             // "large enough to hold a properly formatted TPMT_HA (TPM_RC_INSUFFICIENT)", "not a TPM_ALG_ID for a hash
             // algorithm implemented on the TPM (TPM_RC_HASH)": as when a parameter is read
             let approved: TpmtHa = Reader::new(index.data.as_slice(), &tpm.profile.supported).read()?;
@@ -23,8 +20,7 @@ impl Execute for PolicyAuthorizeNv {
             if approved.digest() != evaluation.digest() {
                 return Err(Rc::VALUE);
             }
-            index
-        };
+        }
 
         let nv_name = name::of_nv_index::<P::Crypto>(&index.public);
         evaluation.extend(|digest| digest.authorize_nv::<P::Crypto>(nv_name.as_bytes()))?;

@@ -11,12 +11,7 @@ impl Execute for PolicyNv {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyNvHandles) -> Result<(), Rc> {
         let mut evaluation = tpm.evaluation(handles.policy_session)?;
         let operand = self.operand_b.as_bytes();
-        // "The authorization to read the NV Index must succeed even if policySession is a trial policy session."
-        let index = if evaluation.is_trial() {
-            tpm.nv_for_reader(handles.auth_handle, handles.nv_index)?
-        } else {
-            tpm.nv_readable(handles.auth_handle, handles.nv_index)?
-        };
+        let index = tpm.nv_for_evaluation(&evaluation, handles.auth_handle, handles.nv_index)?;
         if !evaluation.is_trial() {
             let start = usize::from(self.offset);
             let range = start..start.saturating_add(operand.len());

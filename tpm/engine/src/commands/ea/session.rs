@@ -4,11 +4,11 @@
 //! "Unless there is an unmarshaling error in the parameters of the command, these commands will return TPM_RC_SUCCESS when
 //! policySession references a trial session": there, only the digest is computed.
 
-use crate::state::{Nonce, PolicyLimit, PolicyState};
+use crate::state::{Nonce, NvIndex, PolicyLimit, PolicyState};
 use crate::{Platform, Tpm, algorithm};
 use evtpm_crypto::Digest;
 use evtpm_protocol::PolicyDigest;
-use evtpm_tpm_wire::{Cc, Handle, HashAlg, Rc, Tpm2bDigest, TpmiShPolicy};
+use evtpm_tpm_wire::{Cc, Handle, HashAlg, Rc, Tpm2bDigest, TpmiRhNvAuth, TpmiRhNvIndex, TpmiShPolicy};
 
 /// A copy of a policy session's state: what happens to it happens to the session only with [`Tpm::keep_evaluation`].
 pub(super) struct Evaluation {
@@ -36,6 +36,17 @@ impl<P: Platform> Tpm<P> {
         if let Some(policy) = session.and_then(|session| session.policy_mut()) {
             *policy = evaluation.policy;
         }
+    }
+
+    /// Finds the index of an assertion: "The authorization to read the NV Index must succeed even if policySession is a trial
+    /// policy session." Its data has to be readable for a real one alone.
+    pub(super) fn nv_for_evaluation(
+        &self,
+        evaluation: &Evaluation,
+        auth: TpmiRhNvAuth,
+        index: TpmiRhNvIndex,
+    ) -> Result<&NvIndex, Rc> {
+        if evaluation.is_trial() { self.nv_for_reader(auth, index) } else { self.nv_readable(auth, index) }
     }
 }
 
