@@ -160,6 +160,40 @@ fn a_reseed_takes_in_noise_and_additional_input() {
 }
 
 #[test]
+fn bytes_that_were_asked_for_ahead_are_wiped_as_they_go() {
+    let mut generator = RandomGenerator::<RustCrypto>::start(&mut Counter(0), b"").unwrap();
+    let before = generator.drbg.requests;
+    let (mut first, mut second) = ([0; 200], [0; 100]);
+    generator.fill(&mut first).unwrap();
+    assert_eq!((generator.left, generator.drbg.requests), (AHEAD - 200, before + 1));
+    assert_eq!(generator.ahead[AHEAD - 200..], [0; 200]);
+    // What is left is too little, and goes too.
+    let left = *generator.ahead;
+    generator.fill(&mut second).unwrap();
+    assert_eq!((generator.left, generator.drbg.requests), (AHEAD - 100, before + 2));
+    assert_ne!(generator.ahead[..AHEAD - 200], left[..AHEAD - 200]);
+}
+
+#[test]
+fn nothing_that_was_asked_for_ahead_outlives_a_reseed() {
+    let mut generator = RandomGenerator::<RustCrypto>::start(&mut Counter(0), b"").unwrap();
+    generator.fill(&mut [0; 1]).unwrap();
+    generator.reseed(&mut Counter(5000), b"").unwrap();
+    assert_eq!((generator.left, *generator.ahead), (0, [0; AHEAD]));
+}
+
+#[test]
+fn a_generator_wants_a_reseed_long_before_it_needs_one() {
+    let mut generator = RandomGenerator::<RustCrypto>::start(&mut Counter(0), b"").unwrap();
+    generator.drbg.requests = RESEED_INTERVAL / 256;
+    assert!(!generator.wants_reseed());
+    generator.fill(&mut [0; 1]).unwrap();
+    assert!(generator.wants_reseed());
+    generator.reseed(&mut Counter(5000), b"").unwrap();
+    assert!(!generator.wants_reseed());
+}
+
+#[test]
 fn the_rand_core_face_gives_the_same_bytes() {
     let mut drbg = Drbg::new(&[1; 48], &[], &[]);
     let mut expected = [0; 8];

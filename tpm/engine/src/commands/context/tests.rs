@@ -8,8 +8,8 @@ use evtpm_crypto::{Cmac, HashAlg, Hmac, RustCrypto, RustHasher, StreamingHash};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     Bytes, Cc, Handle, Rc, Subject, Supported, Tpm2b, Tpm2bData, TpmSu, TpmaObject, TpmaSession, TpmiDhContext,
-    TpmiDhObject, TpmiDhPersistent, TpmiRhClear, TpmiRhHierarchy, TpmiRhProvision, TpmlPcrSelection, TpmsContext,
-    TpmsContextIn, TpmsSensitiveCreate,
+    TpmiDhObject, TpmiDhPersistent, TpmiRhBaseHierarchy, TpmiRhClear, TpmiRhEnables, TpmiRhHierarchy, TpmiRhProvision,
+    TpmlPcrSelection, TpmsContext, TpmsContextIn, TpmsSensitiveCreate, YesNo,
 };
 
 fn key(tpm: &mut TestTpm, hierarchy: TpmiRhHierarchy, attributes: TpmaObject) -> Handle {
@@ -141,6 +141,20 @@ fn clear_ends_the_contexts_of_the_owner() {
     tpm.send(&Clear {}, ClearHandles { auth_handle: TpmiRhClear::Lockout }).unwrap();
     assert!(tpm.object(handle).is_none());
     assert_eq!(load(&mut tpm, &context), at_context(Rc::INTEGRITY));
+}
+
+/// "The TPM will return TPM_RC_HIERARCHY if the context is associated with a hierarchy that is disabled."
+#[test]
+fn a_context_of_a_disabled_hierarchy_waits_until_it_is_enabled() {
+    let mut tpm = started();
+    let handle = owner_key(&mut tpm);
+    let context = save(&mut tpm, handle);
+    let platform = HierarchyControlHandles { auth_handle: TpmiRhBaseHierarchy::Platform };
+    let control = |state| HierarchyControl { enable: TpmiRhEnables::Owner, state };
+    tpm.send(&control(YesNo::No), platform).unwrap();
+    assert_eq!(load(&mut tpm, &context), at_context(Rc::HIERARCHY));
+    tpm.send(&control(YesNo::Yes), platform).unwrap();
+    load(&mut tpm, &context).unwrap();
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::testing::objects::{object, rsa, sealed};
 use crate::testing::{SessionUse, Start, TestTpm, Use, started};
 use evtpm_crypto::RustCrypto;
 use evtpm_protocol::PolicyDigest;
+use evtpm_protocol::duplication::InnerWrapper;
 use evtpm_protocol::templates::storage_root_key;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
@@ -140,6 +141,33 @@ fn a_plain_duplicate_must_still_fit_its_public_area() {
     let last = duplicate.duplicate.len() - 1;
     duplicate.duplicate.as_mut_bytes()[last] ^= 1;
     assert_eq!(world.import(&duplicate, None, &[]), Err(Rc::BINDING));
+}
+
+/// The digest of the inner wrapper is right; what it protects is no sensitive area behind its size.
+#[test]
+fn the_size_in_a_duplicate_is_that_of_all_that_follows() {
+    let mut world = world(TpmaObject::NONE);
+    let name = world.tpm.entity_name(world.item);
+    let plain = world.duplicate(None, None, &[]).unwrap();
+    let [size_high, size_low, rest @ ..] = plain.duplicate.as_bytes() else { panic!("a duplicate has a size") };
+    let key = [7; 16];
+    let inner =
+        InnerWrapper { hash: HashAlg::Sha256, name: name.as_bytes(), cipher: TpmtSymDefObject::AES_128_CFB, key: &key };
+    let with_size = |low: u8| [&[*size_high, low], rest].concat();
+    let behind_it = [&with_size(*size_low)[..], &[0]].concat();
+    for (content, rc) in [
+        (with_size(size_low - 1), Rc::SIZE),
+        (with_size(size_low + 1), Rc::SIZE),
+        (behind_it, Rc::SIZE),
+        (std::vec![0], Rc::INSUFFICIENT),
+        (std::vec![], Rc::INSUFFICIENT),
+    ] {
+        let refused = Err(rc.at(Subject::Parameter(3)));
+        let duplicate = DuplicateResponse { duplicate: Tpm2bPrivate::new(&content).unwrap(), ..plain.clone() };
+        assert_eq!(world.import(&duplicate, None, &[]), refused, "plain, {} bytes", content.len());
+        let duplicate = DuplicateResponse { duplicate: inner.seal::<RustCrypto>(&content).unwrap(), ..plain.clone() };
+        assert_eq!(world.import(&duplicate, CIPHER, &key), refused, "wrapped, {} bytes", content.len());
+    }
 }
 
 #[test]

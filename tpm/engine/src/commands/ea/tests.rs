@@ -161,6 +161,17 @@ fn an_index_approves_only_in_the_sessions_algorithm() {
 }
 
 #[test]
+fn an_index_that_is_locked_for_reading_approves_nothing() {
+    let (mut tpm, session) = started_policy();
+    define(&mut tpm, public(crate::commands::nv::testing::OWNER | TpmaNv::READ_STCLEAR, 34), b"");
+    write(&mut tpm, Handle::OWNER, b"", &[&[0, 0x0B][..], &[0; 32]].concat(), 0).unwrap();
+    let (auth_handle, nv_index) = (nv_auth(Handle::OWNER), nv(INDEX));
+    let handles = PolicyAuthorizeNvHandles { auth_handle, nv_index, policy_session: policy(session) };
+    tpm.send(&NvReadLock {}, NvReadLockHandles { auth_handle, nv_index }).unwrap();
+    assert_eq!(tpm.send(&PolicyAuthorizeNv {}, handles), Err(Rc::NV_LOCKED));
+}
+
+#[test]
 fn a_password_and_an_hmac_have_one_digest() {
     let (mut tpm, session) = started_policy();
     auth_value(&mut tpm, session);

@@ -3,14 +3,16 @@
 
 use crate::Locality;
 use crate::state::Hierarchy;
+use crate::testing::objects::{OWN, keyed_hash};
 use crate::testing::{TestTpm, started};
 use evtpm_crypto::{Crypto, RsaKey, RustCrypto};
 use evtpm_protocol::templates::{attestation_key, storage_root_key};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Handle, Marshal, PublicBody, Rc, Subject, Tpm2b, Tpm2bAuth, Tpm2bData, Tpm2bDigest, Tpm2bSensitiveData, TpmaObject,
-    TpmiRhBaseHierarchy, TpmiRhClear, TpmiRhEnables, TpmiRhHierarchy, TpmiRhHierarchyAuth, TpmiRhHierarchyPolicy,
-    TpmlPcrSelection, TpmsSensitiveCreate, TpmtPublic, TpmtRsaScheme, YesNo,
+    Handle, HashAlg, Marshal, PublicBody, Rc, SensitiveBody, Subject, Tpm2b, Tpm2bAuth, Tpm2bData, Tpm2bDigest,
+    Tpm2bSensitiveData, TpmaObject, TpmiRhBaseHierarchy, TpmiRhClear, TpmiRhEnables, TpmiRhHierarchy,
+    TpmiRhHierarchyAuth, TpmiRhHierarchyPolicy, TpmlPcrSelection, TpmsSensitiveCreate, TpmtKeyedhashScheme, TpmtPublic,
+    TpmtRsaScheme, YesNo,
 };
 
 fn command(template: TpmtPublic) -> CreatePrimary {
@@ -58,6 +60,24 @@ fn what_the_caller_gives_makes_another_key_too() {
     let handles = CreatePrimaryHandles { primary_handle: OWNER };
     let other = tpm.send(&with_data, handles).unwrap();
     assert_ne!(other.name, create(&mut tpm, OWNER, attestation_key()).unwrap().name);
+}
+
+#[test]
+fn data_beside_a_key_that_the_tpm_makes_goes_into_it_and_is_not_it() {
+    let mut tpm = started();
+    let key_with = |tpm: &mut TestTpm, data: &[u8]| {
+        let scheme = Some(TpmtKeyedhashScheme::Hmac(HashAlg::Sha256));
+        let mut with_data = command(keyed_hash(OWN | TpmaObject::SIGN, scheme));
+        with_data.in_sensitive.0.data = Tpm2bSensitiveData::new(data).unwrap();
+        let made = tpm.send(&with_data, CreatePrimaryHandles { primary_handle: OWNER }).unwrap();
+        match &tpm.object(made.object_handle).unwrap().sensitive.as_ref().unwrap().body {
+            SensitiveBody::KeyedHash(key) => key.clone(),
+            other => panic!("no HMAC key: {other:?}"),
+        }
+    };
+    let (with, without) = (key_with(&mut tpm, &[7; 32]), key_with(&mut tpm, b""));
+    assert!(with != without && with.as_bytes() != [7; 32]);
+    assert!(with == key_with(&mut tpm, &[7; 32]));
 }
 
 #[test]

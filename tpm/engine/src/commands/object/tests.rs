@@ -206,6 +206,21 @@ fn a_changed_private_or_public_area_is_an_integrity_error() {
 }
 
 #[test]
+fn a_private_area_has_an_iv_of_a_block() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let made = tpm.create(parent, sealed(), &[], b"data").unwrap();
+    let mut private = made.out_private;
+    // Behind the digest of SHA-256 and its size stands the size of the IV.
+    assert_eq!(private.as_bytes()[34..36], [0, 16]);
+    for size in [0, 15, 17, 255] {
+        private.as_mut_bytes()[35] = size;
+        let refused = tpm.load(parent, &private, &made.out_public.0);
+        assert_eq!(refused, Err(Rc::INTEGRITY.at(Subject::Parameter(1))), "{size}");
+    }
+}
+
+#[test]
 fn a_private_area_does_not_tell_how_long_its_password_is() {
     let mut tpm = started();
     let parent = tpm.storage_root();
