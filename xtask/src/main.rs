@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Chores of this repository: `cargo xtask check`, `test`, `fuzz`, `miri`, `foreign`, `coverage`, `differential`,
-//! `size`, `speed`, `sweep`, `page`, `agent`, `vm`, `deny`.
+//! Chores of this repository: `cargo xtask CHORE`; without one, what there is.
 
 mod agent;
 mod arguments;

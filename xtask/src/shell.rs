@@ -131,6 +131,16 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Runs tests that `cargo test` chooses by a text, with options for the program that it builds; fails when none has it in
+/// its name, where Cargo would be content.
+pub(crate) fn run_tests(cargo_test: impl Fn() -> Command, options: &[&str]) -> anyhow::Result<()> {
+    let listing = output(cargo_test().args(["--", "--list", "--format", "terse"]))?;
+    if !listing.lines().any(|line| line.ends_with(": test")) {
+        bail!("{}: no test has such a name", describe(&cargo_test()));
+    }
+    run(cargo_test().arg("--").args(options))
+}
+
 /// Runs a command and gives its standard output.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let line = describe(command);

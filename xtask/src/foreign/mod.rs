@@ -26,7 +26,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "keylime",
-        about: "the Python Keylime's registrar, verifier and tenant, against our agent and our TPM",
+        about: "the Python Keylime's registrar, verifier and tenant, against our agent and our TPM  [--only TEXT]",
         run: keylime::run,
     },
 ];

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::config::{COMPONENTS, Ports};
 use super::python::Keylime;
-use super::{OURS, PATIENCE, config, evtpm, ima};
+use super::{PATIENCE, config, evtpm, ima};
 use crate::foreign::servers::{FreshTpm, Server, neighbouring_ports};
 use crate::shell::{Workspace, run};
 
@@ -216,8 +216,13 @@ impl World {
     pub(super) const fn verifier(&self) -> &'static str {
         match self.services {
             Services::Keylime => "Keylime's verifier",
-            Services::Ours => OURS,
+            Services::Ours => "our verifier",
         }
+    }
+
+    /// Whose registrar and verifier there are.
+    pub(super) const fn services(&self) -> Services {
+        self.services
     }
 
     /// Whether the registrar believes the agent's keys.
