@@ -196,15 +196,14 @@ impl Story<'_> {
         let code =
             commands.ours.get(6..10).map_or(Cc(0), |code| Cc(u32::from_be_bytes(code.try_into().unwrap_or_default())));
         let codes = answers.map(|answer| Rc::from_raw(response_code(answer)));
-        // A change may have named other handles than were planned.
-        let mut named = plan.handles.clone();
-        named.extend(Request::parse(&commands.ours).into_iter().flat_map(|sent| sent.handles).map(|handle| handle.0));
+        // A change may have named other handles than were planned, in a command that cannot be read to its end.
+        let named: Vec<u32> = shape::handles(&commands.ours).collect();
         let is_trial = |handle: &u32| self.model.session(*handle).is_some_and(|session| session.kind == 3);
         let trial = named.iter().any(is_trial);
         let is_trial_of_pcrs = |handle: &u32| self.model.session(*handle).is_some_and(|session| session.trial_pcrs);
-        let trial_pcrs = plan.handles.iter().any(is_trial_of_pcrs);
+        let trial_pcrs = named.iter().any(is_trial_of_pcrs);
         let attributes = |handle: &u32| self.model.index(*handle).map(|nv| nv.public.attributes);
-        let indices = plan.handles.iter().filter_map(attributes).collect();
+        let indices = named.iter().filter_map(attributes).collect();
         let mut case = Case {
             step,
             code,

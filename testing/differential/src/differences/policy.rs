@@ -22,8 +22,8 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "trial policy that would fail",
         is: |case| {
-            let fails = case.codes.ours.is_success() || matches!(case.codes.theirs.base(), Rc::CPHASH | Rc::VALUE);
-            case.trial && fails && crate::seal::is_policy(case.code)
+            let fails_there = case.codes.ours.is_success() && !case.codes.theirs.is_success();
+            case.trial && fails_there && crate::seal::is_policy(case.code)
         },
         reason: "Part 3, \"Enhanced Authorization (EA) Commands\": \"If the policySession parameter indicates a trial \
                  policy session, then the policySession→policyDigest will be updated and the indicated validations are not \
@@ -37,14 +37,21 @@ pub(super) const KNOWN: &[Known] = &[
     },
     Known {
         name: "PolicySigned without its signature",
-        is: |case| case.code == Cc::POLICY_SIGNED && case.codes.ours == Rc::POLICY_FAIL.at(Subject::Parameter(5)),
+        is: |case| {
+            case.code == Cc::POLICY_SIGNED
+                && matches!(case.codes.theirs.base(), Rc::SIGNATURE | Rc::SCHEME | Rc::HANDLE)
+                && case.codes.theirs.subject() == Some(Subject::Parameter(5))
+                && case.codes.ours == Rc::POLICY_FAIL.at(Subject::Parameter(5))
+        },
         reason: "Part 3, PolicySigned: if the digest is not the one that was signed, \"the authorization fails and the TPM \
-                 shall return TPM_RC_POLICY_FAIL\".",
+                 shall return TPM_RC_POLICY_FAIL\". libtpms says what is wrong with the signature, or TPM_RC_HANDLE of an HMAC \
+                 key without its secret.",
     },
     Known {
         name: "nonce of another session",
         is: |case| {
-            case.codes.theirs == Rc::NONCE.at(Subject::Parameter(1))
+            matches!(case.code, Cc::POLICY_SIGNED | Cc::POLICY_SECRET)
+                && case.codes.theirs == Rc::NONCE.at(Subject::Parameter(1))
                 && case.codes.ours == Rc::VALUE.at(Subject::Parameter(1))
         },
         reason: "Part 3, \"Policy Parameter Checks\", nonceTPM: \"If this parameter is not the Empty Buffer, and it does \
@@ -52,7 +59,12 @@ pub(super) const KNOWN: &[Known] = &[
     },
     Known {
         name: "sequence as the key of PolicySigned",
-        is: |case| case.code == Cc::POLICY_SIGNED && case.codes.ours == Rc::KEY.at(Subject::Handle(1)),
+        is: |case| {
+            let as_key = case.codes.theirs.subject() == Some(Subject::Parameter(5));
+            case.code == Cc::POLICY_SIGNED
+                && (as_key || case.trial && case.codes.theirs.is_success())
+                && case.codes.ours == Rc::KEY.at(Subject::Handle(1))
+        },
         reason: "Part 1: \"The Name of a sequence object is an Empty Buffer\", so that no policy could name it; libtpms takes it \
                  for a key, in a trial session with success.",
     },
