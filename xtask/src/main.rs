@@ -81,7 +81,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "size",
-        about: "image, stack of each command and heap of a TPM for an SVSM  [--write]",
+        about: "image, stack of each command and heap of a TPM for an SVSM  [--write | --release]",
         run: size::run_size,
     },
     Chore {
