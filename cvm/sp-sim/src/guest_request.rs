@@ -96,10 +96,10 @@ impl Answer {
 }
 
 /// Checks the message version and that the payload has exactly the size of its structure.
-fn exactly<'a, T>(
+fn exactly<'a, T, E>(
     request: &'a Request,
     version: u8,
-    view: fn(&'a [u8]) -> Result<&'a T, evtpm_snp::Error>,
+    view: fn(&'a [u8]) -> Result<&'a T, E>,
 ) -> Result<&'a T, Status> {
     if request.version != version {
         return Err(Status::INVALID_PARAM);

@@ -5,28 +5,27 @@
 //! table comes from the host and is not authenticated: what it holds is a hint, to be verified.
 
 use crate::error::Error;
-use crate::guid::Guid;
-use crate::layout::U32;
+use evtpm_layout::{TextualGuid, U32};
 
 /// The chip's VCEK certificate.
-pub const VCEK: Guid = Guid::new(0x63da758d_e664_4564_adc5_f4b93be8accd);
+pub const VCEK: TextualGuid = TextualGuid::new(0x63da758d_e664_4564_adc5_f4b93be8accd);
 /// The provider's VLEK certificate.
-pub const VLEK: Guid = Guid::new(0xa8074bc2_a25a_483e_aae6_39c045a0b8a1);
+pub const VLEK: TextualGuid = TextualGuid::new(0xa8074bc2_a25a_483e_aae6_39c045a0b8a1);
 /// The ASK or ASVK certificate.
-pub const ASK: Guid = Guid::new(0x4ab7b379_bbac_4fe4_a02f_05aef327c782);
+pub const ASK: TextualGuid = TextualGuid::new(0x4ab7b379_bbac_4fe4_a02f_05aef327c782);
 /// The ARK certificate.
-pub const ARK: Guid = Guid::new(0xc0b406a4_a803_4952_9743_3fb6014cd0ae);
+pub const ARK: TextualGuid = TextualGuid::new(0xc0b406a4_a803_4952_9743_3fb6014cd0ae);
 /// The revocation list.
-pub const CRL: Guid = Guid::new(0x92f81bc3_5811_4d3d_97ff_d19f88dc67ea);
+pub const CRL: TextualGuid = TextualGuid::new(0x92f81bc3_5811_4d3d_97ff_d19f88dc67ea);
 /// Extra platform information of one provider.
-pub const EXTRA_PLATFORM_INFO: Guid = Guid::new(0xecae0c0f_9502_43b1_afa2_0ae2e0d565b6);
+pub const EXTRA_PLATFORM_INFO: TextualGuid = TextualGuid::new(0xecae0c0f_9502_43b1_afa2_0ae2e0d565b6);
 
-layout! {
+evtpm_layout::layout! {
     /// One line of the table.
     #[derive(Copy, Debug)]
     pub struct Entry, 0x18 {
         /// What the data is.
-        0x00 guid: Guid,
+        0x00 guid: TextualGuid,
         /// Where the data begins, from the start of the table.
         0x10 offset: U32,
         /// The length of the data.
@@ -72,14 +71,14 @@ impl<'a> CertTable<'a> {
     }
 
     /// Iterates over the certificates in the order of the table.
-    pub fn iter(&self) -> impl Iterator<Item = (Guid, &'a [u8])> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = (TextualGuid, &'a [u8])> + use<'a> {
         let bytes = self.bytes;
         self.entries.iter().map(move |entry| (entry.guid, data(bytes, entry)))
     }
 
     /// Returns the first certificate of this kind.
     #[must_use]
-    pub fn get(&self, guid: Guid) -> Option<&'a [u8]> {
+    pub fn get(&self, guid: TextualGuid) -> Option<&'a [u8]> {
         self.iter().find(|(found, _)| *found == guid).map(|(_, data)| data)
     }
 
@@ -105,13 +104,13 @@ impl<'a> CertTable<'a> {
 
 /// Returns the number of bytes that a table of these certificates takes.
 #[must_use]
-pub fn table_size(certificates: &[(Guid, &[u8])]) -> usize {
+pub fn table_size(certificates: &[(TextualGuid, &[u8])]) -> usize {
     let table = certificates.len().saturating_add(1).saturating_mul(Entry::SIZE);
     certificates.iter().fold(table, |size, (_, data)| size.saturating_add(data.len()))
 }
 
 /// Writes a table of these certificates to the start of `out` and returns its size; the rest of `out` stays as it was.
-pub fn write_table(certificates: &[(Guid, &[u8])], out: &mut [u8]) -> Result<usize, Error> {
+pub fn write_table(certificates: &[(TextualGuid, &[u8])], out: &mut [u8]) -> Result<usize, Error> {
     const WHAT: &str = "certificate table";
     let needed = table_size(certificates);
     let available = out.len();
@@ -200,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_short_buffer_is_refused_with_the_size_needed() {
-        let certificates: [(Guid, &[u8]); 1] = [(ASK, b"intermediate")];
+        let certificates: [(TextualGuid, &[u8]); 1] = [(ASK, b"intermediate")];
         assert_eq!(
             write_table(&certificates, &mut [0; 59]),
             Err(Error::BufferTooSmall { what: "certificate table", needed: 60, available: 59 })

@@ -4,12 +4,12 @@
 use core::fmt;
 
 use crate::error::Error;
-use crate::layout::{U32, U64};
+use evtpm_layout::{U32, U64};
 
 /// The number of functions that a page can hold.
 pub const MAX_FUNCTIONS: usize = 64;
 
-layout! {
+evtpm_layout::layout! {
     /// One CPUID function with its inputs and outputs.
     #[derive(Copy, Debug)]
     pub struct CpuidFunction, 0x30 {
@@ -34,7 +34,7 @@ layout! {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// The CPUID page.
     pub struct CpuidPage, 0x1000 {
         /// The number of functions in use.

@@ -4,14 +4,14 @@
 use core::fmt;
 
 use crate::launch::LaunchDigest;
-use crate::layout::{U32, U64};
 use crate::policy::GuestPolicy;
 use crate::signature::{ECDSA_P384_SHA384, EcdsaPublicKey, EcdsaSignature};
+use evtpm_layout::{U32, U64};
 
 /// The only version of the ID block.
 pub const VERSION: u32 = 1;
 
-layout! {
+evtpm_layout::layout! {
     /// What the guest owner expects and states about the guest.
     #[derive(Copy, Debug)]
     pub struct IdBlock, 0x60 {
@@ -45,7 +45,7 @@ impl IdBlock {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// Signatures and keys that authenticate an ID block.
     pub struct IdAuth, 0x1000 {
         /// ID_KEY_ALGO.

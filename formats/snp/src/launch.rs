@@ -4,7 +4,7 @@
 use core::fmt;
 
 use crate::PAGE_SIZE;
-use crate::layout::{U16, U64};
+use evtpm_layout::{U16, U64};
 
 /// The guest physical address with which KVM measures a VMSA: all ones below bit 52, page aligned.
 pub const VMSA_GPA: u64 = 0xffff_ffff_f000;
@@ -80,7 +80,7 @@ impl PageType {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// What is hashed for one page.
     #[derive(Copy, Debug)]
     pub struct PageInfo, 0x70 {

@@ -5,7 +5,7 @@
 //! (publication 56860), the *GHCB* is "SEV-ES Guest-Hypervisor Communication Block Standardization" (56421), the *APM* is
 //! "AMD64 Architecture Programmer's Manual, Volume 2" (24593) and the *VCEK specification* is publication 57230.
 //!
-//! A structure is declared once, in the order and with the offsets of its table, by the `layout!` macro: the compiler
+//! A structure is declared once, in the order and with the offsets of its table, by [`evtpm_layout::layout!`]: the compiler
 //! refuses a declaration whose field is not where the table says. Every structure can be viewed in place in a byte
 //! buffer of any alignment, so received bytes stay exactly as they were received.
 //!
@@ -24,7 +24,6 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
-#![expect(missing_debug_implementations, reason = "the helper types that `derive(KnownLayout)` adds have no Debug")]
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)
@@ -33,14 +32,10 @@
 #[cfg(test)]
 extern crate std;
 
-#[macro_use]
-mod layout;
-
 pub mod cert_table;
 pub mod cpuid;
 pub mod error;
 pub mod ghcb;
-pub mod guid;
 pub mod id_block;
 pub mod launch;
 pub mod message;
@@ -55,10 +50,9 @@ pub mod vmsa;
 
 pub use cert_table::CertTable;
 pub use error::Error;
-pub use guid::Guid;
+pub use evtpm_layout::{TextualGuid, U16, U32, U64};
 pub use id_block::{IdAuth, IdBlock};
 pub use launch::{LaunchDigest, LaunchMeasurement, PageInfo, PageType};
-pub use layout::{U16, U32, U64};
 pub use message::{GuestMessage, MessageHeader, MessageType};
 pub use policy::{GuestPolicy, KeyInfo, PlatformInfo, SigningKey};
 pub use report::{FirmwareVersion, Report, ReportBody, ReportVersion, StatedGeneration};

@@ -8,7 +8,7 @@ use core::fmt;
 
 use crate::PAGE_SIZE;
 use crate::error::Error;
-use crate::layout::{U16, U32, U64};
+use evtpm_layout::{U16, U32, U64};
 
 /// ALGO of AES-256-GCM.
 pub const ALGORITHM_AES_256_GCM: u8 = 1;
@@ -86,7 +86,7 @@ impl MessageType {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// The header of a message.
     #[derive(Copy, Debug)]
     pub struct MessageHeader, 0x60 {
@@ -186,7 +186,7 @@ impl MessageHeader {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// A message page.
     pub struct GuestMessage, 0x1000 {
         /// The header.

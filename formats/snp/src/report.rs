@@ -5,10 +5,10 @@ use core::fmt;
 
 use crate::error::Error;
 use crate::launch::LaunchDigest;
-use crate::layout::{U32, U64};
 use crate::policy::{GuestPolicy, KeyInfo, PlatformInfo};
 use crate::signature::EcdsaSignature;
 use crate::tcb::{Generation, Tcb, TcbVersion};
+use evtpm_layout::{U32, U64};
 
 /// The version of a report's layout; it says nothing about the processor's generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,7 +79,7 @@ impl fmt::Display for FirmwareVersion {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// The part of a report that its signature covers.
     #[derive(Copy)]
     pub struct ReportBody, 0x2a0 {
@@ -166,7 +166,7 @@ impl fmt::Debug for ReportBody {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// A report's 4A0h bytes, unchecked.
     #[derive(Copy, Debug)]
     pub struct RawReport, 0x4a0 {

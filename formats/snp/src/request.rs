@@ -4,9 +4,9 @@
 use core::fmt;
 
 use crate::error::Error;
-use crate::layout::{U32, U64};
 use crate::report::{RawReport, Report};
 use crate::status::Status;
+use evtpm_layout::{U32, U64};
 
 /// The key with which the firmware is to sign a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +42,7 @@ impl KeySelect {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// MSG_REPORT_REQ.
     #[derive(Copy, Debug)]
     pub struct ReportRequest, 0x60 {
@@ -65,7 +65,7 @@ impl ReportRequest {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// MSG_REPORT_RSP.
     #[derive(Copy, Debug)]
     pub struct ReportResponse, 0x4c0 {
@@ -139,7 +139,7 @@ impl GuestFieldSelect {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// MSG_KEY_REQ, version 1.
     #[derive(Copy, Debug)]
     pub struct KeyRequest, 0x20 {
@@ -170,7 +170,7 @@ impl KeyRequest {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// MSG_KEY_REQ, version 2.
     #[derive(Copy, Debug)]
     pub struct KeyRequestV2, 0x28 {
@@ -181,7 +181,7 @@ layout! {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// MSG_KEY_RSP.
     pub struct KeyResponse, 0x40 {
         /// STATUS.
@@ -199,7 +199,7 @@ impl fmt::Debug for KeyResponse {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// MSG_TSC_INFO_REQ.
     #[derive(Copy, Debug)]
     pub struct TscInfoRequest, 0x80 {
@@ -208,7 +208,7 @@ layout! {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// MSG_TSC_INFO_RSP.
     #[derive(Copy, Debug)]
     pub struct TscInfoResponse, 0x80 {

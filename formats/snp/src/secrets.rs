@@ -3,12 +3,12 @@
 
 use core::fmt;
 
-use crate::layout::{U32, U64};
+use evtpm_layout::{U32, U64};
 
 /// The size of a VM platform communication key.
 pub const VMPCK_SIZE: usize = 32;
 
-layout! {
+evtpm_layout::layout! {
     /// The part of the page that is the guest's to use, as Linux and the SVSM divide it.
     #[derive(Debug)]
     pub struct OsArea, 0x60 {
@@ -21,7 +21,7 @@ layout! {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// The secrets page.
     pub struct SecretsPage, 0x1000 {
         /// The version of the page, 3 where the SVSM fields are defined.

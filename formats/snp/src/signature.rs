@@ -3,14 +3,14 @@
 
 use core::fmt;
 
-use crate::layout::U32;
+use evtpm_layout::U32;
 
 /// The algorithm number of ECDSA P-384 with SHA-384.
 pub const ECDSA_P384_SHA384: u32 = 1;
 /// The curve number of P-384.
 pub const CURVE_P384: u32 = 2;
 
-layout! {
+evtpm_layout::layout! {
     /// An ECDSA signature: two little-endian numbers in 72 bytes each.
     #[derive(Copy, Debug)]
     pub struct EcdsaSignature, 0x200 {
@@ -55,7 +55,7 @@ impl EcdsaSignature {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// An ECDSA public key: the curve and the point's coordinates, little-endian in 72 bytes each.
     pub struct EcdsaPublicKey, 0x404 {
         /// The curve, [`CURVE_P384`].

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::layout::U64;
+use evtpm_layout::U64;
 
 /// A processor generation, as far as it decides formats: the TCB layout and the names of the certificate chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,9 +3,9 @@
 
 use core::fmt;
 
-use crate::layout::{U16, U32, U64};
+use evtpm_layout::{U16, U32, U64};
 
-layout! {
+evtpm_layout::layout! {
     /// A segment or descriptor table register.
     #[derive(Copy, Debug)]
     pub struct Segment, 0x10 {
@@ -33,7 +33,7 @@ impl Segment {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// A VMSA page; general purpose registers, control registers and floating point state by name.
     pub struct Vmsa, 0x1000 {
         /// ES.

@@ -3,8 +3,7 @@
 
 use crate::PAGE_SIZE;
 use crate::error::Error;
-use crate::guid::Guid;
-use crate::layout::{U16, U32, U64};
+use evtpm_layout::{Guid, U16, U32, U64};
 
 /// SVSM_ATTEST_SERVICES: attests all services.
 pub const CALL_SERVICES: u32 = 0;
@@ -16,7 +15,7 @@ pub const NONCE_SIZE: usize = 64;
 /// The size of the certificate buffer of an SVSM that asks the host for certificates.
 pub const MAX_CERTIFICATES: usize = 0x4000;
 
-layout! {
+evtpm_layout::layout! {
     /// The operation structure of SVSM_ATTEST_SERVICES.
     #[derive(Copy, Debug)]
     pub struct ServicesOperation, 0x40 {
@@ -47,7 +46,7 @@ layout! {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// The operation structure of SVSM_ATTEST_SINGLE_SERVICE.
     #[derive(Copy, Debug)]
     pub struct SingleServiceOperation, 0x58 {

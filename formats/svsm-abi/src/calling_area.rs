@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-layout! {
+evtpm_layout::layout! {
     /// The calling area.
     pub struct CallingArea, 0x1000 {
         /// SVSM_CALL_PENDING: set by the guest before it exits, cleared by the SVSM.

@@ -2,8 +2,8 @@
 //! The core protocol (SVSM specification, "Core Protocol"): call numbers, protocol queries, PVALIDATE lists.
 
 use crate::error::Error;
-use crate::layout::{U16, U32, U64};
 use crate::{PAGE_SIZE, Protocol};
+use evtpm_layout::{U16, U32, U64};
 
 /// SVSM_CORE_REMAP_CA: moves the calling area.
 pub const CALL_REMAP_CA: u32 = 0;
@@ -55,7 +55,7 @@ impl ProtocolQuery {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// The head of a PVALIDATE list.
     #[derive(Copy, Debug)]
     pub struct PvalidateHeader, 0x8 {

@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+use evtpm_layout::WrongLength;
+
 /// The reason why bytes are not the structure that they claim to be; each variant names the structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -68,3 +70,9 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+impl From<WrongLength> for Error {
+    fn from(WrongLength { what, expected, actual }: WrongLength) -> Self {
+        Self::Length { what, expected, actual }
+    }
+}

@@ -18,27 +18,21 @@
     not(test),
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)
 )]
-#![expect(missing_debug_implementations, reason = "the helper types that `derive(KnownLayout)` adds have no Debug")]
 
 #[cfg(test)]
 extern crate std;
-
-#[macro_use]
-mod layout;
 
 pub mod attest;
 pub mod calling_area;
 pub mod core_protocol;
 pub mod error;
-pub mod guid;
 pub mod manifest;
 pub mod result;
 pub mod vtpm;
 
 pub use calling_area::CallingArea;
 pub use error::Error;
-pub use guid::Guid;
-pub use layout::{U16, U32, U64};
+pub use evtpm_layout::{Guid, U16, U32, U64};
 pub use result::ResultCode;
 
 /// The size of a page.

@@ -4,8 +4,7 @@
 //! A report over a manifest has REPORT_DATA = SHA-512(nonce ‖ manifest).
 
 use crate::error::Error;
-use crate::guid::Guid;
-use crate::layout::U32;
+use evtpm_layout::{Guid, U32};
 
 /// The GUID at the head of the services manifest.
 pub const SERVICES_TABLE: Guid = Guid::new(0x63849ebb_3d92_4670_a1ff_58f9c94b87bb);
@@ -14,7 +13,7 @@ pub const VTPM_SERVICE: Guid = Guid::new(0xc476f1eb_0123_45a5_9641_b4e7dde5bfe3)
 /// The UEFI variable store service of COCONUT-SVSM.
 pub const UEFI_MM_SERVICE: Guid = Guid::new(0xa4453a59_9e1b_4787_a033_1986d6adbe55);
 
-layout! {
+evtpm_layout::layout! {
     /// The head of the services manifest.
     #[derive(Copy, Debug)]
     pub struct TableHeader, 0x18 {
@@ -27,7 +26,7 @@ layout! {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// One service in the manifest.
     #[derive(Copy, Debug)]
     pub struct TableEntry, 0x18 {
@@ -269,7 +268,7 @@ mod tests {
         let parsed = ServicesManifest::parse(&bytes).unwrap();
         assert_eq!(parsed.get(VTPM_SERVICE), Ok(Some(&b"key"[..])));
         assert_eq!(parsed.get(UEFI_MM_SERVICE), Ok(Some(&[1, 0, 0, 0][..])));
-        assert_eq!(parsed.get(Guid::NIL), Ok(None));
+        assert_eq!(parsed.get(Guid([0; 16])), Ok(None));
     }
 
     #[test]

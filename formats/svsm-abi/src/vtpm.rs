@@ -3,7 +3,7 @@
 
 use crate::PAGE_SIZE;
 use crate::error::Error;
-use crate::layout::U32;
+use evtpm_layout::U32;
 
 /// SVSM_VTPM_QUERY: RCX returns the supported platform commands, RDX the features.
 pub const CALL_QUERY: u32 = 0;
@@ -17,7 +17,7 @@ pub const SUPPORTED_COMMANDS: u64 = 1 << TPM_SEND_COMMAND;
 /// What a query returns in RDX: no features are defined.
 pub const SUPPORTED_FEATURES: u64 = 0;
 
-layout! {
+evtpm_layout::layout! {
     /// The head of a TPM_SEND_COMMAND request; the TPM command follows.
     #[derive(Copy, Debug)]
     pub struct RequestHeader, 0x9 {
@@ -30,7 +30,7 @@ layout! {
     }
 }
 
-layout! {
+evtpm_layout::layout! {
     /// The head of a response; the TPM response follows.
     #[derive(Copy, Debug)]
     pub struct ResponseHeader, 0x4 {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The table of GUIDs at the end of an OVMF file, and the SNP metadata that it points to (OvmfPkg/ResetVector).
 
+use evtpm_layout::Guid;
+
 use crate::{
     Error,
     bytes::{array, u32_at},
@@ -10,20 +12,14 @@ use crate::{
 const RESET_VECTOR_BYTES: usize = 0x20;
 
 // GUIDs as the file stores them: the first three fields little-endian.
-const FOOTER: [u8; 16] = guid(0x96b582de_1fb2_45f7_baea_a366c55a082d);
-const SEV_ES_RESET_BLOCK: [u8; 16] = guid(0x00f771de_1a7e_4fcb_890e_68c77e2fb44e);
-const SEV_METADATA: [u8; 16] = guid(0xdc886566_984a_4798_a75e_5585a7bf67cc);
-const SVSM_INFO: [u8; 16] = guid(0xa789a612_0597_4c4b_a49f_cbb1fe9d1ddd);
-const SEV_HASH_TABLE: [u8; 16] = guid(0x7255371f_3a3b_4b04_927b_1da6efa8d454);
+const FOOTER: [u8; 16] = Guid::new(0x96b582de_1fb2_45f7_baea_a366c55a082d).0;
+const SEV_ES_RESET_BLOCK: [u8; 16] = Guid::new(0x00f771de_1a7e_4fcb_890e_68c77e2fb44e).0;
+const SEV_METADATA: [u8; 16] = Guid::new(0xdc886566_984a_4798_a75e_5585a7bf67cc).0;
+const SVSM_INFO: [u8; 16] = Guid::new(0xa789a612_0597_4c4b_a49f_cbb1fe9d1ddd).0;
+const SEV_HASH_TABLE: [u8; 16] = Guid::new(0x7255371f_3a3b_4b04_927b_1da6efa8d454).0;
 
 /// The most sections that metadata may list.
 const MAX_SECTIONS: u32 = 64;
-
-/// Stores a GUID's digits as UEFI does.
-pub(crate) const fn guid(digits: u128) -> [u8; 16] {
-    let [a3, a2, a1, a0, b1, b0, c1, c0, d0, d1, d2, d3, d4, d5, d6, d7] = digits.to_be_bytes();
-    [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, d2, d3, d4, d5, d6, d7]
-}
 
 /// What a firmware file says about its launch.
 #[derive(Clone, Debug, PartialEq, Eq)]

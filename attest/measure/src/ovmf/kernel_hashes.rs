@@ -4,13 +4,13 @@
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_snp::PAGE_SIZE;
 
-use super::footer::guid;
 use crate::{Error, bytes::array_of_digest};
+use evtpm_layout::Guid;
 
-const TABLE: [u8; 16] = guid(0x9438d606_4f22_4cc9_b479_a793d411fd21);
-const COMMAND_LINE: [u8; 16] = guid(0x97d02dd8_bd20_4c94_aa78_e7714d36ab2a);
-const INITRD: [u8; 16] = guid(0x44baf731_3a2f_4bd7_9af1_41e29169781d);
-const KERNEL: [u8; 16] = guid(0x4de79437_abd2_427f_b835_d5b172d2045b);
+const TABLE: [u8; 16] = Guid::new(0x9438d606_4f22_4cc9_b479_a793d411fd21).0;
+const COMMAND_LINE: [u8; 16] = Guid::new(0x97d02dd8_bd20_4c94_aa78_e7714d36ab2a).0;
+const INITRD: [u8; 16] = Guid::new(0x44baf731_3a2f_4bd7_9af1_41e29169781d).0;
+const KERNEL: [u8; 16] = Guid::new(0x4de79437_abd2_427f_b835_d5b172d2045b).0;
 
 /// GUID, length and SHA-256 of one entry.
 const ENTRY_BYTES: u16 = 50;

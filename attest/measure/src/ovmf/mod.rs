@@ -17,7 +17,7 @@ pub use kernel_hashes::KernelHashes;
 
 use crate::{Error, Launch, SevLaunch};
 
-pub(crate) use footer::{guid, svsm_entry};
+pub(crate) use footer::svsm_entry;
 
 /// The program that launches the guest: each gives processors another state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,8 @@ use sev::measurement::{
     vmsa::{GuestFeatures, VMMType, VMSA},
 };
 
+use evtpm_layout::Guid;
+
 use super::*;
 
 #[derive(Deserialize)]
@@ -149,12 +151,12 @@ fn firmware(sections: &[(u32, u32, u32)]) -> Vec<u8> {
         }
     }
     let entry = |guid: [u8; 16], data: &[u8]| [data, &(data.len() as u16 + 18).to_le_bytes(), &guid].concat();
-    let mut table = entry(footer::guid(0xdc886566_984a_4798_a75e_5585a7bf67cc), &(PAGE_SIZE as u32).to_le_bytes());
-    table.extend(entry(footer::guid(0x00f771de_1a7e_4fcb_890e_68c77e2fb44e), &0x80b004u32.to_le_bytes()));
+    let mut table = entry(Guid::new(0xdc886566_984a_4798_a75e_5585a7bf67cc).0, &(PAGE_SIZE as u32).to_le_bytes());
+    table.extend(entry(Guid::new(0x00f771de_1a7e_4fcb_890e_68c77e2fb44e).0, &0x80b004u32.to_le_bytes()));
     let hash_table = [0x81_0c00u32.to_le_bytes(), 0x400u32.to_le_bytes()].concat();
-    table.extend(entry(footer::guid(0x7255371f_3a3b_4b04_927b_1da6efa8d454), &hash_table));
+    table.extend(entry(Guid::new(0x7255371f_3a3b_4b04_927b_1da6efa8d454).0, &hash_table));
     let length = table.len() as u16 + 18;
-    table.extend([&length.to_le_bytes()[..], &footer::guid(0x96b582de_1fb2_45f7_baea_a366c55a082d)].concat());
+    table.extend([&length.to_le_bytes()[..], &Guid::new(0x96b582de_1fb2_45f7_baea_a366c55a082d).0].concat());
     let end = PAGE_SIZE - 0x20;
     file[end - table.len()..end].copy_from_slice(&table);
     file

@@ -2,10 +2,11 @@
 //! The packet in which an owner hands a secret to a guest that was attested (AMD 55766, "LAUNCH_SECRET").
 
 use evtpm_crypto::{CipherMode, Crypto, Direction, RustCrypto, constant_time_eq};
+use evtpm_layout::Guid;
 use zeroize::Zeroizing;
 
 use super::TransportKeys;
-use crate::{Error, ovmf::guid};
+use crate::Error;
 
 /// The largest secret: QEMU and OVMF give it a few pages, the firmware takes 16 KiB.
 pub const MAX_SECRET: usize = 16 * 1024;
@@ -104,7 +105,7 @@ pub struct SecretTable {
 }
 
 impl SecretTable {
-    const GUID: [u8; 16] = guid(0x1e74f542_71dd_4d66_963e_ef4287ff173b);
+    const GUID: [u8; 16] = Guid::new(0x1e74f542_71dd_4d66_963e_ef4287ff173b).0;
     /// GUID and length.
     const HEADER_BYTES: usize = 20;
 
@@ -118,7 +119,7 @@ impl SecretTable {
         let length = secret.len().saturating_add(Self::HEADER_BYTES);
         check_size(self.entries.len().saturating_add(length))?;
         let length = u32::try_from(length).map_err(|_| too_large(length))?;
-        self.entries.extend_from_slice(&guid(name));
+        self.entries.extend_from_slice(&Guid::new(name).0);
         self.entries.extend_from_slice(&length.to_le_bytes());
         self.entries.extend_from_slice(secret);
         Ok(())

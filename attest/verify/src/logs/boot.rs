@@ -2,7 +2,7 @@
 //! A boot whose event log explains the quoted registers (verification rule 12).
 
 use evtpm_logs::tcg::TaggedEvent;
-use evtpm_logs::tcg::{EventData, Guid};
+use evtpm_logs::tcg::{EventData, GLOBAL_VARIABLE};
 use evtpm_logs::{Digest, EventLog, HashId, PcrBank, PcrIndex, PcrSet};
 
 use crate::logs::{CryptoHashes, Error, Progress, VerifiedEvent};
@@ -89,7 +89,7 @@ impl<'a> MeasuredBoot<'a> {
     pub fn secure_boot(&self) -> Option<bool> {
         let measured = |event: &VerifiedEvent<'_>| match event.proven() {
             Some(EventData::Variable(variable))
-                if variable.vendor == Guid::GLOBAL_VARIABLE && variable.name == *"SecureBoot" =>
+                if variable.vendor == GLOBAL_VARIABLE && variable.name == *"SecureBoot" =>
             {
                 // UEFI, "Globally Defined Variables": 1 is enabled; some firmware measures an empty variable for off.
                 Some(variable.content == [1])

@@ -16,10 +16,11 @@ mod tests;
 pub use data::{EventData, Ipl, NoAction, TaggedEvent};
 pub use device_path::{DevicePath, DevicePathNode};
 pub use event_type::EventType;
+pub use evtpm_layout::Guid;
 pub use preimage::Preimage;
 pub use signatures::{Signature, signatures};
 pub use spec_id::{Bank, Banks, SpecId};
-pub use uefi::{GptEvent, GptPartition, Guid, ImageLoad, UefiVariable};
+pub use uefi::{GLOBAL_VARIABLE, GptEvent, GptPartition, IMAGE_SECURITY_DATABASE, ImageLoad, UefiVariable};
 
 use crate::bytes::Cursor;
 use crate::{At, Error, HashId, PcrIndex};

@@ -192,7 +192,7 @@ fn data_that_hash_to_the_digest_are_a_fact_and_others_are_not() {
 
 #[test]
 fn a_boot_variable_measured_without_its_name_proves_only_its_content() {
-    let mut data = Guid::GLOBAL_VARIABLE.0.to_vec();
+    let mut data = GLOBAL_VARIABLE.0.to_vec();
     data.extend(8_u64.to_le_bytes());
     data.extend(2_u64.to_le_bytes());
     data.extend(b"B\0o\0o\0t\x000\x000\x000\x000\0");
@@ -205,7 +205,7 @@ fn a_boot_variable_measured_without_its_name_proves_only_its_content() {
 #[test]
 fn a_relabelled_variable_event_does_not_prove_part_of_its_data() {
     // The content-only digest is accepted for EV_EFI_VARIABLE_BOOT alone: for Secure Boot variables the name counts.
-    let mut data = Guid::GLOBAL_VARIABLE.0.to_vec();
+    let mut data = GLOBAL_VARIABLE.0.to_vec();
     data.extend(2_u64.to_le_bytes());
     data.extend(1_u64.to_le_bytes());
     data.extend(b"P\0K\0");

@@ -1,35 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! UEFI structures inside events: variables, loaded images, partition tables (PFP, "Event Data Structures").
 
-use core::fmt;
+use evtpm_layout::Guid;
 
 use crate::Utf16;
 use crate::bytes::Cursor;
 use crate::tcg::DevicePath;
 
-/// An `EFI_GUID` in its memory layout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Guid(pub [u8; 16]);
-
-impl Guid {
-    /// `EFI_GLOBAL_VARIABLE`: SecureBoot, PK, KEK, Boot####.
-    pub const GLOBAL_VARIABLE: Guid =
-        Guid([0x61, 0xDF, 0xE4, 0x8B, 0xCA, 0x93, 0xD2, 0x11, 0xAA, 0x0D, 0x00, 0xE0, 0x98, 0x03, 0x2B, 0x8C]);
-    /// `EFI_IMAGE_SECURITY_DATABASE`: db, dbx.
-    pub const IMAGE_SECURITY_DATABASE: Guid =
-        Guid([0xCB, 0xB2, 0x19, 0xD7, 0x3A, 0x3D, 0x96, 0x45, 0xA3, 0xBC, 0xDA, 0xD0, 0x0E, 0x67, 0x65, 0x6F]);
-}
-
-impl fmt::Display for Guid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, e0, e1, e2, e3, e4, e5] = self.0;
-        write!(
-            f,
-            "{a3:02x}{a2:02x}{a1:02x}{a0:02x}-{b1:02x}{b0:02x}-{c1:02x}{c0:02x}-{d0:02x}{d1:02x}-\
-             {e0:02x}{e1:02x}{e2:02x}{e3:02x}{e4:02x}{e5:02x}"
-        )
-    }
-}
+/// `EFI_GLOBAL_VARIABLE`, the vendor of SecureBoot, PK, KEK and Boot####.
+pub const GLOBAL_VARIABLE: Guid = Guid::new(0x8be4df61_93ca_11d2_aa0d_00e098032b8c);
+/// `EFI_IMAGE_SECURITY_DATABASE`, the vendor of db and dbx.
+pub const IMAGE_SECURITY_DATABASE: Guid = Guid::new(0xd719b2cb_3d3a_4596_a3bc_dad00e67656f);
 
 /// `UEFI_VARIABLE_DATA`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

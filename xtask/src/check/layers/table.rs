@@ -28,6 +28,7 @@ pub(super) enum External {
 }
 
 const WIRE: &str = "evtpm-tpm-wire";
+const LAYOUT_CRATE: &str = "evtpm-layout";
 const SNP: &str = "evtpm-snp";
 const SVSM_ABI: &str = "evtpm-svsm-abi";
 const EVIDENCE_FORMATS: &str = "evtpm-evidence";
@@ -174,10 +175,18 @@ pub(super) const HOUSE: &[Room] = &[
         never: NO_STD_NEVER,
     },
     Room {
-        package: SNP,
+        package: LAYOUT_CRATE,
         layer: 0,
         no_std: true,
         below: &[],
+        external: External::Only(&[LAYOUT]),
+        never: NO_STD_NEVER,
+    },
+    Room {
+        package: SNP,
+        layer: 0,
+        no_std: true,
+        below: &[LAYOUT_CRATE],
         external: External::Only(&[LAYOUT, SECRETS]),
         never: NO_STD_NEVER,
     },
@@ -185,7 +194,7 @@ pub(super) const HOUSE: &[Room] = &[
         package: SVSM_ABI,
         layer: 0,
         no_std: true,
-        below: &[],
+        below: &[LAYOUT_CRATE],
         external: External::Only(&[LAYOUT]),
         never: NO_STD_NEVER,
     },
@@ -201,7 +210,7 @@ pub(super) const HOUSE: &[Room] = &[
         package: LOGS,
         layer: 0,
         no_std: true,
-        below: &[WIRE, SNP, SVSM_ABI],
+        below: &[LAYOUT_CRATE, WIRE, SNP, SVSM_ABI],
         external: External::Only(&[TYPED, CBOR, DER]),
         never: &["std", "serde_json::Value"],
     },
@@ -265,7 +274,7 @@ pub(super) const HOUSE: &[Room] = &[
         package: MEASURE,
         layer: 1,
         no_std: false,
-        below: &[SNP, CRYPTO],
+        below: &[LAYOUT_CRATE, SNP, CRYPTO],
         external: External::Only(&[SECRETS]),
         never: &["std::fs", "std::net"],
     },

@@ -8,15 +8,17 @@
 
 use std::collections::BTreeSet;
 
-use evtpm_logs::tcg::{EventData, EventType, Guid, Ipl, Preimage, Signature, UefiVariable, signatures};
+use evtpm_logs::tcg::{
+    EventData, EventType, GLOBAL_VARIABLE, Guid, IMAGE_SECURITY_DATABASE, Ipl, Preimage, Signature, UefiVariable,
+    signatures,
+};
 use evtpm_logs::{HashId, Text, Utf16};
 use evtpm_verify::logs::VerifiedEvent;
 
 use super::reference::{Digests, Hex, Kernel, Key, ReferenceState};
 
 /// shim's variables: SHIM_LOCK_GUID.
-const SHIM: Guid =
-    Guid([0x50, 0xAB, 0x5D, 0x60, 0x46, 0xE0, 0x00, 0x43, 0xAB, 0xB6, 0x3D, 0xD8, 0x10, 0xDD, 0x8B, 0x23]);
+const SHIM: Guid = Guid::new(0x605dab50_e046_4300_abb6_3dd810dd8b23);
 /// Events of EV_PLATFORM_CONFIG_FLAGS that EDK2 measures at most.
 const FLAGS: usize = 4;
 
@@ -100,15 +102,15 @@ impl<'e> Boot<'_, 'e> {
         let UefiVariable { vendor, name, content } = proven_variable(event)?;
         let state = self.state;
         let (is, keys) = match vendor {
-            Guid::GLOBAL_VARIABLE if name == *"SecureBoot" => {
+            GLOBAL_VARIABLE if name == *"SecureBoot" => {
                 let enabled = content == [1];
                 return ensure(enabled == state.has_secureboot, &format!("Secure Boot is on: {enabled}"));
             }
-            Guid::GLOBAL_VARIABLE if name == *"PK" => (Database::Keys, &state.pk),
-            Guid::GLOBAL_VARIABLE if name == *"KEK" => (Database::Keys, &state.kek),
-            Guid::IMAGE_SECURITY_DATABASE if name == *"db" => (Database::KeysAndHashes, &state.db),
-            Guid::IMAGE_SECURITY_DATABASE if name == *"vendor_db" => (Database::KeysAndHashes, &state.vendor_db),
-            Guid::IMAGE_SECURITY_DATABASE if name == *"dbx" => (Database::Forbidden, &state.dbx),
+            GLOBAL_VARIABLE if name == *"PK" => (Database::Keys, &state.pk),
+            GLOBAL_VARIABLE if name == *"KEK" => (Database::Keys, &state.kek),
+            IMAGE_SECURITY_DATABASE if name == *"db" => (Database::KeysAndHashes, &state.db),
+            IMAGE_SECURITY_DATABASE if name == *"vendor_db" => (Database::KeysAndHashes, &state.vendor_db),
+            IMAGE_SECURITY_DATABASE if name == *"dbx" => (Database::Forbidden, &state.dbx),
             _ => return Err(format!("the policy knows no variable {name}")),
         };
         self.only_once(format!("configuration {name}"))?;
@@ -122,7 +124,7 @@ impl<'e> Boot<'_, 'e> {
     fn authority(&mut self, event: &VerifiedEvent<'e>) -> Judged {
         let UefiVariable { vendor, name, content } = proven_variable(event)?;
         let is_known = match vendor {
-            Guid::IMAGE_SECURITY_DATABASE if name == *"vendor_db" => {
+            IMAGE_SECURITY_DATABASE if name == *"vendor_db" => {
                 let is_known = (!self.state.has_secureboot && self.state.vendor_db.is_empty())
                     || content
                         .split_first_chunk()
@@ -130,7 +132,7 @@ impl<'e> Boot<'_, 'e> {
                 ensure(is_known, "the key is not in vendor_db")?;
                 true
             }
-            Guid::IMAGE_SECURITY_DATABASE => name == *"db",
+            IMAGE_SECURITY_DATABASE => name == *"db",
             SHIM => ["SbatLevel", "Shim", "MokListTrusted", "MokListRT"].iter().any(|known| name == **known),
             _ => false,
         };
@@ -278,7 +280,7 @@ fn is_boot_variable(event: &VerifiedEvent<'_>) -> Judged {
         name == "BootOrder"
             || name.strip_prefix("Boot").is_some_and(|number| !number.is_empty() && unhex_digits(number))
     };
-    ensure(vendor == Guid::GLOBAL_VARIABLE && is_option(name), &format!("the policy knows no variable {name}"))
+    ensure(vendor == GLOBAL_VARIABLE && is_option(name), &format!("the policy knows no variable {name}"))
 }
 
 fn unhex_digits(text: &str) -> bool {

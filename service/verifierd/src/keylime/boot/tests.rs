@@ -3,7 +3,9 @@
 
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_logs::EventLog;
-use evtpm_logs::tcg::{EventData, EventType, Guid, Ipl, Signature, signatures};
+use evtpm_logs::tcg::{
+    EventData, EventType, GLOBAL_VARIABLE, Guid, IMAGE_SECURITY_DATABASE, Ipl, Signature, signatures,
+};
 
 use super::*;
 use crate::hex::hex;
@@ -57,8 +59,8 @@ fn boot() -> Vec<Event> {
     let config =
         |vendor: Guid, name, content: &[u8]| variable(EventType::EFI_VARIABLE_DRIVER_CONFIG, vendor.0, name, content);
     let application = |byte| Event(4, EventType::EFI_BOOT_SERVICES_APPLICATION, vec![0; 32], [byte; 32]);
-    let global = Guid::GLOBAL_VARIABLE;
-    let security = Guid::IMAGE_SECURITY_DATABASE;
+    let global = GLOBAL_VARIABLE;
+    let security = IMAGE_SECURITY_DATABASE;
     let mut events = vec![
         Event(0, EventType::S_CRTM_VERSION, vec![b'1', 0], [1; 32]),
         Event(0, EventType::EFI_PLATFORM_FIRMWARE_BLOB, vec![0; 16], [2; 32]),
@@ -208,7 +210,7 @@ fn secure_boot_has_to_be_on_with_no_other_keys_and_all_forbidden_hashes() {
             events[place] = event;
         })
     };
-    let (global, security) = (Guid::GLOBAL_VARIABLE, Guid::IMAGE_SECURITY_DATABASE);
+    let (global, security) = (GLOBAL_VARIABLE, IMAGE_SECURITY_DATABASE);
     assert!(with(global, "SecureBoot", vec![0]).contains("Secure Boot is on: false"));
     assert!(with(global, "PK", database(Signature::X509, &[0x10, 0xEE])).contains("does not have"));
     assert!(with(global, "PK", database(Signature::SHA256, &[0x10])).contains("another kind"));
