@@ -7,23 +7,13 @@ use std::process::Command;
 use evtpm_client::{Auth, Client, Object};
 use evtpm_engine::{Profile, Tpm};
 use evtpm_protocol::templates::storage_root_key;
-use evtpm_testing_support::{Direct, Noise, TestPlatform};
+use evtpm_testing_support::{Direct, Noise, TestPlatform, tlv};
 use evtpm_tpm_wire::commands::{CertifyX509, CertifyX509Handles};
 use evtpm_tpm_wire::{
     EccCurve, HashAlg, PublicBody, Supported, Tpm2bData, Tpm2bDigest, Tpm2bMaxBuffer, Tpm2bPublicKeyRsa, TpmSu,
     TpmaObject, TpmiDhObject, TpmiRhHierarchy, TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint, TpmsRsaParms,
     TpmsSignatureEcc, TpmtPublic, TpmtSigScheme, TpmtSignature,
 };
-
-fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let size = u16::try_from(contents.len()).unwrap().to_be_bytes();
-    let header = match contents.len() {
-        0..=0x7F => vec![tag, size[1]],
-        0x80..=0xFF => vec![tag, 0x81, size[1]],
-        _ => vec![tag, 0x82, size[0], size[1]],
-    };
-    [&header, contents].concat()
-}
 
 fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     let (start, size) = match bytes[1] {
@@ -45,21 +35,21 @@ fn contents(bytes: &[u8]) -> &[u8] {
 
 /// Issuer or subject: one common name.
 fn name(common: &str) -> Vec<u8> {
-    let attribute = [element(6, &[0x55, 4, 3]), element(0x0C, common.as_bytes())].concat();
-    element(0x30, &element(0x31, &element(0x30, &attribute)))
+    let attribute = [tlv(6, &[0x55, 4, 3]), tlv(0x0C, common.as_bytes())].concat();
+    tlv(0x30, &tlv(0x31, &tlv(0x30, &attribute)))
 }
 
 fn extension(oid: &[u8], value: &[u8]) -> Vec<u8> {
-    element(0x30, &[element(6, oid), element(1, &[0xFF]), element(4, value)].concat())
+    tlv(0x30, &[tlv(6, oid), tlv(1, &[0xFF]), tlv(4, value)].concat())
 }
 
 /// The parts that a caller gives: names, validity, extensions.
 fn given(issuer: &str, subject: &str, is_ca: bool) -> [Vec<u8>; 4] {
-    let validity = element(0x30, &[element(0x17, b"200101000000Z"), element(0x17, b"490101000000Z")].concat());
+    let validity = tlv(0x30, &[tlv(0x17, b"200101000000Z"), tlv(0x17, b"490101000000Z")].concat());
     // digitalSignature and keyCertSign; basicConstraints
-    let usage = extension(&[0x55, 0x1D, 0x0F], &element(3, &[2, 0x84]));
-    let constraints = extension(&[0x55, 0x1D, 0x13], &element(0x30, if is_ca { &[1, 1, 0xFF] } else { &[] }));
-    let extensions = element(0xA3, &element(0x30, &[usage, constraints].concat()));
+    let usage = extension(&[0x55, 0x1D, 0x0F], &tlv(3, &[2, 0x84]));
+    let constraints = extension(&[0x55, 0x1D, 0x13], &tlv(0x30, if is_ca { &[1, 1, 0xFF] } else { &[] }));
+    let extensions = tlv(0xA3, &tlv(0x30, &[usage, constraints].concat()));
     [name(issuer), validity, name(subject), extensions]
 }
 
@@ -75,7 +65,7 @@ fn certify(
     scheme: TpmtSigScheme,
 ) -> Vec<u8> {
     let [issuer, validity, name, extensions] = given(signer_name, subject_name, subject_name == signer_name);
-    let partial = element(0x30, &[&issuer[..], &validity, &name, &extensions].concat());
+    let partial = tlv(0x30, &[&issuer[..], &validity, &name, &extensions].concat());
     let command = CertifyX509 {
         reserved: Tpm2bData::EMPTY,
         in_scheme: Some(scheme),
@@ -87,23 +77,23 @@ fn certify(
     let (version, rest) = split(contents(made.added_to_certificate.as_bytes()));
     let (serial, rest) = split(rest);
     let (algorithm, key) = split(rest);
-    let tbs = element(0x30, &[version, serial, algorithm, &issuer, &validity, &name, key, &extensions].concat());
+    let tbs = tlv(0x30, &[version, serial, algorithm, &issuer, &validity, &name, key, &extensions].concat());
     let signature = match made.signature {
         TpmtSignature::Rsassa(rsa) | TpmtSignature::Rsapss(rsa) => rsa.sig.as_bytes().to_vec(),
         TpmtSignature::Ecdsa(TpmsSignatureEcc { signature_r, signature_s, .. }) => {
-            element(0x30, &[integer(signature_r.as_bytes()), integer(signature_s.as_bytes())].concat())
+            tlv(0x30, &[integer(signature_r.as_bytes()), integer(signature_s.as_bytes())].concat())
         }
         other => panic!("{other:?}"),
     };
-    let signature = element(3, &[&[0][..], &signature].concat());
-    element(0x30, &[&tbs, algorithm, &signature].concat())
+    let signature = tlv(3, &[&[0][..], &signature].concat());
+    tlv(0x30, &[&tbs, algorithm, &signature].concat())
 }
 
 fn integer(number: &[u8]) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let digits = &number[zeros..];
     let sign: &[u8] = if digits[0] & 0x80 == 0 { &[] } else { &[0] };
-    element(2, &[sign, digits].concat())
+    tlv(2, &[sign, digits].concat())
 }
 
 const ATTRIBUTES: TpmaObject = TpmaObject::FIXED_TPM

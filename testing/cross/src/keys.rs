@@ -8,7 +8,7 @@ use evtpm_protocol::templates::{attestation_key, pqc};
 use evtpm_sp_sim::Product;
 use evtpm_sp_simd::Channel;
 use evtpm_svsm::GuestChannel;
-use evtpm_testing_support::{Direct, Noise, POLICY, TestPlatform, chip, launch};
+use evtpm_testing_support::{Direct, Noise, POLICY, TestPlatform, chip, launch, spread};
 use evtpm_tpm_wire::{
     EccCurve, HashAlg, Marshal, PcrIndex, PcrSelect, PublicBody, Supported, Tpm2bIdObject, TpmSu, TpmiMldsaParms,
     TpmiMlkemParms, TpmiRhHierarchy, TpmlPcrSelection, TpmsEccParms, TpmsEccPoint, TpmsHashMldsaParms,
@@ -62,12 +62,6 @@ impl Quoted {
         let asked = Selection::new().with(HashId::SHA256, PcrSet::from_mask(0x81).unwrap()).unwrap();
         ak.verify(evidence, Issued::recorded(NONCE), &asked, NOW)
     }
-}
-
-/// Bits at equal distances: so many, or as many as `EVTPM_CHANGES` says.
-fn spread(bits: usize, usual: usize) -> impl Iterator<Item = usize> {
-    let wanted = std::env::var("EVTPM_CHANGES").map_or(usual, |text| text.parse().unwrap());
-    (0..bits).step_by((bits / wanted).max(1))
 }
 
 #[test]

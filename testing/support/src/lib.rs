@@ -23,6 +23,7 @@ mod machine;
 mod memory;
 mod noise;
 mod platform;
+mod sweep;
 mod tpm_vendor;
 
 pub use browser::Browser;
@@ -32,4 +33,5 @@ pub use machine::{Machine, POLICY, Tap, boot, boot_on, chip, host, image, launch
 pub use memory::{CANARY, GuestRam, RAM_SIZE, SVSM_PAGE, UNTOUCHED};
 pub use noise::Noise;
 pub use platform::TestPlatform;
-pub use tpm_vendor::TpmVendor;
+pub use sweep::{changes, spread};
+pub use tpm_vendor::{TpmVendor, tlv};

@@ -86,11 +86,16 @@ impl PublicKeyData for Subject {
     }
 }
 
-/// DER with a length of one byte, or of two.
-fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+/// Writes an element of DER.
+///
+/// # Panics
+/// When the content has 64 KiB or more.
+#[must_use]
+pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = match u8::try_from(content.len()) {
         Ok(short @ 0..=0x7F) => vec![short],
-        _ => [&[0x82][..], &u16::try_from(content.len()).unwrap().to_be_bytes()].concat(),
+        Ok(byte) => vec![0x81, byte],
+        Err(_) => [&[0x82][..], &u16::try_from(content.len()).unwrap().to_be_bytes()].concat(),
     };
     [&[tag], length.as_slice(), content].concat()
 }

@@ -27,16 +27,7 @@ pub(crate) const CHIP_ID: [u8; 64] = [0xc4; 64];
 
 /// DER building blocks.
 pub(crate) mod asn1 {
-    pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-        let mut der = vec![tag];
-        match content.len() {
-            length @ 0..=0x7f => der.push(length as u8),
-            length @ 0x80..=0xff => der.extend([0x81, length as u8]),
-            length => der.extend([0x82, (length >> 8) as u8, length as u8]),
-        }
-        der.extend_from_slice(content);
-        der
-    }
+    pub(crate) use evtpm_testing_support::tlv;
 
     pub(crate) fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
         tlv(0x30, &parts.concat())

@@ -181,7 +181,7 @@ fn nothing_that_is_signed_or_hashed_survives_a_flipped_bit() {
         subjects.extend(found);
     }
     subjects.extend(quotes::recorded_boots());
-    let changes = std::env::var("EVTPM_CHANGES").map_or(CHANGES, |text| text.parse().expect("EVTPM_CHANGES"));
+    let changes = evtpm_testing_support::changes(CHANGES);
     let (count, queue, wrong) = (subjects.len(), Mutex::new(subjects), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What a host does with the program: starts it, connects, asks, passes a descriptor.
 
+use std::fmt::Display;
 use std::io::{IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
@@ -13,8 +14,8 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 pub(crate) const STARTUP: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0];
 pub(crate) const READ_CLOCK: [u8; 10] = [0x80, 1, 0, 0, 0, 10, 0, 0, 0x01, 0x81];
 
-/// How long the program may take to open its sockets.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says whether a program is installed; a test that needs it is skipped otherwise.
 pub(crate) fn is_installed(program: &str) -> bool {
@@ -29,15 +30,20 @@ pub(crate) fn start(arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_swtpm")).arg("socket").args(arguments).spawn().unwrap()
 }
 
-pub(crate) fn connect<S>(connect: impl Fn() -> std::io::Result<S>) -> S {
+/// Tries until it succeeds.
+pub(crate) fn patiently<T, E: Display>(mut attempt: impl FnMut() -> Result<T, E>) -> T {
     let begun = Instant::now();
     loop {
-        match connect() {
-            Ok(stream) => return stream,
+        match attempt() {
+            Ok(done) => return done,
             Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+pub(crate) fn connect<S>(connect: impl Fn() -> std::io::Result<S>) -> S {
+    patiently(connect)
 }
 
 pub(crate) fn ask(stream: &mut (impl Read + Write), request: &[u8], answer: &[u8]) {

@@ -6,11 +6,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::host::{STARTUP, connect, is_installed, start};
+use super::host::{STARTUP, connect, is_installed, patiently, start};
 use super::state::{Folder, READ_PCR, extend, storage_root, succeeds};
 
 /// TPM_CRB_BASE and registers of locality 0.
@@ -21,8 +20,6 @@ const CTRL_START: u64 = BASE + 0x4c;
 const BUFFER: u64 = BASE + 0x80;
 /// `TPM2_ReadPublic` of the first transient object.
 const READ_PUBLIC: [u8; 14] = [0x80, 1, 0, 0, 0, 14, 0, 0, 0x01, 0x73, 0x80, 0, 0, 0];
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A machine with a TPM of its own.
 struct Qemu {
@@ -40,7 +37,8 @@ impl Qemu {
         std::fs::create_dir_all(&state).unwrap();
         let tpm_control = format!("type=unixio,path={}", control.display());
         let tpm = start(&["--tpm2", "--tpmstate", &format!("dir={}", state.display()), "--ctrl", &tpm_control]);
-        wait_for(&control);
+        // Without connecting: the program would end with its first connection.
+        patiently(|| control.exists().then_some(()).ok_or("the TPM's socket does not appear"));
 
         let mut machine = Command::new("qemu-system-x86_64");
         machine.args(["-machine", "q35", "-accel", "tcg", "-S", "-m", "16", "-nodefaults", "-display", "none"]);
@@ -82,15 +80,11 @@ impl Qemu {
 
     /// Asks until the status of the migration is the last one.
     fn wait_for_migration(&mut self) {
-        let begun = Instant::now();
-        loop {
+        patiently(|| {
             let answer = self.ask_monitor(&json!({"execute": "query-migrate"}));
-            if answer["status"] == "completed" {
-                return;
-            }
-            assert!(answer["status"] != "failed" && begun.elapsed() < PATIENCE, "{answer}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            assert!(answer["status"] != "failed", "{answer}");
+            if answer["status"] == "completed" { Ok(()) } else { Err(answer) }
+        });
     }
 
     fn migrate_to(&mut self, file: &Path) {
@@ -115,11 +109,10 @@ impl Qemu {
         self.on_bus(&format!("writel {CTRL_REQ:#x} 1"));
         self.on_bus(&format!("write {BUFFER:#x} {:#x} 0x{hexadecimal}", command.len()));
         self.on_bus(&format!("writel {CTRL_START:#x} 1"));
-        let begun = Instant::now();
-        while number(&self.on_bus(&format!("readl {CTRL_START:#x}"))) != 0 {
-            assert!(begun.elapsed() < PATIENCE, "the TPM does not answer");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        patiently(|| match number(&self.on_bus(&format!("readl {CTRL_START:#x}"))) {
+            0 => Ok(()),
+            _ => Err("the TPM does not answer"),
+        });
         let mut response = self.read_buffer(10);
         let size = u32::from_be_bytes(response[2..6].try_into().unwrap());
         response = self.read_buffer(usize::try_from(size).unwrap());
@@ -149,15 +142,6 @@ impl Drop for Children {
             drop(child.kill());
             drop(child.wait());
         }
-    }
-}
-
-/// Waits for a socket without connecting: the program would end with its first connection.
-fn wait_for(path: &Path) {
-    let begun = Instant::now();
-    while !path.exists() {
-        assert!(begun.elapsed() < PATIENCE, "{} does not appear", path.display());
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
