@@ -3,7 +3,7 @@
 
 use evtpm_crypto::HashAlg;
 use evtpm_evidence::csv::{AuthorityCertificate, Evidence, PlatformCertificate, Report, Version};
-use evtpm_evidence::go_tpm_tools::Attestation;
+use evtpm_evidence::go_tpm_tools::{Attestation, CertifiedBlob, LaunchEndorsement};
 use evtpm_evidence::jwk::Jwk;
 use evtpm_evidence::pcs::{Facts, Levels};
 use evtpm_evidence::rim::Manifest;
@@ -140,9 +140,10 @@ pub(super) fn ima_stream_seeds() -> Vec<Vec<u8>> {
     super::logs::ima_binary_seeds().into_iter().map(|list| [vec![7], list].concat()).collect()
 }
 
-/// Takes an attestation of go-tpm-tools apart.
+/// Takes an attestation of go-tpm-tools apart, or another of its messages.
 pub(super) fn go_tpm_tools(input: &[u8]) -> bool {
-    let Ok(attestation) = Attestation::parse(input) else { return false };
+    let is_other = CertifiedBlob::parse(input).is_ok() || LaunchEndorsement::parse(input).is_ok();
+    let Ok(attestation) = Attestation::parse(input) else { return is_other };
     let values: usize = attestation.quotes.iter().flat_map(|quote| &quote.values).map(|(_, value)| value.len()).sum();
     assert!(values <= input.len());
     true
@@ -163,7 +164,9 @@ pub(super) fn go_tpm_tools_seeds() -> Vec<Vec<u8>> {
     let hardware = field(1, &[[8, 2].as_slice(), &report].concat());
     let around = [field(1, &attestation), field(2, &hardware), field(3, b"manifest"), field(4, b"0")].concat();
     let td = [attestation.clone(), field(9, &td_quote(&field))].concat();
-    vec![attestation, around, td]
+    let endorsement = include_bytes!("../../../vectors/gce-endorsement/endorsement.bin").to_vec();
+    let certified = [field(1, b"public"), field(2, b"attest"), field(3, b"signature")].concat();
+    vec![attestation, around, td, endorsement, certified]
 }
 
 /// A TD's quote whose fields have their sizes.

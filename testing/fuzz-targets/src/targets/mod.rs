@@ -4,6 +4,7 @@
 mod attest;
 mod documents;
 mod evidence;
+mod ima_signatures;
 mod image;
 mod kbs;
 mod keylime;
@@ -69,6 +70,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "jwk", run: documents::jwk, seeds: documents::jwk_seeds },
     Target { name: "pe_image", run: documents::pe_image, seeds: documents::pe_image_seeds },
     Target { name: "ima_stream", run: documents::ima_stream, seeds: documents::ima_stream_seeds },
+    Target { name: "ima_signatures", run: ima_signatures::check, seeds: ima_signatures::seeds },
     Target { name: "go_tpm_tools", run: documents::go_tpm_tools, seeds: documents::go_tpm_tools_seeds },
     Target { name: "gce_instance", run: documents::gce_instance, seeds: documents::gce_instance_seeds },
 ];
