@@ -14,8 +14,6 @@ use crate::output::hex;
 #[derive(Debug, Deserialize)]
 struct Expect {
     certs: Vec<Expected>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -15,8 +15,6 @@ struct Expect {
     this_update: Option<String>,
     next_update: Option<String>,
     revoked: Option<Vec<String>>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {

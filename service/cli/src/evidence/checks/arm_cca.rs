@@ -23,8 +23,6 @@ struct Expect {
     lifecycle: Option<String>,
     rem_sizes: Option<Vec<usize>>,
     sw_components: Option<usize>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {

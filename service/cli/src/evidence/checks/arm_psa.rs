@@ -14,8 +14,6 @@ use crate::keys;
 struct Expect {
     signature: Option<String>,
     alg: Option<i64>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {

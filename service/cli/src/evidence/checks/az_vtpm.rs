@@ -27,8 +27,6 @@ struct Expect {
     snp: Option<Expectation<snp_check::Expect>>,
     td_quote: Option<ExpectedTdQuote>,
     tpm_quote: Option<ExpectedQuote>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -24,14 +24,23 @@ struct Expect {
     consumed: Option<usize>,
     size: Option<usize>,
     banks: Option<Vec<String>>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 /// `rtmrs.json`.
 #[derive(Debug, Deserialize)]
 struct Registers {
     rtmr: BTreeMap<u32, String>,
+}
+
+impl Registers {
+    /// Compares the registers with what a log leads to.
+    fn compare<'v>(&self, of: &str, value: impl Fn(u32) -> Option<&'v [u8]>, findings: &mut Findings) -> Result<()> {
+        for (register, expected) in &self.rtmr {
+            let actual = value(*register).map(hex).with_context(|| format!("RTMR {register}"))?;
+            findings.equal(&format!("{of}RTMR {register}"), &expected.to_ascii_lowercase(), &actual);
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
@@ -74,11 +83,7 @@ fn check_runtime_events(name: &str, json: &[u8], store: &Store, findings: &mut F
         let digest = ::hex::decode(&event.digest).with_context(|| name.to_owned())?;
         *value = RustCrypto::hash(HashAlg::Sha384, &[value, &digest]).as_bytes().to_vec();
     }
-    for (register, expected) in &recorded.rtmr {
-        let actual = values.get(register).map(|value| hex(value)).with_context(|| format!("RTMR {register}"))?;
-        findings.equal(&format!("{name}: RTMR {register}"), &expected.to_ascii_lowercase(), &actual);
-    }
-    Ok(())
+    recorded.compare(&format!("{name}: "), |register| values.get(&register).map(Vec::as_slice), findings)
 }
 
 fn events(log: &[u8]) -> Result<Vec<Event<'_>>> {
@@ -107,10 +112,7 @@ fn check_log(bytes: &[u8], expect: &Expect, store: &Store, findings: &mut Findin
         let recorded: Registers = store.json("rtmrs.json")?;
         let replayed = RuntimeRegisters::replay(&log).map_err(|error| anyhow::anyhow!("{error}"));
         let Some(replayed) = findings.accepted("replay", replayed) else { return Ok(()) };
-        for (register, expected) in &recorded.rtmr {
-            let actual = replayed.get(*register).map(hex).with_context(|| format!("RTMR {register}"))?;
-            findings.equal(&format!("RTMR {register}"), &expected.to_ascii_lowercase(), &actual);
-        }
+        recorded.compare("", |register| replayed.get(register), findings)?;
     }
     Ok(())
 }

@@ -24,8 +24,6 @@ struct Expect {
     report_data: Option<String>,
     vm_id: Option<String>,
     serial_number: Option<String>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {

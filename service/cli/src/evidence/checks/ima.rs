@@ -23,8 +23,6 @@ struct Expected {
     log_hash: Option<String>,
     pcr: Option<u32>,
     violations: Option<usize>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
     /// `pcr10_sha1` and the like.
     #[serde(flatten)]
     registers: BTreeMap<String, serde_json::Value>,

@@ -27,8 +27,6 @@ struct Expect {
     nonce_len: Option<usize>,
     public_key_len: Option<usize>,
     sha256: Option<String>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {

@@ -26,8 +26,6 @@ struct Expect {
     signature: Option<String>,
     chain_to_nvidia_root: Option<bool>,
     leaf_serial: Option<String>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 /// `evidence.json`: the devices of one system.

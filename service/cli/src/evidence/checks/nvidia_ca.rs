@@ -14,8 +14,6 @@ use crate::output::hex;
 struct Expect {
     device_root_sha256: Option<String>,
     rim_root_sha256: Option<String>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {

@@ -15,8 +15,6 @@ use crate::evidence::index::{Item, Store, is_bad};
 #[derive(Debug, Deserialize)]
 struct Expect {
     signature: Option<String>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {

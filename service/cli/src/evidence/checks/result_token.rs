@@ -15,10 +15,7 @@ use crate::evidence::index::{Item, Store};
 use crate::output::hex;
 
 #[derive(Debug, Deserialize)]
-struct Expect {
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
-}
+struct Expect {}
 
 /// `["JWT", token]`, then the tokens of the submodules by name.
 type Detached = ((String, String), BTreeMap<String, String>);

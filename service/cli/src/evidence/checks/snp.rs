@@ -53,8 +53,6 @@ pub(super) struct Expect {
     vek_hwid_equals_chip_id: Option<bool>,
     vek_product: Option<String>,
     vlek_csp_id: Option<String>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 impl Expect {

@@ -16,8 +16,6 @@ struct Expect {
     certificates: Option<usize>,
     not_strict_der: Option<Vec<String>>,
     chain: Option<String>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {

@@ -27,8 +27,6 @@ struct Expect {
     qualifying_data: Option<String>,
     pcr_digest_matches: Option<bool>,
     pcr10_not_in_log: Option<String>,
-    #[serde(rename = "notes")]
-    _notes: Option<String>,
 }
 
 /// One quote as it lies in an item.
