@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A report of a Hygon CSV guest, bare or in the JSON of Confidential Containers' attestation agent.
 
-use evtpm_evidence::csv::{Evidence, PlatformCertificate, Report, Version};
+use evtpm_evidence::csv::{Evidence, Report, Version};
 use hex::encode as hex;
 use serde_json::{Value, json};
 
@@ -13,12 +13,7 @@ pub(crate) fn report(bytes: &[u8]) -> Option<Result<Vec<Field>, Error>> {
         let evidence = Evidence::parse(bytes);
         return Some(evidence.map_err(Error::from).and_then(|evidence| Ok(fields(&evidence.report()?))));
     }
-    let of_version = |version| {
-        let report = Report::parse(version, bytes).ok()?;
-        PlatformCertificate::parse(&report.platform_certificate()).ok()?;
-        Some(Ok(fields(&report)))
-    };
-    of_version(Version::V1).or_else(|| of_version(Version::V2))
+    Report::recognize(bytes).map(|report| Ok(fields(&report)))
 }
 
 fn fields(report: &Report<'_>) -> Vec<Field> {

@@ -43,6 +43,13 @@ impl DeviceClaims {
     pub fn vbios(&self) -> Option<String> {
         self.vbios_version.as_deref().map(vbios_text)
     }
+
+    /// Names the parts that no manifest was compared with, each with its version where the device reports one.
+    pub fn without_manifest(&self) -> Vec<(&'static str, Option<String>)> {
+        let (driver, vbios) = self.comparison.as_ref().map_or((false, false), |found| (found.driver, found.vbios));
+        let driver = self.driver_version.clone().filter(|_| !driver).map(|version| ("driver", Some(version)));
+        driver.into_iter().chain((!vbios).then(|| ("VBIOS", self.vbios()))).collect()
+    }
 }
 
 /// A switch reports the text; a GPU a number of four bytes, little-endian, and one byte more.

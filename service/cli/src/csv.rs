@@ -2,7 +2,7 @@
 //! The parts of a Hygon CSV guest's evidence, whatever form it came in.
 
 use anyhow::{Context, Result};
-use evtpm_evidence::csv::{AuthorityCertificate, Evidence, PlatformCertificate, Report, Version};
+use evtpm_evidence::csv::{AuthorityCertificate, Evidence, Report, Version};
 
 /// A report with as much of its chain as there is.
 #[derive(Debug)]
@@ -20,12 +20,8 @@ impl Parts {
         if bytes.trim_ascii_start().starts_with(b"{") {
             return Ok(Evidence::parse(bytes)?.into());
         }
-        let is_signed = |version: &&Version| {
-            let report = Report::parse(**version, bytes);
-            report.is_ok_and(|report| PlatformCertificate::parse(&report.platform_certificate()).is_ok())
-        };
-        let version = *[Version::V1, Version::V2].iter().find(is_signed).context("a report of no known version")?;
-        let platform = Report::parse(version, bytes)?.platform_certificate();
+        let report = Report::recognize(bytes).context("a report of no known version")?;
+        let (version, platform) = (report.version, report.platform_certificate());
         Ok(Self { version, page: bytes.to_vec(), signing: None, chip: None, platform })
     }
 

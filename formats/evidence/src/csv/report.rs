@@ -116,6 +116,16 @@ impl<'a> Report<'a> {
         Ok(Self { version, signed, signature, mask, certificate: signer.array(WHAT)?, serial: signer.array(WHAT)? })
     }
 
+    /// Parses a report of either version: the one that has the signer's certificate in its place, since no field tells.
+    #[must_use]
+    pub fn recognize(bytes: &'a [u8]) -> Option<Self> {
+        let of_version = |version| {
+            let report = Self::parse(version, bytes).ok()?;
+            PlatformCertificate::parse(&report.platform_certificate()).is_ok().then_some(report)
+        };
+        of_version(Version::V1).or_else(|| of_version(Version::V2))
+    }
+
     /// Returns the certificate of the key that signed, as it came with the report: guests take its mask off, or leave it.
     pub fn platform_certificate(&self) -> Vec<u8> {
         if self.is_signer_plain() { self.certificate.to_vec() } else { self.unmasked(self.certificate) }

@@ -31,22 +31,16 @@ impl Subject for Manifest {
 
 /// Objects to a device whose driver or VBIOS no manifest was compared with.
 pub(crate) fn check(policy: &NvidiaPolicy, device: &DeviceClaims) -> Option<Deviation<Manifest>> {
-    let missing = missing(device);
+    let of = |(part, version): (&str, Option<String>)| {
+        format!("the manifest of {part} {}", version.unwrap_or_else(|| "not told".to_owned()))
+    };
+    let missing: Vec<String> = device.without_manifest().into_iter().map(of).collect();
     if missing.is_empty() {
         return None;
     }
     let severity = if policy.require_manifests { Severity::Missing } else { Severity::Notice };
     let name = format!("The comparison of {} with NVIDIA's manifests", device.device);
     Some(Deviation::missing(missing.join(" and ")).named(name).weighing(severity))
-}
-
-/// Names the manifests that were not there.
-fn missing(device: &DeviceClaims) -> Vec<String> {
-    let comparison = device.comparison.clone().unwrap_or_default();
-    let driver = device.driver_version.as_ref().filter(|_| !comparison.driver);
-    let vbios = device.vbios().unwrap_or_else(|| "not told".to_owned());
-    let driver = driver.map(|version| format!("the manifest of driver {version}"));
-    driver.into_iter().chain((!comparison.vbios).then(|| format!("the manifest of VBIOS {vbios}"))).collect()
 }
 
 /// Objects to every measurement that is none of those that a manifest has for it.

@@ -75,15 +75,11 @@ fn compared(verification: &mut Verification, device: &DeviceClaims) {
         };
         verification.note("measurements", state, format!("{count} of {name} compared, {found}"));
     }
-    let driver = device.driver_version.as_ref().filter(|_| !comparison.driver);
-    if let Some(version) = driver {
-        let version = printable(version);
-        verification
-            .gap(true, &format!("what the driver of {name} measures: no manifest of version {version} was given"));
+    for (part, version) in device.without_manifest() {
+        let version = version.map_or_else(|| "that is not told".to_owned(), |version| printable(&version));
+        let text = format!("what the {part} of {name} measures: no manifest of version {version} was given");
+        verification.gap(true, &text);
     }
-    let version = device.vbios().map_or_else(|| "that is not told".to_owned(), |version| printable(&version));
-    let text = format!("what the VBIOS of {name} measures: no manifest of version {version} was given");
-    verification.gap(!comparison.vbios, &text);
 }
 
 fn verify_one(device: &Device, manifests: &Manifests, at: UnixTime) -> Result<Verified<DeviceClaims, Vendor>, Error> {
