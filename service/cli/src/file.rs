@@ -21,6 +21,14 @@ pub(crate) fn read_from(source: impl Read, path: &Path, limit: u64) -> Result<Ve
     Ok(bytes)
 }
 
+/// Takes the size off a structure of a TPM (TPM2B), where a file has one; no such structure is as long as its first two bytes say.
+pub(crate) fn without_size(bytes: &[u8]) -> &[u8] {
+    match bytes.split_first_chunk::<2>() {
+        Some((size, rest)) if usize::from(u16::from_be_bytes(*size)) == rest.len() => rest,
+        _ => bytes,
+    }
+}
+
 /// Writes a file that did not exist.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, 0o666)

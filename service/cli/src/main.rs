@@ -2,6 +2,7 @@
 //! The `evtpm` command line.
 #![forbid(unsafe_code)]
 
+mod ak_challenge;
 mod bench;
 mod bundle;
 mod collateral;
@@ -71,6 +72,8 @@ enum Command {
     /// Pack all the evidence of a machine into one file, and look into such files.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Make a challenge for a TPM by its endorsement key, which its attestation key has to answer.
+    AkChallenge(ak_challenge::AkChallenge),
     /// Check an endorsement key by its report, as the `ek_check_script` of a stock Keylime tenant.
     EkCheck(ek_check::EkCheck),
     /// Check a folder of evidence against an index of what each item has to come to.
@@ -85,7 +88,7 @@ enum Command {
     /// Look at SEV-SNP attestation reports.
     #[command(subcommand)]
     Report(show::ReportCommand),
-    /// Look at what TPMs attest: quotes, certified keys, NV contents, audits, the time.
+    /// Look at what TPMs attest (quotes, certified keys, NV contents, audits, the time), and check it.
     #[command(subcommand)]
     Quote(show::QuoteCommand),
     /// Look at boot logs: TCG event logs, CCEL, canonical event logs.
@@ -132,6 +135,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => operator::audit(&command),
         Command::Verify(command) => verify::run(&command),
         Command::Bundle(command) => bundle::run(&command),
+        Command::AkChallenge(command) => ak_challenge::run(&command),
         Command::EkCheck(command) => ek_check::run(&command),
         Command::Evidence(command) => evidence::run(&command),
         Command::Policy(command) => policy::run(&command),

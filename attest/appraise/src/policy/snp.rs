@@ -79,7 +79,8 @@ pub struct SnpPolicy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endorser {
-    /// The issuer, a `did:x509` (authority by its digest, and the usage that the signer's certificate has to have).
+    /// The issuer: a `did:x509` (authority by its digest, and the usage that the signer's certificate has to have), or for Google's
+    /// endorsements `sha256:` and the digest of the authority's certificate.
     pub issuer: String,
     /// What it may endorse, by the names of its feeds.
     pub feeds: AtLeastOne<String>,

@@ -8,7 +8,7 @@ use evtpm_evidence::go_tpm_tools::{Attestation, Quote};
 use evtpm_logs::HashId;
 
 use super::material::{Given, Source};
-use super::role::{MANIFESTS, Role};
+use super::role::{GOOGLE_ENDORSEMENT, MANIFESTS, Role};
 use crate::output::hex;
 
 /// Banks in the order in which one is chosen: a bundle has one quote.
@@ -36,6 +36,9 @@ pub(super) fn go_tpm_tools(bytes: &[u8]) -> Result<Vec<Given>> {
     }
     for certificate in attestation.certificates {
         add(Role::Certificates, None, certificate);
+    }
+    if let Some(endorsement) = attestation.launch_endorsement.filter(|_| attestation.report.is_some()) {
+        add(Role::Endorsement, Some(GOOGLE_ENDORSEMENT), endorsement);
     }
     for certificate in attestation.ak_certificates {
         add(Role::AkCertificate, None, certificate);

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::error::ErrorKind;
 use evtpm_evidence::cmw::{Cmw, Collection, ContentType, Label, Record};
+use evtpm_evidence::go_tpm_tools::LaunchEndorsement;
 
-use super::role::{CERTIFICATE, PEM_CERTIFICATES, REVOCATION_LISTS, Role};
+use super::role::{CERTIFICATE, GOOGLE_ENDORSEMENT, PEM_CERTIFICATES, REVOCATION_LISTS, Role};
 use crate::file;
 
 /// What the labels mean.
@@ -206,6 +207,7 @@ impl Given {
             None if [Role::Certificates, Role::AkCertificate].contains(&self.role) => {
                 certificate_media(&source, &bytes)
             }
+            None if self.role == Role::Endorsement && LaunchEndorsement::recognizes(&bytes) => GOOGLE_ENDORSEMENT,
             None => self.role.media().first().copied().unwrap_or_default(),
         };
         Ok(Part { role: self.role, media, source, bytes, origin: Origin::Operator })

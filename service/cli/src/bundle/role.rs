@@ -44,6 +44,8 @@ pub(super) const CERTIFICATE: &str = "application/pkix-cert";
 pub(super) const PEM_CERTIFICATES: &str = "application/pem-certificate-chain";
 /// Revocation lists, DER or PEM.
 pub(crate) const REVOCATION_LISTS: &str = "application/pkix-crl";
+/// An endorsement of Google's, where others are COSE_Sign1.
+pub(crate) const GOOGLE_ENDORSEMENT: &str = "application/vnd.evtpm.gce-launch-endorsement";
 /// A manifest, by its version.
 pub(crate) const MANIFESTS: [&str; 3] = [
     "application/vnd.evtpm.svsm-manifest; version=0",
@@ -127,7 +129,7 @@ impl Role {
             Self::Report => &["application/vnd.evtpm.snp-report"],
             Self::Certificates => &[CERTIFICATE, PEM_CERTIFICATES, REVOCATION_LISTS],
             Self::CertificateTable => &["application/vnd.evtpm.snp-certificate-table"],
-            Self::Endorsement => &["application/cose"],
+            Self::Endorsement => &["application/cose", GOOGLE_ENDORSEMENT],
             Self::Ek => &["application/vnd.evtpm.tpm2b-public"],
             Self::Manifest => &MANIFESTS,
             Self::Nonce | Self::QuoteNonce => &["application/octet-stream"],

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `evtpm … show`: files of evidence so that a person understands them; nothing of them is verified.
+//! `evtpm … show`: files of evidence so that a person understands them; nothing of them is verified, but by `quote check`.
 
 mod event_log;
 mod ima;
 mod quote;
+mod quote_check;
 mod report;
 mod sheet;
 
@@ -34,6 +35,7 @@ pub(crate) enum QuoteCommand {
         #[arg(long, value_name = "FILE")]
         signature: Option<PathBuf>,
     },
+    Check(Box<quote_check::Check>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,7 +86,11 @@ pub(crate) fn report(ReportCommand::Show(source): &ReportCommand) -> Result<Outc
     source.print(|bytes| report::show(bytes, source.json))
 }
 
-pub(crate) fn quote(QuoteCommand::Show { source, signature }: &QuoteCommand) -> Result<Outcome> {
+pub(crate) fn quote(command: &QuoteCommand) -> Result<Outcome> {
+    let (source, signature) = match command {
+        QuoteCommand::Show { source, signature } => (source, signature),
+        QuoteCommand::Check(check) => return quote_check::run(check),
+    };
     let signature = signature.as_deref().map(|file| read(file, quote::LIMIT)).transpose()?;
     source.print(|bytes| quote::show(bytes, signature.as_deref(), source.json))
 }

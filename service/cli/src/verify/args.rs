@@ -10,7 +10,9 @@ use evtpm_appraise::policy::Bytes;
 use evtpm_logs::{PcrIndex, PcrSet};
 use evtpm_verify::UnixTime;
 use evtpm_verify::snp::{Anchors, Collateral};
+use evtpm_verify::tpm::HmacKey;
 use evtpm_verify::x509::Certificate;
+use zeroize::Zeroizing;
 
 use super::hardware::args::{Hardware, HardwareFiles, HardwareTrust};
 use super::moment;
@@ -46,8 +48,8 @@ pub(crate) struct FileArgs {
     #[arg(long, value_name = "FILE")]
     certificate_table: Option<PathBuf>,
 
-    /// A signed endorsement of the report's launch measurement (COSE_Sign1 by a did:x509, as Azure sends for containers); may be
-    /// repeated. Whose endorsements count, a policy says.
+    /// A signed endorsement of the report's launch measurement (COSE_Sign1 by a did:x509, as Azure sends for containers, or Google's
+    /// VMLaunchEndorsement); may be repeated. Whose endorsements count, a policy says.
     #[arg(long, value_name = "FILE")]
     endorsement: Vec<PathBuf>,
 
@@ -118,6 +120,16 @@ struct TrustArgs {
     /// An authority (PEM or DER) whose certificates of attestation keys you trust, such as Google's for its virtual TPMs; may be repeated.
     #[arg(long, value_name = "FILE", help_heading = "Quote")]
     ak_authority: Vec<PathBuf>,
+    /// An authority (PEM or DER) below which Google's launch endorsements are signed; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    endorsement_authority: Vec<PathBuf>,
+    /// The attestation key, certified in answer to `evtpm ak-challenge`, as `gotpm register solve-challenge` writes it: it is the TPM's
+    /// whose endorsement key the report binds, and nobody has to vouch for it.
+    #[arg(long, value_name = "FILE", requires = "ak_secret", help_heading = "Quote")]
+    ak_certification: Option<PathBuf>,
+    /// The secret of that challenge.
+    #[arg(long, value_name = "FILE", requires = "ak_certification", help_heading = "Quote")]
+    ak_secret: Option<PathBuf>,
     /// A register that IMA extends; may be repeated.
     #[arg(long, value_name = "PCR", default_value = "10", value_parser = register, help_heading = "Logs")]
     ima_pcr: Vec<PcrIndex>,
@@ -197,6 +209,10 @@ pub(crate) struct Evidence {
     pub(crate) ak_certificates: Vec<Certificate>,
     /// Authorities whose certificates of attestation keys the operator trusts.
     pub(crate) ak_authorities: Vec<Certificate>,
+    /// Authorities below which Google signs endorsements of launches.
+    pub(crate) endorsement_authorities: Vec<Certificate>,
+    /// What certifies the attestation key.
+    pub(crate) certification: Option<Certification>,
     /// Whether the attestation key came in a bundle, so that nobody here vouched for it.
     pub(crate) is_ak_bundled: bool,
     pub(crate) quote: Option<QuoteFiles>,
@@ -205,6 +221,14 @@ pub(crate) struct Evidence {
     pub(crate) ima_log: Option<Vec<u8>>,
     pub(crate) ima_pcrs: PcrSet,
     pub(crate) hardware: Hardware,
+}
+
+/// The answer to a challenge for an endorsement key, and the secret of that challenge.
+#[derive(Debug)]
+pub(crate) struct Certification {
+    /// `CertifiedBlob` of go-tpm-tools.
+    pub(crate) answer: Vec<u8>,
+    pub(crate) secret: HmacKey,
 }
 
 /// What an SVSM answered.
@@ -299,6 +323,8 @@ impl Evidence {
             ak: None,
             ak_certificates: Vec::new(),
             ak_authorities: Vec::new(),
+            endorsement_authorities: Vec::new(),
+            certification: None,
             is_ak_bundled: false,
             quote: None,
             event_log: None,
@@ -330,11 +356,6 @@ impl EvidenceArgs {
         let (manifest, quote) = (Manifest::take(&mut material), QuoteFiles::take(&mut material));
         let (ak, endorsements) = (material.take(Role::Ak), material.take_all(Role::Endorsement));
         let ak_certificates = certificates(material.take_all(Role::AkCertificate))?;
-        let mut ak_authorities = Vec::new();
-        for path in &trust.ak_authority {
-            let found = Certificate::all_from(&read(path)?).with_context(|| path.display().to_string())?;
-            ak_authorities.extend(found);
-        }
         let is_bundled = |part: &Part| part.origin == Origin::Bundle;
         let mut bytes = |role| material.take(role).map(|part| part.bytes);
         Ok(Evidence {
@@ -347,7 +368,9 @@ impl EvidenceArgs {
             ek: bytes(Role::Ek),
             manifest,
             ak_certificates,
-            ak_authorities,
+            ak_authorities: authorities(&trust.ak_authority)?,
+            endorsement_authorities: authorities(&trust.endorsement_authority)?,
+            certification: trust.certification()?,
             is_ak_bundled: ak.as_ref().is_some_and(is_bundled),
             ak: ak.map(|part| part.bytes),
             quote,
@@ -358,6 +381,25 @@ impl EvidenceArgs {
             hardware,
         })
     }
+}
+
+impl TrustArgs {
+    fn certification(&self) -> Result<Option<Certification>> {
+        let (Some(answer), Some(secret)) = (&self.ak_certification, &self.ak_secret) else { return Ok(None) };
+        let bytes = Zeroizing::new(read(secret)?);
+        let key = HmacKey::new(&bytes).ok().filter(|key| key.len() == HmacKey::CAPACITY);
+        let key = key.with_context(|| format!("{}: no secret of {} bytes", secret.display(), HmacKey::CAPACITY))?;
+        Ok(Some(Certification { answer: read(answer)?, secret: key }))
+    }
+}
+
+/// Reads the authorities that the operator names.
+fn authorities(paths: &[PathBuf]) -> Result<Vec<Certificate>> {
+    let mut authorities = Vec::new();
+    for path in paths {
+        authorities.extend(Certificate::all_from(&read(path)?).with_context(|| path.display().to_string())?);
+    }
+    Ok(authorities)
 }
 
 /// Reads certificates, in order.

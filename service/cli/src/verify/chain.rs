@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use evtpm_appraise::{Claims, ClaimsError, Layer};
+use evtpm_evidence::go_tpm_tools::{self, CertifiedBlob};
 use evtpm_evidence::uvm::Endorsement;
 use evtpm_logs::ima::{AsciiList, BinaryList};
 use evtpm_verify::endorsement::{self, LaunchEndorsement};
@@ -14,15 +15,18 @@ use evtpm_verify::evtpm::{Binding, BoundEk, SvsmNonce, bind};
 use evtpm_verify::gce::{self, CertifiedKey};
 use evtpm_verify::logs::{Keyring, MeasuredBoot, MeasuredRuntime, RuntimeRules};
 use evtpm_verify::snp::{self, SnpClaims};
-use evtpm_verify::tpm::{AkPublic, Issued, Quote, QuoteEvidence, TrustedAk};
+use evtpm_verify::tpm::{AkPublic, Certifier, CertifyEvidence, Issued, Quote, QuoteEvidence, TrustedAk};
 use evtpm_verify::{Root, Vendor, Verified};
 use serde::Serialize;
 
-use super::args::{Evidence, Manifest, ManifestVersion, QuoteFiles};
+use super::args::{Certification, Evidence, Manifest, ManifestVersion, QuoteFiles};
 use super::canonical;
 use super::facts::{self, Fact};
 use super::hardware::{self, inner_report};
 use super::pcrs::PcrValues;
+use crate::bundle::material::Part;
+use crate::bundle::role::GOOGLE_ENDORSEMENT;
+use crate::file;
 use crate::output::hex;
 
 /// What became of a step.
@@ -83,9 +87,9 @@ pub(crate) fn verify(mut evidence: Evidence, keyring: &Keyring) -> Verification 
     canonical::rewrite(&mut verification, &mut evidence);
     verification.report(&mut evidence);
     verification.launch_endorsements(&evidence);
-    verification.endorsement_key(&mut evidence);
+    let ek = verification.endorsement_key(&mut evidence);
     let claimed = hardware::verify(&mut verification, &evidence);
-    let key = verification.attestation_key(&evidence).or(claimed);
+    let key = verification.attestation_key(&evidence, ek).or(claimed);
     verification.quote_and_logs(&evidence, key.as_ref(), keyring);
     verification.shared_challenge(&evidence);
     let gaps = facts::not_checked(&verification.claims, &evidence);
@@ -139,54 +143,77 @@ impl Verification {
     fn launch_endorsements(&mut self, evidence: &Evidence) {
         const WHAT: &str = "endorsement";
         for part in &evidence.endorsements {
-            let parsed = Endorsement::parse(&part.bytes).map_err(evtpm_verify::Error::from);
-            match parsed.and_then(|parsed| endorsement::verify_named(&parsed, evidence.at)) {
-                Ok(endorsement) => {
-                    let LaunchEndorsement { feed, guest_svn, launch_measurement } = &*endorsement;
-                    let detail = format!(
-                        "of the launch {launch_measurement} as {feed}, SVN {guest_svn}, by {}",
-                        endorsement.root()
-                    );
-                    self.note(WHAT, State::Verified, detail);
-                    let report = self.claims.report().map(|report| report.claims().report.measurement().0);
-                    if report.is_some_and(|measurement| !endorsement.is_about(&measurement)) {
-                        self.not_checked.push(format!("{}: it is about another launch than the report's", part.source));
-                    }
-                    self.claims = std::mem::take(&mut self.claims).with_endorsement(&endorsement);
-                }
+            // Whoever names no authority is told so, beside what is not checked.
+            if part.media == GOOGLE_ENDORSEMENT && evidence.endorsement_authorities.is_empty() {
+                continue;
+            }
+            match endorsed_launches(part, evidence) {
+                Ok(launches) => self.endorsed(&part.source, &launches),
                 Err(error) => self.refuse(WHAT, Layer::Snp, &format!("{}: {error}", part.source)),
             }
         }
     }
 
-    fn endorsement_key(&mut self, evidence: &mut Evidence) {
+    /// Adds the launches of one endorsement.
+    fn endorsed(&mut self, source: &str, launches: &[Verified<LaunchEndorsement, Vendor>]) {
+        let report = self.claims.report().map(|report| report.claims().report.measurement().0);
+        let own = report.and_then(|measurement| launches.iter().find(|launch| launch.is_about(&measurement)));
+        if let Some(shown) = own.or(launches.first()) {
+            let LaunchEndorsement { feed, guest_svn, launch_measurement } = &**shown;
+            let others = match launches.len() {
+                1 => String::new(),
+                count => format!(" and {} others", count.saturating_sub(1)),
+            };
+            let detail =
+                format!("of the launch {launch_measurement}{others} as {feed}, SVN {guest_svn}, by {}", shown.root());
+            self.note("endorsement", State::Verified, detail);
+        }
+        if report.is_some() && own.is_none() {
+            self.not_checked.push(format!("{source}: it is about another launch than the report's"));
+        }
+        for launch in launches {
+            self.claims = std::mem::take(&mut self.claims).with_endorsement(launch);
+        }
+    }
+
+    fn endorsement_key(&mut self, evidence: &mut Evidence) -> Option<BoundEk> {
         const WHAT: &str = "endorsement key";
         let manifest = evidence.manifest.take();
         if evidence.ek.is_none() && manifest.is_none() {
-            return;
+            return None;
         }
-        let Some(report) = self.report.take() else { return self.not_reached(WHAT, "report") };
+        let Some(report) = self.report.take() else {
+            self.not_reached(WHAT, "report");
+            return None;
+        };
         match bound(report, evidence, manifest) {
             Ok(ek) => {
                 let profile = ek.profile().name();
                 self.note(WHAT, State::Verified, format!("bound by the report as {profile}, made at VMPL 0"));
                 self.facts.extend(facts::of_binding(&ek));
+                Some(ek)
             }
-            Err(reason) => self.refuse(WHAT, Layer::Tpm, &reason),
+            Err(reason) => {
+                self.refuse(WHAT, Layer::Tpm, &reason);
+                None
+            }
         }
     }
 
-    fn attestation_key(&mut self, evidence: &Evidence) -> Option<TrustedAk> {
+    fn attestation_key(&mut self, evidence: &Evidence, ek: Option<BoundEk>) -> Option<TrustedAk> {
         const WHAT: &str = "attestation key";
-        let file = evidence.ak.as_deref()?;
-        match attestation_key(file) {
-            Ok(public) => {
+        let found = match (&evidence.certification, ek) {
+            (None, _) => named(evidence)?,
+            (Some(_), None) => {
+                self.not_reached(WHAT, "endorsement key");
+                return None;
+            }
+            (Some(certification), Some(ek)) => certified(certification, ek, evidence),
+        };
+        match found {
+            Ok(Found { public, key, state, detail }) => {
                 let certificate = self.key_certificate(evidence, &public);
-                let key = TrustedAk::named(public);
-                let whose = if evidence.is_ak_bundled { "the bundle's" } else { "your" };
-                let detail =
-                    format!("on {whose} word: it is restricted to what its TPM made, but no report leads to it");
-                self.note(WHAT, State::Named, detail);
+                self.note(WHAT, state, detail);
                 self.facts.push(Fact::new("ak_name", hex(key.name())));
                 self.claims = std::mem::take(&mut self.claims).with_key(&key);
                 if let Some(certificate) = certificate {
@@ -194,8 +221,8 @@ impl Verification {
                 }
                 Some(key)
             }
-            Err(error) => {
-                self.refuse(WHAT, Layer::Tpm, &error);
+            Err(reason) => {
+                self.refuse(WHAT, Layer::Tpm, &reason);
                 None
             }
         }
@@ -231,8 +258,7 @@ impl Verification {
         let report = self.claims.report().map(|report| report.claims().report.report_data().to_vec());
         let quoted = self.claims.td().map(|quote| quote.claims().report_data.to_vec());
         let Some(answered) = report.or(quoted).filter(|_| !is_bound) else { return };
-        let rest = answered.strip_prefix(files.nonce.as_slice()).filter(|_| !files.nonce.is_empty());
-        let is_shared = rest.is_some_and(|rest| rest.iter().all(|byte| *byte == 0));
+        let is_shared = answers(&answered, &files.nonce);
         if is_shared {
             self.note(WHAT, State::Verified, "the hardware's report answers the nonce of the quote, too");
         } else {
@@ -400,10 +426,64 @@ fn bound(report: Verified<SnpClaims>, evidence: &Evidence, manifest: Option<Mani
     Ok(ek)
 }
 
-/// Reads a public area with or without its size; no public area is as short as its own type's number says.
-fn attestation_key(file: &[u8]) -> Result<AkPublic, evtpm_verify::tpm::Error> {
-    match file.split_first_chunk::<2>() {
-        Some((size, area)) if usize::from(u16::from_be_bytes(*size)) == area.len() => AkPublic::from_tpmt(area),
-        _ => AkPublic::from_tpmt(file),
+/// Says whether report data are a challenge, with nothing but zeros behind it.
+pub(super) fn answers(report_data: &[u8], challenge: &[u8]) -> bool {
+    let rest = report_data.strip_prefix(challenge).filter(|_| !challenge.is_empty());
+    rest.is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
+}
+
+/// Verifies an endorsement, in either form.
+fn endorsed_launches(
+    part: &Part,
+    evidence: &Evidence,
+) -> Result<Vec<Verified<LaunchEndorsement, Vendor>>, evtpm_verify::Error> {
+    if part.media == GOOGLE_ENDORSEMENT {
+        let parsed = go_tpm_tools::LaunchEndorsement::parse(&part.bytes)?;
+        return endorsement::verify_google(&parsed, &evidence.endorsement_authorities, evidence.at);
     }
+    Ok(vec![endorsement::verify_named(&Endorsement::parse(&part.bytes)?, evidence.at)?])
+}
+
+/// An attestation key, and why it is believed.
+struct Found {
+    public: AkPublic,
+    key: TrustedAk,
+    state: State,
+    detail: String,
+}
+
+/// Takes the attestation key on somebody's word, if one came along.
+fn named(evidence: &Evidence) -> Option<Result<Found, String>> {
+    let file = evidence.ak.as_deref()?;
+    let whose = if evidence.is_ak_bundled { "the bundle's" } else { "your" };
+    let detail = format!("on {whose} word: it is restricted to what its TPM made, but no report leads to it");
+    let found = attestation_key(file).map(|public| Found {
+        key: TrustedAk::named(public.clone()),
+        public,
+        state: State::Named,
+        detail,
+    });
+    Some(found.map_err(|error| error.to_string()))
+}
+
+/// Verifies that the TPM with the endorsement key certified the attestation key.
+fn certified(certification: &Certification, ek: BoundEk, evidence: &Evidence) -> Result<Found, String> {
+    let answer = CertifiedBlob::parse(&certification.answer).map_err(|error| error.to_string())?;
+    let size = u16::try_from(answer.public.len()).map_err(|_| "its public area is too long".to_owned())?;
+    let sized = [size.to_be_bytes().as_slice(), answer.public].concat();
+    let proof = CertifyEvidence { message: answer.message, signature: answer.signature, public: &sized };
+    let refused = |error: evtpm_verify::tpm::Error| error.to_string();
+    let key = Certifier::kept(ek, certification.secret.clone()).prove(proof, evidence.at).map_err(refused)?;
+    let public = AkPublic::from_tpmt(answer.public).map_err(refused)?;
+    let other = evidence.ak.as_deref().map(attestation_key).transpose().map_err(refused)?;
+    if other.is_some_and(|other| other.name() != key.name()) {
+        return Err("the certified key is another than --ak".to_owned());
+    }
+    let detail = "certified by the TPM of the endorsement key, with the key that was made for it alone".to_owned();
+    Ok(Found { public, key, state: State::Verified, detail })
+}
+
+/// Reads a public area with or without its size.
+pub(crate) fn attestation_key(file: &[u8]) -> Result<AkPublic, evtpm_verify::tpm::Error> {
+    AkPublic::from_tpmt(file::without_size(file))
 }

@@ -14,6 +14,7 @@ use evtpm_verify::x509::Revocation;
 use serde_json::{Value, json};
 
 use super::args::Evidence;
+use crate::bundle::role::GOOGLE_ENDORSEMENT;
 use crate::output::hex;
 
 /// One thing that was proven.
@@ -205,7 +206,12 @@ pub(crate) fn not_checked(claims: &Claims, evidence: &Evidence) -> Vec<String> {
         "the attestation key's certificate: nobody said whose such certificates count (--ak-authority)",
     );
     gap(
-        evidence.is_ak_bundled && !is_certified,
+        evidence.endorsement_authorities.is_empty()
+            && evidence.endorsements.iter().any(|part| part.media == GOOGLE_ENDORSEMENT),
+        "Google's endorsement of the launch: nobody named the authority that it is signed below (--endorsement-authority)",
+    );
+    gap(
+        evidence.is_ak_bundled && !is_certified && evidence.certification.is_none(),
         "whose the attestation key is: it came in the bundle, from whoever packed that; name one that you know by --ak",
     );
     gap(

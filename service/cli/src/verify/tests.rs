@@ -39,6 +39,8 @@ fn evidence_with(nonce: Option<Nonce>) -> Evidence {
     let mut collateral = Collateral::new();
     collateral.add_files(world.beliefs.collateral.iter().map(|(name, bytes)| (name.as_str(), &**bytes))).unwrap();
     Evidence {
+        endorsement_authorities: Vec::new(),
+        certification: None,
         at: super::moment::now(),
         anchors: Anchors::amd().unwrap().and_simulated(name, certificate).unwrap(),
         collateral,

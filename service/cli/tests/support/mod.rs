@@ -97,6 +97,11 @@ impl Scratch {
         path
     }
 
+    /// Where a file of this name is, or will be.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// Copies a file with one bit flipped.
     pub(crate) fn flipped(&self, original: &Path, bit: usize) -> PathBuf {
         let mut bytes = fs::read(original).unwrap();

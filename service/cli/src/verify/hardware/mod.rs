@@ -17,7 +17,7 @@ use evtpm_verify::tpm::TrustedAk;
 use evtpm_verify::x509::Revocation;
 
 use super::args::Evidence;
-use super::chain::{State, Verification};
+use super::chain::{State, Verification, answers};
 use super::facts::Fact;
 use args::Hardware;
 pub(super) use azure::inner_report;
@@ -51,9 +51,7 @@ impl Verification {
     /// Compares what evidence answers with the challenge that it has to answer, if somebody told.
     fn answer(&mut self, hardware: &Hardware, layer: Layer, answered: &[u8]) -> Option<Challenge> {
         let Some(expected) = &hardware.challenge else { return Some(Challenge::Unchecked) };
-        let is_answer =
-            answered.strip_prefix(expected.as_slice()).is_some_and(|rest| rest.iter().all(|byte| *byte == 0));
-        if is_answer && !expected.is_empty() {
+        if answers(answered, expected) {
             return Some(Challenge::Recorded);
         }
         let reason = format!("expected {}, got {}", crate::output::hex(expected), crate::output::hex(answered));
