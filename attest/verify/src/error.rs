@@ -146,7 +146,7 @@ pub enum Error {
         /// What was said.
         detail: String,
     },
-    /// The key in the claims is no attestation key.
+    /// A key is not of the kind that claims or a certificate say it is.
     AttestationKey(crate::tpm::Error),
     /// The bound public area is not that of an endorsement key.
     EndorsementKey(crate::tpm::Error),
@@ -174,6 +174,8 @@ pub enum Claim {
     ReportData,
     /// The endorsement key in a manifest.
     EndorsementKey,
+    /// The key of a device's certificate.
+    DeviceKey,
     /// A runtime measurement register of a TD.
     RuntimeRegister,
     /// The commitment of a quoting enclave's report to the attestation key.
@@ -200,6 +202,7 @@ impl fmt::Display for Claim {
             Self::Vmpl => "VMPL",
             Self::ReportData => "report data",
             Self::EndorsementKey => "endorsement key",
+            Self::DeviceKey => "key in a device's certificate",
             Self::RuntimeRegister => "runtime measurement register",
             Self::AttestationKeyBinding => "report data of the quoting enclave",
             Self::RealmKeyBinding => "platform's challenge",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Templates of endorsement, storage and attestation keys (TCG EK Credential Profile 2.5; TCG TPM 2.0 Provisioning
 //! Guidance).
+pub mod device;
 pub mod pqc;
 
 use evtpm_tpm_wire::{

@@ -65,12 +65,24 @@ impl TrustedAk {
         nonce: Issued<QualifyingData>,
         at: UnixTime,
     ) -> Result<Freshness, Error> {
+        self.certifies_name(self.name(), message, signature, nonce, at)
+    }
+
+    /// Verifies that this key certified the object with this Name, in answer to `nonce`.
+    pub(super) fn certifies_name(
+        &self,
+        name: &[u8],
+        message: &[u8],
+        signature: &[u8],
+        nonce: Issued<QualifyingData>,
+        at: UnixTime,
+    ) -> Result<Freshness, Error> {
         let (attest, freshness) =
             attest::verify(self.checked_by(), message, signature, attest::ATTEST_CERTIFY, nonce, at)?;
         let TpmuAttest::Certify(info) = &attest.attested else {
             return Err(Error::Malformed { what: "TPMS_CERTIFY_INFO", code: Rc::SELECTOR });
         };
-        check_name(info.name.as_bytes(), self.name())?;
+        check_name(info.name.as_bytes(), name)?;
         Ok(freshness)
     }
 

@@ -33,7 +33,7 @@ pub enum Error {
     },
     /// A key breaks a rule for its kind.
     Key {
-        /// "AK", "EK" or "storage key".
+        /// "AK", "EK", "IDevID" or "storage key".
         whose: &'static str,
         /// The rule.
         rule: KeyRule,

@@ -26,6 +26,8 @@ use crate::x509::PublicKey;
 const AK_ATTRIBUTES: u32 = 0x0005_0032;
 /// userWithAuth, adminWithPolicy and noDA: what it may be or not.
 const AK_FREE_ATTRIBUTES: u32 = 0x0000_04C0;
+/// sign, fixedTPM, fixedParent and sensitiveDataOrigin: what a device's initial identity must be.
+const DEVICE_IDENTITY_ATTRIBUTES: u32 = 0x0004_0032;
 /// restricted, decrypt, fixedTPM, fixedParent, sensitiveDataOrigin and adminWithPolicy: the low range of EK templates.
 const EK_ATTRIBUTES: u32 = 0x0003_00B2;
 /// userWithAuth, which the high range of EK templates adds.
@@ -391,6 +393,18 @@ pub(super) fn check_storage_key(public: &TpmtPublic) -> Result<(), KeyRule> {
             if is_whole { Ok(()) } else { Err(KeyRule::KeySize { bytes }) }
         }
         PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. } => Err(KeyRule::Symmetric),
+        _ => Err(KeyRule::Kind),
+    }
+}
+
+/// Checks a key that signs what it is given, as a device's initial identity (IDevID) does: it cannot leave its TPM, and its
+/// public part is sound.
+pub(super) fn check_device_identity(public: &TpmtPublic) -> Result<(), KeyRule> {
+    check_attributes(public, DEVICE_IDENTITY_ATTRIBUTES, AK_FREE_ATTRIBUTES)?;
+    match &public.body {
+        PublicBody::Rsa { parms, unique } if parms.symmetric.is_none() => rsa_size(parms, unique.as_bytes()),
+        PublicBody::Ecc { parms, unique } if parms.symmetric.is_none() => check_point(parms, unique),
+        PublicBody::Rsa { .. } | PublicBody::Ecc { .. } => Err(KeyRule::Symmetric),
         _ => Err(KeyRule::Kind),
     }
 }
