@@ -26,7 +26,7 @@ pub struct ServerVersions {
 }
 
 /// What an agent says of itself and its TPM.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// TPM2B_PUBLIC of the endorsement key, base64.
     pub ek_tpm: String,
@@ -44,6 +44,34 @@ pub struct Registration {
     /// Its port.
     #[serde(default)]
     pub port: Option<Port>,
+    /// What its device's maker certified, if it says so.
+    #[serde(flatten)]
+    pub device: DeviceKeys,
+}
+
+/// A device's initial attestation key (IAK) and initial identity (IDevID), their certificates, and what the IAK says of the
+/// attestation key: all of it, or nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceKeys {
+    /// TPM2B_PUBLIC of the IAK, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iak_tpm: Option<String>,
+    /// The IAK's certificate, DER in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iak_cert: Option<String>,
+    /// TPM2B_PUBLIC of the IDevID, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idevid_tpm: Option<String>,
+    /// The IDevID's certificate, DER in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idevid_cert: Option<String>,
+    /// TPMS_ATTEST by which the IAK certified the attestation key, base64. Its qualifying data are SHA-256 of the agent's id since
+    /// version 2.6, the id itself before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iak_attest: Option<String>,
+    /// The IAK's TPMT_SIGNATURE over it, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iak_sign: Option<String>,
 }
 
 /// A registration whose path names nobody (version 3).
@@ -153,6 +181,7 @@ mod tests {
                 mtls_cert: Some("disabled".into()),
                 ip: Some("127.0.0.1".into()),
                 port: Some(Port(9002)),
+                device: DeviceKeys::default(),
             },
             regcount: 2,
         };
@@ -160,6 +189,13 @@ mod tests {
             serde_json::to_string(&agent).unwrap(),
             r#"{"agent_id":"a","ek_tpm":"AA==","aik_tpm":"AQ==","mtls_cert":"disabled","ip":"127.0.0.1","port":9002,"regcount":2}"#
         );
+    }
+
+    #[test]
+    fn a_null_is_as_good_as_nothing_where_a_device_has_no_certified_keys() {
+        // As Keylime's Rust agent writes it.
+        let text = r#"{"ek_tpm":"","aik_tpm":"","iak_cert":null,"idevid_cert":null}"#;
+        assert_eq!(serde_json::from_str::<Registration>(text).unwrap(), Registration::default());
     }
 
     #[test]

@@ -54,10 +54,10 @@ impl KeylimeTpm {
         let registration = Registration {
             ek_tpm: STANDARD.encode(sized(&ek.public)?),
             aik_tpm: STANDARD.encode(sized(&ak.public)?),
-            ekcert: None,
             mtls_cert: Some("disabled".into()),
             ip: Some("127.0.0.1".into()),
             port: Some(Port(9002)),
+            ..Registration::default()
         };
         Ok(KeylimeTpm { client, ek, ak, registration: Arc::new(registration) })
     }

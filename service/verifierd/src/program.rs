@@ -58,6 +58,12 @@ pub struct VerifierArgs {
     /// How Keylime's measured boot reference states are judged, where an order has one that is not `{}`.
     #[arg(long, value_name = "POLICY", requires = "keylime", default_value = "accept-all")]
     pub keylime_measured_boot: BootPolicy,
+    /// Certificates of devices' makers (PEM, DER) that vouch for IAK and IDevID of Keylime's agents: roots, and what stands between.
+    #[arg(long, value_name = "DIR", requires = "keylime")]
+    pub keylime_device_authorities: Option<PathBuf>,
+    /// Refuse Keylime's agents that register without IAK and IDevID.
+    #[arg(long, requires = "keylime_device_authorities")]
+    pub keylime_require_device_keys: bool,
     /// When a Keylime agent fails, post Keylime's revocation message to the other agents that are asked.
     #[arg(long, requires = "keylime")]
     pub keylime_notify_agents: bool,
@@ -160,6 +166,8 @@ impl VerifierArgs {
             verifier: (address, verifier).into(),
             agent_certificate: shown.map(|(certificate, key)| TlsFiles { certificate, key }),
             measured_boot: self.keylime_measured_boot,
+            device_authorities: self.keylime_device_authorities.as_deref().map(files).transpose()?.unwrap_or_default(),
+            require_device_keys: self.keylime_require_device_keys,
             notify_agents: self.keylime_notify_agents,
             webhook: self.keylime_webhook.clone().map(|url| WebhookTarget { url, ca: self.webhook_ca.clone() }),
         })

@@ -22,6 +22,7 @@ use crate::access::{Access, CertificateRoles, Roles, digest};
 use crate::app::{App, Parts, Settings, now};
 use crate::backend::VerifyWith;
 use crate::fronts::{admin, kbs, keylime_v2, keylime_v3, native, page};
+use crate::keylime::devices::Devices;
 use crate::keylime::revocation::{self, Channels};
 use crate::keylime::{self, AgentTls, BootPolicy};
 use crate::keys::{self, Vault};
@@ -92,6 +93,10 @@ pub struct KeylimePorts {
     pub agent_certificate: Option<TlsFiles>,
     /// How measured boot reference states are judged.
     pub measured_boot: BootPolicy,
+    /// Certificates of devices' makers, by file name (PEM or DER): whom IAK and IDevID certificates are believed from.
+    pub device_authorities: Vec<(String, Vec<u8>)>,
+    /// Whether agents have to register with IAK and IDevID.
+    pub require_device_keys: bool,
     /// Whether the other agents are told of one that failed.
     pub notify_agents: bool,
     /// Where it is posted too, in Keylime's form, signed as events are.
@@ -155,7 +160,7 @@ impl Server {
         }
         let mut collateral = Collateral::new();
         collateral.add_files(config.collateral.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
-        let ek_authorities = ek_authorities(&config.ek_authorities)?;
+        let ek_authorities = authorities("TPM vendor", &config.ek_authorities)?;
         let signer = ResultSigner::open(&config.directory, config.results)?;
         let vault = Vault::open(&config.directory.join("keys.key"))?;
         let backend = config.verify_with.backend()?;
@@ -188,6 +193,8 @@ impl Server {
         let keylime = match config.keylime {
             Some(ports) => {
                 app.keylime.boot = ports.measured_boot;
+                let makers = authorities("device maker", &ports.device_authorities)?;
+                app.keylime.devices = Devices::new(makers, ports.require_device_keys);
                 let notified =
                     ports.webhook.clone().map(|target| open_webhook(target, &config.directory)).transpose()?;
                 let channels = Channels { agents: ports.notify_agents, webhook: notified };
@@ -253,12 +260,12 @@ fn open_webhook(WebhookTarget { url, ca }: WebhookTarget, directory: &Path) -> R
     Webhook::new(&url, ca.as_deref(), key)
 }
 
-/// Reads the vendors' certificates; a file that cannot be read is the operator's mistake.
-fn ek_authorities(files: &[(String, Vec<u8>)]) -> Result<CertificateStore> {
+/// Reads certificates that others are believed by; a file that cannot be read is the operator's mistake.
+fn authorities(whose: &str, files: &[(String, Vec<u8>)]) -> Result<CertificateStore> {
     let mut store = CertificateStore::new();
     files.iter().for_each(|(name, bytes)| store.add(name, bytes));
     if let Some((name, error)) = store.refused().next() {
-        anyhow::bail!("the TPM vendor's certificate {name}: {error}");
+        anyhow::bail!("the {whose}'s certificate {name}: {error}");
     }
     Ok(store)
 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod certificate;
+mod device;
 mod ima_list;
 mod options;
 mod payload;
@@ -21,10 +22,11 @@ mod state;
 mod transport_key;
 
 pub use answer::{PullAgent, Reply};
+pub use device::{Device, DeviceKeySource};
 pub use ima_list::ImaList;
 pub use options::AgentOptions;
 pub use payload::PayloadFolder;
-pub use registrar::{Contact, Registrar};
+pub use registrar::{Contact, Registrar, Shown};
 pub use revocation::Revocations;
 pub use state::State;
 pub use transport_key::TransportKey;

@@ -9,7 +9,7 @@ use evtpm_client::Client;
 use evtpm_tpm_wire::{Handle, TpmtPublic};
 
 use super::certificate::certificate;
-use super::{ImaList, Registrar};
+use super::{Device, ImaList, Registrar};
 use crate::device::Tpm;
 use crate::keys::{FIRST_EK, Keys};
 use crate::random::SystemRng;
@@ -38,6 +38,9 @@ pub struct AgentOptions {
     /// IMA's list in ASCII form.
     #[arg(long, value_name = "FILE", default_value = "/sys/kernel/security/ima/ascii_runtime_measurements")]
     pub ima_list: PathBuf,
+    /// What the device's maker certified.
+    #[command(flatten)]
+    pub device: Device,
 }
 
 impl AgentOptions {

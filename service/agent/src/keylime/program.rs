@@ -10,7 +10,7 @@ use evtpm_protocol::templates::attestation_key;
 use tokio::net::TcpListener;
 
 use super::options::AgentOptions;
-use super::{Contact, PayloadFolder, PullAgent, Revocations, State, server};
+use super::{Contact, PayloadFolder, PullAgent, Revocations, Shown, State, server};
 use crate::back_off::BackOff;
 use crate::http;
 use crate::random::SystemRng;
@@ -80,7 +80,8 @@ async fn serve(args: &PullArgs) -> Result<()> {
 
     let contact = Contact { ip, port, certificate: state.certificate };
     let mut back_off = BackOff::starting_at(1);
-    while let Err(error) = registrar.register(name, &mut keys, certificate.as_deref(), Some(&contact)).await {
+    let shown = Shown { certificate: certificate.as_deref(), device: Some(&options.device), contact: Some(&contact) };
+    while let Err(error) = registrar.register(name, &mut keys, shown).await {
         back_off.wait("registering", &error, None).await;
     }
     tracing::info!(agent = name, address = %listener.local_addr()?, "registered, and listening");

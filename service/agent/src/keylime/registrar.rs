@@ -14,6 +14,7 @@ use hyper::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Device;
 use super::answer::hex;
 use crate::http::Server;
 use crate::keys::{Keys, sized};
@@ -24,6 +25,17 @@ const CREDENTIAL_HEADER: [u8; 8] = [0xBA, 0xDC, 0xC0, 0xDE, 0, 0, 0, 1];
 /// A registrar, and where.
 #[derive(Debug)]
 pub struct Registrar(Server);
+
+/// What a registrar is shown of this machine beside its keys.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown<'a> {
+    /// The endorsement key's certificate, if there is one.
+    pub certificate: Option<&'a [u8]>,
+    /// What the device's maker certified, if it is asked for.
+    pub device: Option<&'a Device>,
+    /// Where the agent can be asked; an agent that pushes cannot.
+    pub contact: Option<&'a Contact>,
+}
 
 /// Where the verifier finds the agent, and by which certificate it knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +57,7 @@ impl Registrar {
         Server::new(url, 8890, ca).map(Registrar)
     }
 
-    /// Registers the keys of this boot under `name`, with the endorsement key's certificate if there is one. An agent that
-    /// cannot be asked, since it pushes, has no contact.
+    /// Registers the keys of this boot under `name`.
     ///
     /// # Errors
     /// The registrar's refusal, or the TPM's.
@@ -54,14 +65,15 @@ impl Registrar {
         &self,
         name: &str,
         keys: &mut Keys<T, R>,
-        certificate: Option<&[u8]>,
-        contact: Option<&Contact>,
+        shown: Shown<'_>,
     ) -> Result<()> {
+        let Shown { certificate, device, contact } = shown;
         let versions: ServerVersions = self.ask(Method::GET, "/version", &Nothing).await?;
         let version = versions.supported_versions.iter().filter(|version| ApiVersion::PULL.contains(version)).max();
         let version = version.context("the registrar has no version of the API from 2.1 to 2.6")?;
         let path = format!("/v{version}/agents/{name}");
 
+        let device = device.map(|device| device.show(keys, &qualifying_data(name, *version))).transpose()?;
         let registration = Registration {
             ek_tpm: STANDARD.encode(sized(&keys.endorsement_key()?.public)?),
             ekcert: certificate.map(|certificate| STANDARD.encode(certificate)),
@@ -69,6 +81,7 @@ impl Registrar {
             mtls_cert: Some(contact.map_or_else(|| "disabled".to_owned(), |contact| contact.certificate.clone())),
             ip: contact.map(|contact| contact.ip.clone()),
             port: contact.map(|contact| Port(contact.port)),
+            device: device.unwrap_or_default(),
         };
         let challenge: RegistrationBlob = self.ask(Method::POST, &path, &registration).await?;
         let secret = open(keys, &challenge.blob)?;
@@ -89,6 +102,13 @@ impl Registrar {
             .with_context(|| format!("the registrar's answer to {path} is not what the API says"))?;
         Ok(envelope.results)
     }
+}
+
+/// What a device's key signs beside our attestation key. Since API 2.6 it is a digest: the qualifying data of a TPM that has no
+/// hash but SHA-256 are shorter than a UUID.
+fn qualifying_data(name: &str, version: ApiVersion) -> Vec<u8> {
+    let [.., newest] = ApiVersion::PULL;
+    if version < newest { name.into() } else { RustCrypto::hash(HashAlg::Sha256, &[name.as_bytes()]).as_bytes().into() }
 }
 
 /// Opens the registrar's credential; the secret in it is used as the base64 text of its bytes.

@@ -3,6 +3,7 @@
 
 pub(crate) mod boot;
 mod client;
+pub(crate) mod devices;
 pub(crate) mod dsse;
 pub(crate) mod evidence;
 pub(crate) mod push;
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use boot::BootPolicy;
 pub(crate) use client::AgentTls;
+use devices::Devices;
 use push::Limits;
 use revocation::Revoked;
 use rules::RuntimeRules;
@@ -33,6 +35,8 @@ pub(crate) struct Keylime {
     pub(crate) openings: Limits,
     /// How measured boot is judged, where an order asks for it.
     pub(crate) boot: BootPolicy,
+    /// Whose word counts for the devices that agents register.
+    pub(crate) devices: Devices,
     /// Agents that failed, told to whoever notifies others.
     pub(crate) revoked: Revoked,
     /// Runtime policies, read once for each version of each.

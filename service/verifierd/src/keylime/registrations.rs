@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use evtpm_appraise::LaunchIdentity;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto, constant_time_eq};
 use evtpm_evidence::ek_certificate::EkCertificate;
-use evtpm_keylime::registrar::{RegisteredAgent, Registration, RegistrationBlob, credential_file};
+use evtpm_keylime::registrar::{DeviceKeys, RegisteredAgent, Registration, RegistrationBlob, credential_file};
 use evtpm_protocol::credential;
 use evtpm_tpm_wire::{Marshal, Secret, Tpm2bEncryptedSecret, Tpm2bIdObject, Tpm2bName};
 use evtpm_verify::evtpm::Binding;
@@ -35,6 +35,9 @@ struct Pending {
     registration: Registration,
     /// The secret of the credential: 32 characters, as Keylime's agents expect.
     secret: String,
+    /// Whose device it is, if the agent showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
 }
 
 /// Gives an agent a credential that only the TPM with both keys can open.
@@ -50,11 +53,22 @@ pub(crate) async fn begin(
         let (name, new) = (agent.to_owned(), registration.clone());
         app.busy(move |app| check_same_launch(app, &name, &known.registration, &new)).await?;
     }
+    let device = device(app, agent, &registration).await?;
     let secret = random::name()?;
     let blob = app.brief(|_| challenge(&registration, &secret)).await?;
-    let body = json(&Pending { registration, secret })?;
+    let body = json(&Pending { registration, secret, device })?;
     app.store.put_fleeting_item(PENDING, agent, body, now().0, expiry().0.0).await?;
     Ok(RegistrationBlob { blob: STANDARD.encode(blob) })
+}
+
+/// Checks what the agent says of its device, and returns whose it is.
+async fn device(app: &Arc<App>, agent: &str, registration: &Registration) -> Result<Option<String>, Refusal> {
+    if registration.device == DeviceKeys::default() {
+        app.keylime.devices.check_absent()?;
+        return Ok(None);
+    }
+    let (agent, registration) = (agent.to_owned(), registration.clone());
+    app.busy(move |app| app.keylime.devices.check(&agent, &registration)).await.map(Some)
 }
 
 /// Whoever is registered may come again with the same endorsement key, or, after a reboot of an e-vTPM, with another one
@@ -115,7 +129,7 @@ pub(crate) async fn prove(app: &App, agent: &str, auth_tag: &str) -> Result<Regi
     let unknown = || Refusal::unknown("unknown-agent", format!("agent {agent} has no registration to activate"));
     let item = app.store.item(PENDING, agent).await?.filter(|item| item.due_at.is_some_and(|end| now().0 < end));
     let item = item.ok_or_else(unknown)?;
-    let Pending { registration, secret } = serde_json::from_str(&item.body).map_err(Refusal::internal)?;
+    let Pending { registration, secret, device } = serde_json::from_str(&item.body).map_err(Refusal::internal)?;
     // Whoever removes it is the one that may use it: the same proof does not count twice.
     if !app.store.remove_item(PENDING, agent, None).await? {
         return Err(unknown());
@@ -132,7 +146,8 @@ pub(crate) async fn prove(app: &App, agent: &str, auth_tag: &str) -> Result<Regi
     let regcount = known.map(|item| read(&item)).transpose()?.map_or(0, |agent| agent.regcount).saturating_add(1);
     let registered = RegisteredAgent { agent_id: agent.to_owned(), registration, regcount };
     let item = Item { name: agent.to_owned(), body: json(&registered)?, version, due_at: None };
-    let detail = format!("as a Keylime agent, for the {regcount}. time");
+    let device = device.map(|device| format!(", {device}")).unwrap_or_default();
+    let detail = format!("as a Keylime agent, for the {regcount}. time{device}");
     app.store.put_item(ACTIVE, item, Some(note(agent, "registered", detail))).await?;
     Ok(registered)
 }

@@ -242,14 +242,7 @@ mod tests {
         let clock = Clock { milliseconds: 9, reset_count: 1, restart_count: 0, safe: true };
         watch.keep(clock, None, None);
         assert!(watch.before(None).clock.is_some());
-        let registration = Registration {
-            ek_tpm: "ek".into(),
-            aik_tpm: "new".into(),
-            ekcert: None,
-            mtls_cert: None,
-            ip: None,
-            port: None,
-        };
+        let registration = Registration { ek_tpm: "ek".into(), aik_tpm: "new".into(), ..Registration::default() };
         watch.follow(&RegisteredAgent { agent_id: "a".into(), registration, regcount: 2 });
         assert_eq!((watch.order.ak_tpm.as_str(), watch.state), ("new", OperationalState::Start));
         assert!(watch.before(None).clock.is_none());

@@ -13,6 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use super::{PushAgent, Refused, Verifier};
 use crate::back_off::BackOff;
 use crate::keylime::options::AgentOptions;
+use crate::keylime::registrar::Shown;
 
 /// Seconds before the first new attempt after a failure.
 const FIRST_WAIT: u64 = 2;
@@ -47,7 +48,8 @@ pub async fn run(args: &KeylimePushArgs) -> Result<()> {
     let (mut keys, certificate) = options.keys(&rsa_attestation_key())?;
 
     let mut back_off = BackOff::starting_at(FIRST_WAIT);
-    while let Err(error) = registrar.register(name, &mut keys, certificate.as_deref(), None).await {
+    let shown = Shown { certificate: certificate.as_deref(), device: Some(&options.device), contact: None };
+    while let Err(error) = registrar.register(name, &mut keys, shown).await {
         back_off.wait("registering", &error, None).await;
     }
     tracing::info!(agent = name, "registered");

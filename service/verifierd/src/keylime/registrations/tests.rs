@@ -36,10 +36,7 @@ fn registration(ek: u8, ak: u8) -> Registration {
     Registration {
         ek_tpm: tpm2b(&key(EkTemplate::L2.public(), ek).0),
         aik_tpm: tpm2b(&key(attestation_key(), ak).0),
-        ekcert: None,
-        mtls_cert: None,
-        ip: None,
-        port: None,
+        ..Registration::default()
     }
 }
 
