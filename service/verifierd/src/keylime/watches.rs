@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Before;
 use super::push::Push;
+use super::rounds::milliseconds;
 use crate::app::App;
 use crate::hex::{hex, unhex};
 use crate::refusal::Refusal;
@@ -128,8 +129,15 @@ impl Watch {
     }
 
     /// When the first round is due: at once, unless it is for the agent to begin.
-    pub(crate) const fn first_due(&self) -> Option<u64> {
-        if self.push.is_some() { None } else { Some(0) }
+    ///
+    /// Keylime's Rust agent registers with an address and no certificate when it pushes, as one does that answers without TLS: it is
+    /// given the time to open a session before it is asked in vain.
+    pub(crate) fn first_due(&self) -> Option<u64> {
+        match self.order.mtls_cert.as_deref() {
+            _ if self.push.is_some() => None,
+            Some("disabled") => Some(milliseconds().saturating_add(LATE * 1_000)),
+            _ => Some(0),
+        }
     }
 
     /// Begins anew: nothing of an earlier boot counts.
@@ -231,7 +239,7 @@ pub(crate) fn write(watch: &Watch, item: Item, due_at: Option<u64>) -> Result<It
 
 #[cfg(test)]
 mod tests {
-    use evtpm_keylime::registrar::Registration;
+    use evtpm_keylime::registrar::{Port, Registration};
 
     use super::*;
 
@@ -246,6 +254,18 @@ mod tests {
         watch.follow(&RegisteredAgent { agent_id: "a".into(), registration, regcount: 2 });
         assert_eq!((watch.order.ak_tpm.as_str(), watch.state), ("new", OperationalState::Start));
         assert!(watch.before(None).clock.is_none());
+    }
+
+    #[test]
+    fn an_agent_that_may_push_is_not_asked_at_once_and_one_that_surely_does_never() {
+        let due = |mtls_cert: Option<&str>| {
+            let (cloudagent_ip, cloudagent_port) = (Some("127.0.0.1".into()), Some(Port(9002)));
+            let mtls_cert = mtls_cert.map(str::to_owned);
+            Watch::new(AddAgent { cloudagent_ip, cloudagent_port, mtls_cert, ..AddAgent::default() }, None).first_due()
+        };
+        assert_eq!(due(Some("-----BEGIN CERTIFICATE-----")), Some(0));
+        assert!(due(Some("disabled")).is_some_and(|due| due >= milliseconds() + 9_000));
+        assert_eq!(due(None), None);
     }
 
     #[test]
