@@ -9,8 +9,9 @@
 //!
 //! An attester asks after it was attested on the same registration: whether its last verdict is good and fresh enough
 //! is the broker's policy. It makes a storage root key of this boot and has its attestation key, which the broker
-//! believes, certify it over the nonce (rule 16: otherwise the host could hand in a key of its own). The broker wraps the
-//! named key for that root key, as `TPM2_Duplicate` does without inner wrapper; the attester imports it. What the
+//! believes, certify it over the nonce (rule 16: otherwise the host could hand in a key of its own); or it has the
+//! attestation key certify itself, and the boot's endorsement key takes the root key's place. The broker wraps the
+//! named key for that key, as `TPM2_Duplicate` does without inner wrapper; the attester imports it. What the
 //! machine seals below the named key can be opened at each boot, and the sealed bytes never change.
 //!
 //! Refusals are [`ApiError`](crate::ApiError)s: `unknown-attester`, `unknown-key`, `unknown-challenge`,
@@ -34,7 +35,8 @@ pub struct KeyChallenge {
     pub expires_in: u64,
 }
 
-/// A storage key of this boot, certified.
+/// A storage key of this boot, certified; or the attestation key's certificate of itself, for the endorsement key that the boot
+/// registered with.
 ///
 /// The certificate's qualifying data is SHA-256([`KEY_LABEL`] ‖ nonce ‖ channel binding), the binding being the exporter
 /// of the TLS connection that the request travels on.
@@ -47,11 +49,13 @@ pub struct KeyRequest {
     pub message: Bytes,
     /// TPMT_SIGNATURE.
     pub signature: Bytes,
-    /// TPM2B_PUBLIC of the storage key: restricted, decrypt, fixedTPM, fixedParent; RSA or ECC.
-    pub storage_public: Bytes,
+    /// TPM2B_PUBLIC of the certified storage key: restricted, decrypt, fixedTPM, fixedParent; RSA or ECC. Without it, the attestation
+    /// key certified itself, and the named key is wrapped for the endorsement key, which the broker knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_public: Option<Bytes>,
 }
 
-/// The named key, for the TPM that holds the storage key and for no other.
+/// The named key, for the TPM that holds the storage or endorsement key and for no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleasedKey {
     /// TPM2B_PUBLIC of the named key: a storage key without fixedTPM and fixedParent, the same at each boot.

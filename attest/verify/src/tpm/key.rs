@@ -317,6 +317,16 @@ impl TrustedAk {
         &self.origin
     }
 
+    /// Returns the endorsement key that this key was proven to live beside, where a report or a certificate vouches for one.
+    #[must_use]
+    pub fn endorsement_key(&self) -> Option<&EkPublic> {
+        match &self.origin {
+            AkOrigin::Activated(ek) => Some(ek.ek()),
+            AkOrigin::Certified(ek) => Some(ek.ek()),
+            AkOrigin::Claimed(_) | AkOrigin::Named => None,
+        }
+    }
+
     /// Returns the key's Name; for a key without public area, that of one without attributes.
     #[must_use]
     pub fn name(&self) -> &[u8] {

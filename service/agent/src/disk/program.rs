@@ -8,8 +8,7 @@ use clap::Args;
 
 use super::SealedKey;
 use super::luks::Volume;
-use crate::broker::release;
-use crate::peer::Peer;
+use crate::broker::{BrokerArgs, release};
 
 /// Give a LUKS2 volume a key that is sealed below a key of the broker: once, while the volume can be opened by other means.
 ///
@@ -17,7 +16,7 @@ use crate::peer::Peer;
 #[derive(Debug, Args)]
 pub struct EnrollArgs {
     #[command(flatten)]
-    peer: Peer,
+    broker: BrokerArgs,
     #[command(flatten)]
     disk: Disk,
     /// The name of the broker's key.
@@ -34,7 +33,7 @@ pub struct EnrollArgs {
 #[derive(Debug, Args)]
 pub struct UnlockArgs {
     #[command(flatten)]
-    peer: Peer,
+    broker: BrokerArgs,
     #[command(flatten)]
     disk: Disk,
     /// Open it as /dev/mapper/NAME.
@@ -75,7 +74,7 @@ pub async fn enroll(args: &EnrollArgs) -> Result<()> {
         volume.device.display(),
         args.key
     );
-    let (mut attester, parent) = release(&args.peer, &args.key).await?;
+    let (mut attester, parent) = release(&args.broker, &args.key).await?;
     let (sealed, disk_key) = SealedKey::make(attester.keys(), &parent, &args.key)?;
     // Before anything depends on it.
     let opened = sealed.open(attester.keys(), &parent)?;
@@ -95,7 +94,7 @@ pub async fn unlock(args: &UnlockArgs) -> Result<()> {
     let token = tokens
         .first()
         .with_context(|| format!("{} was not enrolled: it has no token of ours", volume.device.display()))?;
-    let (mut attester, parent) = release(&args.peer, &token.key).await?;
+    let (mut attester, parent) = release(&args.broker, &token.key).await?;
     let disk_key = token.open(attester.keys(), &parent)?;
     volume.open(&disk_key, args.name.as_deref())?;
     match &args.name {

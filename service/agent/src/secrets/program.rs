@@ -12,8 +12,7 @@ use zeroize::Zeroizing;
 
 use super::SecretFile;
 use super::file::{names, path_of};
-use crate::broker::release;
-use crate::peer::Peer;
+use crate::broker::{BrokerArgs, release};
 
 /// The longest secret.
 const MAX_SECRET: u64 = 1 << 20;
@@ -44,7 +43,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Put {
     #[command(flatten)]
-    peer: Peer,
+    broker: BrokerArgs,
     /// The directory; made if it does not exist.
     #[arg(long, value_name = "DIR")]
     directory: PathBuf,
@@ -61,7 +60,7 @@ struct Put {
 #[derive(Debug, Args)]
 struct Get {
     #[command(flatten)]
-    peer: Peer,
+    broker: BrokerArgs,
     /// The directory.
     #[arg(long, value_name = "DIR")]
     directory: PathBuf,
@@ -103,7 +102,7 @@ async fn put(args: &Put) -> Result<()> {
         }
         None => secret(std::io::stdin().lock()).context("standard input")?,
     };
-    let (mut attester, parent) = release(&args.peer, &args.key).await?;
+    let (mut attester, parent) = release(&args.broker, &args.key).await?;
     let made = SecretFile::make(attester.keys(), &parent, &args.key, &args.name, &secret)?;
     // Before anything depends on it.
     let opened = made.open(attester.keys(), &parent, &args.name)?;
@@ -124,7 +123,7 @@ async fn get(args: &Get) -> Result<()> {
         }
     };
     let (_, first) = wanted.first().context("no secret in the directory needs that key")?;
-    let (mut attester, parent) = release(&args.peer, &first.key).await?;
+    let (mut attester, parent) = release(&args.broker, &first.key).await?;
     for (name, secret) in &wanted {
         let opened = secret.open(attester.keys(), &parent, name).with_context(|| name.clone())?;
         match &args.into {

@@ -43,6 +43,7 @@ pub(super) struct Broker {
 struct State {
     key: IntermediateKey,
     credential: Option<(AkPublic, Credential)>,
+    endorsement_key: Option<TpmtPublic>,
     believed: Option<TrustedAk>,
     nonce: Option<Issued<Nonce>>,
     last: Option<ReleasedKey>,
@@ -59,7 +60,16 @@ impl Broker {
         std::fs::write(&ca, ca_pem).unwrap();
         let mut rng = Noise::Good(u64::from(address.port()));
         let key = IntermediateKey::generate::<RustCrypto>(&mut rng).unwrap();
-        let state = State { key, credential: None, believed: None, nonce: None, last: None, replay: false, rng };
+        let state = State {
+            key,
+            credential: None,
+            endorsement_key: None,
+            believed: None,
+            nonce: None,
+            last: None,
+            replay: false,
+            rng,
+        };
         let state = Arc::new(Mutex::new(state));
         tokio::spawn(serve(listener, tls, state.clone()));
         Broker { address, ca, state }
@@ -156,6 +166,7 @@ impl State {
         let name = Tpm2bName::new(ak.name()).unwrap();
         let (blob, encrypted) = credential::make::<RustCrypto>(&ek.0, &secret, &name, &mut self.rng).unwrap();
         self.credential = Some((ak, secret));
+        self.endorsement_key = Some(ek.0);
         CredentialChallenge { credential: bytes(&blob).into(), secret: bytes(&encrypted).into() }
     }
 
@@ -177,16 +188,22 @@ impl State {
     fn release(&mut self, request: &KeyRequest, binding: &[u8]) -> ReleasedKey {
         assert_eq!(request.challenge, "c");
         let nonce = self.nonce.take().unwrap().on_channel(KEY_LABEL, binding);
-        let evidence = CertifyEvidence {
-            message: &request.message,
-            signature: &request.signature,
-            public: &request.storage_public,
+        let (message, signature) = (&request.message, &request.signature);
+        let believed = self.believed.as_ref().unwrap();
+        let parent = match &request.storage_public {
+            Some(public) => {
+                let evidence = CertifyEvidence { message, signature, public };
+                believed.certify(evidence, nonce, NOW).unwrap().public().clone()
+            }
+            None => {
+                believed.possession(message, signature, nonce, NOW).unwrap();
+                self.endorsement_key.clone().unwrap()
+            }
         };
-        let root = self.believed.as_ref().unwrap().certify(evidence, nonce, NOW).unwrap();
         if let Some(last) = self.last.clone().filter(|_| self.replay) {
             return last;
         }
-        let duplicate = self.key.duplicate_for::<RustCrypto>(root.public(), &mut self.rng).unwrap();
+        let duplicate = self.key.duplicate_for::<RustCrypto>(&parent, &mut self.rng).unwrap();
         let mut buffer = [0; 256];
         let mut public = Writer::new(&mut buffer);
         public.sized(self.key.public()).unwrap();

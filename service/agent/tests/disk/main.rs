@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use evtpm_agent::attester::Attester;
-use evtpm_agent::broker::obtain;
+use evtpm_agent::broker::{Parent, obtain};
 use evtpm_agent::disk::SealedKey;
 use evtpm_agent::disk::luks::Volume;
 use evtpm_agent::secrets::SecretFile;
@@ -16,7 +16,7 @@ use evtpm_client::{Client, Object};
 use evtpm_crypto::RustCrypto;
 use evtpm_engine::{Profile, Tpm};
 use evtpm_protocol::intermediate::IntermediateKey;
-use evtpm_protocol::templates::{storage_root_key, storage_root_key_rsa};
+use evtpm_protocol::templates::{EkTemplate, storage_root_key, storage_root_key_rsa};
 use evtpm_sp_sim::Product;
 use evtpm_testing_support::{Direct, Driver, Machine, Noise, TestPlatform, boot_on, chip, client};
 use evtpm_tpm_wire::{TpmSu, TpmiRhHierarchy};
@@ -38,9 +38,13 @@ fn guest(machine: &mut Machine) -> Guest<'_> {
 
 /// Registers and has the broker's key released.
 async fn release(broker: &Broker, guest: &mut Guest<'_>) -> anyhow::Result<Object> {
+    release_below(broker, guest, Parent::StorageRootKey).await
+}
+
+async fn release_below(broker: &Broker, guest: &mut Guest<'_>, parent: Parent) -> anyhow::Result<Object> {
     let mut connection = broker.connect().await;
     let registered = guest.register(&mut connection, "vm-7").await.unwrap();
-    obtain(guest.keys(), &mut connection, &registered, "disk").await
+    obtain(guest.keys(), &mut connection, &registered, "disk", parent).await
 }
 
 #[tokio::test]
@@ -57,6 +61,21 @@ async fn a_disk_key_is_opened_at_the_next_boot_by_the_same_sealed_bytes() {
     let parent = release(&broker, &mut second).await.unwrap();
     let sealed: SealedKey = serde_json::from_str(&kept).unwrap();
     assert_eq!(sealed.open(second.keys(), &parent).unwrap(), disk_key);
+}
+
+#[tokio::test]
+async fn a_disk_key_is_opened_whichever_key_of_a_boot_the_broker_s_is_wrapped_for() {
+    let broker = Broker::start().await;
+    let mut first = boot(1);
+    let mut first = guest(&mut first);
+    let parent = release_below(&broker, &mut first, Parent::EndorsementKey).await.unwrap();
+    let (sealed, disk_key) = SealedKey::make(first.keys(), &parent, "disk").unwrap();
+    for (seed, below) in [(2, Parent::StorageRootKey), (3, Parent::EndorsementKey)] {
+        let mut next = boot(seed);
+        let mut next = guest(&mut next);
+        let parent = release_below(&broker, &mut next, below).await.unwrap();
+        assert_eq!(sealed.open(next.keys(), &parent).unwrap(), disk_key, "{below:?}");
+    }
 }
 
 #[tokio::test]
@@ -84,19 +103,27 @@ async fn what_another_key_sealed_is_not_opened() {
 }
 
 #[test]
-fn root_keys_of_both_kinds_import_keys_of_both_kinds() {
+fn root_and_endorsement_keys_of_both_kinds_import_keys_of_both_kinds() {
     let elliptic = IntermediateKey::generate::<RustCrypto>(&mut Noise::Good(1)).unwrap();
     let rsa = IntermediateKey::generate_rsa(&mut Noise::Good(1)).unwrap();
     let tpm = Tpm::manufacture(TestPlatform::new(Noise::Good(2)), Profile::pc_client()).unwrap();
     let mut tpm = Client::new(Direct(tpm), Noise::Good(3));
     tpm.startup(TpmSu::Clear).unwrap();
-    for template in [storage_root_key(), storage_root_key_rsa()] {
-        let root = tpm.create_primary(TpmiRhHierarchy::Owner, &[], &template).unwrap();
+    let roots = [storage_root_key(), storage_root_key_rsa()].map(|template| (TpmiRhHierarchy::Owner, template));
+    // The low range is used by its policy, the high one by its empty authValue.
+    let endorsed = [EkTemplate::L1, EkTemplate::L2, EkTemplate::H2, EkTemplate::H3];
+    let endorsed = endorsed.map(|template| (TpmiRhHierarchy::Endorsement, template.public()));
+    for (hierarchy, template) in roots.into_iter().chain(endorsed) {
+        let root = tpm.create_primary(hierarchy, &[], &template).unwrap();
         for key in [&elliptic, &rsa] {
             let duplicate = key.duplicate_for::<RustCrypto>(&root.public, &mut Noise::Good(4)).unwrap();
             let [wrapped, secret] = [duplicate.duplicate.as_bytes(), duplicate.secret.as_bytes()];
-            let private = tpm.import(&root, key.public(), wrapped, secret).unwrap();
-            let loaded = tpm.load(&root, &[], &private, key.public()).unwrap();
+            let loaded = if hierarchy == TpmiRhHierarchy::Endorsement {
+                tpm.import_below_endorsement_key(&root, &[], key.public(), wrapped, secret).unwrap()
+            } else {
+                let private = tpm.import(&root, key.public(), wrapped, secret).unwrap();
+                tpm.load(&root, &[], &private, key.public()).unwrap()
+            };
             assert_eq!(&loaded.public, key.public());
             tpm.flush(loaded.handle).unwrap();
         }

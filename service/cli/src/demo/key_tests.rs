@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The key broker against the agent that asks it: who gets a key, what it is good for, and when its lease ends.
 
-use evtpm_agent::broker;
+use evtpm_agent::broker::{self, Parent};
 use evtpm_agent::disk::SealedKey;
 use evtpm_agent::verifier::Connection;
 use evtpm_api::broker::{KeyRequest, ReleasedKey};
@@ -20,24 +20,34 @@ const FOR_VM: &str = r#"{"grants":{"machines":["vm"]}}"#;
 
 impl Machine<'_> {
     /// Asks for a key on a connection of its own.
-    fn obtain(&mut self, verifier: &Restartable<'_>, as_whom: &Registered, key: &str) -> anyhow::Result<Object> {
+    fn obtain(
+        &mut self,
+        verifier: &Restartable<'_>,
+        as_whom: &Registered,
+        key: &str,
+        parent: Parent,
+    ) -> anyhow::Result<Object> {
         let mut connection = verifier.connect();
         let keys = self.attester.keys();
-        self.world.runtime.block_on(broker::obtain(keys, &mut connection, as_whom, key))
+        self.world.runtime.block_on(broker::obtain(keys, &mut connection, as_whom, key, parent))
     }
 
     /// Asks for a key, and lets it go again.
     pub(super) fn ask(&mut self, verifier: &Restartable<'_>, as_whom: &Registered, key: &str) -> Result<(), String> {
-        let object = self.obtain(verifier, as_whom, key).map_err(refusal)?;
+        let object = self.obtain(verifier, as_whom, key, Parent::StorageRootKey).map_err(refusal)?;
         self.attester.tpm().flush(object.handle).unwrap();
         Ok(())
     }
 
     /// Registers as `vm`, is found good, and gets the key.
     fn unlock(&mut self, verifier: &Restartable<'_>, key: &str) -> (Registered, Object) {
+        self.unlock_below(verifier, key, Parent::StorageRootKey)
+    }
+
+    fn unlock_below(&mut self, verifier: &Restartable<'_>, key: &str, parent: Parent) -> (Registered, Object) {
         let registered = self.register(verifier, "vm").unwrap();
         assert_eq!(self.attest(verifier, &registered, unchanged).unwrap().1.verdict, "trusted");
-        let object = self.obtain(verifier, &registered, key).unwrap();
+        let object = self.obtain(verifier, &registered, key, parent).unwrap();
         (registered, object)
     }
 }
@@ -63,21 +73,23 @@ impl Restartable<'_> {
 }
 
 #[test]
-fn what_one_boot_seals_below_a_key_the_next_boot_opens() {
+fn what_one_boot_seals_below_a_key_the_next_boot_opens_whatever_it_is_wrapped_for() {
     let world = World::new(Product::Milan).unwrap();
     let mut verifier = Restartable::new(&world, "keys");
     for (key, new) in [("disk", FOR_VM), ("rsa-disk", r#"{"kind":"rsa","grants":{"policies":["default"]}}"#)] {
         verifier.add_key(key, new);
         let mut first = Machine::boot(&world);
-        let (_, parent) = first.unlock(&verifier, key);
+        let (_, parent) = first.unlock_below(&verifier, key, Parent::EndorsementKey);
         let (sealed, disk_key) = SealedKey::make(first.attester.keys(), &parent, key).unwrap();
 
         // The key is in the store, and what encrypts it is in a file.
         verifier.stop();
         verifier.start(None);
-        let mut second = Machine::boot(&world);
-        let (_, parent) = second.unlock(&verifier, key);
-        assert_eq!(sealed.open(second.attester.keys(), &parent).unwrap(), disk_key);
+        for below in [Parent::StorageRootKey, Parent::EndorsementKey] {
+            let mut next = Machine::boot(&world);
+            let (_, parent) = next.unlock_below(&verifier, key, below);
+            assert_eq!(sealed.open(next.attester.keys(), &parent).unwrap(), disk_key, "{below:?}");
+        }
     }
     std::fs::remove_file(verifier.directory.join("keys.key")).unwrap();
     verifier.stop();
@@ -211,12 +223,12 @@ fn a_certificate_counts_once_on_its_own_connection_and_for_the_key_that_was_aske
     let root = machine.attester.tpm().create_primary(TpmiRhHierarchy::Owner, &[], &storage_root_key()).unwrap();
     let path = |key: &str| format!("/attesters/{}/keys/{key}", registered.attester);
     let mut connection = verifier.connect();
-    let mut certificate = |connection: &mut Connection| {
+    let mut certificate = |connection: &mut Connection, of: Option<&Object>| {
         let path = format!("{}/challenges", path("disk"));
         let asked = connection.request(Method::POST, &path, &());
         let challenge = world.runtime.block_on(asked).unwrap();
         let binding = *connection.binding();
-        broker::certificate(machine.attester.keys(), &root, &challenge, &binding).unwrap()
+        broker::certificate(machine.attester.keys(), of, &challenge, &binding).unwrap()
     };
     let send = |connection: &mut Connection, key: &str, request: &KeyRequest| {
         let path = path(key);
@@ -224,17 +236,28 @@ fn a_certificate_counts_once_on_its_own_connection_and_for_the_key_that_was_aske
         world.runtime.block_on(sent).map(drop).map_err(refusal)
     };
 
-    let request = certificate(&mut connection);
+    let request = certificate(&mut connection, Some(&root));
     assert_eq!(send(&mut connection, "disk", &request), Ok(()));
     assert_eq!(send(&mut connection, "disk", &request), Err("unknown-challenge".into()), "twice");
-    let request = certificate(&mut connection);
+    let request = certificate(&mut connection, Some(&root));
     assert_eq!(send(&mut connection, "other", &request), Err("unknown-challenge".into()), "for another key");
-    let request = certificate(&mut connection);
+    let request = certificate(&mut connection, Some(&root));
     assert_eq!(send(&mut verifier.connect(), "disk", &request), Err("evidence-refused".into()), "relayed");
-    let mut request = certificate(&mut connection);
+    let mut request = certificate(&mut connection, Some(&root));
     // A key that the host made: the last byte of the public area is one of the point's.
-    *request.storage_public.0.last_mut().unwrap() ^= 1;
+    *request.storage_public.as_mut().unwrap().0.last_mut().unwrap() ^= 1;
     assert_eq!(send(&mut connection, "disk", &request), Err("evidence-refused".into()), "another key's");
+
+    // For the endorsement key, the attestation key answers for itself; neither certificate is good for the other purpose.
+    let request = certificate(&mut connection, None);
+    assert_eq!(send(&mut connection, "disk", &request), Ok(()));
+    let request = certificate(&mut connection, None);
+    assert_eq!(send(&mut verifier.connect(), "disk", &request), Err("evidence-refused".into()), "relayed");
+    let request = KeyRequest { storage_public: None, ..certificate(&mut connection, Some(&root)) };
+    assert_eq!(send(&mut connection, "disk", &request), Err("evidence-refused".into()), "of a storage key");
+    let storage_public = certificate(&mut connection, Some(&root)).storage_public;
+    let request = KeyRequest { storage_public, ..certificate(&mut connection, None) };
+    assert_eq!(send(&mut connection, "disk", &request), Err("evidence-refused".into()), "of the attestation key");
 }
 
 #[test]

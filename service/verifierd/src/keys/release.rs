@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Releasing a key: to a boot that is found good now, wrapped for a storage key that its attestation key certifies.
+//! Releasing a key: to a boot that is found good now, wrapped for a storage key that its attestation key certifies, or for the
+//! endorsement key that it registered with.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::refusal::Refusal;
 use crate::rounds;
 use crate::store::{Note, StoreError};
 
-/// Asks a boot for the certificate of a storage key.
+/// Asks a boot for a certificate: of a storage key, or of its attestation key.
 pub(crate) async fn challenge(app: &Arc<App>, attester: &str, key: &str) -> Result<KeyChallenge, Refusal> {
     let live = rounds::live(app, attester).await?;
     named::permitted(app, &live.machine, key).await?;
@@ -109,11 +110,22 @@ fn wrap(
     request: &KeyRequest,
 ) -> Result<ReleasedKey, Refusal> {
     let KeyRequest { message, signature, storage_public, .. } = request;
-    let evidence = CertifyEvidence { message, signature, public: storage_public };
     let nonce = nonce.on_channel(KEY_LABEL, binding);
-    let root = live.key.certify(evidence, nonce, now()).map_err(Refusal::evidence)?;
+    let parent = match storage_public {
+        Some(public) => {
+            let evidence = CertifyEvidence { message, signature, public };
+            live.key.certify(evidence, nonce, now()).map_err(Refusal::evidence)?.public().clone()
+        }
+        // Who asks is whoever holds the attestation key; that it is in one TPM with the endorsement key, registration has shown.
+        None => {
+            live.key.possession(message, signature, nonce, now()).map_err(Refusal::evidence)?;
+            let unknown =
+                || Refusal::evidence("nothing vouches for this boot's endorsement key: have a storage key certified");
+            live.key.endorsement_key().ok_or_else(unknown)?.public().clone()
+        }
+    };
     let key = permitted.open(app)?;
-    let duplicate = key.duplicate_for::<RustCrypto>(root.public(), &mut SystemRng).map_err(failed)?;
+    let duplicate = key.duplicate_for::<RustCrypto>(&parent, &mut SystemRng).map_err(failed)?;
     Ok(ReleasedKey {
         public: public_of(&key)?.into(),
         duplicate: duplicate.duplicate.as_bytes().into(),
