@@ -60,20 +60,28 @@ impl Volume {
     /// # Errors
     /// What `cryptsetup` says.
     pub fn add(&self, mut sealed: SealedKey, disk_key: &[u8], existing: &Path) -> Result<SealedKey> {
+        sealed.keyslots = self.add_key(disk_key, existing)?;
+        let mut import = self.command("token");
+        import.arg("import").args(["--json-file", "-"]).arg(&self.device);
+        run(&mut import, &serde_json::to_vec(&sealed)?)?;
+        Ok(sealed)
+    }
+
+    /// Adds a key slot for a disk key alone, and returns its number. `existing` is the file of a key that opens the volume already.
+    ///
+    /// # Errors
+    /// What `cryptsetup` says.
+    pub fn add_key(&self, disk_key: &[u8], existing: &Path) -> Result<Vec<String>> {
         let before = self.metadata()?;
         // The key is random in all its bits: stretching it would make nothing safer.
         let stretching = ["--batch-mode", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"];
         let mut add = self.command("luksAddKey");
         add.args(stretching).arg("--key-file").arg(existing).arg(&self.device).arg(STANDARD_INPUT);
         run(&mut add, disk_key)?;
-        let slots = self.metadata()?.keyslots;
-        sealed.keyslots = slots.into_keys().filter(|slot| !before.keyslots.contains_key(slot)).collect();
-        ensure!(!sealed.keyslots.is_empty(), "cryptsetup added no key slot to {}", self.device.display());
-
-        let mut import = self.command("token");
-        import.arg("import").args(["--json-file", "-"]).arg(&self.device);
-        run(&mut import, &serde_json::to_vec(&sealed)?)?;
-        Ok(sealed)
+        let slots = self.metadata()?.keyslots.into_keys();
+        let added: Vec<String> = slots.filter(|slot| !before.keyslots.contains_key(slot)).collect();
+        ensure!(!added.is_empty(), "cryptsetup added no key slot to {}", self.device.display());
+        Ok(added)
     }
 
     /// Opens the volume as /dev/mapper/`name`; without a name, says only whether the key would open it.

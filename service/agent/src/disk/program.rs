@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `evtpm-agent enroll` and `unlock`: a LUKS2 volume whose key is released to an attested machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -25,6 +25,9 @@ pub struct EnrollArgs {
     /// A file with a key or passphrase that opens the volume now.
     #[arg(long, value_name = "FILE")]
     existing_key_file: PathBuf,
+    /// Write the sealed disk key into this new file, for the initramfs, instead of a token in the LUKS2 header.
+    #[arg(long, value_name = "FILE")]
+    sealed_key: Option<PathBuf>,
 }
 
 /// Open a LUKS2 volume that was enrolled, in an initramfs for example.
@@ -39,6 +42,9 @@ pub struct UnlockArgs {
     /// Open it as /dev/mapper/NAME.
     #[arg(long, value_name = "NAME", required_unless_present = "test")]
     name: Option<String>,
+    /// Take the sealed disk key from this file instead of a token in the LUKS2 header.
+    #[arg(long, value_name = "FILE")]
+    sealed_key: Option<PathBuf>,
     /// Only say whether it would open.
     #[arg(long, conflicts_with = "name")]
     test: bool,
@@ -67,21 +73,39 @@ impl Disk {
 /// What keeps it from being done.
 pub async fn enroll(args: &EnrollArgs) -> Result<()> {
     let volume = args.disk.volume();
-    let known = volume.tokens()?;
-    ensure!(
-        known.iter().all(|token| token.key != args.key),
-        "{} has a key below {} already",
-        volume.device.display(),
-        args.key
-    );
+    if args.sealed_key.is_none() {
+        let known = volume.tokens()?;
+        let device = volume.device.display();
+        ensure!(known.iter().all(|token| token.key != args.key), "{device} has a key below {} already", args.key);
+    }
     let (mut attester, parent) = release(&args.broker, &args.key).await?;
     let (sealed, disk_key) = SealedKey::make(attester.keys(), &parent, &args.key)?;
     // Before anything depends on it.
     let opened = sealed.open(attester.keys(), &parent)?;
     ensure!(opened == disk_key, "the TPM unsealed something else than it sealed");
-    let sealed = volume.add(sealed, &disk_key, &args.existing_key_file)?;
-    println!("{}: key slot {} opens with {}", volume.device.display(), sealed.keyslots.join(", "), args.key);
+    let existing = &args.existing_key_file;
+    let slots = match &args.sealed_key {
+        Some(file) => add_with_file(&volume, &sealed, file, &disk_key, existing)?,
+        None => volume.add(sealed, &disk_key, existing)?.keyslots,
+    };
+    println!("{}: key slot {} opens with {}", volume.device.display(), slots.join(", "), args.key);
     Ok(())
+}
+
+/// Adds a key slot whose sealed key is in a file. The file comes first: a slot that nothing opens would only be in the way.
+fn add_with_file(
+    volume: &Volume,
+    sealed: &SealedKey,
+    file: &Path,
+    disk_key: &[u8],
+    existing: &Path,
+) -> Result<Vec<String>> {
+    sealed.write(file)?;
+    let added = volume.add_key(disk_key, existing);
+    if added.is_err() {
+        std::fs::remove_file(file).with_context(|| format!("removing {}", file.display()))?;
+    }
+    added
 }
 
 /// Unlocks a volume.
@@ -90,16 +114,46 @@ pub async fn enroll(args: &EnrollArgs) -> Result<()> {
 /// What keeps it from being opened.
 pub async fn unlock(args: &UnlockArgs) -> Result<()> {
     let volume = args.disk.volume();
-    let tokens = volume.tokens()?;
-    let token = tokens
-        .first()
-        .with_context(|| format!("{} was not enrolled: it has no token of ours", volume.device.display()))?;
-    let (mut attester, parent) = release(&args.broker, &token.key).await?;
-    let disk_key = token.open(attester.keys(), &parent)?;
+    let sealed = match &args.sealed_key {
+        Some(file) => SealedKey::read(file)?,
+        None => {
+            let enrolled = volume.tokens()?.into_iter().next();
+            enrolled
+                .with_context(|| format!("{} was not enrolled: it has no token of ours", volume.device.display()))?
+        }
+    };
+    let (mut attester, parent) = release(&args.broker, &sealed.key).await?;
+    let disk_key = sealed.open(attester.keys(), &parent)?;
     volume.open(&disk_key, args.name.as_deref())?;
     match &args.name {
         Some(name) => println!("{} is /dev/mapper/{name}", volume.device.display()),
-        None => println!("{} opens with {}", volume.device.display(), token.key),
+        None => println!("{} opens with {}", volume.device.display(), sealed.key),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_does_not_stay_whose_slot_could_not_be_added() {
+        let file = std::env::temp_dir().join(format!("evtpm-sealed-{}", std::process::id()));
+        let sealed = SealedKey {
+            kind: super::super::TOKEN_TYPE.into(),
+            keyslots: Vec::new(),
+            key: "disk".into(),
+            public: vec![1].into(),
+            private: vec![2].into(),
+        };
+        let volume = Volume { device: "/nonexistent".into(), cryptsetup: "/nonexistent/cryptsetup".into() };
+        let error = add_with_file(&volume, &sealed, &file, &[0; 64], Path::new("/nonexistent")).unwrap_err();
+        assert!(error.to_string().contains("cryptsetup"), "{error}");
+        sealed.write(&file).unwrap();
+        assert_eq!(SealedKey::read(&file).unwrap(), sealed);
+        assert!(sealed.write(&file).unwrap_err().to_string().contains("evtpm-sealed"), "it is there already");
+        std::fs::write(&file, "{}").unwrap();
+        assert!(SealedKey::read(&file).is_err());
+        std::fs::remove_file(&file).unwrap();
+    }
 }

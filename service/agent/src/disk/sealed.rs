@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The disk's key, sealed below the broker's: what stands in the token of a LUKS2 volume.
+//! The disk's key, sealed below the broker's: what stands in the token of a LUKS2 volume, or in a file of the initramfs.
 
-use anyhow::{Context, Result};
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
 use evtpm_api::Bytes;
 use evtpm_client::{Object, Transport};
 use evtpm_crypto::Rng;
@@ -17,14 +20,14 @@ pub const TOKEN_TYPE: &str = "evtpm";
 /// Bytes of a disk key: as much as a volume key has.
 const DISK_KEY: usize = 64;
 
-/// A sealed disk key, as a LUKS2 token. The TPM checks that it belongs to the broker's key.
+/// A sealed disk key, as a LUKS2 token, or in a file of the same words. The TPM checks that it belongs to the broker's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealedKey {
     /// [`TOKEN_TYPE`].
     #[serde(rename = "type")]
     pub kind: String,
-    /// The key slots that the disk key opens.
+    /// The key slots that the disk key opens; none in a file, which is written before the slot is there.
     pub keyslots: Vec<String>,
     /// The name of the broker's key.
     pub key: String,
@@ -49,6 +52,28 @@ impl SealedKey {
         let (public, private) = seal(keys, parent, &disk_key).context("the disk's key")?;
         let (kind, key) = (TOKEN_TYPE.to_owned(), name.to_owned());
         Ok((SealedKey { kind, keyslots: Vec::new(), key, public, private }, disk_key))
+    }
+
+    /// Writes it into a new file: nothing in it is a secret.
+    ///
+    /// # Errors
+    /// When the file is there already, or cannot be written.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        let writing = || format!("writing {}", file.display());
+        let mut written = File::create_new(file).with_context(writing)?;
+        serde_json::to_writer_pretty(&mut written, self)?;
+        written.sync_all().with_context(writing)
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no sealed key.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        let sealed: Self = serde_json::from_slice(&text).with_context(|| file.display().to_string())?;
+        ensure!(sealed.kind == TOKEN_TYPE, "{}: `{}` is not `{TOKEN_TYPE}`", file.display(), sealed.kind);
+        Ok(sealed)
     }
 
     /// Opens the disk key with the broker's.

@@ -135,8 +135,8 @@ fn root_and_endorsement_keys_of_both_kinds_import_keys_of_both_kinds() {
 struct Image(PathBuf);
 
 impl Image {
-    fn new() -> Option<Self> {
-        let folder = std::env::temp_dir().join(format!("evtpm-luks-{}", std::process::id()));
+    fn new(name: &str) -> Option<Self> {
+        let folder = std::env::temp_dir().join(format!("evtpm-luks-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("passphrase"), "a passphrase").unwrap();
         std::fs::File::create(folder.join("image")).unwrap().set_len(32 << 20).unwrap();
@@ -164,7 +164,7 @@ impl Drop for Image {
 
 #[tokio::test]
 async fn a_luks2_volume_is_opened_by_what_its_token_holds() {
-    let Some(image) = Image::new() else {
+    let Some(image) = Image::new("token") else {
         println!("skipped: cryptsetup is not installed");
         return;
     };
@@ -186,6 +186,29 @@ async fn a_luks2_volume_is_opened_by_what_its_token_holds() {
     volume.open(&tokens[0].open(second.keys(), &parent).unwrap(), None).unwrap();
     let error = volume.open(&[0; 64], None).unwrap_err();
     assert!(error.to_string().contains("cryptsetup"), "{error}");
+}
+
+#[tokio::test]
+async fn a_luks2_volume_is_opened_by_what_a_file_holds_and_has_no_token_then() {
+    let Some(image) = Image::new("file") else {
+        println!("skipped: cryptsetup is not installed");
+        return;
+    };
+    let (volume, file) = (image.volume(), image.0.join("root.sealed"));
+    let broker = Broker::start().await;
+    let mut machine = boot(1);
+    let mut first = guest(&mut machine);
+    let parent = release(&broker, &mut first).await.unwrap();
+    let (sealed, disk_key) = SealedKey::make(first.keys(), &parent, "disk").unwrap();
+    sealed.write(&file).unwrap();
+    assert_eq!(volume.add_key(&disk_key, &image.passphrase()).unwrap(), ["1"]);
+    assert_eq!(volume.tokens().unwrap(), []);
+
+    let mut machine = boot(2);
+    let mut second = guest(&mut machine);
+    let parent = release(&broker, &mut second).await.unwrap();
+    let disk_key = SealedKey::read(&file).unwrap().open(second.keys(), &parent).unwrap();
+    volume.open(&disk_key, None).unwrap();
 }
 
 #[test]
