@@ -61,8 +61,8 @@ impl HashId {
             "sha1" => Self::SHA1,
             "sha384" => Self::SHA384,
             "sha512" => Self::SHA512,
-            // Kernels before 5.17 write "sm3-256", later ones "sm3".
-            "sm3-256" | "sm3" => Self::SM3_256,
+            // Kernels before 5.17 write "sm3-256", later ones "sm3"; "sm3_256" is the name of tpm2-tools and Keylime.
+            "sm3-256" | "sm3" | "sm3_256" => Self::SM3_256,
             "sha3-256" => Self::SHA3_256,
             "sha3-384" => Self::SHA3_384,
             "sha3-512" => Self::SHA3_512,
@@ -187,6 +187,7 @@ mod tests {
     fn an_unnamed_algorithm_is_shown_by_number() {
         assert_eq!(HashId(0x1234).to_string(), "TPM_ALG_ID 0x1234");
         assert_eq!(HashId::from_name("sm3"), Some(HashId::SM3_256));
+        assert_eq!(HashId::from_name("sm3_256"), Some(HashId::SM3_256));
         assert_eq!(HashId::from_name("md5"), None);
         let named = (0..0x30).map(HashId).filter(|id| id.name().is_some());
         assert!(

@@ -180,19 +180,19 @@ impl<'a> Entry<'a> {
         if self.is_violation() {
             return Ok(());
         }
-        let algorithm = match self.template_hash.len() {
-            32 => HashId::SHA256,
-            48 => HashId::SHA384,
-            64 => HashId::SHA512,
-            _ => HashId::SHA1,
+        let Some(actual) = Digest::new(self.template_hash) else { return Ok(()) };
+        // The list has one bank's template hashes and does not say which bank that is: their size leaves a choice.
+        let (usual, others): (_, &[HashId]) = match self.template_hash.len() {
+            32 => (HashId::SHA256, &[HashId::SM3_256, HashId::SHA3_256]),
+            48 => (HashId::SHA384, &[HashId::SHA3_384]),
+            64 => (HashId::SHA512, &[HashId::SHA3_512]),
+            _ => (HashId::SHA1, &[]),
         };
-        let expected = self.hash(algorithm, hashes)?;
-        match Digest::new(self.template_hash) {
-            Some(actual) if actual != expected => {
-                Err(Error::TemplateHash { at: self.at, expected: expected.into(), actual: actual.into() })
-            }
-            _ => Ok(()),
+        let expected = self.hash(usual, hashes)?;
+        if actual == expected || others.iter().any(|other| self.hash(*other, hashes) == Ok(actual)) {
+            return Ok(());
         }
+        Err(Error::TemplateHash { at: self.at, expected: expected.into(), actual: actual.into() })
     }
 }
 
@@ -280,7 +280,9 @@ fn digest_ng_v2(value: &[u8], at: At) -> Result<Option<FileDigest<'_>>, Error> {
 }
 
 fn is_algorithm_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    !name.is_empty()
+        && name.len() <= 16
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Kernels before 5.16 log a violation with 20 zero bytes whatever the algorithm.

@@ -41,6 +41,30 @@ fn an_ima_sig_entry_has_digest_path_and_signature() {
 }
 
 #[test]
+fn a_template_hash_of_32_bytes_may_be_that_of_an_sm3_bank() {
+    /// Stands for SM3, which is not among the test's hashes, by another function.
+    struct WithSm3;
+    impl Hashes for WithSm3 {
+        fn hash(&self, algorithm: HashId, parts: &[&[u8]]) -> Option<Digest> {
+            let parts: Vec<&[u8]> = [b"sm3".as_slice()].into_iter().chain(parts.iter().copied()).collect();
+            let is_sm3 = algorithm == HashId::SM3_256;
+            RealHashes.hash(if is_sm3 { HashId::SHA256 } else { algorithm }, parts.get(usize::from(!is_sm3)..)?)
+        }
+    }
+    let data = [field(&digest_ng()), field(b"/bin/sh\0")].concat();
+    let list = |algorithm| {
+        let hash = WithSm3.hash(algorithm, &[&data]).unwrap();
+        [&10_u32.to_le_bytes(), hash.as_bytes(), &field(b"ima-ng"), &field(&data)].concat()
+    };
+    for algorithm in [HashId::SM3_256, HashId::SHA256] {
+        let list = list(algorithm);
+        let entry = BinaryList::with_hash_size(&list, 32).next().unwrap().unwrap();
+        assert_eq!(entry.check_template_hash(&WithSm3), Ok(()));
+        assert_eq!(entry.check_template_hash(&RealHashes).is_ok(), algorithm == HashId::SHA256);
+    }
+}
+
+#[test]
 fn ima_ngv2_tells_content_from_verity() {
     let verity = [b"verity:sha256:\0".as_slice(), &[1; 32]].concat();
     let content = [b"ima:sha256:\0".as_slice(), &[1; 32]].concat();
