@@ -3,6 +3,7 @@
 //! components by digest or by value, and keys by environment; signed or bare.
 
 mod cca;
+mod parsec;
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -169,6 +170,7 @@ impl<'a> Corim<'a> {
         let (profile, profile_oid) = profile(&map)?;
         let corim = Self { envelope, profile, profile_oid, comids };
         cca::check(&corim)?;
+        parsec::check(&corim)?;
         Ok(corim)
     }
 }

@@ -13,7 +13,8 @@ use crate::Error;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
-    /// `SGX`, `TDX`, `QE` or `TD_QE`.
+    /// `SGX`, `TDX`, `QE` or `TD_QE`; nothing in TCB information of version 2, which is about SGX alone.
+    #[serde(default)]
     pub id: String,
     /// When the document was made, RFC 3339.
     pub issue_date: String,
