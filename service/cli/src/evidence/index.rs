@@ -2,7 +2,7 @@
 //! The index and the files that it names, each of which has to have the stated size and SHA-256.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
@@ -92,7 +92,6 @@ struct Nothing {}
 #[derive(Debug)]
 pub(super) struct Store {
     files: Vec<(String, Vec<u8>)>,
-    folder: PathBuf,
 }
 
 impl Store {
@@ -113,12 +112,26 @@ impl Store {
             }
             files.push((file.name.clone(), bytes));
         }
-        Ok(Self { files, folder: folder.to_owned() })
+        Ok(Self { files })
     }
 
     /// Returns a file that has to be there.
     pub(super) fn file(&self, name: &str) -> Result<&[u8]> {
         self.find(name).with_context(|| format!("the item has no file {name}"))
+    }
+
+    /// Returns the file `STEM.bin`, or the only one that is called so with another ending.
+    pub(super) fn stem(&self, stem: &str) -> Result<&[u8]> {
+        if let Some(bytes) = self.find(&format!("{stem}.bin")) {
+            return Ok(bytes);
+        }
+        let is_named = |name: &str| name.rsplit_once('.').is_some_and(|(start, _)| start == stem) || name == stem;
+        let mut found = self.files().filter(|(name, _)| is_named(name));
+        match (found.next(), found.next()) {
+            (Some((_, bytes)), None) => Ok(bytes),
+            (None, _) => bail!("the item has no file {stem}.bin"),
+            (Some((one, _)), Some((other, _))) => bail!("the item has {one} and {other} instead of {stem}.bin"),
+        }
     }
 
     /// Returns a file by its name.
@@ -140,19 +153,20 @@ impl Store {
     pub(super) fn ending(&self, end: &str) -> Option<&[u8]> {
         self.files().find_map(|(name, bytes)| name.ends_with(end).then_some(bytes))
     }
-
-    /// Reads a file of another item, as collateral that earns no trust; `None` if it is not there.
-    pub(super) fn neighbour(&self, kind: &str, id: &str, name: &str) -> Option<Vec<u8>> {
-        read(&self.folder.join(kind).join(id).join(name), MAX_FILE).ok()
-    }
 }
 
 /// Tells by a file's name that its content has to be refused.
 pub(super) fn is_bad(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["bad", "invalid", "incorrect", "mismatch", "wrong", "tampered", "corrupt", "malformed", "truncated"]
+    ["bad", "bogus", "invalid", "incorrect", "mismatch", "wrong", "tampered", "corrupt", "malformed", "truncated"]
         .iter()
         .any(|word| name.contains(word))
+}
+
+/// Tells whether the words of the index ask for a refusal.
+pub(super) fn demands_refusal(notes: Option<&str>) -> bool {
+    let notes = notes.unwrap_or_default().to_ascii_lowercase();
+    ["reject", "refuse", "must fail", "must not parse"].iter().any(|word| notes.contains(word))
 }
 
 /// Refuses a name that would lead out of its folder.
@@ -190,6 +204,16 @@ mod tests {
         let mut findings = Findings::default();
         assert_eq!(item.expect::<Known>(&mut findings).unwrap().signature, "valid");
         assert_eq!(findings.not_checked, ["colour"]);
+    }
+
+    #[test]
+    fn a_file_with_another_ending_stands_for_the_one_of_its_stem() {
+        let store = |names: &[&str]| Store {
+            files: names.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect(),
+        };
+        assert_eq!(store(&["quote.dat", "quote.bin"]).stem("quote").unwrap(), b"quote.bin");
+        assert_eq!(store(&["quote.dat", "quotes.bin"]).stem("quote").unwrap(), b"quote.dat");
+        assert!(store(&["quote.dat", "quote.hex"]).stem("quote").is_err() && store(&["x"]).stem("quote").is_err());
     }
 
     #[test]

@@ -28,11 +28,16 @@ struct Expect {
 
 /// `rtmrs.json`.
 #[derive(Debug, Deserialize)]
-struct Registers {
+pub(super) struct Registers {
     rtmr: BTreeMap<u32, String>,
 }
 
 impl Registers {
+    /// Takes the registers from a TD's quote.
+    pub(super) fn quoted(rtmrs: &[[u8; 48]; 4]) -> Self {
+        Self { rtmr: (0..).zip(rtmrs.iter().map(|rtmr| hex(rtmr))).collect() }
+    }
+
     /// Compares the registers with what a log leads to.
     fn compare<'v>(&self, of: &str, value: impl Fn(u32) -> Option<&'v [u8]>, findings: &mut Findings) -> Result<()> {
         for (register, expected) in &self.rtmr {
@@ -48,10 +53,17 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     if let Some(text) = store.find("cel.base64.txt") {
         check_canonical(text, findings)?;
     }
-    for (name, json) in store.files().filter(|(name, _)| name.contains("log") && name.ends_with(".json")) {
-        check_runtime_events(name, json, store, findings)?;
+    let bytes = store.find("ccel.bin");
+    for (name, json) in runtime_logs(store) {
+        let log = RuntimeLog::read(json).with_context(|| name.to_owned())?;
+        let recorded: Registers = store.json("rtmrs.json")?;
+        log.compare(name, &recorded, findings)?;
+        if bytes.is_none() {
+            findings.equal_if("number of events", expect.events.as_ref(), &log.events.len());
+            findings.equal_if("size", expect.size.as_ref(), &json.len());
+        }
     }
-    let Some(bytes) = store.find("ccel.bin") else { return Ok(()) };
+    let Some(bytes) = bytes else { return Ok(()) };
     check_log(bytes, &expect, store, findings)?;
     if let Some(table) = store.find("ccel-table.bin") {
         findings.accepted("ACPI table", check_table(table));
@@ -66,24 +78,59 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     Ok(())
 }
 
-/// One event of dstack's log in JSON, which has no more of a TD's log than registers and digests.
+/// dstack's logs in JSON: files that are called logs.
+pub(super) fn runtime_logs(store: &Store) -> impl Iterator<Item = (&str, &[u8])> {
+    store.files().filter(|(name, _)| name.contains("log") && name.ends_with(".json"))
+}
+
+/// dstack's log in JSON, which has no more of a TD's log than registers and digests.
+#[derive(Debug)]
+pub(super) struct RuntimeLog {
+    events: Vec<RuntimeEvent>,
+}
+
 #[derive(Debug, Deserialize)]
 struct RuntimeEvent {
     imr: u32,
     digest: String,
+    #[serde(default)]
+    event_type: u32,
+    #[serde(default)]
+    event: String,
+    #[serde(default)]
+    event_payload: String,
 }
 
-/// Replays a log in JSON to the registers beside it.
-fn check_runtime_events(name: &str, json: &[u8], store: &Store, findings: &mut Findings) -> Result<()> {
-    let events: Vec<RuntimeEvent> = serde_json::from_slice(json).with_context(|| name.to_owned())?;
-    let recorded: Registers = store.json("rtmrs.json")?;
-    let mut values: BTreeMap<u32, Vec<u8>> = (0..4).map(|register| (register, vec![0; 48])).collect();
-    for event in &events {
-        let value = values.get_mut(&event.imr).with_context(|| format!("{name}: register {}", event.imr))?;
-        let digest = ::hex::decode(&event.digest).with_context(|| name.to_owned())?;
-        *value = RustCrypto::hash(HashAlg::Sha384, &[value, &digest]).as_bytes().to_vec();
+impl RuntimeEvent {
+    /// The type of the events that dstack itself logs.
+    const DSTACK: u32 = 0x0800_0001;
+
+    /// The digest, which dstack leaves out of its own events: it covers type, name and payload.
+    fn digest(&self) -> Result<Vec<u8>> {
+        if !self.digest.is_empty() || self.event_type != Self::DSTACK {
+            return ::hex::decode(&self.digest).context("digest");
+        }
+        let payload = ::hex::decode(&self.event_payload).context("payload")?;
+        let parts = [&self.event_type.to_le_bytes(), b":".as_slice(), self.event.as_bytes(), b":", &payload];
+        Ok(RustCrypto::hash(HashAlg::Sha384, &parts).as_bytes().to_vec())
     }
-    recorded.compare(&format!("{name}: "), |register| values.get(&register).map(Vec::as_slice), findings)
+}
+
+impl RuntimeLog {
+    pub(super) fn read(json: &[u8]) -> Result<Self> {
+        Ok(Self { events: serde_json::from_slice(json)? })
+    }
+
+    /// Replays the log, and compares the registers with what it leads to.
+    pub(super) fn compare(&self, name: &str, recorded: &Registers, findings: &mut Findings) -> Result<()> {
+        let mut values = [[0_u8; 48]; 4].map(|zeros| zeros.to_vec());
+        for event in &self.events {
+            let value = values.get_mut(event.imr as usize).with_context(|| format!("register {}", event.imr))?;
+            let digest = event.digest()?;
+            *value = RustCrypto::hash(HashAlg::Sha384, &[value, &digest]).as_bytes().to_vec();
+        }
+        recorded.compare(&format!("{name}: "), |register| values.get(register as usize).map(Vec::as_slice), findings)
+    }
 }
 
 fn events(log: &[u8]) -> Result<Vec<Event<'_>>> {
@@ -195,4 +242,38 @@ fn check_parse(events: &[Event<'_>], parse: &Parse, findings: &mut Findings) -> 
     findings.equal("differences to the origin's parser", &Vec::new(), &differing);
     findings.not_checkable("the origin's wording of event details");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_that_dstack_leaves_out_covers_name_and_payload() {
+        let event = |digest: &str, name: &str| {
+            let text = format!(
+                r#"{{"imr":3,"event_type":134217729,"digest":"{digest}","event":"{name}","event_payload":"01"}}"#
+            );
+            serde_json::from_str::<RuntimeEvent>(&text).unwrap().digest()
+        };
+        let digest = RustCrypto::hash(HashAlg::Sha384, &[b"\x01\0\0\x08:a:\x01"]);
+        assert_eq!(event("", "a").unwrap(), digest.as_bytes());
+        assert_eq!(event("22", "a").unwrap(), [0x22]);
+    }
+
+    #[test]
+    fn a_log_in_json_leads_to_its_registers_alone() {
+        let log = RuntimeLog::read(format!(r#"[{{"imr":3,"digest":"{}"}}]"#, "22".repeat(48)).as_bytes()).unwrap();
+        let extended = RustCrypto::hash(HashAlg::Sha384, &[&[0; 48], &[0x22; 48]]);
+        let extended = extended.as_bytes().try_into().unwrap();
+        let failures = |rtmrs| {
+            let mut findings = Findings::default();
+            log.compare("log", &Registers::quoted(&rtmrs), &mut findings).unwrap();
+            findings.failures.len()
+        };
+        assert_eq!(failures([[0; 48], [0; 48], [0; 48], extended]), 0);
+        assert_eq!(failures([[0; 48], [0; 48], extended, [0; 48]]), 2);
+        let fifth = Registers { rtmr: BTreeMap::from([(4, "00".repeat(48))]) };
+        assert!(log.compare("log", &fifth, &mut Findings::default()).is_err());
+    }
 }

@@ -3,7 +3,7 @@
 
 mod documents;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use evtpm_evidence::quote::{Body, Quote};
 use evtpm_logs::EventLog;
 use evtpm_verify::dcap::{self, DcapClaims, PckFacts, TcbStatus};
@@ -11,7 +11,7 @@ use evtpm_verify::logs::RuntimeRegisters;
 use evtpm_verify::{UnixTime, Vendor, Verified};
 use serde::Deserialize;
 
-use super::{DAY, date};
+use super::{DAY, ccel, date};
 use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store, is_bad};
 use crate::output::hex;
@@ -47,7 +47,7 @@ struct Expect {
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
     let expect: Expect = item.expect(findings)?;
-    let bytes = store.file("quote.bin")?;
+    let bytes = store.stem("quote")?;
     let Some((quote, rest)) = findings.read("quote", verdict(&expect.body_signature), Quote::parse_prefix(bytes))
     else {
         return Ok(());
@@ -63,12 +63,17 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     if let (Some(verified), Some(log)) = (&verified, store.find("ccel.bin")) {
         check_log(verified, log, is_of_another_boot(item, expect.notes.as_deref()), findings);
     }
+    if let Body::Td(td) = &quote.body {
+        for (name, json) in ccel::runtime_logs(store) {
+            let log = ccel::RuntimeLog::read(json).with_context(|| name.to_owned())?;
+            log.compare(name, &ccel::Registers::quoted(&td.rtmrs()), findings)?;
+        }
+    }
     if let Some(nonce) = store.find("nonce.bin") {
         findings.holds("report data is the nonce", quote.report_data() == nonce);
     }
-    let at = documents::moment_of(store)?;
     documents::check_collateral(&quote, expect.collateral.as_ref(), expect.notes.as_deref(), store, findings)?;
-    check_answers(store, at, findings)
+    check_answers(store, findings)
 }
 
 /// What the index says of a signature, which it leaves out where it is valid.

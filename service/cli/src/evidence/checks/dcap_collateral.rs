@@ -29,5 +29,5 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
             None => findings.not_checkable(&format!("{name}: its authority's certificate is not in the item")),
         }
     }
-    check_answers(store, None, findings)
+    check_answers(store, findings)
 }

@@ -10,7 +10,7 @@ use evtpm_verify::logs::CryptoHashes;
 use serde::Deserialize;
 
 use crate::evidence::findings::Findings;
-use crate::evidence::index::{Item, Store, is_bad};
+use crate::evidence::index::{Item, Store, demands_refusal, is_bad};
 use crate::output::hex;
 
 #[derive(Debug, Deserialize)]
@@ -30,17 +30,14 @@ struct Registers {
 
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
     let expect: Expect = item.expect(findings)?;
-    let bytes = store.file("eventlog.bin")?;
-    if expect.format.is_none() && (is_bad(&item.id) || demands_refusal(expect.notes.as_deref())) {
-        check_malformed(bytes, expect.notes.as_deref(), findings);
+    let bytes = store.stem("eventlog")?;
+    let notes = expect.notes.as_deref();
+    if expect.events.is_none() && (is_bad(&item.id) || demands_refusal(notes) || is_harmless(notes)) {
+        check_malformed(bytes, &item.id, &expect, findings);
         return Ok(());
     }
     let log = EventLog::parse(bytes)?;
-    let format = match log.format() {
-        Format::Sha1 => "sha1",
-        Format::CryptoAgile => "agile",
-    };
-    findings.equal_if("format", expect.format.as_ref(), &format.to_owned());
+    findings.equal_if("format", expect.format.as_ref(), &format_name(&log));
     if let Some(expected) = &expect.banks {
         findings.equal("banks", &expected.iter().map(|name| bank_name(name)).collect(), &banks(&log));
     }
@@ -57,19 +54,36 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     check_applications(&log, store, findings)
 }
 
-fn demands_refusal(notes: Option<&str>) -> bool {
-    let notes = notes.unwrap_or_default().to_ascii_lowercase();
-    ["reject", "refuse", "must fail", "must not parse"].iter().any(|word| notes.contains(word))
+fn format_name(log: &EventLog<'_>) -> String {
+    let name = match log.format() {
+        Format::Sha1 => "sha1",
+        Format::CryptoAgile => "agile",
+    };
+    name.to_owned()
 }
 
-/// A log of no format has to be refused, unless the index asks for no more than that it does no harm.
-fn check_malformed(bytes: &[u8], notes: Option<&str>, findings: &mut Findings) {
-    let events = EventLog::parse(bytes).and_then(|log| log.events().collect::<Result<Vec<_>, _>>());
-    let harmless = notes.is_some_and(|notes| notes.to_ascii_lowercase().contains("not crash"));
-    if harmless && !demands_refusal(notes) {
-        findings.pass(&format!("log does no harm ({})", if events.is_ok() { "read" } else { "refused" }));
+fn is_harmless(notes: Option<&str>) -> bool {
+    notes.is_some_and(|notes| notes.to_ascii_lowercase().contains("not crash"))
+}
+
+/// A malformed log has to be refused, unless the index names its format or asks for no more than that it does no harm.
+fn check_malformed(bytes: &[u8], id: &str, expect: &Expect, findings: &mut Findings) {
+    let notes = expect.notes.as_deref();
+    let log = EventLog::parse(bytes);
+    if let Ok(log) = &log {
+        findings.equal_if("format", expect.format.as_ref(), &format_name(log));
+    }
+    let events = log.and_then(|log| log.events().collect::<Result<Vec<_>, _>>());
+    let may_be_read = is_harmless(notes) || expect.format.is_some();
+    if demands_refusal(notes) || is_bad(id) && !may_be_read {
+        // A log without an event says nothing that could be believed.
+        let events = events.map_err(anyhow::Error::from).and_then(|events| {
+            anyhow::ensure!(!events.is_empty(), "the log has no event");
+            Ok(events)
+        });
+        findings.refused("log", events);
     } else {
-        findings.refused("log", events.map(|events| events.len()));
+        findings.pass(&format!("log does no harm ({})", if events.is_ok() { "read" } else { "refused" }));
     }
 }
 

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::DAY;
 use crate::evidence::findings::Findings;
 use crate::evidence::index::{Item, Store};
+use crate::output::hex;
 pub(super) use forms::{own_nonce, rsassa_sha256};
 
 #[derive(Debug, Deserialize)]
@@ -27,6 +28,39 @@ struct Expect {
     qualifying_data: Option<String>,
     pcr_digest_matches: Option<bool>,
     pcr10_not_in_log: Option<String>,
+    pcr_selection: Option<Selected>,
+    pcr_digest: Option<String>,
+    clock_info: Option<Clock>,
+    firmware_version: Option<String>,
+}
+
+/// The registers of each bank, by the TCG's number of its algorithm.
+pub(super) type Selected = Vec<(u16, Vec<u8>)>;
+/// Milliseconds, resets, restarts, and whether the clock is safe.
+pub(super) type Clock = (u64, u32, u32, u8);
+
+/// What the index expects that a quote says.
+pub(super) struct Said<'a> {
+    pub(super) pcr_selection: Option<&'a Selected>,
+    pub(super) pcr_digest: Option<&'a String>,
+    pub(super) clock_info: Option<&'a Clock>,
+    pub(super) firmware_version: Option<&'a String>,
+}
+
+impl Said<'_> {
+    pub(super) fn compare(&self, quote: &Quote, message: &[u8], findings: &mut Findings) {
+        if let Some(expected) = self.pcr_digest {
+            // The digest is the last field of the message.
+            findings.holds("pcr digest", hex(message).ends_with(expected.as_str()));
+        }
+        let selection =
+            quote.banks().iter().map(|bank| (bank.algorithm().0, bank.pcrs().iter().map(PcrIndex::value).collect()));
+        findings.equal_if("pcr selection", self.pcr_selection, &selection.collect());
+        let clock = quote.clock();
+        let clock = (clock.milliseconds, clock.reset_count, clock.restart_count, u8::from(clock.safe));
+        findings.equal_if("clock", self.clock_info, &clock);
+        findings.equal_if("firmware version", self.firmware_version, &format!("{:#x}", quote.firmware_version()));
+    }
 }
 
 /// One quote as it lies in an item.
@@ -74,10 +108,24 @@ impl Recorded {
     }
 }
 
+impl Expect {
+    fn said(&self) -> Said<'_> {
+        Said {
+            pcr_selection: self.pcr_selection.as_ref(),
+            pcr_digest: self.pcr_digest.as_ref(),
+            clock_info: self.clock_info.as_ref(),
+            firmware_version: self.firmware_version.as_ref(),
+        }
+    }
+}
+
 pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Result<()> {
     let expect: Expect = item.expect(findings)?;
     if let Some(quotes) = weak::read(store)? {
         return weak::check(&quotes, &expect, findings);
+    }
+    if let Some(nonce) = forms::lone_message(store) {
+        return check_message(&nonce, &expect, findings);
     }
     let forms::Form { key, quotes, named_nonce } = forms::read(store)?;
     let expected = [&expect.signature, &expect.signatures, &expect.signature_with_ak_pem];
@@ -86,8 +134,9 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     for (n, recorded) in quotes.iter().enumerate() {
         let what = format!("quote {}", n + 1);
         let verdict = findings.verdict(&what, expected, recorded.verify(&key));
-        if verdict.is_some() {
+        if let Some(quote) = &verdict {
             recorded.check_tampered(&what, &key, findings);
+            expect.said().compare(quote, &recorded.message, findings);
         }
         verified.extend(verdict);
         if let Some(nonce) = &expect.qualifying_data {
@@ -100,6 +149,18 @@ pub(super) fn check(item: &Item, store: &Store, findings: &mut Findings) -> Resu
     findings.equal_if("pcr digest", expect.pcr_digest_matches.as_ref(), &(verified.len() == quotes.len()));
     check_certificate(&expect, &key, &quotes, store, findings)?;
     check_log(&expect, &verified, store, findings)
+}
+
+/// A message without signature says what it says, and is no quote that anyone could verify.
+fn check_message(nonce: &[u8], expect: &Expect, findings: &mut Findings) -> Result<()> {
+    findings.pass("message");
+    findings.not_checkable("the quote: its signature is not in the item");
+    if let Some(expected) = &expect.qualifying_data {
+        findings.equal("qualifying data", &::hex::decode(expected).context("qualifying data")?, &nonce.to_vec());
+    }
+    let expected = [&expect.signature, &expect.signatures].into_iter().flatten().next();
+    findings.holds("no valid signature is expected", expected.is_none_or(|expected| expected != "valid"));
+    Ok(())
 }
 
 /// Replays the log beside the quotes to the quoted registers.

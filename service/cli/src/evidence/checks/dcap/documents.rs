@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Intel's documents beside a quote: collateral as `dcap-qvl` stores it, and answers of the service with their chains.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use evtpm_evidence::pcs::{Answer, Facts};
 use evtpm_evidence::quote::Quote;
 use evtpm_verify::UnixTime;
 use evtpm_verify::dcap::{self, Collateral, SignedDocument, TcbStatus};
+use evtpm_verify::x509::Certificate;
 use serde::Deserialize;
 
 use crate::evidence::checks::{DAY, moment};
@@ -35,19 +36,11 @@ fn stored(store: &Store) -> Result<Option<Collateral>> {
     store.find("collateral.json").map(crate::collateral::parse).transpose()
 }
 
-/// Returns a moment inside of the window of the item's documents: an hour after the last of them was made.
-pub(super) fn moment_of(store: &Store) -> Result<Option<UnixTime>> {
-    let mut dates = Vec::new();
-    if let Some(collateral) = stored(store)? {
-        dates.push(collateral.tcb_info.facts()?.issue_date);
-        dates.push(collateral.qe_identity.facts()?.issue_date);
-    }
-    for (name, bytes) in answers(store) {
-        let answer = Answer::parse(std::str::from_utf8(bytes)?).with_context(|| name.to_owned())?;
-        dates.push(Facts::parse(answer.document)?.issue_date);
-    }
-    let moments = dates.iter().map(|date| moment(date)).collect::<Result<Vec<_>>>()?;
-    Ok(moments.into_iter().max().map(|last| UnixTime(last.0 + 3600)))
+/// Returns a moment inside of the window of the collateral: an hour after the later of its documents was made.
+fn moment_of(collateral: &Collateral) -> Result<UnixTime> {
+    let moments = [collateral.tcb_info.facts()?.issue_date, collateral.qe_identity.facts()?.issue_date];
+    let [tcb_info, qe_identity] = moments.map(|date| moment(&date));
+    Ok(UnixTime(tcb_info?.0.max(qe_identity?.0) + 3600))
 }
 
 pub(super) fn check_collateral(
@@ -57,10 +50,11 @@ pub(super) fn check_collateral(
     store: &Store,
     findings: &mut Findings,
 ) -> Result<()> {
-    let (Some(collateral), Some(at)) = (stored(store)?, moment_of(store)?) else {
+    let Some(collateral) = stored(store)? else {
         findings.holds("no collateral is expected", expect.is_none());
         return Ok(());
     };
+    let at = moment_of(&collateral)?;
     if let Some(expect) = expect {
         compare("tcb info", &collateral.tcb_info, expect.tcb_info.as_ref(), at, findings)?;
         compare("qe identity", &collateral.qe_identity, expect.qe_identity.as_ref(), at, findings)?;
@@ -104,41 +98,55 @@ fn compare(
     Ok(())
 }
 
-/// Answers of the service: JSON with a document and a signature.
+/// Answers of the service: JSON with a document and a signature, by name or by what is in it.
 fn answers(store: &Store) -> impl Iterator<Item = (&str, &[u8])> {
-    store.files().filter(|(name, _)| {
-        name.ends_with(".json") && (name.starts_with("tcb_info") || name.starts_with("qe_identity"))
+    store.files().filter(|(name, bytes)| {
+        let is_named = name.starts_with("tcb_info") || name.starts_with("qe_identity");
+        let is_answer = || str::from_utf8(bytes).is_ok_and(|text| Answer::parse(text).is_ok());
+        name.ends_with(".json") && (is_named || is_answer())
     })
 }
 
-/// Checks answers against every chain of a signing key beside them; a chain whose name says so is a bad one.
-pub(in super::super) fn check_answers(store: &Store, at: Option<UnixTime>, findings: &mut Findings) -> Result<()> {
-    let chains: Vec<(&str, &str)> = store
-        .files()
-        .filter(|(name, _)| name.ends_with("certs.pem") || name.contains("certs_"))
-        .filter_map(|(name, bytes)| Some((name, std::str::from_utf8(bytes).ok()?)))
-        .collect();
+/// Chains of the key that signs answers: by name, or by whose certificate stands first.
+fn signing_chains(store: &Store) -> Vec<(&str, &str)> {
+    let is_chain = |name: &str, pem: &str| {
+        let is_named = name.ends_with("certs.pem") || name.contains("certs_");
+        let leads = || Certificate::all_from(pem.as_bytes()).is_ok_and(|chain| chain.first().is_some_and(is_signer));
+        is_named || pem.contains("-----BEGIN CERTIFICATE-----") && leads()
+    };
+    let texts = store.files().filter_map(|(name, bytes)| Some((name, str::from_utf8(bytes).ok()?)));
+    texts.filter(|(name, text)| is_chain(name, text)).collect()
+}
+
+/// Intel calls the key "Intel SGX TCB Signing".
+fn is_signer(certificate: &Certificate) -> bool {
+    certificate.common_name().ends_with("TCB Signing")
+}
+
+/// Checks answers against the chains of a signing key beside them, an hour after each was made: one of them has to lead
+/// to its signer, and one whose name says that it is bad must not.
+pub(in super::super) fn check_answers(store: &Store, findings: &mut Findings) -> Result<()> {
+    let (bad, good): (Vec<_>, Vec<_>) = signing_chains(store).into_iter().partition(|(name, _)| is_bad(name));
     for (name, bytes) in answers(store) {
-        let text = std::str::from_utf8(bytes)?;
+        let text = str::from_utf8(bytes)?;
         let Some(answer) = findings.accepted(name, Answer::parse(text)) else { continue };
         let facts = Facts::parse(answer.document);
-        findings.accepted(&format!("facts of {name}"), facts);
-        if chains.is_empty() {
-            findings.not_checkable(&format!("{name}: the certificate of its signer is not in the item"));
+        let Some(facts) = findings.accepted(&format!("facts of {name}"), facts) else { continue };
+        let at = UnixTime(moment(&facts.issue_date)?.0 + 3600);
+        let signature = hex::decode(&answer.signature)?;
+        let check = |pem: &str| {
+            let (text, signature) = (answer.document.to_owned(), signature.clone());
+            SignedDocument { text, signature, issuer_chain: pem.to_owned() }.check(at)
+        };
+        for (chain, pem) in &bad {
+            findings.refused(&format!("{name} by {chain}"), check(pem));
         }
-        for (chain, pem) in &chains {
-            let document = SignedDocument {
-                text: answer.document.to_owned(),
-                signature: hex::decode(&answer.signature)?,
-                issuer_chain: (*pem).to_owned(),
-            };
-            let verdict = document.check(at.unwrap_or(UnixTime(0)));
-            let what = format!("{name} by {chain}");
-            if is_bad(chain) {
-                findings.refused(&what, verdict);
-            } else {
-                findings.accepted(&what, verdict);
+        let verdicts = good.iter().map(|(chain, pem)| (chain, check(pem)));
+        match verdicts.min_by_key(|(_, verdict)| verdict.is_err()) {
+            Some((chain, verdict)) => {
+                findings.accepted(&format!("{name} by {chain}"), verdict);
             }
+            None => findings.not_checkable(&format!("{name}: the certificate of its signer is not in the item")),
         }
     }
     Ok(())

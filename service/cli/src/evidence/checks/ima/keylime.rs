@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use evtpm_logs::ima::{AsciiList, AsciiRecord, Entry};
 use evtpm_verify::logs::{CryptoHashes, Keyring, SignatureState};
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::is_of_no_algorithm;
 use crate::evidence::findings::Findings;
 use crate::evidence::index::Store;
 use crate::output::hex;
@@ -30,6 +32,16 @@ struct Vectors {
     runtime_policy_with_verification_keys: Policy,
     ima_keyring_string: String,
     ima_bad_keyring_string: String,
+}
+
+/// `vectors.json` of the parser's tests: lines that are entries, and lines that are none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lines {
+    #[serde(alias = "VALID_ENTRIES", alias = "valid_entries", default)]
+    valid: Value,
+    #[serde(alias = "INVALID_ENTRIES", alias = "invalid_entries", default)]
+    invalid: Value,
 }
 
 /// A runtime policy, as far as these checks look at it.
@@ -64,6 +76,9 @@ pub(super) fn check(store: &Store, findings: &mut Findings) -> Result<()> {
     if let Ok(names) = serde_json::from_slice::<DeviceNames>(text) {
         return device_names(&names, findings);
     }
+    if let Ok(lines) = serde_json::from_slice::<Lines>(text) {
+        return check_lines(&lines, findings);
+    }
     let vectors: Vectors = serde_json::from_slice(text).context("vectors.json is of a form that is not checked")?;
     let none = Keyring::new();
     let all = |text: &str| allowed(text, &vectors.runtime_policy_test, &none);
@@ -87,6 +102,36 @@ pub(super) fn check(store: &Store, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
+/// Every good line is an entry whose template hash is right, and no bad one is.
+fn check_lines(lines: &Lines, findings: &mut Findings) -> Result<()> {
+    let (valid, invalid) = (texts(&lines.valid), texts(&lines.invalid));
+    ensure!(!valid.is_empty() || !invalid.is_empty(), "vectors.json has no lines");
+    for line in valid {
+        findings.accepted("line", entry_of(line));
+    }
+    for line in invalid {
+        findings.refused("bad line", entry_of(line));
+    }
+    Ok(())
+}
+
+/// The lines in a list or an object, whatever stands beside them: a word alone is the name of a template.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) if text.contains(' ') => vec![text],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn entry_of(line: &str) -> Result<()> {
+    let mut records = AsciiList::new(line.as_bytes());
+    let (Some(record), None) = (records.next(), records.next()) else { bail!("not one line") };
+    record?.entry()?.check_template_hash(&CryptoHashes)?;
+    Ok(())
+}
+
 /// Checks that a policy or a keyring vouches for every entry of a list, whose template hashes have to be right.
 fn allowed(text: &str, policy: &Policy, keyring: &Keyring) -> Result<()> {
     let records: Vec<AsciiRecord> = AsciiList::new(text.trim_end_matches('\n').as_bytes()).collect::<Result<_, _>>()?;
@@ -94,7 +139,7 @@ fn allowed(text: &str, policy: &Policy, keyring: &Keyring) -> Result<()> {
         let entry = record.entry()?;
         entry.check_template_hash(&CryptoHashes)?;
         if !vouched(&entry, policy, keyring) {
-            anyhow::bail!("nothing vouches for {}", evtpm_logs::Text(entry.path()));
+            bail!("nothing vouches for {}", evtpm_logs::Text(entry.path()));
         }
     }
     Ok(())
@@ -112,11 +157,11 @@ fn vouched(entry: &Entry<'_>, policy: &Policy, keyring: &Keyring) -> bool {
 
 fn keyring(text: &str) -> Result<Keyring> {
     let Keys { pubkeys, keyids } = serde_json::from_str(text)?;
-    anyhow::ensure!(pubkeys.len() == keyids.len(), "{} keys with {} identifiers", pubkeys.len(), keyids.len());
+    ensure!(pubkeys.len() == keyids.len(), "{} keys with {} identifiers", pubkeys.len(), keyids.len());
     let mut keyring = Keyring::new();
     for (key, expected) in pubkeys.iter().zip(keyids) {
         let actual = keyring.add(&STANDARD.decode(key)?)?;
-        anyhow::ensure!(actual == expected, "the key {actual:#x} is called {expected:#x}");
+        ensure!(actual == expected, "the key {actual:#x} is called {expected:#x}");
     }
     Ok(keyring)
 }
@@ -131,25 +176,85 @@ fn device_names(names: &DeviceNames, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-/// `allowlist-ALG` is what `sha256sum` printed of the files that `ima-log-ALG` measured; `policy-ALG.json` is a policy.
+/// `allowlist-ALG` is what `sha256sum` and the like printed of files that `ima-log-ALG` measured; `policy-ALG.json` is a policy.
+///
+/// An allow-list of which the log has no digest is of other files, and says nothing about the log.
 pub(super) fn check_allow_lists(store: &Store, findings: &mut Findings) -> Result<()> {
     for (name, bytes) in store.files() {
-        if let Some(algorithm) = name.strip_prefix("policy-").and_then(|rest| rest.strip_suffix(".json")) {
+        let policy = name.strip_prefix("policy-").and_then(|rest| rest.strip_suffix(".json"));
+        let Some(algorithm) = policy.or_else(|| name.strip_prefix("allowlist-")) else { continue };
+        if is_of_no_algorithm(name) {
+            findings.not_checkable(&format!("{name}: no hash algorithm is called {algorithm:?}"));
+        } else if policy.is_some() {
             let policy: Policy = serde_json::from_slice(bytes).with_context(|| name.to_owned())?;
             let hashes = policy.digests.values().flatten().all(|digest| ::hex::decode(digest).is_ok());
             findings.holds(&format!("policy of {algorithm}"), hashes && !policy.digests.is_empty());
-        }
-        let Some(algorithm) = name.strip_prefix("allowlist-") else { continue };
-        let log = store.file(&format!("ima-log-{algorithm}"))?;
-        let records: Vec<AsciiRecord> = AsciiList::new(log).collect::<Result<_, _>>()?;
-        for line in str::from_utf8(bytes)?.lines() {
-            let (digest, file) = line.split_once("  ").with_context(|| format!("{name}: {line:?}"))?;
-            let measured = records.iter().filter_map(|record| record.entry().ok()).any(|entry| {
-                entry.path().ends_with(file.as_bytes())
-                    && entry.digest().is_some_and(|found| hex(found.bytes) == digest)
-            });
-            findings.holds(&format!("{name}: {file} was measured"), measured);
+        } else {
+            check_allow_list(name, bytes, store.file(&format!("ima-log-{algorithm}"))?, findings)?;
         }
     }
     Ok(())
+}
+
+fn check_allow_list(name: &str, list: &[u8], log: &[u8], findings: &mut Findings) -> Result<()> {
+    let records: Vec<AsciiRecord> = AsciiList::new(log).collect::<Result<_, _>>()?;
+    let entries: Vec<Entry<'_>> = records.iter().filter_map(|record| record.entry().ok()).collect();
+    let mut measured = Vec::new();
+    for line in str::from_utf8(list)?.lines() {
+        let (digest, file) = line.split_once(' ').with_context(|| format!("{name}: {line:?}"))?;
+        let file = file.trim_start();
+        let is_measured = |entry: &Entry<'_>| {
+            entry.path().ends_with(file.as_bytes()) && entry.digest().is_some_and(|found| hex(found.bytes) == digest)
+        };
+        measured.push((file, entries.iter().any(is_measured)));
+    }
+    if measured.iter().all(|(_, found)| !found) {
+        findings.not_checkable(&format!("{name}: none of its digests is in the log"));
+        return Ok(());
+    }
+    for (file, found) in measured {
+        findings.holds(&format!("{name}: {file} was measured"), found);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line with the template hash that the kernel would print.
+    fn line(template_hash: &str) -> String {
+        format!("10 {template_hash} ima-ng sm3:{} /bin/sh", "22".repeat(32))
+    }
+
+    #[test]
+    fn a_line_is_an_entry_if_its_template_hash_is_right() {
+        let good = line("d440627d3fc9dd6216c4213d3296b926a1b330d65be1885b5faf3b402a60ff7f");
+        assert!(entry_of(&good).is_ok());
+        assert!(entry_of(&good.replace("d440", "d441")).is_err());
+        assert!(entry_of(&good.replace("ima-ng", "not-ima")).is_err());
+        assert!(entry_of("this is text").is_err() && entry_of("").is_err());
+    }
+
+    #[test]
+    fn lines_are_found_in_lists_and_objects() {
+        let lines: Lines =
+            serde_json::from_str(r#"{"VALID_ENTRIES":{"a":["ima","10 a"],"b":"10 b"},"INVALID_ENTRIES":["x y"]}"#)
+                .unwrap();
+        assert_eq!((texts(&lines.valid), texts(&lines.invalid)), (vec!["10 a", "10 b"], vec!["x y"]));
+    }
+
+    #[test]
+    fn an_allow_list_says_something_only_about_the_files_of_its_log() {
+        let log = line("d440627d3fc9dd6216c4213d3296b926a1b330d65be1885b5faf3b402a60ff7f");
+        let digest = "22".repeat(32);
+        let count = |list: &str| {
+            let mut findings = Findings::default();
+            check_allow_list("allowlist-sm3", list.as_bytes(), log.as_bytes(), &mut findings).unwrap();
+            (findings.checked.len(), findings.failures.len(), findings.not_checkable.len())
+        };
+        assert_eq!(count(&format!("{digest}  sh")), (1, 0, 0));
+        assert_eq!(count(&format!("{digest} sh\n{digest} bash")), (1, 1, 0));
+        assert_eq!(count(&format!("{} sh", "33".repeat(32))), (0, 0, 1));
+    }
 }

@@ -26,8 +26,8 @@ pub(super) struct Form {
 }
 
 pub(super) fn read(store: &Store) -> Result<Form> {
-    if store.find("quotes.json").is_some() {
-        return banks(store);
+    if let Some(banks) = Banks::read(store)? {
+        return self::banks(&banks);
     }
     if store.find("evidence.json").is_some() {
         return trustee(store);
@@ -70,8 +70,80 @@ pub(super) struct BankQuote {
     pub(super) qualifying_data: String,
 }
 
-fn banks(store: &Store) -> Result<Form> {
-    let form: Banks = store.json("quotes.json")?;
+impl Banks {
+    /// Reads the quotes of several banks, or the one in a dump of `go-attestation`.
+    pub(super) fn read(store: &Store) -> Result<Option<Self>> {
+        if store.find("quotes.json").is_some() {
+            return store.json("quotes.json").map(Some);
+        }
+        let dump = store.files().find_map(|(_, bytes)| serde_json::from_slice::<Dump>(bytes).ok());
+        dump.map(Dump::into_banks).transpose()
+    }
+}
+
+/// `attest.Dump` of go-attestation: its bytes are Base64, and its hash algorithms have the numbers of Go's `crypto.Hash`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Dump {
+    #[serde(rename = "AK")]
+    ak: DumpedAk,
+    quote: DumpedQuote,
+    log: DumpedLog,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DumpedAk {
+    public: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DumpedQuote {
+    nonce: String,
+    quote: String,
+    signature: String,
+}
+
+#[derive(Deserialize)]
+struct DumpedLog {
+    #[serde(rename = "PCRs")]
+    pcrs: Vec<DumpedPcr>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DumpedPcr {
+    index: u32,
+    digest: String,
+    digest_alg: u8,
+}
+
+impl Dump {
+    fn into_banks(self) -> Result<Banks> {
+        let hex_of = |text: &str| STANDARD.decode(text).map(hex::encode);
+        let pcrs = &self.log.pcrs;
+        let bank = match pcrs.first().map(|pcr| pcr.digest_alg) {
+            Some(3) => "sha1",
+            Some(5) => "sha256",
+            Some(6) => "sha384",
+            Some(7) => "sha512",
+            other => bail!("registers of the hash algorithm {other:?}"),
+        };
+        let pcrs: BTreeMap<_, _> =
+            pcrs.iter().map(|pcr| Ok((pcr.index, hex_of(&pcr.digest)?))).collect::<Result<_>>()?;
+        let quote = BankQuote {
+            bank: bank.to_owned(),
+            attest: hex_of(&self.quote.quote)?,
+            tpmt_signature: hex_of(&self.quote.signature)?,
+            pcrs,
+            qualifying_data: hex_of(&self.quote.nonce)?,
+        };
+        Ok(Banks { ak_tpmt_public: hex_of(&self.ak.public)?, quotes: vec![quote] })
+    }
+}
+
+fn banks(form: &Banks) -> Result<Form> {
     let quotes = form.quotes.iter().map(|quote| {
         let bank =
             HashId::from_name(&bank_name(&quote.bank)).with_context(|| format!("unknown bank {}", quote.bank))?;
@@ -145,17 +217,21 @@ fn files(store: &Store) -> Result<Form> {
     // tpm2-tools writes a TPMT_SIGNATURE, or the bare number with `--format plain`.
     let signature =
         if SignatureScheme::of(signature).is_some() { signature.to_vec() } else { rsassa_sha256(signature)? };
-    let text = str::from_utf8(store.file("nonce.hex")?)?.trim();
-    let nonce = hex::decode(text).context("nonce.hex")?;
-    let quotes = vec![Recorded {
-        message: store.file("quote.msg")?.to_vec(),
-        signature,
-        selection,
-        values,
-        nonce: nonce.clone(),
-    }];
+    let message = store.file("quote.msg")?.to_vec();
+    let nonce = match store.find("nonce.hex") {
+        Some(text) => hex::decode(str::from_utf8(text)?.trim()).context("nonce.hex")?,
+        None => own_nonce(&message)?,
+    };
+    let quotes = vec![Recorded { message, signature, selection, values, nonce: nonce.clone() }];
     let key = TrustedAk::named_key(&PublicKey::from_spki(store.file("ak.pem")?)?, scheme(&quotes)?)?;
     Ok(Form { key, quotes, named_nonce: Some(("nonce.hex".to_owned(), nonce)) })
+}
+
+/// Returns the nonce of a message (`TPMS_ATTEST`) that is the only file of its item.
+pub(super) fn lone_message(store: &Store) -> Option<Vec<u8>> {
+    let mut files = store.files();
+    let (Some((_, message)), None) = (files.next(), files.next()) else { return None };
+    own_nonce(message).ok()
 }
 
 /// Takes the nonce from the message itself, where the item records none.
@@ -163,4 +239,26 @@ pub(in super::super) fn own_nonce(message: &[u8]) -> Result<Vec<u8>> {
     let attest: TpmsAttest<'_> =
         from_bytes(message, &Supported::ALL).map_err(|code| anyhow::anyhow!("TPMS_ATTEST: {code:?}"))?;
     Ok(attest.extra_data.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_of_go_attestation_is_a_quote_of_its_registers_bank() {
+        let dump = |algorithm: u8| {
+            let text = format!(
+                r#"{{"Static":{{}},"AK":{{"Public":"AQ=="}},"Quote":{{"Nonce":"","Alg":4,"Quote":"Ag==","Signature":"Aw=="}},
+                    "Log":{{"PCRs":[{{"Index":7,"Digest":"BA==","DigestAlg":{algorithm}}}],"Raw":""}}}}"#
+            );
+            serde_json::from_str::<Dump>(&text).unwrap().into_banks()
+        };
+        let banks = dump(5).unwrap();
+        let [quote] = banks.quotes.as_slice() else { panic!("one quote") };
+        assert_eq!((banks.ak_tpmt_public.as_str(), quote.bank.as_str()), ("01", "sha256"));
+        assert_eq!((quote.attest.as_str(), quote.tpmt_signature.as_str()), ("02", "03"));
+        assert_eq!((&quote.pcrs, quote.qualifying_data.as_str()), (&BTreeMap::from([(7, "04".to_owned())]), ""));
+        assert!(dump(4).is_err());
+    }
 }

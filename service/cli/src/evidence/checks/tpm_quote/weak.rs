@@ -14,10 +14,7 @@ use crate::evidence::index::Store;
 
 /// Reads the quotes of an item whose key no verifier takes because of its hash.
 pub(super) fn read(store: &Store) -> Result<Option<Banks>> {
-    if store.find("quotes.json").is_none() {
-        return Ok(None);
-    }
-    let form: Banks = store.json("quotes.json")?;
+    let Some(form) = Banks::read(store)? else { return Ok(None) };
     let key = AkPublic::from_tpmt(&hex::decode(&form.ak_tpmt_public)?);
     Ok(Some(form).filter(|_| matches!(key, Err(Error::Key { rule: KeyRule::Hash, .. }))))
 }
