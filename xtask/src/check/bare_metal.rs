@@ -7,6 +7,7 @@ use crate::shell::{BARE_METAL, run};
 /// What runs, or may run, at VMPL 0.
 const CRATES: &[&str] = &[
     "evtpm-tpm-wire",
+    "evtpm-layout",
     "evtpm-snp",
     "evtpm-svsm-abi",
     "evtpm-logs",

@@ -9,6 +9,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// What a browser or a plug-in needs to verify evidence and to appraise it.
 const CRATES: &[&str] = &[
     "evtpm-tpm-wire",
+    "evtpm-layout",
     "evtpm-snp",
     "evtpm-svsm-abi",
     "evtpm-evidence",
