@@ -6,7 +6,7 @@ use core::fmt;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::entropy::{EntropyCollector, NoiseSource};
-use crate::{Crypto, Digest, EntropyError, HashAlg, Rng};
+use crate::{Crypto, Digest, EntropyError, HashAlg, Hmac, Rng};
 
 /// Most bytes that one request may take: 2^19 bits.
 pub const MAX_REQUEST: usize = 1 << 16;
@@ -79,18 +79,25 @@ impl<C: Crypto> HmacDrbg<C> {
 
     // K = HMAC(K, V || round || data), V = HMAC(K, V)
     fn rekey(&mut self, round: u8, data: &[&[u8]]) {
-        let mut mac = crate::Hmac::<C::Hasher>::new(HashAlg::Sha256, &*self.key);
-        mac.update(&*self.value);
-        mac.update(&[round]);
-        data.iter().for_each(|part| mac.update(part));
-        store(&mut self.key, mac.finish());
+        let key = self.mac(&[round], data);
+        store(&mut self.key, key);
         self.step();
     }
 
     // V = HMAC(K, V)
     fn step(&mut self) {
-        let next = C::hmac(HashAlg::Sha256, &*self.key, &[&*self.value]);
-        store(&mut self.value, next);
+        let value = self.mac(&[], &[]);
+        store(&mut self.value, value);
+    }
+
+    // HMAC(K, V || round || data)
+    #[inline(never)] // Its stack is there once, however deep the generator is in its own.
+    fn mac(&self, round: &[u8], data: &[&[u8]]) -> Digest {
+        let mut mac = Hmac::<C::Hasher>::new(HashAlg::Sha256, &*self.key);
+        mac.update(&*self.value);
+        mac.update(round);
+        data.iter().for_each(|part| mac.update(part));
+        mac.finish()
     }
 }
 
