@@ -81,7 +81,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "size",
-        about: "image, stack of each command and heap of a TPM for an SVSM  [--write | --release]",
+        about: "image, stack of each command and heap of a TPM for an SVSM  [--write]",
         run: size::run_size,
     },
     Chore {
