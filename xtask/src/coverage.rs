@@ -4,7 +4,7 @@
 use anyhow::Context as _;
 
 use crate::arguments::Arguments;
-use crate::shell::{Workspace, output};
+use crate::shell::{Workspace, output, run as run_command};
 
 /// The generated document.
 pub(crate) const FILE: &str = "docs/COVERAGE.md";
@@ -26,5 +26,6 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
 
 /// Has the engine's example print the document.
 pub(crate) fn generate(workspace: &Workspace) -> anyhow::Result<String> {
-    output(workspace.cargo().args(["run", "--quiet", "--package", "evtpm-engine", "--example", "coverage"]))
+    run_command(workspace.cargo().args(["build", "--quiet", "--workspace", "--example", "coverage"]))?;
+    output(&mut workspace.command(&workspace.target().join("debug/examples/coverage").to_string_lossy()))
 }

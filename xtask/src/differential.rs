@@ -4,6 +4,8 @@
 use crate::arguments::Arguments;
 use crate::shell::{Workspace, run as run_command};
 
+const PROGRAM: &str = "differential";
+
 /// Builds the program and hands it what it was given.
 pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {
     let release = arguments.flag("--release");
@@ -14,13 +16,14 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
     let steps: Option<String> = arguments.value("--steps")?;
     arguments.finish()?;
 
-    let mut differential = workspace.cargo();
-    differential.args(["run", "--quiet", "--package", "evtpm-testing-differential", "--bin", "differential"]);
-    differential
-        .args(release.then_some("--release"))
-        .arg("--")
-        .args(survey.then_some("--survey"))
-        .args(table.then_some("--table"));
+    let mut differential = if release {
+        let mut cargo = workspace.cargo();
+        cargo.args(["run", "--quiet", "--release", "--package", "evtpm-testing-differential", "--bin", PROGRAM, "--"]);
+        cargo
+    } else {
+        workspace.command(&workspace.programs(&[PROGRAM])?.join(PROGRAM).to_string_lossy())
+    };
+    differential.args(survey.then_some("--survey")).args(table.then_some("--table"));
     let numbers = [("--commands", commands.map(|number| number.to_string())), ("--seed", seed.map(|n| n.to_string()))];
     for (name, value) in numbers.into_iter().chain([("--steps", steps)]) {
         differential.args(value.map(|value| [name.to_owned(), value]).into_iter().flatten());

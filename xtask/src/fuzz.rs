@@ -36,18 +36,16 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
     let one = |target: Option<&String>| {
         let folder = workspace.target().join("fuzz");
         let seconds = seconds.unwrap_or(SECONDS).to_string();
-        run_command(short(workspace).arg(seconds).arg(folder).args(target).args(&input))
+        run_command(short(workspace)?.arg(seconds).arg(folder).args(target).args(&input))
     };
     if targets.is_empty() { one(None) } else { targets.iter().try_for_each(|target| one(Some(target))) }
 }
 
 /// Writes the seeds of every target into a folder of its name below `folder`.
 fn write_seeds(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
-    run_command(short(workspace).arg("seeds").arg(std::path::absolute(folder)?))
+    run_command(short(workspace)?.arg("seeds").arg(std::path::absolute(folder)?))
 }
 
-fn short(workspace: &Workspace) -> std::process::Command {
-    let mut program = workspace.cargo();
-    program.args(["run", "--quiet", "--package", "evtpm-fuzz-targets", "--bin", "short", "--"]);
-    program
+fn short(workspace: &Workspace) -> anyhow::Result<std::process::Command> {
+    Ok(workspace.command(&workspace.programs(&["short"])?.join("short").to_string_lossy()))
 }

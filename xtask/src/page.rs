@@ -8,7 +8,8 @@ use crate::shell::{Workspace, run};
 pub(crate) fn run_page(workspace: &Workspace, arguments: Arguments) -> anyhow::Result<()> {
     arguments.finish()?;
     let mut test = workspace.cargo();
-    test.args(["test", "--package", "evtpm", "--bin", "evtpm", "demo::page_tests", "--", "--ignored", "--nocapture"]);
+    // The whole workspace, since Cargo would choose other features for one package.
+    test.args(["test", "--workspace", "--bin", "evtpm", "demo::page_tests", "--", "--ignored", "--nocapture"]);
     run(&mut test)?;
     println!("pictures: {}", workspace.target().join("page").display());
     Ok(())

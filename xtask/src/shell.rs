@@ -10,6 +10,9 @@ use serde::Deserialize;
 /// The bare-metal target of the `no_std` crates (rust-toolchain.toml installs it).
 pub(crate) const BARE_METAL: &str = "x86_64-unknown-none";
 
+/// See [`Workspace::programs`].
+const SMALLEST_TEST: &str = "recorded";
+
 /// The root of this repository.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -58,6 +61,19 @@ impl Workspace {
             command.env_remove(variable);
         }
         command
+    }
+
+    /// Builds programs of this workspace as its tests use them, and gives the folder that they are in.
+    ///
+    /// Cargo chooses features for all that it is asked to build at once. With `--package` it would choose fewer than for
+    /// the tests, and compile a hundred libraries a second time. The features of dev-dependencies come with any test:
+    /// the smallest is taken.
+    pub(crate) fn programs(&self, names: &[&str]) -> anyhow::Result<PathBuf> {
+        let mut build = self.cargo();
+        build.args(["build", "--quiet", "--workspace", "--test", SMALLEST_TEST]);
+        build.args(names.iter().flat_map(|name| ["--bin", name]));
+        run(&mut build)?;
+        Ok(self.target().join("debug"))
     }
 
     /// The Rust files that Git tracks or would track, relative to the root and sorted.

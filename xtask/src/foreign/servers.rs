@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use crate::shell::{Workspace, run};
+use crate::shell::Workspace;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -62,10 +62,7 @@ impl Server {
     /// Builds the program if it is ours, and says where it is.
     pub(crate) fn program(self, workspace: &Workspace) -> anyhow::Result<PathBuf> {
         match self {
-            Self::Ours => {
-                run(workspace.cargo().args(["build", "--quiet", "--package", "evtpm-tpmd", "--bin", "swtpm"]))?;
-                Ok(workspace.target().join("debug/swtpm"))
-            }
+            Self::Ours => Ok(workspace.programs(&["swtpm"])?.join("swtpm")),
             Self::Debian => Ok("swtpm".into()),
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use crate::shell::{Workspace, run};
+use crate::shell::Workspace;
 
 /// The control socket, relative to the boot's folder: socket paths may have only 107 bytes.
 pub(crate) const SOCKET: &str = "tpm.sock";
@@ -32,8 +32,8 @@ pub(crate) struct RunningTpm(Child);
 impl TpmServer {
     /// Our own, built now.
     pub(crate) fn evtpm(workspace: &Workspace, firmware: &Path) -> anyhow::Result<Self> {
-        run(workspace.cargo().args(["build", "--quiet", "--package", "evtpm"]))?;
-        Ok(Self::Evtpm { program: workspace.target().join("debug/evtpm"), firmware: firmware.to_owned() })
+        let program = workspace.programs(&["evtpm"])?.join("evtpm");
+        Ok(Self::Evtpm { program, firmware: firmware.to_owned() })
     }
 
     /// `evtpm`, where the TPM is ours.

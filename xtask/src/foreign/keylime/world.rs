@@ -17,7 +17,7 @@ use super::config::{COMPONENTS, Ports};
 use super::python::Keylime;
 use super::{PATIENCE, config, evtpm, ima};
 use crate::foreign::servers::{FreshTpm, Server, neighbouring_ports};
-use crate::shell::{Workspace, run};
+use crate::shell::Workspace;
 
 /// The machine's name.
 const UUID: &str = "d432fbb3-d2f1-4a97-9ef7-75bd81c00000";
@@ -109,8 +109,8 @@ impl World {
         folder: PathBuf,
         (machine, whose, model): Cast,
     ) -> anyhow::Result<Self> {
-        run(workspace.cargo().args(["build", "--quiet", "--package", "evtpm-agent", "--package", "evtpm"]))?;
-        let evtpm = workspace.target().join("debug/evtpm");
+        let programs = workspace.programs(&["evtpm", "evtpm-agent", "swtpm"])?;
+        let evtpm = programs.join("evtpm");
         std::fs::create_dir_all(&folder)?;
         let (tpm_port, tpm) = match machine {
             Machine::SoftwareTpm => {
@@ -130,7 +130,7 @@ impl World {
             Services::Keylime => (their_services(&keylime, &folder, ports)?, folder.join("keylime/cv_ca/cacert.crt")),
             Services::Ours => (vec![our_verifier(&evtpm, &folder, &ours, ports)?], ours.join("ca.pem")),
         };
-        let agent_program = workspace.target().join("debug/evtpm-agent");
+        let agent_program = programs.join("evtpm-agent");
         Ok(World {
             keylime,
             folder,
