@@ -22,7 +22,7 @@ pub struct Tpm<P: Platform> {
     pub(crate) platform: P,
     pub(crate) profile: Profile,
     /// Missing when the noise source never passed its start-up tests.
-    generator: Option<RandomGenerator<P::Crypto>>,
+    pub(crate) generator: Option<RandomGenerator<P::Crypto>>,
     pub(crate) phase: Phase,
     /// What a failed command leaves as it was.
     pub(crate) state: StateOf<P>,

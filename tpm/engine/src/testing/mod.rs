@@ -6,10 +6,13 @@ mod session;
 
 pub(crate) use session::{SessionUse, Start, TestSession, Use};
 
+use crate::work::Work;
 use crate::{Execution, Locality, Platform, Profile, Tpm};
 use evtpm_crypto::RustCrypto;
+use evtpm_crypto::drbg::RandomGenerator;
 use evtpm_crypto::entropy::NoiseSource;
 use evtpm_tpm_wire::{Cc, Command, CommandTag, Handle, Marshal, Rc, Reader, Response, TpmSu, Writer, commands};
+use std::sync::OnceLock;
 use std::vec;
 use std::vec::Vec;
 
@@ -72,9 +75,10 @@ pub(crate) fn powered() -> TestTpm {
     Tpm::manufacture(TestPlatform::new(), Profile::pc_client()).unwrap()
 }
 
-/// A TPM after Startup(CLEAR).
+/// A TPM after Startup(CLEAR): a copy of one that was really started, since most of what a short test costs is the start.
 pub(crate) fn started() -> TestTpm {
-    started_as(Profile::pc_client())
+    static STARTED: OnceLock<TestTpm> = OnceLock::new();
+    STARTED.get_or_init(|| started_as(Profile::pc_client())).twin()
 }
 
 /// A TPM of this profile after Startup(CLEAR).
@@ -85,6 +89,24 @@ pub(crate) fn started_as(profile: Profile) -> TestTpm {
 }
 
 impl TestTpm {
+    /// Another TPM in the same state. A generator cannot be copied: this one's is started, with the noise that follows.
+    fn twin(&self) -> Self {
+        let mut platform = self.platform.clone();
+        let generator = RandomGenerator::start(platform.noise(), b"twin").unwrap();
+        Self {
+            platform,
+            profile: self.profile.clone(),
+            generator: Some(generator),
+            phase: self.phase,
+            state: self.state.clone(),
+            clock: self.clock.clone(),
+            da: self.da.clone(),
+            locality: self.locality,
+            work: Work::reserve().unwrap(),
+            may_differ: self.may_differ,
+        }
+    }
+
     /// Sends a command at locality 0, authorizes each handle that needs it with the empty password, and reads the response.
     pub(crate) fn send<C: Command>(&mut self, command: &C, handles: C::Handles) -> Result<C::Response, Rc> {
         self.send_at(Locality::ZERO, command, handles, &[])
