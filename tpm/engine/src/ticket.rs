@@ -5,8 +5,8 @@ use crate::state::{Hierarchy, Object, Safety};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, HashAlg, Hmac, constant_time_eq};
 use evtpm_tpm_wire::{
-    ST_CREATION, ST_DIGEST_VERIFIED, ST_HASHCHECK, ST_MESSAGE_VERIFIED, ST_VERIFIED, Tpm2bDigest, TpmiRhHierarchy,
-    TpmtTkCreation, TpmtTkHashcheck, TpmtTkVerified, VerifiedTag,
+    Rc, ST_CREATION, ST_DIGEST_VERIFIED, ST_HASHCHECK, ST_MESSAGE_VERIFIED, ST_VERIFIED, Tpm2bDigest, TpmaObject,
+    TpmiRhHierarchy, TpmtTkCreation, TpmtTkHashcheck, TpmtTkVerified, VerifiedTag,
 };
 
 /// "TPM_PT_CONTEXT_HASH": the algorithm for tickets and saved contexts, the strongest there is.
@@ -64,6 +64,16 @@ impl<P: Platform> Tpm<P> {
     pub(crate) fn hashcheck_ticket(&self, hierarchy: Hierarchy, digest: &[u8]) -> TpmtTkHashcheck {
         let digest = self.proof_mac(hierarchy, &[&ST_HASHCHECK.to_be_bytes(), digest]);
         TpmtTkHashcheck::new(selector(hierarchy), digest)
+    }
+
+    /// "If keyHandle references a restricted signing key, then validation shall be provided"; a ticket that is given is
+    /// checked for any key.
+    pub(crate) fn check_hashcheck(&self, key: &Object, ticket: &TpmtTkHashcheck, digest: &[u8]) -> Result<(), Rc> {
+        if !key.has(TpmaObject::RESTRICTED) && ticket.digest.is_empty() {
+            return Ok(());
+        }
+        let expected = self.hashcheck_ticket(hierarchy(ticket.hierarchy), digest);
+        if self.ticket_is(&ticket.digest, &expected.digest) { Ok(()) } else { Err(Rc::TICKET) }
     }
 
     /// The ticket that goes with a digest: the NULL ticket "if the digest is not safe to sign" or the hierarchy is NULL.

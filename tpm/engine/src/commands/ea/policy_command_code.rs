@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `TPM2_PolicyCommandCode` (Part 3, "TPM2_PolicyCommandCode").
 
-use crate::commands::{Execute, table};
+use crate::commands::{Execute, spec};
 use crate::{Platform, Tpm};
 use evtpm_tpm_wire::commands::{PolicyCommandCode, PolicyCommandCodeHandles};
 use evtpm_tpm_wire::{Rc, Subject};
@@ -10,7 +10,7 @@ impl Execute for PolicyCommandCode {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyCommandCodeHandles) -> Result<(), Rc> {
         let mut evaluation = tpm.evaluation(handles.policy_session)?;
         // "If code is not implemented, the TPM will return TPM_RC_POLICY_CC."
-        if !table::<P>().iter().any(|row| row.spec.code == self.code) {
+        if spec::<P>(self.code).is_none() {
             return Err(Rc::POLICY_CC.at(Subject::Parameter(1)));
         }
         if !evaluation.is_trial() {

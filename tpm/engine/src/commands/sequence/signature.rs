@@ -42,18 +42,14 @@ impl<P: Platform> Tpm<P> {
             return Err(Rc::SIZE.at(Subject::Parameter(2)));
         }
         let no_context = Rc::SIZE.at(Subject::Parameter(context_number));
+        // What TPMT_SIG_SCHEME can name has no context.
+        if matches!(scheme, Scheme::Named(_)) && !context.is_empty() {
+            return Err(no_context);
+        }
 
         let message = match (scheme, start) {
-            (Scheme::Named(_), _)
-                if !matches!(scheme, Scheme::Named(TpmtSigScheme::Hmac(_))) && !context.is_empty() =>
-            {
-                return Err(no_context);
-            }
             (Scheme::Named(TpmtSigScheme::Eddsa), Start::Sign) => Message::Whole { started: false },
             (Scheme::Named(TpmtSigScheme::Hmac(hash)), _) => {
-                if !context.is_empty() {
-                    return Err(no_context);
-                }
                 let alg = algorithm::hash(hash).ok_or(at_key(Rc::SCHEME))?;
                 Message::Keyed(Hmac::new(alg, hmac_secret(key, start).map_err(at_key)?))
             }

@@ -3,7 +3,7 @@
 
 use crate::commands::Execute;
 use crate::object::signing::select_scheme;
-use crate::{Platform, Tpm, ticket};
+use crate::{Platform, Tpm};
 use evtpm_tpm_wire::commands::{Sign, SignHandles, SignResponse};
 use evtpm_tpm_wire::{Rc, Subject, TpmaObject};
 
@@ -15,14 +15,8 @@ impl Execute for Sign {
             return Err(Rc::ATTRIBUTES.at(Subject::Handle(1)));
         }
         let scheme = select_scheme(&key.public, self.in_scheme).map_err(|rc| rc.at(Subject::Parameter(2)))?;
-        // "If keyHandle references a restricted signing key, then validation shall be provided"
-        if key.has(TpmaObject::RESTRICTED) || !self.validation.digest.is_empty() {
-            let hierarchy = ticket::hierarchy(self.validation.hierarchy);
-            let expected = tpm.hashcheck_ticket(hierarchy, self.digest.as_bytes());
-            if !tpm.ticket_is(&self.validation.digest, &expected.digest) {
-                return Err(Rc::TICKET.at(Subject::Parameter(3)));
-            }
-        }
+        let checked = tpm.check_hashcheck(key, &self.validation, self.digest.as_bytes());
+        checked.map_err(|rc| rc.at(Subject::Parameter(3)))?;
         if self.digest.len() != scheme.hash_alg().digest_size() {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));
         }

@@ -4,7 +4,7 @@
 use crate::commands::Execute;
 use crate::object::schemes::Scheme;
 use crate::state::Object;
-use crate::{Platform, Tpm, ticket};
+use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, Digest};
 use evtpm_protocol::ProtocolError;
 use evtpm_protocol::message::of_digest;
@@ -18,13 +18,8 @@ impl Execute for SignDigest<'_> {
         let scheme = digest_scheme(&key.public).map_err(|rc| rc.at(Subject::Handle(1)))?;
         let signed = find_signed::<P::Crypto>(&key.public, self.context.as_bytes(), self.digest.as_bytes())?;
         // "Signing using a restricted key is permitted, but it requires a valid TPMT_TK_HASHCHECK"
-        if key.has(TpmaObject::RESTRICTED) || !self.validation.digest.is_empty() {
-            let hierarchy = ticket::hierarchy(self.validation.hierarchy);
-            let expected = tpm.hashcheck_ticket(hierarchy, self.digest.as_bytes());
-            if !tpm.ticket_is(&self.validation.digest, &expected.digest) {
-                return Err(Rc::TICKET.at(Subject::Parameter(3)));
-            }
-        }
+        let checked = tpm.check_hashcheck(key, &self.validation, self.digest.as_bytes());
+        checked.map_err(|rc| rc.at(Subject::Parameter(3)))?;
 
         let signature = tpm.sign_finished(handles.key_handle.handle(), scheme, &signed)?;
 
