@@ -76,6 +76,31 @@ impl Visit {
         self.browser.evaluate("Object.fromEntries([...document.querySelectorAll('.knot')].map((knot) => [knot.dataset.link, knot.dataset.state]))")
     }
 
+    /// Holds back the answer to the next question whose address contains a text, until it is let go.
+    fn hold_back(&mut self, address: &str) {
+        let hold = "(() => {
+            const real = window.fetch;
+            const held = new Promise((letGo) => { window.letGo = letGo; });
+            window.fetch = async (...asked) => {
+                if (!asked[0].includes(ADDRESS)) return real(...asked);
+                window.fetch = real;
+                const answer = await real(...asked);
+                await held;
+                return answer;
+            };
+        })()";
+        self.browser.evaluate(&hold.replace("ADDRESS", &json!(address).to_string()));
+    }
+
+    /// Lets the answer go, and gives the page the time to do something with it.
+    fn let_go(&mut self) {
+        self.browser.evaluate("window.letGo(), new Promise((done) => setTimeout(done, 300))");
+    }
+
+    fn count(&mut self, selector: &str) -> Value {
+        self.browser.evaluate(&format!("document.querySelectorAll('{selector}').length"))
+    }
+
     fn text(&mut self, selector: &str) -> String {
         self.browser.evaluate(&format!("document.querySelector('{selector}').innerText")).as_str().unwrap().to_owned()
     }
@@ -114,6 +139,7 @@ fn the_page_shows_why_and_follows_what_happens() {
     the_chains(&mut visit);
     the_logs(&mut visit);
     the_keyboard(&mut visit);
+    answers_that_come_late(&mut visit);
     accepting_a_file(&mut visit);
     tampered.attest(&verifier, &as_tampered, unchanged).unwrap();
     visit.browser.wait("document.querySelector('#machine .badge').textContent === 'healthy'");
@@ -121,7 +147,14 @@ fn the_page_shows_why_and_follows_what_happens() {
     verifier.add_key("disk", &json!({ "grants": { "machines": ["web-1"] } }).to_string());
     // The policy is another one: the machine has to be judged by it first.
     good.attest(&verifier, &as_good, unchanged).unwrap();
+    visit.view("/policies", "document.querySelector('main table')");
+    visit.hold_back("/v1/keys");
+    visit.view("/keys", "document.querySelector('#keys .skeleton')");
     good.ask(&verifier, &as_good, "disk").unwrap();
+    let live = "document.querySelector('table.keys td[data-label=\"Live leases\"]')?.textContent === '1'";
+    visit.browser.wait(live);
+    visit.let_go();
+    assert_eq!(visit.browser.evaluate(live), json!(true), "keys as they were before the lease");
     revoking_a_lease(&mut visit);
 
     // What happens is seen without asking.
@@ -221,6 +254,28 @@ fn the_keyboard(visit: &mut Visit) {
     visit.browser.evaluate("document.querySelector('#tab-chain').focus()");
     visit.browser.press("ArrowRight");
     visit.browser.wait("document.activeElement?.id === 'tab-boot-log'");
+}
+
+/// An answer to what somebody asked before he asked something else is not shown.
+fn answers_that_come_late(visit: &mut Visit) {
+    visit.view("/machines/web-2/ima", "document.querySelectorAll('table.ima tbody tr').length === 100");
+    visit.hold_back("/ima?");
+    visit.browser.evaluate("document.querySelector('#flagged').click()");
+    visit.browser.evaluate("document.querySelector('.tools [type=search]').focus()");
+    visit.browser.write("no such file");
+    visit.browser.wait("document.querySelector('#ima .empty')");
+    visit.let_go();
+    assert_eq!(visit.count("#ima .empty"), json!(1), "the list without the search");
+
+    visit.view("/", "document.querySelectorAll('tr[data-machine]').length === 5");
+    visit.hold_back("/fleet?");
+    visit.browser.evaluate("document.querySelector('#chip-healthy').click()");
+    visit.browser.evaluate("document.querySelector('#chip-failed').click()");
+    visit.browser.wait("document.querySelectorAll('tr[data-machine]').length === 3");
+    visit.let_go();
+    assert_eq!(visit.count("tr[data-machine]"), json!(3), "the machines of another state");
+    visit.browser.evaluate("document.querySelector('#chip-all').click()");
+    visit.browser.wait("document.querySelectorAll('tr[data-machine]').length === 5");
 }
 
 fn accepting_a_file(visit: &mut Visit) {

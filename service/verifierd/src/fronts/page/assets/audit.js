@@ -1,7 +1,7 @@
 // The audit log from its end, and whether its chain holds.
 
 import { ask, part } from "./api.js";
-import { empty, failed, fill, h, skeleton } from "./dom.js";
+import { empty, failed, fill, h, newest, skeleton, toast } from "./dom.js";
 import { badge, count, digest, time } from "./words.js";
 
 const PAGE = 100;
@@ -14,7 +14,7 @@ export function audit(place) {
   const verify = async () => {
     fill(state, "following the chain…");
     try {
-      const head = await ask("/audit/head");
+      const head = await newest(state, ask("/audit/head"));
       fill(state, head.broken ? badge("bad", head.broken) : badge("good", `${count(head.lines)} lines hold`), " ",
         digest(`${head.lines}:${head.head}`, 24));
     } catch (error) {
@@ -30,7 +30,7 @@ export function audit(place) {
 /** Shows lines, newest first, and goes back as far as one wants. */
 export async function lines(place, query) {
   const rows = h("tbody", {});
-  const older = h("button", { type: "button", onclick: () => load() }, "Older lines");
+  const older = h("button", { type: "button", onclick: () => load().catch((error) => toast(error.message)) }, "Older lines");
   let before;
   const cell = (label, ...children) => h("td", { "data-label": label }, children);
   const row = (line) => h("tr", {},
@@ -38,11 +38,12 @@ export async function lines(place, query) {
     cell("Machine", line.machine ? h("a", { href: `#/machines/${part(line.machine)}` }, line.machine) : h("span", { class: "faint" }, "none")),
     cell("Event", line.event), cell("Detail", h("span", { class: "detail" }, line.detail)), cell("Hash", digest(line.hash, 12)));
   async function load() {
+    // Asked twice, older lines would be lost or stand there twice.
     older.disabled = true;
-    const found = await ask("/audit/newest", { ...query, before, limit: PAGE });
+    const found = await newest(place, ask("/audit/newest", { ...query, before, limit: PAGE }))
+      .finally(() => { older.disabled = false; });
     rows.append(...found.map(row));
     before = found.at(-1)?.id;
-    older.disabled = false;
     older.hidden = found.length < PAGE;
   }
   try {

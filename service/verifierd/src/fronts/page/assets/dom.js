@@ -57,6 +57,18 @@ export function settled(act, milliseconds = 200) {
   };
 }
 
+const awaited = new WeakMap();
+
+/**
+ * Waits for what a place is to show. Of several answers on their way to one place only the one to the newest question
+ * arrives: an older one, however late, stays out, and so does its refusal.
+ */
+export function newest(place, answer) {
+  awaited.set(place, answer);
+  const unlessOld = (settle) => (value) => { if (awaited.get(place) === answer) settle(value); };
+  return new Promise((resolve, reject) => { answer.then(unlessOld(resolve), unlessOld(reject)); });
+}
+
 /** Places while something is on its way, so that nothing jumps when it comes. */
 export function skeleton(lines = 6) {
   const line = (_, n) => h("span", { class: `bone bone-${n % 3}` });

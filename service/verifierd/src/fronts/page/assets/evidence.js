@@ -1,13 +1,13 @@
 // The logs of a boot: events by register, and the IMA list from its end, with what may be accepted into the policy.
 
 import { ask, part, say } from "./api.js";
-import { empty, failed, fill, h, settled, skeleton, toast } from "./dom.js";
+import { empty, failed, fill, h, newest, settled, skeleton, toast } from "./dom.js";
 import { badge, count, dump, many, mark } from "./words.js";
 
 /** Shows the boot log as a tree: register, events, what each says. */
 export async function bootLog(place, name) {
   try {
-    const log = await ask(`/machines/${part(name)}/boot-log`);
+    const log = await newest(place, ask(`/machines/${part(name)}/boot-log`));
     if (log.missing) {
       fill(place, empty("No boot log to show", log.missing));
       return;
@@ -56,7 +56,7 @@ export function imaList(place, name, session) {
   async function load(change = {}) {
     Object.assign(wanted, change);
     try {
-      draw(await ask(`/machines/${part(name)}/ima`, { ...wanted, limit: PAGE }));
+      draw(await newest(list, ask(`/machines/${part(name)}/ima`, { ...wanted, limit: PAGE })));
     } catch (error) {
       fill(list, failed(error, () => load()));
     }

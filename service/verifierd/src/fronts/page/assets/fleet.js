@@ -1,7 +1,7 @@
 // The fleet: filtered, searched and sorted by the verifier, a hundred machines at a time.
 
 import { ask, part } from "./api.js";
-import { empty, failed, fill, find, h, settled, skeleton } from "./dom.js";
+import { empty, failed, fill, find, h, newest, settled, skeleton } from "./dom.js";
 import { badge, count, digest, mark, tcb, time, why } from "./words.js";
 
 const PAGE = 100;
@@ -27,18 +27,14 @@ export function fleet(place) {
   });
   fill(place, h("div", { class: "head" }, h("h1", {}, "Fleet"), search), chips, table, pager);
 
-  let turn = 0;
   async function load(change = {}) {
     Object.assign(wanted, change);
-    const mine = ++turn;
     table.setAttribute("aria-busy", "true");
     try {
       const { state, ...query } = wanted;
-      const found = await ask("/fleet", { ...query, state: state === "all" ? "" : state, limit: PAGE });
-      if (mine !== turn) return;
-      draw(found);
+      draw(await newest(table, ask("/fleet", { ...query, state: state === "all" ? "" : state, limit: PAGE })));
     } catch (error) {
-      if (mine === turn) fill(table, failed(error, () => load()));
+      fill(table, failed(error, () => load()));
     }
     table.setAttribute("aria-busy", "false");
   }

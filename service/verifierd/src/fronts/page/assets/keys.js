@@ -1,7 +1,7 @@
 // Keys that the broker gives out, and the leases under which machines have them.
 
 import { ask, part, say } from "./api.js";
-import { empty, failed, fill, find, h, settled, skeleton, toast } from "./dom.js";
+import { empty, failed, fill, find, h, newest, settled, skeleton, toast } from "./dom.js";
 import { badge, count, time } from "./words.js";
 
 const cell = (label, ...children) => h("td", { "data-label": label }, children);
@@ -23,7 +23,7 @@ export function keys(place, session) {
 
 async function list(place) {
   try {
-    const found = await ask("/keys");
+    const found = await newest(place, ask("/keys"));
     if (found.length === 0) {
       fill(place, empty("No key yet", "A named key is wrapped for the TPM of each machine that may have it, as long as it is healthy.",
         h("pre", {}, "evtpm key add disk --machine vm-1")));
@@ -46,7 +46,7 @@ export function leases(place, machine, session) {
 
   async function load() {
     try {
-      const found = await ask(path);
+      const found = await newest(place, ask(path));
       if (found.length === 0) {
         fill(place, empty("No lease", "A lease begins when a healthy machine is given a key, and ends when it fails."));
         return;

@@ -3,7 +3,7 @@
 import { ask, part, say } from "./api.js";
 import { lines } from "./audit.js";
 import { picture } from "./chain.js";
-import { empty, failed, fill, find, h, settled, skeleton, toast } from "./dom.js";
+import { empty, failed, fill, find, h, newest, settled, skeleton, toast } from "./dom.js";
 import { bootLog, imaList } from "./evidence.js";
 import { leases } from "./keys.js";
 import { badge, count, digest, dump, mark, tcb, time } from "./words.js";
@@ -41,28 +41,31 @@ export function machine(place, name, tab = "chain", session) {
   };
   fill(place, h("p", { class: "back" }, h("a", { href: "#/" }, "Fleet")), head, tabs, body);
 
-  const shown = { link: null };
-  async function load(isFirst) {
+  const shown = { link: null, ima: false };
+  async function load() {
     try {
-      const found = await ask(`/machines/${part(name)}/chain`);
-      fill(head, summary(found, session, () => load()));
+      const found = await newest(body, ask(`/machines/${part(name)}/chain`));
+      fill(head, summary(found, session, load));
       if (tab === "chain") fill(body, chain(found, shown));
     } catch (error) {
       fill(head, h("h1", {}, name));
+      shown.ima = false;
       fill(body, error.status === 404
         ? empty("There is no such machine", "It was removed, or its name is another one.", h("a", { href: "#/" }, "To the fleet"))
-        : failed(error, () => load()));
+        : failed(error, load));
       return;
     }
     if (tab === "boot-log") bootLog(body, name);
     if (tab === "boots") boots(body, name);
     if (tab === "keys") leases(body, name, session);
     if (tab === "audit") lines(body, { machine: name });
-    if (tab === "ima" && isFirst) imaList(body, name, session);
+    // Files that somebody is choosing stay chosen: this list is not drawn again under his hands.
+    if (tab === "ima" && !shown.ima) imaList(body, name, session);
+    shown.ima = true;
   }
 
-  load(true);
-  const again = settled(() => load(false), 300);
+  load();
+  const again = settled(load, 300);
   return (event) => {
     if (find("#machine")?.dataset.machine === name && (event.machine === name || event.event === "missed")) again();
   };
@@ -143,7 +146,7 @@ function bytes({ name, size, hex }) {
 
 async function boots(body, name) {
   try {
-    const { history } = await ask(`/machines/${part(name)}`);
+    const { history } = await newest(body, ask(`/machines/${part(name)}`));
     if (history.length === 0) {
       fill(body, empty("No boot yet", "Each boot has an endorsement key of its own, and registers by itself."));
       return;

@@ -1,7 +1,7 @@
 // Policies: what they say, what a change would do, and the change.
 
 import { ask, part, say } from "./api.js";
-import { empty, failed, fill, h, skeleton, toast } from "./dom.js";
+import { empty, failed, fill, h, newest, skeleton, toast } from "./dom.js";
 import { describeEffect } from "./evidence.js";
 import { digest, time } from "./words.js";
 
@@ -14,7 +14,7 @@ export function policies(place) {
 
   async function load() {
     try {
-      const found = await ask("/policies");
+      const found = await newest(list, ask("/policies"));
       if (found.length === 0) {
         fill(list, empty("No policy yet", "Without one no machine can register.", h("pre", {}, "evtpm policy put default policy.toml")));
         return;
@@ -42,7 +42,7 @@ export function policy(place, name, session) {
 
   async function load() {
     try {
-      edit(await ask(`/policies/${part(name)}`));
+      edit(await newest(body, ask(`/policies/${part(name)}`)));
     } catch (error) {
       fill(body, error.status === 404 ? empty("There is no such policy", error.message) : failed(error, load));
     }
@@ -55,10 +55,12 @@ export function policy(place, name, session) {
     const effect = h("div", { class: "effect", "aria-live": "polite" });
     const run = async () => {
       fill(effect, skeleton(2));
+      const tried = text.value;
       try {
-        const found = await say("POST", `/policies/${part(name)}/trial`, text.value);
+        const found = await newest(effect, say("POST", `/policies/${part(name)}/trial`, tried));
         fill(effect, describeEffect(found));
-        save.disabled = !may;
+        // What was written since was not tried.
+        save.disabled = !may || text.value !== tried;
       } catch (error) {
         fill(effect, failed(error));
       }
