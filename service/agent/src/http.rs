@@ -6,18 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use http_body_util::{BodyExt, Full, Limited};
+use evtpm_io::{Connection, trust};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER};
 use hyper::{Method, Request, Uri};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::version::{TLS12, TLS13};
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,7 +57,7 @@ impl Server {
         let tls = match (uri.scheme_str(), ca) {
             (Some("http"), None) => None,
             (Some("http"), Some(_)) => anyhow::bail!("`{url}` is not https://, where a CA would be of use"),
-            (Some("https"), Some(ca)) => Some(trusting(&roots(ca)?)?),
+            (Some("https"), Some(ca)) => Some(Arc::new(trust::trusting(ca, &[&TLS13, &TLS12])?.with_no_client_auth())),
             (Some("https"), None) => anyhow::bail!("`{url}` needs the file of the CA that signed its certificate"),
             _ => anyhow::bail!("`{url}` begins with neither http:// nor https://"),
         };
@@ -87,55 +82,19 @@ impl Server {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request.method(method).body(Full::new(Bytes::from(body)))?;
+        let request = request.method(method).body(body)?;
         let exchange = async {
-            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-            match &self.tls {
-                None => exchange(stream, request, limit).await,
-                Some(tls) => {
-                    let name = ServerName::try_from(self.host.clone())?;
-                    exchange(TlsConnector::from(tls.clone()).connect(name, stream).await?, request, limit).await
-                }
-            }
+            let mut connection = Connection::open(&self.host, self.port, self.tls.as_ref()).await?;
+            let answer = connection.send(request).await?;
+            let status = answer.status().as_u16();
+            let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let retry_after = retry_after.map(Duration::from_secs);
+            Ok(Answer { status, retry_after, body: evtpm_io::body(answer, limit).await? })
         };
         tokio::time::timeout(PATIENCE, exchange)
             .await
             .context("timed out")
-            .and_then(|answer| answer)
+            .and_then(|answer: Result<_>| answer)
             .with_context(|| format!("asking {}:{} for {path}", self.host, self.port))
     }
-}
-
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, limit: usize) -> Result<Answer>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // The connection's end is seen by the request on it.
-    tokio::spawn(async move { drop(connection.await) });
-    let response = sender.send_request(request).await?;
-    let status = response.status().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let body = Limited::new(response.into_body(), limit).collect().await;
-    let body = body.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes();
-    Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body })
-}
-
-/// Reads CA certificates.
-pub(crate) fn roots(ca: &Path) -> Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca).with_context(|| format!("reading {}", ca.display()))? {
-        roots.add(certificate?).with_context(|| format!("{} is not a CA certificate", ca.display()))?;
-    }
-    anyhow::ensure!(!roots.is_empty(), "{} holds no certificate", ca.display());
-    Ok(roots)
-}
-
-fn trusting(roots: &RootCertStore) -> Result<Arc<ClientConfig>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_root_certificates(roots.clone())
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }

@@ -7,19 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use evtpm_api::{ApiError, EXPORTER_LABEL, EXPORTER_SIZE};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::SendRequest;
+use evtpm_io::trust;
 use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-
-use crate::http;
 
 /// How long the verifier may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,12 +38,7 @@ impl Verifier {
         anyhow::ensure!(matches!(uri.path(), "" | "/"), "`{url}` has a path; give https://HOST:PORT alone");
         let host = uri.host().with_context(|| format!("`{url}` names no host"))?;
 
-        let roots = http::roots(ca)?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = trust::trusting(ca, &[&rustls::version::TLS13])?.with_no_client_auth();
         Ok(Verifier {
             host: host.trim_matches(['[', ']']).to_owned(),
             port: uri.port_u16().unwrap_or(443),
@@ -64,30 +51,18 @@ impl Verifier {
     /// # Errors
     /// When the verifier cannot be reached or is not who the CA says.
     pub async fn connect(&self) -> Result<Connection> {
-        let address = (self.host.as_str(), self.port);
-        let connecting = async {
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            let name = ServerName::try_from(self.host.clone())?;
-            let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await?;
-            let binding = stream.get_ref().1.export_keying_material([0; EXPORTER_SIZE], EXPORTER_LABEL, Some(&[]))?;
-            let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-            // The connection's end is seen by the next request on it.
-            tokio::spawn(async move { drop(connection.await) });
-            Ok(Connection { sender, binding, host: format!("{}:{}", self.host, self.port) })
-        };
-        tokio::time::timeout(PATIENCE, connecting)
-            .await
-            .context("timed out")
-            .and_then(|connected: Result<_>| connected)
-            .with_context(|| format!("connecting to {}:{}", self.host, self.port))
+        let host = format!("{}:{}", self.host, self.port);
+        let connecting = evtpm_io::Connection::open_bound(&self.host, self.port, &self.tls, EXPORTER_LABEL);
+        let connected = tokio::time::timeout(PATIENCE, connecting).await.context("timed out").flatten();
+        let (http, binding) = connected.with_context(|| format!("connecting to {host}"))?;
+        Ok(Connection { http, binding, host })
     }
 }
 
 /// An open connection.
 #[derive(Debug)]
 pub struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+    http: evtpm_io::Connection,
     binding: [u8; EXPORTER_SIZE],
     host: String,
 }
@@ -133,22 +108,14 @@ impl Connection {
             .uri(&path)
             .header(hyper::header::HOST, &self.host)
             .header(hyper::header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))?;
+            .body(body)?;
         let exchange = async {
-            self.sender.ready().await?;
-            let response = self.sender.send_request(request).await?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER)
-                .collect()
-                .await
-                .map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?;
-            Ok::<_, anyhow::Error>((status, body.to_bytes()))
+            let answer = self.http.send(request).await?;
+            let status = answer.status();
+            Ok::<_, anyhow::Error>((status, evtpm_io::body(answer, MAX_ANSWER).await?))
         };
-        let (status, body) = tokio::time::timeout(PATIENCE, exchange)
-            .await
-            .context("timed out")
-            .and_then(|answer| answer)
-            .with_context(|| format!("asking the verifier for {path}"))?;
+        let answered = tokio::time::timeout(PATIENCE, exchange).await.context("timed out").flatten();
+        let (status, body) = answered.with_context(|| format!("asking the verifier for {path}"))?;
         parse(status, &body).with_context(|| format!("at {path}"))
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(command: &AkChallenge) -> Result<Outcome> {
     let (key, secret) = KeyToImport::make(&ek, &mut SystemRng)?;
     let challenge = ImportBlob { duplicate: &key.duplicate, encrypted_seed: &key.secret, public: &key.public };
     // A challenge without its secret is of no use, and neither is the other way round; the secret first, since it is never sent.
-    file::write_private(&command.secret, secret.as_bytes())?;
-    file::write_new(&command.challenge, &challenge.to_bytes())?;
+    evtpm_io::file::write_private(&command.secret, secret.as_bytes())?;
+    evtpm_io::file::write_new(&command.challenge, &challenge.to_bytes())?;
     Ok(Outcome::Good)
 }

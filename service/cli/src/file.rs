@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Files that are read whole, unless they are larger than what they should hold can be.
 
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -27,27 +26,6 @@ pub(crate) fn without_size(bytes: &[u8]) -> &[u8] {
         Some((size, rest)) if usize::from(u16::from_be_bytes(*size)) == rest.len() => rest,
         _ => bytes,
     }
-}
-
-/// Writes a file that did not exist.
-pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes, 0o666)
-}
-
-/// Writes a file that did not exist and that its owner alone may read.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes, 0o600)
-}
-
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes))
-        .with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

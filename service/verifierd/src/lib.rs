@@ -9,7 +9,6 @@ pub mod audit;
 mod aws_lc;
 mod backend;
 mod budget;
-mod connection;
 mod events;
 mod fronts;
 mod hex;

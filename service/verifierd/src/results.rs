@@ -52,9 +52,9 @@ impl ResultSigner {
         let mut scalar = vec![0; if algorithm == Algorithm::Es384 { 48 } else { 32 }];
         SystemRng.fill(&mut scalar).map_err(|error| anyhow::anyhow!("making a key: {error}"))?;
         let key = SigningKey::new(algorithm, &scalar)?;
-        crate::server::write_private(&path, hex(&scalar).as_bytes())?;
+        evtpm_io::file::write_private(&path, hex(&scalar).as_bytes())?;
         let public = serde_json::to_string_pretty(&key.verifying_key().to_jwk())?;
-        crate::server::write_private(&directory.join(format!("{stem}.jwk")), public.as_bytes())?;
+        evtpm_io::file::write_private(&directory.join(format!("{stem}.jwk")), public.as_bytes())?;
         Ok(Self { key, format })
     }
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Puts the verifier together and serves it.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -396,17 +393,6 @@ fn token(path: &Path) -> Result<String> {
         return Ok(token.trim().to_owned());
     }
     let token = random::name().map_err(|error| anyhow::anyhow!("making a token: {error}"))?;
-    write_private(path, format!("{token}\n").as_bytes())?;
+    evtpm_io::file::write_private(path, format!("{token}\n").as_bytes())?;
     Ok(token)
-}
-
-/// Writes a new file that its owner alone may read.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes))
-        .with_context(|| format!("writing {}", path.display()))
 }

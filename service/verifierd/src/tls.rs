@@ -2,22 +2,21 @@
 //! The server's certificate: given by the operator, or made at the first start together with a CA of its own. And the CAs that
 //! the operator names for others.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use evtpm_io::file::{write_new, write_private};
+use evtpm_io::trust;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ServerConfig};
 
 /// The name of the administrator that a first start makes.
 pub(crate) const ADMINISTRATOR: &str = "admin";
@@ -87,7 +86,7 @@ pub fn create(directory: &Path, names: &[String]) -> Result<Created> {
     let mut client = CertificateParams::default();
     client.distinguished_name.push(DnType::CommonName, ADMINISTRATOR);
     issue(&issuer, client, ExtendedKeyUsagePurpose::ClientAuth, &administrator)?;
-    write(&ca, ca_certificate.pem().as_bytes(), 0o644)?;
+    write_new(&ca, ca_certificate.pem().as_bytes())?;
     Ok(Created { ca, files, administrator, new: true })
 }
 
@@ -102,8 +101,8 @@ fn issue(
     let mut parameters = validity(parameters);
     parameters.extended_key_usages = vec![purpose];
     let certificate = parameters.signed_by(&key, issuer)?;
-    write(&files.certificate, certificate.pem().as_bytes(), 0o644)?;
-    write(&files.key, key.serialize_pem().as_bytes(), 0o600)
+    write_new(&files.certificate, certificate.pem().as_bytes())?;
+    write_private(&files.key, key.serialize_pem().as_bytes())
 }
 
 fn validity(mut parameters: CertificateParams) -> CertificateParams {
@@ -112,16 +111,6 @@ fn validity(mut parameters: CertificateParams) -> CertificateParams {
     parameters.not_before = now - time::Duration::days(1);
     parameters.not_after = now + time::Duration::days(VALIDITY_DAYS);
     parameters
-}
-
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes))
-        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Who has to show a certificate of the CA for clients.
@@ -142,9 +131,7 @@ pub fn server_config(
     client_ca: Option<&Path>,
     clients: ClientCertificate,
 ) -> Result<Arc<ServerConfig>> {
-    let chain = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-        .with_context(|| format!("reading {}", files.certificate.display()))?;
+    let chain = trust::certificates(&files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| format!("reading {}", files.key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
@@ -164,7 +151,7 @@ fn client_verifier(
     clients: ClientCertificate,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider);
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(trust::roots(ca)?), provider);
     let verifier = match clients {
         ClientCertificate::Optional => verifier.allow_unauthenticated(),
         ClientCertificate::Required => verifier,
@@ -174,20 +161,7 @@ fn client_verifier(
 
 /// Makes the configuration of a client that trusts the servers of a CA (a file of PEM).
 pub(crate) fn trusting(ca: &Path) -> Result<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(roots(ca)?).with_no_client_auth())
-}
-
-/// Reads the certificates of a CA.
-fn roots(ca: &Path) -> Result<RootCertStore> {
-    let reading = || format!("reading {}", ca.display());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca).with_context(reading)? {
-        roots.add(certificate.with_context(reading)?).with_context(reading)?;
-    }
-    anyhow::ensure!(!roots.is_empty(), "{} holds no certificate", ca.display());
-    Ok(roots)
+    Ok(trust::trusting(ca, rustls::DEFAULT_VERSIONS)?.with_no_client_auth())
 }
 
 #[cfg(test)]

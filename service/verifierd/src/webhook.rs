@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use evtpm_api::Event;
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
-use http_body_util::Full;
+use evtpm_io::Connection;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Uri};
@@ -19,7 +19,6 @@ use rustls::ClientConfig;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::app::now;
-use crate::connection::Connection;
 use crate::hex::hex;
 use crate::tls::trusting;
 
@@ -95,8 +94,8 @@ impl Webhook {
             .header(HOST, format!("{}:{}", self.host, self.port))
             .header(CONTENT_TYPE, "application/json")
             .header("evtpm-signature", signature(&self.key, now().0, &body))
-            .body(Full::new(body))?;
-        let mut connection = Connection::open(&self.host, self.port, self.tls.clone()).await?;
+            .body(body)?;
+        let mut connection = Connection::open(&self.host, self.port, self.tls.as_ref()).await?;
         let status = connection.send(request).await?.status();
         anyhow::ensure!(status.is_success(), "the receiver answered {status}");
         Ok(())

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The payload: its key K = U ⊕ V, of which the tenant sends one half and the verifier the other, and the folder it is put into.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aes_gcm::aead::AeadInOut;
@@ -139,14 +136,8 @@ impl PayloadFolder {
     pub(super) fn deliver(&self, payload: &[u8]) -> Result<PathBuf> {
         let (new, path) = (self.folder.join("payload.new"), self.folder.join("payload"));
         drop(std::fs::remove_file(&new));
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new)
-            .and_then(|mut file| file.write_all(payload))
-            .and_then(|()| std::fs::rename(&new, &path))
-            .with_context(|| format!("writing {}", path.display()))?;
+        evtpm_io::file::write_private(&new, payload)?;
+        std::fs::rename(&new, &path).with_context(|| format!("writing {}", path.display()))?;
         if let Some(program) = &self.run {
             start(program, &path, || {})?;
         }

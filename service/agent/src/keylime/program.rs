@@ -12,7 +12,6 @@ use tokio::net::TcpListener;
 use super::options::AgentOptions;
 use super::{Contact, PayloadFolder, PullAgent, Revocations, Shown, State, server};
 use crate::back_off::BackOff;
-use crate::http;
 use crate::random::SystemRng;
 
 /// Be a Keylime agent of the pull model: register at a registrar, then answer a verifier and a tenant on a port (HTTPS).
@@ -66,7 +65,7 @@ async fn serve(args: &PullArgs) -> Result<()> {
     let options = &args.options;
     let name = options.name()?;
     let registrar = options.registrar()?;
-    let clients = http::roots(&args.trusted_client_ca)?;
+    let clients = evtpm_io::trust::roots(&args.trusted_client_ca)?;
     let payloads = args.payload_dir.as_deref().map(|folder| PayloadFolder::new(folder, args.payload_program.clone()));
     let revocations = Revocations::new(args.revocation_certificate.as_deref(), args.revocation_program.clone())?;
     let ip = contact_ip(args)?;

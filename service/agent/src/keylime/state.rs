@@ -2,9 +2,6 @@
 //! What a restart of the agent must not change: its certificate, which the registrar pinned, and its transport key, which a
 //! verifier remembers. Both live for one boot, in one file.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -50,13 +47,7 @@ impl State {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let state = Self::new(name, ip, rng)?;
                 let text = Zeroizing::new(serde_json::to_vec(&state.kept())?);
-                OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o600)
-                    .open(path)
-                    .and_then(|mut file| file.write_all(&text))
-                    .with_context(|| format!("writing {}", path.display()))?;
+                evtpm_io::file::write_private(path, &text)?;
                 Ok(state)
             }
             Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),

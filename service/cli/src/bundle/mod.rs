@@ -99,7 +99,7 @@ pub(crate) fn run(command: &BundleCommand) -> Result<Outcome> {
             let material = Material::read(Some(file), &[], &[])?;
             std::fs::create_dir(directory).with_context(|| format!("making {}", directory.display()))?;
             for part in &material.0 {
-                file::write_new(&directory.join(&part.source), &part.bytes)?;
+                evtpm_io::file::write_new(&directory.join(&part.source), &part.bytes)?;
             }
         }
     }

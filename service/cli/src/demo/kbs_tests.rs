@@ -9,16 +9,12 @@ use evtpm_api::kbs::SnpEvidence;
 use evtpm_appraise::Policy;
 use evtpm_appraise::policy::SnpPolicy;
 use evtpm_crypto::{Crypto, EccCurve, EccPrivate, HashAlg, RustCrypto};
+use evtpm_io::{Connection, trust};
 use evtpm_snp::MessageType;
 use evtpm_snp::request::{KeySelect, ReportRequest, ReportResponse};
 use evtpm_sp_sim::Product;
 use evtpm_svsm::GuestChannel;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
 use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use sev::parser::ByteParser as _;
 
@@ -51,30 +47,20 @@ impl<'a> Guest<'a> {
     fn send(&mut self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
         let body = body.map(Value::to_string).unwrap_or_default();
         let exchange = async {
-            let mut roots = rustls::RootCertStore::empty();
-            let ca = CertificateDer::from_pem_file(self.verifier.directory.join("ca.pem")).unwrap();
-            roots.add(ca).unwrap();
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let config = rustls::ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-            let address = self.verifier.url().trim_start_matches("https://").to_owned();
-            let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
-            let name = "127.0.0.1".try_into().unwrap();
-            let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-            tokio::spawn(connection);
+            let ca = self.verifier.directory.join("ca.pem");
+            let tls = trust::trusting(&ca, rustls::DEFAULT_VERSIONS).unwrap().with_no_client_auth();
+            let url: hyper::Uri = self.verifier.url().parse().unwrap();
+            let (address, port) = (url.authority().unwrap().as_str(), url.port_u16().unwrap());
+            let mut connection = Connection::open("127.0.0.1", port, Some(&Arc::new(tls))).await.unwrap();
             let mut request = Request::builder().method(method).uri(path).header("host", address);
             request = request.header("content-type", "application/json");
             if let Some(cookie) = &self.cookie {
                 request = request.header("cookie", format!("theme=dark; {cookie}"));
             }
-            let response = sender.send_request(request.body(Full::new(Bytes::from(body))).unwrap()).await.unwrap();
+            let response = connection.send(request.body(body).unwrap()).await.unwrap();
             let cookie = response.headers().get("set-cookie").map(|value| value.to_str().unwrap().to_owned());
             let status = response.status().as_u16();
-            (status, response.into_body().collect().await.unwrap().to_bytes(), cookie)
+            (status, evtpm_io::body(response, 1 << 20).await.unwrap(), cookie)
         };
         let (status, body, cookie) = self.world.runtime.block_on(exchange);
         if let Some(cookie) = cookie {

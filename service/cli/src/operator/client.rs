@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use evtpm_api::{ApiError, Event};
-use http_body_util::{BodyExt, Full, Limited};
+use evtpm_io::{Connection, trust};
+use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 /// How long an answer may take: a verifier follows the chain of a long audit log in this time.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -52,18 +50,11 @@ impl Operator {
         let uri: Uri = url.parse().with_context(|| format!("`{url}` is not a URL"))?;
         anyhow::ensure!(uri.scheme_str() == Some("https"), "`{url}` does not begin with https://");
         let host = uri.host().with_context(|| format!("`{url}` names no host"))?;
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(ca)? {
-            roots.add(certificate).with_context(|| format!("{} is not a CA certificate", ca.display()))?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])?
-            .with_root_certificates(roots);
+        let tls = trust::trusting(ca, &[&rustls::version::TLS13])?;
         let (token, tls) = match way {
             Way::Token(token) => (Some(token), tls.with_no_client_auth()),
             Way::Certificate(certificate, key) => {
-                let chain = certificates(&certificate)?;
+                let chain = trust::certificates(&certificate)?;
                 let key = PrivateKeyDer::from_pem_file(&key).with_context(|| format!("reading {}", key.display()))?;
                 let tls = tls.with_client_auth_cert(chain, key);
                 (None, tls.with_context(|| format!("{} does not fit its key", certificate.display()))?)
@@ -102,7 +93,8 @@ impl Operator {
     pub(crate) fn follow(&self, ready: impl FnOnce(), mut tell: impl FnMut(Event) -> Result<bool>) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let response = self.ask_for(Method::GET, "/events", String::new()).await?;
+            // The events come for as long as the connection lives.
+            let (_connection, response) = self.ask_for(Method::GET, "/events", String::new()).await?;
             anyhow::ensure!(response.status().is_success(), "the verifier answered with status {}", response.status());
             ready();
             let mut body = response.into_body();
@@ -125,19 +117,12 @@ impl Operator {
     }
 
     async fn exchange(&self, method: Method, path: &str, body: String) -> Result<(StatusCode, Bytes)> {
-        let response = self.ask_for(method, path, body).await?;
-        let status = response.status();
-        let answer = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-        Ok((status, answer.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes()))
+        let (_connection, response) = self.ask_for(method, path, body).await?;
+        Ok((response.status(), evtpm_io::body(response, MAX_ANSWER).await?))
     }
 
-    async fn ask_for(&self, method: Method, path: &str, body: String) -> Result<Response<Incoming>> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        let name = ServerName::try_from(self.host.clone())?;
-        let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        // The connection's end is seen by the request on it.
-        tokio::spawn(async move { drop(connection.await) });
+    async fn ask_for(&self, method: Method, path: &str, body: String) -> Result<(Connection, Response<Incoming>)> {
+        let mut connection = Connection::open(&self.host, self.port, Some(&self.tls)).await?;
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", evtpm_api::PREFIX))
@@ -146,12 +131,7 @@ impl Operator {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        Ok(sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?)
+        let response = connection.send(request.body(body)?).await?;
+        Ok((connection, response))
     }
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("reading {}", path.display()))
 }

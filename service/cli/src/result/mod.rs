@@ -64,7 +64,7 @@ pub(crate) fn run(command: &ResultCommand) -> Result<Outcome> {
     match command {
         ResultCommand::Key { private, algorithm } => {
             let key = SigningKey::generate(*algorithm, &mut SystemRng)?;
-            file::write_private(private, key.to_jwk()?.as_bytes())?;
+            evtpm_io::file::write_private(private, key.to_jwk()?.as_bytes())?;
             writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&key.verifying_key().to_jwk())?)?;
             Ok(Outcome::Good)
         }

@@ -84,7 +84,7 @@ pub(super) fn run(check: &Check) -> Result<Outcome> {
     match check.read()?.verify() {
         Ok(Found { mut fields, contents }) => {
             if let (Some(path), Some(contents)) = (&check.contents, contents) {
-                file::write_new(path, &contents)?;
+                evtpm_io::file::write_new(path, &contents)?;
             }
             fields.insert(0, Field::new("verified", true).note("by the attestation key that you named"));
             sheet::print("attestation of a TPM", fields, check.json)?;

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use evtpm_io::{Connection, trust};
 use evtpm_keylime::Envelope;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
 use rustls::ClientConfig;
@@ -18,7 +17,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::connection::Connection;
 use crate::server_identity::{Accepted, ServerIdentity};
 
 /// How long an agent may take for one answer: quotes of slow TPMs take seconds.
@@ -38,9 +36,7 @@ pub(crate) struct AgentTls {
 impl AgentTls {
     /// Reads certificate and key.
     pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self> {
-        let chain = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect)
-            .with_context(|| format!("reading {}", certificate.display()))?;
+        let chain = trust::certificates(certificate)?;
         let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("reading {}", key.display()))?;
         Ok(AgentTls { chain, key, provider: Arc::new(rustls::crypto::ring::default_provider()) })
     }
@@ -83,20 +79,16 @@ impl Agent<'_> {
             .uri(path)
             .header(HOST, format!("{}:{}", self.ip, self.port))
             .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))?;
+            .body(body)?;
         let exchange = async {
             let tls = match self.certificate {
                 Some(pem) if pem != "disabled" => Some(Arc::new(tls.pinned(pem)?)),
                 _ => None,
             };
-            let mut connection = Connection::open(self.ip, self.port, tls).await?;
-            let response = connection.send(request).await?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-            Ok::<_, anyhow::Error>((
-                status,
-                body.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes(),
-            ))
+            let mut connection = Connection::open(self.ip, self.port, tls.as_ref()).await?;
+            let answer = connection.send(request).await?;
+            let status = answer.status();
+            Ok::<_, anyhow::Error>((status, evtpm_io::body(answer, MAX_ANSWER).await?))
         };
         let (status, body) = tokio::time::timeout(PATIENCE, exchange).await.context("timed out").flatten()?;
         if !status.is_success() {

@@ -12,7 +12,6 @@ use zeroize::Zeroizing;
 use crate::hex::{hex, unhex};
 use crate::random::SystemRng;
 use crate::refusal::Refusal;
-use crate::server::write_private;
 
 const KEY: usize = 32;
 const NONCE: usize = 12;
@@ -36,7 +35,7 @@ impl Vault {
         if !path.exists() {
             let mut key = Zeroizing::new([0; KEY]);
             SystemRng.fill(&mut *key).map_err(|error| anyhow::anyhow!("making a key: {error}"))?;
-            write_private(path, Zeroizing::new(hex(&*key)).as_bytes())?;
+            evtpm_io::file::write_private(path, Zeroizing::new(hex(&*key)).as_bytes())?;
             return Ok(Vault::new(&key));
         }
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;

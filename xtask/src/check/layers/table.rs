@@ -49,6 +49,7 @@ const APPRAISE: &str = "evtpm-appraise";
 const RESULT: &str = "evtpm-result";
 const DESCRIBE: &str = "evtpm-describe";
 const LOG: &str = "evtpm-log";
+const IO: &str = "evtpm-io";
 const TPMD: &str = "evtpm-tpmd";
 const SP_SIMD: &str = "evtpm-sp-simd";
 const VERIFIERD: &str = "evtpm-verifierd";
@@ -78,6 +79,7 @@ const BELOW_SERVICES: &[&str] = &[
     RESULT,
     DESCRIBE,
     LOG,
+    IO,
 ];
 /// Simulated machines are agents on our TPMs and chips.
 const BELOW_FLEET: &[&str] = &[
@@ -107,6 +109,7 @@ const BELOW_CLI: &[&str] = &[
     RESULT,
     DESCRIBE,
     LOG,
+    IO,
     TPMD,
     SP_SIMD,
     VERIFIERD,
@@ -335,6 +338,7 @@ pub(super) const HOUSE: &[Room] = &[
         never: &["std::fs", "std::net", "std::time"],
     },
     Room { package: LOG, layer: 2, no_std: false, below: &[], external: External::Anything, never: &["std::net"] },
+    Room { package: IO, layer: 2, no_std: false, below: &[], external: External::Anything, never: &[] },
     Room { package: TPMD, layer: 3, no_std: false, below: BELOW_SERVICES, external: External::Anything, never: &[] },
     Room { package: SP_SIMD, layer: 3, no_std: false, below: BELOW_SERVICES, external: External::Anything, never: &[] },
     Room {

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use evtpm_fleet::{KeylimeTpm, Machine, ServerProcess, World};
+use evtpm_io::Connection;
 use evtpm_keylime::Envelope;
 use evtpm_keylime::registrar::RegistrationBlob;
-use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// TPMs that Keylime registrations are made with: one after the other has another agent's name, the same keys.
@@ -47,20 +45,16 @@ pub(super) async fn keylime(server: &ServerProcess, count: u32) -> Result<(Durat
 
 /// One request on a connection of its own, as agents do.
 async fn ask(server: std::net::SocketAddr, method: Method, path: &str, body: &impl Serialize) -> Result<Bytes> {
-    let stream = TcpStream::connect(server).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
+    let mut connection = Connection::open(&server.ip().to_string(), server.port(), None).await?;
     let request = Request::builder()
         .method(method)
         .uri(path)
         .header(hyper::header::HOST, server.to_string())
         .header(hyper::header::CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::from(serde_json::to_vec(body)?)))?;
-    let response = sender.send_request(request).await?;
+        .body(serde_json::to_vec(body)?)?;
+    let response = connection.send(request).await?;
     let status = response.status();
-    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-    let body = body.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes();
-    connection.abort();
+    let body = evtpm_io::body(response, MAX_ANSWER).await?;
     ensure!(status.is_success(), "the registrar refused {path} ({status}): {}", String::from_utf8_lossy(&body));
     Ok(body)
 }
