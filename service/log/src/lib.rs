@@ -57,6 +57,9 @@ impl LogArgs {
         let lines = tracing_subscriber::fmt()
             .with_writer(writer)
             .with_max_level(self.log_level.filter())
+            // It would say on standard error that standard error cannot be written, and panic when it cannot: the disk that
+            // keeps the log may be full, and no request fails for that.
+            .log_internal_errors(false)
             .with_target(false)
             .with_ansi(false);
         match self.log {

@@ -19,9 +19,12 @@ const ROUNDS: u64 = 400;
 async fn a_full_disk_refuses_rounds_and_tells_no_verdict_that_it_did_not_keep() {
     let stage = Stage::new("disk");
     let mut setup = stage.setup();
-    // Whoever ignores the signal gets an error from the system, as on a full disk.
-    setup.wrapper =
-        ["env", "--ignore-signal=XFSZ", "prlimit", &format!("--fsize={ROOM}:unlimited")].map(str::to_owned).to_vec();
+    // Whoever ignores the signal gets an error from the system, as on a full disk. The log is on it too, and full from the
+    // beginning.
+    let log = stage.directory().join("log");
+    std::fs::write(&log, vec![b'\n'; usize::try_from(ROOM).unwrap()]).unwrap();
+    let limit = format!("exec env --ignore-signal=XFSZ prlimit --fsize={ROOM}:unlimited \"$@\" 2>>'{}'", log.display());
+    setup.wrapper = ["sh", "-c", &limit, "sh"].map(str::to_owned).to_vec();
     let server = setup.start().unwrap();
     let mut machine = stage.healthy(&server, "vm").await;
     let mut told = Told { boots: 1, begun: 1, heard: 1 };
