@@ -250,7 +250,7 @@ impl fmt::Display for Error {
             Self::MissingIssuer { of, issuer } => write!(f, "{of}: no certificate of its issuer {issuer}"),
             Self::UntrustedRoot { of, root } => write!(f, "{of}: its root {root} is not trusted"),
             Self::NotSimulated { expected, actual } => {
-                write!(f, "{actual}: not the simulated root \"{expected}\"")
+                write!(f, "{actual}: not a simulated root of the name \"{expected}\"")
             }
             Self::BadSignature { of, by } => write!(f, "{of}: not signed by {by}"),
             Self::MissingEndorsementKey { kind } => write!(f, "no {kind} certificate for the report"),

@@ -35,7 +35,7 @@ pub(crate) struct EkCheck {
     /// Certificates (PEM, DER) or revocation lists (.crl) of the processors, or a directory of them; may be repeated.
     #[arg(long, value_name = "FILE|DIR")]
     certificates: Vec<PathBuf>,
-    /// Trust a SIMULATED root certificate of this name, too. May be repeated.
+    /// Trust a SIMULATED root certificate, too, by the name of its subject ("SIMULATED ARK-Milan"). May be repeated.
     #[arg(long, value_name = "NAME=FILE")]
     trust_simulated: Vec<NamedFile>,
     /// The moment to verify at: RFC 3339 or seconds since 1970 [default: now]

@@ -39,7 +39,7 @@ pub struct VerifierArgs {
     /// with the binding `ek-certificate` register by them.
     #[arg(long, value_name = "DIR")]
     pub ek_authorities: Option<PathBuf>,
-    /// Trust a SIMULATED root: the policy has to name it too, and every result says so. For tests and demonstrations.
+    /// Trust a SIMULATED root by the name of its subject ("SIMULATED ARK-Milan"): the policy has to name it too, and every result says so. For tests and demonstrations.
     #[arg(long, value_name = "NAME=FILE")]
     pub trust_simulated: Vec<String>,
     /// Serve Keylime's agents and tenants (API 2.1 to 2.6, and 3.0) on this address, on ports 8890 (registrar), 8891 (registrar for

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use evtpm_api::AuditLine;
 use evtpm_verifierd::audit::Chain;
+use evtpm_verify::UnixTime;
 use hyper::Method;
 
 use super::Asked;
@@ -67,7 +68,8 @@ fn list(operator: &Operator, after: u64, json: bool) -> Result<Outcome> {
             serde_json::to_string(line)?
         } else {
             let machine = line.machine.as_deref().unwrap_or("-");
-            format!("{:>8} {} {machine} {} {}", line.id, line.at, line.event, printable(&line.detail))
+            let at = UnixTime(line.at);
+            format!("{:>8} {at} {machine} {} {}", line.id, line.event, printable(&line.detail))
         };
         Ok(writeln!(out, "{text}")?)
     })?;

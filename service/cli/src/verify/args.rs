@@ -111,7 +111,7 @@ pub(crate) struct FileArgs {
 /// What the operator decides, and no machine.
 #[derive(Debug, Args)]
 struct TrustArgs {
-    /// Trust a SIMULATED root certificate of this name, too; the result says so. May be repeated.
+    /// Trust a SIMULATED root certificate, too, by the name of its subject ("SIMULATED ARK-Milan"); the result says so. May be repeated.
     #[arg(long, value_name = "NAME=FILE")]
     trust_simulated: Vec<NamedFile>,
     /// The moment to verify at: RFC 3339 or seconds since 1970 [default: now]

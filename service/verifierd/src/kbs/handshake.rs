@@ -62,10 +62,13 @@ pub(crate) async fn resource(app: &Arc<App>, session: &str, path: &str) -> Resul
             app.store.note(note("resource-released", detail)).await?;
             return Ok(encrypted);
         }
-        reasons.extend(judge::findings(&appraisal).into_iter().map(|finding| finding.message));
+        let objections = judge::findings(&appraisal).into_iter();
+        let objections = objections.filter(|finding| !["notice", "warning"].contains(&finding.severity.as_str()));
+        reasons.extend(objections.map(|finding| finding.message));
     }
-    app.store.note(note("resource-refused", format!("{path}: {}", reasons.join("; ")))).await?;
-    Err(Refusal::not_trusted(format!("{path} is not for this guest: {}", reasons.join("; "))))
+    let reasons = reasons.join(" ");
+    app.store.note(note("resource-refused", format!("{path}: {reasons}"))).await?;
+    Err(Refusal::not_trusted(format!("{path} is not for this guest: {reasons}")))
 }
 
 /// Believes the report, and that it covers nonce and key; the result is that of the default policy.
