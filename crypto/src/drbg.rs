@@ -60,13 +60,21 @@ impl<C: Crypto> HmacDrbg<C> {
         if !additional.is_empty() {
             self.update(&[additional]);
         }
-        for chunk in out.chunks_mut(self.value.len()) {
-            self.step();
-            chunk.iter_mut().zip(self.value.iter()).for_each(|(to, from)| *to = *from);
-        }
+        self.fill_blocks(out);
         self.update(&[additional]);
         self.requests = self.requests.saturating_add(1);
         Ok(())
+    }
+
+    // V = HMAC(K, V) for each block; one key schedule does for all of them.
+    #[inline(never)] // As `mac`.
+    fn fill_blocks(&mut self, out: &mut [u8]) {
+        let keyed = Hmac::<C::Hasher>::new(HashAlg::Sha256, &*self.key);
+        for chunk in out.chunks_mut(self.value.len()) {
+            let value = keyed.clone().chain(&*self.value).finish();
+            store(&mut self.value, value);
+            chunk.iter_mut().zip(self.value.iter()).for_each(|(to, from)| *to = *from);
+        }
     }
 
     // HMAC_DRBG_Update over the concatenation of the parts.
@@ -81,11 +89,6 @@ impl<C: Crypto> HmacDrbg<C> {
     fn rekey(&mut self, round: u8, data: &[&[u8]]) {
         let key = self.mac(&[round], data);
         store(&mut self.key, key);
-        self.step();
-    }
-
-    // V = HMAC(K, V)
-    fn step(&mut self) {
         let value = self.mac(&[], &[]);
         store(&mut self.value, value);
     }
