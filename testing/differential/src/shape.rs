@@ -105,6 +105,16 @@ pub fn comparison(case: &Case) -> Option<(&[u8], u32, u32)> {
     Some((buffer(&mut parameters)?, take(&mut parameters, 2)?, take(&mut parameters, 2)?))
 }
 
+/// The expiration of `TPM2_PolicySigned` and `TPM2_PolicySecret`, in seconds: the fourth parameter, behind three buffers.
+#[must_use]
+pub fn expiration(case: &Case) -> Option<i32> {
+    let mut parameters = parameters(&case.commands.ours);
+    for _ in 0..3 {
+        buffer(&mut parameters)?;
+    }
+    take(&mut parameters, 4).map(u32::cast_signed)
+}
+
 /// The handles.
 pub fn handles(command: &[u8]) -> impl Iterator<Item = u32> {
     let code = command.get(6..).and_then(<[u8]>::first_chunk).map(|code| Cc(u32::from_be_bytes(*code)));

@@ -7,6 +7,9 @@ use evtpm_tpm_wire::{Cc, Rc, Subject, TpmaSession};
 use super::Known;
 use crate::shape::{self, is_encrypted};
 
+/// More seconds than a story takes on either clock.
+const A_STORY: u32 = 60;
+
 pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "trial policy of an index by who may not read it",
@@ -56,6 +59,18 @@ pub(super) const KNOWN: &[Known] = &[
         },
         reason: "Part 3, \"Policy Parameter Checks\", nonceTPM: \"If this parameter is not the Empty Buffer, and it does \
                  not match policySession→nonceTPM, then the TPM shall return TPM_RC_VALUE.\"",
+    },
+    Known {
+        name: "expiration between two clocks",
+        is: |case| {
+            let expired = |rc| rc == Rc::EXPIRED.at(Subject::Parameter(4));
+            matches!(case.code, Cc::POLICY_SIGNED | Cc::POLICY_SECRET)
+                && expired(case.codes.theirs) != expired(case.codes.ours)
+                && shape::expiration(case).is_some_and(|seconds| (1..=A_STORY).contains(&seconds.unsigned_abs()))
+        },
+        reason: "Part 3, \"Policy Parameter Checks\", expiration: \"If timeout is less than the current value of Time\", it is \
+                 TPM_RC_EXPIRED. Time of libtpms is this machine's, that of ours goes on by five milliseconds with each \
+                 command: within the seconds that a story takes they differ.",
     },
     Known {
         name: "sequence as the key of PolicySigned",
