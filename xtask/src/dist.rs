@@ -98,12 +98,15 @@ struct Run<'a> {
     epoch: String,
 }
 
-/// Builds the programs (or takes them from `--programs`), and packs them.
+/// Builds the programs (or takes them from `--programs`), and packs them; `--unoptimised` for a look at the packages alone.
 pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {
     let programs: Option<PathBuf> = arguments.value("--programs")?;
+    let unoptimised = arguments.flag("--unoptimised");
     arguments.finish()?;
+    ensure!(programs.is_none() || !unoptimised, "either --programs or --unoptimised");
     let programs = match programs {
         Some(programs) => programs.canonicalize().with_context(|| programs.display().to_string())?,
+        None if unoptimised => workspace.programs(&PACKAGES.iter().map(|package| package.name).collect::<Vec<_>>())?,
         None => build(workspace)?,
     };
     let dist = workspace.target().join("dist");

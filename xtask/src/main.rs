@@ -51,7 +51,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "dist",
-        about: "Debian packages with man pages, completions and units  [--programs FOLDER]",
+        about: "Debian packages with man pages, completions and units  [--programs FOLDER | --unoptimised]",
         run: dist::run,
     },
     Chore {
