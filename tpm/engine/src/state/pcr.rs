@@ -223,9 +223,11 @@ impl Pcrs {
         self.count_change(pcr);
     }
 
-    /// Sets the PCRs of the dynamic root of trust to zeros, as `_TPM_Hash_Start` after startup does.
+    /// Sets the PCRs of the dynamic root of trust to zeros, as the end of its measurement does.
+    ///
+    /// The extension of PCR 17 that follows at once is what counts, as in the reference implementation.
     pub(crate) fn reset_dynamic(&mut self) {
-        PcrIndex::ALL.iter().filter(|pcr| rule(**pcr).dynamic).for_each(|pcr| self.reset(*pcr));
+        PcrIndex::ALL.iter().filter(|pcr| rule(**pcr).dynamic).for_each(|pcr| self.fill(*pcr, 0));
     }
 
     /// Sets PCR 0 to the locality that starts a static measurement.
@@ -325,6 +327,18 @@ mod tests {
 
     fn byte(pcrs: &Pcrs, pcr: PcrIndex) -> u8 {
         pcrs.bank(HashAlg::Sha256).and_then(|bank| bank.value(pcr)).unwrap().as_bytes()[0]
+    }
+
+    /// swtpm's own test suite compares the counter after a dynamic launch with that of the reference implementation.
+    #[test]
+    fn a_dynamic_launch_counts_the_extension_of_pcr_17_and_no_reset() {
+        let mut pcrs = pcrs();
+        let before = pcrs.update_counter();
+        pcrs.reset_dynamic();
+        assert_eq!((byte(&pcrs, PcrIndex::Pcr17), byte(&pcrs, PcrIndex::Pcr22)), (0, 0));
+        assert_eq!(pcrs.update_counter(), before);
+        pcrs.extend(PcrIndex::Pcr17, HashAlg::Sha256, |old| *old);
+        assert_eq!(pcrs.update_counter(), before + 1);
     }
 
     #[test]
