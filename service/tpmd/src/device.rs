@@ -68,6 +68,9 @@ pub trait Device: Send {
         Err(DeviceError(format!("this device takes no state: {permanent:?}, {volatile:?}")))
     }
 
+    /// Tells the device the largest message that its host passes on, for it to announce.
+    fn set_message_size(&mut self, _: u32) {}
+
     /// Gives the device the wish that it looks at while a command takes long.
     fn set_cancellation(&mut self, _: Cancellation) {}
 

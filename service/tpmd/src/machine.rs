@@ -97,13 +97,13 @@ impl Machine {
     /// When the device cannot be made; it is then off.
     pub fn power_on(&mut self) -> Result<(), DeviceError> {
         self.powered = false;
-        match &mut self.kept {
+        let established = match &mut self.kept {
             Some(kept) => kept.resume(&mut *self.device)?,
-            None => self.device.power_on()?,
-        }
+            None => self.device.power_on().map(|()| false)?,
+        };
         self.powered = true;
         self.locality = 0;
-        self.established = false;
+        self.established = established;
         self.was_shut_down = false;
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Machine {
         self.on()?;
         let Some(kept) = &self.kept else { return Err(nothing_kept()) };
         match self.device.save(Part::Volatile)? {
-            Some(state) => kept.store.save(&state).map_err(trouble),
+            Some(state) => kept.store.save(&state.with_established(self.established)).map_err(trouble),
             None => Err(DeviceError("the TPM is in failure mode".into())),
         }
     }
@@ -179,7 +179,10 @@ impl Machine {
     /// When nothing is kept.
     pub fn state_blob(&mut self, part: Part, decrypted: bool) -> Result<(Vec<u8>, bool), DeviceError> {
         let Some(kept) = &self.kept else { return Err(nothing_kept()) };
-        let state = if self.powered { self.device.save(part)? } else { kept.store.load(part).map_err(trouble)? };
+        let established = part == Part::Volatile && self.established;
+        let save = |state: State| state.with_established(established);
+        let state =
+            if self.powered { self.device.save(part)?.map(save) } else { kept.store.load(part).map_err(trouble)? };
         let Some(state) = state else { return Ok((Vec::new(), false)) };
         let key = kept.migration_key.as_ref().or(if decrypted { None } else { kept.store.key() });
         let image = protection(key).and_then(|protection| Ok(state.to_image(&protection)?)).map_err(trouble)?;
@@ -225,9 +228,11 @@ impl Machine {
         self.buffer_size.unwrap_or(*BUFFER_SIZES.end())
     }
 
-    /// Sets the largest command, clamped to what the TPM can do.
+    /// Sets the largest command, clamped to what the TPM can do, and has the TPM announce it.
     pub fn set_buffer_size(&mut self, size: u32) {
-        self.buffer_size = Some(size.clamp(*BUFFER_SIZES.start(), *BUFFER_SIZES.end()));
+        let size = size.clamp(*BUFFER_SIZES.start(), *BUFFER_SIZES.end());
+        self.buffer_size = Some(size);
+        self.device.set_message_size(size);
     }
 
     /// Says whether a dynamic root of trust ran (`TPM_ACCESS_x.tpmEstablishment`).
@@ -283,10 +288,13 @@ impl Machine {
 }
 
 impl Kept {
-    /// Makes the device the TPM that the store has, or keeps a new one. A volatile state is gone on from once.
-    fn resume(&mut self, device: &mut dyn Device) -> Result<(), DeviceError> {
+    /// Makes the device the TPM that the store has, or keeps a new one. A volatile state is gone on from once, and with it what it
+    /// says of the establishment bit.
+    fn resume(&mut self, device: &mut dyn Device) -> Result<bool, DeviceError> {
         let load = |part| self.store.load(part).map_err(trouble);
-        match (load(Part::Permanent)?, load(Part::Volatile)?) {
+        let volatile = load(Part::Volatile)?;
+        let established = volatile.as_ref().is_some_and(State::established);
+        match (load(Part::Permanent)?, volatile) {
             (Some(permanent), volatile) => {
                 device.restore(&permanent, volatile.as_ref())?;
                 self.last = Some(permanent);
@@ -295,7 +303,8 @@ impl Kept {
             (None, Some(_)) => return Err(DeviceError("there is a volatile state without a permanent one".into())),
         }
         self.store.forget(Part::Volatile).map_err(trouble)?;
-        self.sync(device)
+        self.sync(device)?;
+        Ok(established)
     }
 
     fn sync(&mut self, device: &mut dyn Device) -> Result<(), DeviceError> {

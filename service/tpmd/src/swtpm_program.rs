@@ -6,12 +6,13 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 use evtpm_engine::Profile;
 
 use crate::devices::engine::EngineDevice;
 use crate::fronts::swtpm;
 use crate::fronts::swtpm::args::{SocketArgs, capabilities};
+use crate::fronts::swtpm::owner;
 use crate::machine::{Machine, Shared};
 
 /// Set in the environment of a process that was started to go on in the background.
@@ -20,7 +21,7 @@ const BACKGROUND: &str = "EVTPM_SWTPM_BACKGROUND";
 /// What a background process says on its standard output once its sockets are there.
 const READY: &[u8] = b"ready\n";
 
-/// A software TPM 2.0 with the command line of swtpm. Nothing is written to storage unless --tpmstate names a folder.
+/// A software TPM 2.0 with the command line of swtpm. Nothing is written to storage unless --tpmstate or TPM_PATH names a folder.
 #[derive(Debug, Parser)]
 #[command(name = "swtpm", version, disable_help_subcommand = true, disable_version_flag = true)]
 struct Cli {
@@ -35,17 +36,9 @@ struct Cli {
 enum Interface {
     /// Serve over sockets.
     Socket(Box<SocketArgs>),
-    /// Not offered: serve over a character device.
-    Chardev(Ignored),
-    /// Not offered: serve as a character device in user space.
-    Cuse(Ignored),
-}
-
-/// What stands after the name of an interface that is not offered.
-#[derive(Debug, Args)]
-struct Ignored {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    _arguments: Vec<String>,
+    /// Every other name, `chardev` and `cuse` among them.
+    #[command(external_subcommand)]
+    Unsupported(Vec<String>),
 }
 
 /// Runs the program with the process's arguments.
@@ -53,10 +46,17 @@ struct Ignored {
 /// # Errors
 /// Names the option or the system call that failed.
 pub fn run() -> Result<()> {
-    match Cli::parse().interface {
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        // swtpm's callers know of no other code than 1.
+        drop(error.print());
+        std::process::exit(i32::from(error.use_stderr()))
+    });
+    match cli.interface {
         Interface::Socket(args) => serve(&args),
-        Interface::Chardev(_) => bail!("the interface chardev is not offered: use `swtpm socket`"),
-        Interface::Cuse(_) => bail!("the interface cuse is not offered: use `swtpm socket`"),
+        // By this sentence scripts know which interfaces a build of swtpm has.
+        Interface::Unsupported(words) => {
+            bail!("Unsupported TPM interface type '{}'.", words.first().map_or("", String::as_str))
+        }
     }
 }
 
@@ -69,13 +69,17 @@ pub fn serve(args: &SocketArgs) -> Result<()> {
         println!("{}", capabilities());
         return Ok(());
     }
-    if args.print_states {
-        println!("{}", args.states()?);
-        return Ok(());
-    }
     let in_background = std::env::var_os(BACKGROUND).is_some();
     if args.daemon && !in_background {
         return go_to_background();
+    }
+    // "change process ownership before accessing files": while there is one thread, whose owner all others inherit.
+    if let Some(user) = &args.runas {
+        owner::change(user)?;
+    }
+    if args.print_states {
+        println!("{}", args.states()?);
+        return Ok(());
     }
 
     let mut log = args.log_file()?;

@@ -100,6 +100,13 @@ impl<P: Platform> Tpm<P> {
         &self.profile
     }
 
+    /// Takes and gives at most so many bytes in one message from now on (`TPM_PT_MAX_COMMAND_SIZE`, `TPM_PT_MAX_RESPONSE_SIZE`),
+    /// as what lies between the TPM and its user carries.
+    pub fn set_message_size(&mut self, bytes: usize) {
+        self.profile.limits.command_size = bytes;
+        self.profile.limits.response_size = bytes;
+    }
+
     /// Does `_TPM_Hash_Start`: of the H-CRTM before `TPM2_Startup`, of a dynamic launch after it.
     pub fn hash_start(&mut self) {
         let dynamic = match self.phase {

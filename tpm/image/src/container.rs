@@ -2,8 +2,9 @@
 //! The image around a state: what it is, of which version, and what keeps it whole and secret.
 //!
 //! ```text
-//! magic "EVTPMIMG" | version u16 | part u8 | sealed u8 | salt 32 | length u32 | state | check
+//! magic "EVTPMIMG" | version u16 | part u8 | flags u8 | salt 32 | length u32 | state | check
 //! ```
+//! The flags say whether the image is sealed and whether the interface has seen a dynamic launch.
 //! The check is the SHA-256 of everything before it; or, in a sealed image, the AES-256-GCM tag over the encrypted state with
 //! everything before it as associated data. Key and IV of a sealed image are derived from the caller's key and the salt,
 //! `KDFa(SHA-512, key, "EVTPM STATE IMAGE", salt, part)`, so no two images share them. Numbers are big-endian.
@@ -19,6 +20,8 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Part, State};
 
+const SEALED: u8 = 1;
+const ESTABLISHED: u8 = 2;
 const MAGIC: [u8; 8] = *b"EVTPMIMG";
 /// The version of the values and their order; a change of either is a new version.
 const VERSION: u16 = 1;
@@ -65,16 +68,17 @@ impl State {
     /// [`Error::TooLong`], [`Error::State`] without memory.
     pub fn to_image(&self, protection: &Protection<'_>) -> Result<Vec<u8>, Error> {
         let (sealed, salt) = match protection {
-            Protection::None => (0u8, [0; SALT_SIZE]),
-            Protection::Sealed { salt, .. } => (1, *salt),
+            Protection::None => (0, [0; SALT_SIZE]),
+            Protection::Sealed { salt, .. } => (SEALED, *salt),
         };
+        let established = if self.established { ESTABLISHED } else { 0 };
         let mut image = Vec::new();
         // Reserved at once, so that no copy of an unencrypted state is left behind.
         let size = HEADER_SIZE.saturating_add(self.bytes.len()).saturating_add(DIGEST_SIZE);
         image.try_reserve_exact(size).map_err(|_| Invalid::OutOfMemory)?;
         image.extend_from_slice(&MAGIC);
         image.extend_from_slice(&VERSION.to_be_bytes());
-        image.extend_from_slice(&[number(self.part), sealed]);
+        image.extend_from_slice(&[number(self.part), sealed | established]);
         image.extend_from_slice(&salt);
         let length = u32::try_from(self.bytes.len()).map_err(|_| Error::TooLong)?;
         image.extend_from_slice(&length.to_be_bytes());
@@ -127,13 +131,14 @@ impl State {
             (true, None) => return Err(Error::KeyNeeded),
             (false, Some(_)) => return Err(Error::NotSealed),
         }
-        Ok(Self { part: header.part, bytes })
+        Ok(Self { part: header.part, established: header.established, bytes })
     }
 }
 
 struct Header {
     part: Part,
     is_sealed: bool,
+    established: bool,
     salt: [u8; SALT_SIZE],
     length: usize,
 }
@@ -149,20 +154,19 @@ impl Header {
         if version != VERSION {
             return Err(Error::Version { known: VERSION, actual: version });
         }
-        let [part, sealed] = reader.array().map_err(too_short)?;
+        let [part, flags] = reader.array().map_err(too_short)?;
         let part = match part {
             1 => Part::Permanent,
             2 => Part::Volatile,
             _ => return Err(Error::NotAnImage),
         };
-        let is_sealed = match sealed {
-            0 => false,
-            1 => true,
-            _ => return Err(Error::NotAnImage),
-        };
+        if flags & !(SEALED | ESTABLISHED) != 0 {
+            return Err(Error::NotAnImage);
+        }
+        let (is_sealed, established) = (flags & SEALED != 0, flags & ESTABLISHED != 0);
         let salt = reader.array().map_err(too_short)?;
         let length = reader.read::<u32>().map_err(too_short)?;
-        Ok(Self { part, is_sealed, salt, length: usize::try_from(length).map_err(|_| Error::TooLong)? })
+        Ok(Self { part, is_sealed, established, salt, length: usize::try_from(length).map_err(|_| Error::TooLong)? })
     }
 }
 
@@ -199,8 +203,23 @@ impl Keys {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_the_interface_saw_comes_along_sealed_or_not() {
+        let key = Key::new([1; 32]);
+        for (protection, key) in
+            [(Protection::None, None), (Protection::Sealed { key: &key, salt: [3; 32] }, Some(&key))]
+        {
+            for established in [false, true] {
+                let mut image = state().with_established(established).to_image(&protection).unwrap();
+                assert_eq!(State::from_image(&image, key).unwrap().established(), established);
+                image[11] ^= ESTABLISHED;
+                assert!(State::from_image(&image, key).is_err(), "the check covers it");
+            }
+        }
+    }
+
     fn state() -> State {
-        State { part: Part::Permanent, bytes: Zeroizing::new(b"seeds and proofs".to_vec()) }
+        State { part: Part::Permanent, established: false, bytes: Zeroizing::new(b"seeds and proofs".to_vec()) }
     }
 
     fn sealed(key: &Key) -> Vec<u8> {

@@ -73,6 +73,7 @@ pub enum Part {
 #[derive(Clone, PartialEq, Eq)]
 pub struct State {
     part: Part,
+    established: bool,
     bytes: Zeroizing<Vec<u8>>,
 }
 
@@ -83,7 +84,7 @@ impl State {
     /// [`Error::State`] in failure mode.
     pub fn permanent<P: Platform>(tpm: &mut Tpm<P>) -> Result<Self, Error> {
         let bytes = Saver::save(|saver| tpm.save_permanent(saver))?;
-        Ok(Self { part: Part::Permanent, bytes })
+        Ok(Self { part: Part::Permanent, established: false, bytes })
     }
 
     /// Tells whether this is still the permanent part of a TPM's state, in less time than taking it anew.
@@ -99,7 +100,21 @@ impl State {
     /// [`Error::State`] in failure mode.
     pub fn volatile<P: Platform>(tpm: &mut Tpm<P>) -> Result<Self, Error> {
         let bytes = Saver::save(|saver| tpm.save_volatile(saver))?;
-        Ok(Self { part: Part::Volatile, bytes })
+        Ok(Self { part: Part::Volatile, established: false, bytes })
+    }
+
+    /// Takes along whether the interface in front of the TPM has seen a dynamic launch (`TPM_ACCESS_x.tpmEstablishment`), of which
+    /// the TPM itself does not know.
+    #[must_use]
+    pub fn with_established(mut self, established: bool) -> Self {
+        self.established = established;
+        self
+    }
+
+    /// Tells what was taken along with [`Self::with_established`].
+    #[must_use]
+    pub const fn established(&self) -> bool {
+        self.established
     }
 
     /// Tells which part it is.

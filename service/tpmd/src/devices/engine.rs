@@ -92,6 +92,10 @@ impl Device for EngineDevice {
         self.tpm.countdown_signaled(handle)
     }
 
+    fn set_message_size(&mut self, bytes: u32) {
+        self.tpm.set_message_size(bytes as usize);
+    }
+
     fn set_cancellation(&mut self, cancellation: Cancellation) {
         self.cancellation = cancellation;
     }

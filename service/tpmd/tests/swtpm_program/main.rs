@@ -5,6 +5,7 @@
 mod host;
 mod qemu;
 mod state;
+mod suite;
 mod tools;
 
 use std::net::TcpStream;

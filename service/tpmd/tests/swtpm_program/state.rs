@@ -19,6 +19,10 @@ impl Folder {
         Self(path)
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -31,19 +35,24 @@ impl Drop for Folder {
 }
 
 /// A running program with both channels.
-struct Server {
+pub(crate) struct Server {
     program: Child,
     control: UnixStream,
     data: UnixStream,
 }
 
 impl Server {
-    fn start(folder: &Folder, more: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Folder, more: &[&str]) -> Self {
         let path = folder.file("ctrl");
         let control = format!("type=unixio,path={}", path.display());
         let state = format!("dir={}", folder.0.display());
         let program = start(&[&["--tpm2", "--tpmstate", &state, "--ctrl", &control], more].concat());
-        let control = connect(|| UnixStream::connect(Path::new(&path)));
+        Self::connect(program, &path)
+    }
+
+    /// Opens both channels of a program.
+    pub(crate) fn connect(program: Child, path: &Path) -> Self {
+        let control = connect(|| UnixStream::connect(path));
         let (data, theirs) = UnixStream::pair().unwrap();
         pass_descriptor(&control, &theirs);
         let mut server = Server { program, control, data };
@@ -51,19 +60,23 @@ impl Server {
         server
     }
 
-    fn control_answer(&mut self, size: usize) -> Vec<u8> {
+    pub(crate) fn process(&self) -> u32 {
+        self.program.id()
+    }
+
+    pub(crate) fn control_answer(&mut self, size: usize) -> Vec<u8> {
         let mut answer = vec![0; size];
         self.control.read_exact(&mut answer).unwrap();
         answer
     }
 
     /// Sends a control request and gives the result code.
-    fn control(&mut self, words: &[u32]) -> u32 {
+    pub(crate) fn control(&mut self, words: &[u32]) -> u32 {
         self.control.write_all(&bytes(words)).unwrap();
         number(&self.control_answer(4))
     }
 
-    fn command(&mut self, command: &[u8]) -> Vec<u8> {
+    pub(crate) fn command(&mut self, command: &[u8]) -> Vec<u8> {
         self.data.write_all(command).unwrap();
         let mut header = [0; 10];
         self.data.read_exact(&mut header).unwrap();
@@ -88,25 +101,25 @@ impl Server {
         number(&self.control_answer(4))
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         assert_eq!(self.control(&[SHUTDOWN]), 0);
         assert!(self.program.wait().unwrap().success());
     }
 
     /// Takes the power away.
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.program.kill().unwrap();
         self.program.wait().unwrap();
     }
 }
 
 const GET_CAPABILITY: u32 = 0x01;
-const INIT: u32 = 0x02;
+pub(crate) const INIT: u32 = 0x02;
 const SHUTDOWN: u32 = 0x03;
-const STORE_VOLATILE: u32 = 0x0a;
+pub(crate) const STORE_VOLATILE: u32 = 0x0a;
 const GET_STATEBLOB: u32 = 0x0c;
 const SET_STATEBLOB: u32 = 0x0d;
-const STOP: u32 = 0x0e;
+pub(crate) const STOP: u32 = 0x0e;
 const GET_CONFIG: u32 = 0x0f;
 const DELETE_VOLATILE: u32 = 1;
 const DECRYPTED: u32 = 1;
@@ -117,6 +130,7 @@ const SAVED: u32 = 3;
 
 const BAD_ORDINAL: u32 = 0x0a;
 const FAIL: u32 = 9;
+const RC_FAILURE: u32 = 0x101;
 const SIZE: u32 = 0x17;
 
 /// `TPM2_HashSequenceStart` with SHA-256: the first transient object.
@@ -127,11 +141,11 @@ const TRANSIENT: [u8; 22] = [0x80, 1, 0, 0, 0, 22, 0, 0, 0x01, 0x7a, 0, 0, 0, 1,
 const SHUTDOWN_STATE: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 0x01, 0x45, 0, 1];
 const STARTUP_STATE: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 1];
 
-fn bytes(words: &[u32]) -> Vec<u8> {
+pub(crate) fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-fn number(bytes: &[u8]) -> u32 {
+pub(crate) fn number(bytes: &[u8]) -> u32 {
     u32::from_be_bytes(bytes.try_into().unwrap())
 }
 
@@ -295,7 +309,7 @@ fn keys_encrypt_what_is_kept_and_what_leaves() {
     // Without the key of the files there is no TPM, and nothing is overwritten.
     let kept = std::fs::read(here.file("tpm2-00.permall")).unwrap();
     let mut stranger = Server::start(&here, &[]);
-    assert_eq!(stranger.control(&[INIT, 0]), FAIL);
+    assert_eq!(stranger.control(&[INIT, 0]), RC_FAILURE);
     assert_eq!(stranger.command(&READ_CLOCK)[6..10], [0, 0, 0x01, 0x01]);
     stranger.end();
     assert_eq!(std::fs::read(here.file("tpm2-00.permall")).unwrap(), kept);

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -46,8 +46,9 @@ pub struct SocketArgs {
     /// Comma-separated: reject-locality-4, allow-set-locality (which is always allowed).
     #[arg(long, value_name = "OPTION")]
     pub locality: Option<String>,
-    /// Keep the TPM's state in a folder: `dir=PATH[,mode=OCTAL][,fsync]` or `backend-uri=dir://PATH`. Without it nothing is kept. With
-    /// `fsync` what a command wrote also survives a loss of power, and the command takes milliseconds.
+    /// Keep the TPM's state in a folder: `dir=PATH[,mode=OCTAL][,fsync]` or `backend-uri=dir://PATH`; without it in the folder that
+    /// the environment variable `TPM_PATH` names, and without that nowhere. With `fsync` what a command wrote also survives a loss
+    /// of power, and the command takes milliseconds.
     #[arg(long, value_name = "SPEC")]
     pub tpmstate: Option<String>,
     /// Write messages to `file=PATH[,truncate]` or `fd=FD` (level= and prefix= are accepted), or to nobody: `file=-`.
@@ -65,7 +66,7 @@ pub struct SocketArgs {
     /// Print which parts of a TPM's state the folder of --tpmstate has, as JSON.
     #[arg(long)]
     pub print_states: bool,
-    /// Not offered: start this program as the user it shall be.
+    /// Become this user, by name or by number, before anything is opened.
     #[arg(short, long, value_name = "USER")]
     pub runas: Option<String>,
     /// Accepted and not used: there is no seccomp profile.
@@ -74,8 +75,9 @@ pub struct SocketArgs {
     /// Accepted and not used: algorithms are those of this TPM's own profile.
     #[arg(long, value_name = "SPEC")]
     pub profile: Option<String>,
-    /// Encrypt the kept state: `file=PATH|fd=FD[,format=hex|binary][,mode=aes-cbc|aes-256-cbc][,remove]`. The mode says
-    /// whether the key has 128 or 256 bits; what encrypts is AES-256-GCM with a key derived from it.
+    /// Encrypt the kept state: `file=PATH|fd=FD[,format=hex|binary][,mode=aes-cbc|aes-256-cbc][,remove]`, or from a passphrase
+    /// `pwdfile=PATH|pwdfd=FD[,kdf=pbkdf2|sha512][,mode=...][,remove]`. The mode says whether the key has 128 or 256 bits; what
+    /// encrypts is AES-256-GCM with a key derived from it.
     #[arg(long, value_name = "SPEC")]
     pub key: Option<String>,
     /// Encrypt the state that goes to another host, and take only such state: as --key.
@@ -89,14 +91,27 @@ pub struct SocketArgs {
 /// What `--print-capabilities` prints: what callers such as libvirt look for, and no more than is true.
 #[must_use]
 pub fn capabilities() -> String {
-    serde_json::json!({
-        "type": "swtpm",
-        "features": ["tpm-2.0", "tpm-send-command-header", "flags-opt-startup", "flags-opt-disable-auto-shutdown",
-                     "cmdarg-seccomp", "cmdarg-key-fd", "cmdarg-print-states", "tpmstate-opt-mode", "rsa-keysize-2048", "rsa-keysize-3072", "rsa-keysize-4096"],
-        "version": env!("CARGO_PKG_VERSION"),
-    })
-    .to_string()
+    let version = env!("CARGO_PKG_VERSION");
+    format!(r#"{{ "type": "swtpm", "features": [ "{}" ], "version": "{version}" }}"#, FEATURES.join("\", \""))
 }
+
+/// In the order and between the spaces of swtpm's own: some callers look with a pattern, not with a parser.
+const FEATURES: [&str; 14] = [
+    "tpm-2.0",
+    "tpm-send-command-header",
+    "flags-opt-startup",
+    "flags-opt-disable-auto-shutdown",
+    "cmdarg-seccomp",
+    "cmdarg-key-fd",
+    "cmdarg-pwd-fd",
+    "cmdarg-print-states",
+    "nvram-backend-dir",
+    "tpmstate-opt-mode",
+    "rsa-keysize-1024",
+    "rsa-keysize-2048",
+    "rsa-keysize-3072",
+    "rsa-keysize-4096",
+];
 
 impl SocketArgs {
     /// Opens what the options name.
@@ -105,7 +120,6 @@ impl SocketArgs {
     /// Names the option that is wrong or cannot be opened.
     pub fn open(&self) -> Result<Config> {
         anyhow::ensure!(self.tpm2, "this TPM is a TPM 2.0 and no other: give --tpm2");
-        anyhow::ensure!(self.runas.is_none(), "--runas is not offered: start this program as that user");
         let mut config = Config {
             allow_set_locality: true,
             end_with_data: self.terminate,
@@ -179,15 +193,14 @@ impl SocketArgs {
     /// # Errors
     /// Names the option that is wrong, or says who else uses the folder.
     pub fn state(&self) -> Result<Option<(Store, Option<Key>)>> {
-        let Some(spec) = &self.tpmstate else { return Ok(None) };
-        let spec = Spec::parse("--tpmstate", spec)?;
-        let folder = spec.folder()?;
-        let mode = spec.value("mode").unwrap_or("0600");
+        let spec = self.tpmstate.as_deref().map(|spec| Spec::parse("--tpmstate", spec)).transpose()?;
+        let Some(folder) = state_folder(spec.as_ref())? else { return Ok(None) };
+        let mode = spec.as_ref().and_then(|spec| spec.value("mode")).unwrap_or("0600");
         let mode = u32::from_str_radix(mode, 8).with_context(|| format!("--tpmstate: mode={mode} is not octal"))?;
         let key =
             |option, spec: &Option<String>| spec.as_deref().map(|spec| Spec::parse(option, spec)?.key()).transpose();
-        let store = Store::open(Path::new(folder), mode, key("--key", &self.key)?)?;
-        let store = store.durable(spec.has("fsync"));
+        let store = Store::open(&folder, mode, key("--key", &self.key)?)?;
+        let store = store.durable(spec.is_some_and(|spec| spec.has("fsync")));
         Ok(Some((store, key("--migration-key", &self.migration_key)?)))
     }
 
@@ -197,11 +210,12 @@ impl SocketArgs {
     /// When no folder is named.
     pub fn states(&self) -> Result<String> {
         let spec = Spec::parse("--tpmstate", self.tpmstate.as_deref().context("--print-states: needs --tpmstate")?)?;
-        let folder = Path::new(spec.folder()?);
-        let parts = [(Part::Permanent, "permall"), (Part::Volatile, "volatile")];
-        let kept = parts.into_iter().filter_map(|(part, name)| Some((name, kept_size(folder, part)?)));
-        let kept: Vec<_> = kept.map(|(name, size)| serde_json::json!({ "name": name, "size": size })).collect();
-        Ok(serde_json::json!({ "type": "swtpm", "states": kept }).to_string())
+        let folder = PathBuf::from(spec.folder()?);
+        let parts = [(Part::Permanent, "permall"), (Part::Volatile, "volatilestate")];
+        let kept = parts.into_iter().filter_map(|(part, name)| Some((name, kept_size(&folder, part)?)));
+        let kept: Vec<_> = kept.map(|(name, size)| format!(r#" {{"name": "{name}", "size": {size}}}"#)).collect();
+        let end = if kept.is_empty() { "" } else { " " };
+        Ok(format!(r#"{{ "type": "swtpm", "states": [{}{end}] }}"#, kept.join(",")))
     }
 
     fn apply_flags(&self, config: &mut Config) -> Result<()> {
@@ -220,6 +234,14 @@ impl SocketArgs {
         // Without a control channel nobody could send CMD_INIT.
         config.power_on |= config.control.is_none() && config.inherited_control.is_none();
         Ok(())
+    }
+}
+
+/// "the environment variable TPM_PATH can be set" instead of `--tpmstate dir=` (swtpm(8)).
+fn state_folder(spec: Option<&Spec<'_>>) -> Result<Option<PathBuf>> {
+    match spec {
+        Some(spec) => Ok(Some(spec.folder()?.into())),
+        None => Ok(std::env::var_os("TPM_PATH").map(PathBuf::from)),
     }
 }
 
@@ -288,7 +310,6 @@ mod tests {
             (&["--ctrl", "type=unixio,fd=1,clientfd=2"], "exclude each other"),
             (&["-p", "0", "--flags", "fast"], "`fast`"),
             (&["-p", "0", "--locality", "5"], "`5`"),
-            (&["-p", "0", "--runas", "tss"], "--runas"),
         ] {
             let error = open(&[&["--tpm2"], arguments].concat()).unwrap_err().to_string();
             assert!(error.contains(complaint), "{error}");

@@ -89,8 +89,10 @@ const STATE_ENCRYPTED: u32 = 2;
 /// The data channel takes the simulator's command prefix too.
 const CAP_SEND_COMMAND_HEADER: u32 = 0x8000;
 
-/// Result codes: those of TPM 1.2, which the protocol uses whatever the TPM's own version.
+/// Result codes: those of TPM 1.2, which the protocol uses whatever the TPM's own version, but for a TPM that cannot begin.
 mod result {
+    /// `TPM_RC_FAILURE`, which libtpms gives where its state is none or cannot be decrypted.
+    pub(super) const TPM2_FAILURE: u32 = 0x101;
     pub(super) const SUCCESS: u32 = 0;
     pub(super) const BAD_PARAMETER: u32 = 3;
     pub(super) const FAIL: u32 = 9;
@@ -290,7 +292,7 @@ fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -
         }
         Command::Init => {
             machine.power_off(options.orderly);
-            machine.power_on().map_err(|_| result::FAIL)?;
+            machine.power_on().map_err(|_| result::TPM2_FAILURE)?;
             done
         }
         Command::Stop => {

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod control;
 mod data;
+pub mod owner;
 mod spec;
 
 use std::path::{Path, PathBuf};

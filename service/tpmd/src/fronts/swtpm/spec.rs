@@ -8,7 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use evtpm_crypto::{HashAlg, RustCrypto, kdfa};
+use evtpm_crypto::{Crypto, Digest, HashAlg, RustCrypto, kdfa};
 use evtpm_image::Key;
 use zeroize::Zeroizing;
 
@@ -78,30 +78,20 @@ impl<'a> Spec<'a> {
         uri.strip_prefix("dir://").with_context(|| format!("{}: backend-uri={uri} is not dir://", self.option))
     }
 
-    /// Reads a key of 128 or 256 bits, and removes its file if that was asked for.
+    /// Reads a key of 128 or 256 bits or a passphrase, and removes its file if that was asked for.
     pub(super) fn key(&self) -> Result<Key> {
         let option = self.option;
-        anyhow::ensure!(
-            self.value("pwdfile").is_none() && self.value("pwdfd").is_none(),
-            "{option}: a passphrase is not taken; give a key with file= or fd="
-        );
         let size = match self.value("mode").unwrap_or("aes-cbc") {
             "aes-cbc" | "aes-128-cbc" => 16,
             "aes-256-cbc" => 32,
             other => bail!("{option}: mode={other} is not known"),
         };
-        let mut bytes = Zeroizing::new(Vec::new());
-        // A longer file is wrong, however long it is.
-        self.open_key()?.take(1024).read_to_end(&mut bytes).with_context(|| format!("{option}: reading the key"))?;
-        let key = match self.value("format").unwrap_or("hex") {
-            "binary" => bytes,
-            "hex" => hexadecimal(&bytes).with_context(|| format!("{option}: the key is not hexadecimal"))?,
-            other => bail!("{option}: format={other} is not known"),
-        };
-        anyhow::ensure!(key.len() == size, "{option}: the key has {} bytes instead of {size}", key.len());
+        let is_passphrase = self.has("pwdfile") || self.has("pwdfd");
+        let file = if is_passphrase { "pwdfile" } else { "file" };
+        let key = if is_passphrase { self.passphrase(size)? } else { self.plain_key(size)? };
         if self.has("remove")
             && self.value("remove").is_none_or(|remove| remove == "true" || remove == "1")
-            && let Some(path) = self.value("file")
+            && let Some(path) = self.value(file)
         {
             std::fs::remove_file(path).with_context(|| format!("{option}: removing {path}"))?;
         }
@@ -110,16 +100,45 @@ impl<'a> Spec<'a> {
         Ok(Key::new(state_key))
     }
 
-    fn open_key(&self) -> Result<File> {
-        if let Some(fd) = self.value("fd") {
-            return Ok(File::from(inherited_descriptor(number(self.option, fd)?)?));
-        }
-        let path = self.value("file").with_context(|| format!("{}: needs file= or fd=", self.option))?;
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(NOFOLLOW)
-            .open(path)
-            .with_context(|| format!("{}: opening {path}", self.option))
+    fn plain_key(&self, size: usize) -> Result<Zeroizing<Vec<u8>>> {
+        let option = self.option;
+        let bytes = self.read_secret("file", "fd")?;
+        let key = match self.value("format").unwrap_or("hex") {
+            "binary" => bytes,
+            "hex" => hexadecimal(&bytes).with_context(|| format!("{option}: the key is not hexadecimal"))?,
+            other => bail!("{option}: format={other} is not known"),
+        };
+        anyhow::ensure!(key.len() == size, "{option}: the key has {} bytes instead of {size}", key.len());
+        Ok(key)
+    }
+
+    /// Derives a key from all of a file, an end of line included, as swtpm does.
+    fn passphrase(&self, size: usize) -> Result<Zeroizing<Vec<u8>>> {
+        let passphrase = self.read_secret("pwdfile", "pwdfd")?;
+        let derive = match self.value("kdf").unwrap_or("pbkdf2") {
+            "pbkdf2" => pbkdf2,
+            "sha512" => |passphrase: &[u8]| RustCrypto::hash(HashAlg::Sha512, &[passphrase]),
+            other => bail!("{}: kdf={other} is not known", self.option),
+        };
+        let derived = derive(&passphrase);
+        Ok(Zeroizing::new(derived.as_bytes().iter().copied().take(size).collect()))
+    }
+
+    fn read_secret(&self, file: &str, descriptor: &str) -> Result<Zeroizing<Vec<u8>>> {
+        let option = self.option;
+        let source = if let Some(fd) = self.value(descriptor) {
+            File::from(inherited_descriptor(number(option, fd)?)?)
+        } else {
+            let path = self.value(file).with_context(|| format!("{option}: needs file=, fd=, pwdfile= or pwdfd="))?;
+            let options = OpenOptions::new().read(true).custom_flags(NOFOLLOW).open(path);
+            options.with_context(|| format!("{option}: opening {path}"))?
+        };
+        // Room for all of it, so that no growing leaves a copy behind; and no more of an endless file.
+        let mut secret = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
+        let limit = u64::try_from(MAX_SECRET)?.saturating_add(1);
+        source.take(limit).read_to_end(&mut secret).with_context(|| format!("{option}: reading the key"))?;
+        anyhow::ensure!(secret.len() <= MAX_SECRET, "{option}: more than {MAX_SECRET} bytes are no key");
+        Ok(secret)
     }
 
     pub(super) fn kind(&self) -> Result<Kind> {
@@ -165,6 +184,21 @@ impl<'a> Spec<'a> {
             .open(&path)
             .with_context(|| format!("{}: opening {}", self.option, path.display()))
     }
+}
+
+/// The most bytes of a key or a passphrase.
+const MAX_SECRET: usize = 4096;
+
+/// The first block of PBKDF2 (RFC 8018, 5.2) with HMAC-SHA-512, and salt and count of swtpm.
+fn pbkdf2(passphrase: &[u8]) -> Digest {
+    let mac = |parts: &[&[u8]]| RustCrypto::hmac(HashAlg::Sha512, passphrase, parts);
+    let mut last = mac(&[b"swtpm", &1_u32.to_be_bytes()]);
+    let mut key = last;
+    for _ in 1..1000 {
+        last = mac(&[last.as_bytes()]);
+        key.as_mut_bytes().iter_mut().zip(last.as_bytes()).for_each(|(sum, byte)| *sum ^= byte);
+    }
+    key
 }
 
 const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `--runas` (`swtpm(8)`: "Run as the given user"): whom the process belongs to.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+/// A user with the groups whose member he is.
+#[derive(Debug, PartialEq, Eq)]
+struct Owner {
+    user: u32,
+    group: u32,
+    /// Missing for a number: swtpm leaves the process its groups then.
+    groups: Option<Vec<u32>>,
+}
+
+/// Makes the calling thread, and with it every thread that it starts afterwards, a user's. There is no way back.
+///
+/// # Errors
+/// When there is no such user, or the kernel refuses.
+pub fn change(user: &str) -> Result<()> {
+    let read =
+        |path| std::fs::read_to_string(Path::new(path)).with_context(|| format!("--runas {user}: reading {path}"));
+    let owner = match number(user) {
+        Some(owner) => owner,
+        None => named(user, &read("/etc/passwd")?, &read("/etc/group")?)?,
+    };
+    let group = Gid::from_raw(owner.group);
+    if let Some(groups) = &owner.groups {
+        let groups: Vec<_> = groups.iter().copied().map(Gid::from_raw).collect();
+        set_thread_groups(&groups).with_context(|| format!("--runas {user}: setting the groups"))?;
+    }
+    set_thread_res_gid(group, group, group).with_context(|| format!("--runas {user}: setting the group"))?;
+    let user_id = Uid::from_raw(owner.user);
+    set_thread_res_uid(user_id, user_id, user_id).with_context(|| format!("--runas {user}: setting the user"))
+}
+
+/// A number is a user and the group of the same number, as with swtpm; the greatest means "unchanged" to the kernel.
+fn number(user: &str) -> Option<Owner> {
+    let id = user.parse().ok().filter(|id| *id != u32::MAX)?;
+    Some(Owner { user: id, group: id, groups: None })
+}
+
+/// Finds a user in what `passwd(5)` and `group(5)` describe.
+fn named(user: &str, users: &str, groups: &str) -> Result<Owner> {
+    let row = users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|row| row.first() == Some(&user));
+    let id = |position: usize| row.as_ref()?.get(position)?.parse().ok();
+    let (Some(user_id), Some(group)) = (id(2), id(3)) else {
+        anyhow::bail!("--runas: user '{user}' does not exist");
+    };
+    let member_of = groups.lines().filter_map(|line| {
+        let mut row = line.split(':').skip(2);
+        let (group, members) = (row.next()?, row.next()?);
+        members.split(',').any(|member| member == user).then(|| group.parse().ok()).flatten()
+    });
+    let groups = std::iter::once(group).chain(member_of.filter(|other| *other != group)).collect();
+    Ok(Owner { user: user_id, group, groups: Some(groups) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USERS: &str = "root:x:0:0:root:/root:/bin/bash\ntss:x:104:106:TPM:/var/lib/tpm:/bin/false\n";
+    const GROUPS: &str = "root:x:0:\nkvm:x:103:qemu,tss\ntss:x:106:tss\nss:x:107:s\n";
+
+    #[test]
+    fn a_name_brings_the_groups_whose_member_it_is() {
+        let owner = Owner { user: 104, group: 106, groups: Some(vec![106, 103]) };
+        assert_eq!(named("tss", USERS, GROUPS).unwrap(), owner);
+        assert_eq!(number("tss"), None);
+    }
+
+    #[test]
+    fn a_number_is_a_user_and_a_group() {
+        assert_eq!(number("104"), Some(Owner { user: 104, group: 104, groups: None }));
+        assert_eq!(number("4294967295"), None);
+    }
+
+    #[test]
+    fn nobody_becomes_a_user_who_does_not_exist() {
+        for user in ["", "ts", "TPM", "x"] {
+            assert!(named(user, USERS, GROUPS).unwrap_err().to_string().contains("does not exist"), "{user}");
+        }
+        assert!(change("no such user").is_err());
+    }
+}
