@@ -125,12 +125,16 @@ impl SessionArea {
         if !used.has(TpmaSession::AUDIT) {
             return Ok(());
         }
-        let is_hmac = session.is_some_and(|session| matches!(session.kind, SessionKind::Hmac(_)));
-        if !is_hmac || self.with(TpmaSession::AUDIT).is_some() {
+        let Some(SessionKind::Hmac(hmac)) = session.map(|session| &session.kind) else {
+            return Err(Rc::ATTRIBUTES.at(used.subject()));
+        };
+        if self.with(TpmaSession::AUDIT).is_some() {
             return Err(Rc::ATTRIBUTES.at(used.subject()));
         }
-        // "the command is only executed if the session is exclusive at the start of the command"
-        if used.has(TpmaSession::AUDIT_EXCLUSIVE) && sessions.exclusive() != Some(used.handle.0) {
+        // "the command is only executed if the session is exclusive at the start of the command", as one is whose audit begins
+        // with it: go-tpm's tests audit exclusively from the first command on, and the reference implementation lets them.
+        let begins = hmac.audit.is_none() || used.has(TpmaSession::AUDIT_RESET);
+        if used.has(TpmaSession::AUDIT_EXCLUSIVE) && !begins && sessions.exclusive() != Some(used.handle.0) {
             return Err(Rc::EXCLUSIVE);
         }
         Ok(())

@@ -290,6 +290,28 @@ fn an_audit_session_is_exclusive_until_another_command_comes() {
     assert_eq!(lost, Err(Rc::EXCLUSIVE));
 }
 
+/// go-tpm's `TestUnseal` asks for it; swtpm 0.7.1 answers each of these as we do.
+#[test]
+fn an_audit_that_begins_is_exclusive_whatever_came_before() {
+    let mut tpm = started();
+    let mut session = tpm.start_session(Start::HMAC);
+    let mut other = tpm.start_session(Start::HMAC);
+    let exclusive = TpmaSession::AUDIT | TpmaSession::AUDIT_EXCLUSIVE;
+    let used = |tpm: &mut TestTpm, session: &mut _, attributes| {
+        let attributes = CONTINUE | attributes;
+        let uses = &mut [Use::Session(session, SessionUse { attributes, ..SessionUse::default() })];
+        tpm.send_with(&GetTestResult {}, (), uses).map(drop)
+    };
+    assert_eq!(used(&mut tpm, &mut other, exclusive), Ok(()), "its first command");
+    assert_eq!(used(&mut tpm, &mut other, exclusive), Ok(()));
+    assert_eq!(used(&mut tpm, &mut session, exclusive), Ok(()), "another one's first command");
+    assert_eq!(used(&mut tpm, &mut other, exclusive), Err(Rc::EXCLUSIVE));
+    assert_eq!(used(&mut tpm, &mut other, TpmaSession::AUDIT), Ok(()), "not exclusively, and not exclusive");
+    assert_eq!(used(&mut tpm, &mut other, exclusive), Err(Rc::EXCLUSIVE));
+    assert_eq!(used(&mut tpm, &mut other, exclusive | TpmaSession::AUDIT_RESET), Ok(()), "it begins anew");
+    assert_eq!(used(&mut tpm, &mut other, exclusive), Ok(()));
+}
+
 #[test]
 fn a_bound_session_that_audits_loses_its_binding() {
     let mut tpm = started();
