@@ -68,7 +68,8 @@ impl Qemu {
 
     /// Sends a request of QMP and returns what it returned, past the events.
     fn ask_monitor(&mut self, request: &Value) -> Value {
-        writeln!(self.monitor.get_mut(), "{request}").unwrap();
+        // In one piece: with its last brace a request is whole, and what comes after `quit` finds nobody.
+        self.monitor.get_mut().write_all(format!("{request}\n").as_bytes()).unwrap();
         loop {
             let mut answer = self.line_of_monitor();
             assert!(answer.get("error").is_none(), "{request}: {answer}");
