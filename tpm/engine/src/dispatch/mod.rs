@@ -12,11 +12,10 @@ use crate::commands::{Row, row};
 use crate::failure::Phase;
 use crate::host::Pending;
 use crate::name::Name;
+use crate::state::NvIndex;
 use crate::{Locality, Platform, Tpm};
 use authorize::Request;
-use evtpm_tpm_wire::{
-    Cc, CommandTag, Flags, Handle, HandleList, HandleType, Overflow, Rc, Reader, Spec, TpmaSession, Writer,
-};
+use evtpm_tpm_wire::{Cc, CommandTag, Flags, Handle, HandleList, Overflow, Rc, Reader, Spec, TpmaSession, Writer};
 use respond::Before;
 use session_area::SessionArea;
 
@@ -87,7 +86,7 @@ impl<P: Platform> Tpm<P> {
         self.check_read_only(&row.spec)?;
         let mut reader = Reader::new(command.get(HEADER_SIZE..).unwrap_or_default(), &supported);
         let handles = (row.handles)(&mut reader)?;
-        self.may_differ |= announces_change(&row.spec, &handles);
+        self.may_differ |= self.announces_change(&row.spec, &handles);
         for (handle, number) in handles.iter().zip(1..) {
             self.check_present(*handle, number)?;
         }
@@ -111,6 +110,14 @@ impl<P: Platform> Tpm<P> {
         let parameters_at = (row.run)(self, &handles, &mut parameters, tag, &mut writer)?;
         let written = writer.written();
         Ok(self.finish(tag, code, area, before, response, parameters_at, written)?)
+    }
+
+    /// Tells whether a command may write NV memory: it is one of those marked "{NV}" in Part 3, or names an NV index whose PIN
+    /// counts a use. Of PCRs and of the generator nothing is kept but after `TPM2_Shutdown`, which is marked itself.
+    fn announces_change(&self, spec: &Spec, handles: &HandleList) -> bool {
+        let is_volatile = matches!(spec.code, Cc::PCR_EXTEND | Cc::PCR_EVENT | Cc::PCR_RESET | Cc::STIR_RANDOM);
+        let counts_uses = |handle: &Handle| self.state.nv.index(*handle).is_some_and(NvIndex::is_pin);
+        spec.flags.contains(Flags::NV) && !is_volatile || handles.iter().any(counts_uses)
     }
 
     /// "The mode checks shall be performed in the order listed."
@@ -201,14 +208,6 @@ impl<P: Platform> Tpm<P> {
         write_header(tag.number(), Rc::SUCCESS, size, response);
         Ok(size)
     }
-}
-
-/// Tells whether a command may write NV memory: it is one of those marked "{NV}" in Part 3, or names an NV index, whose
-/// PIN counts a use. Of PCRs and of the generator nothing is kept but after `TPM2_Shutdown`, which is marked itself.
-fn announces_change(spec: &Spec, handles: &HandleList) -> bool {
-    let is_volatile = matches!(spec.code, Cc::PCR_EXTEND | Cc::PCR_EVENT | Cc::PCR_RESET | Cc::STIR_RANDOM);
-    let is_index = |handle: &Handle| matches!(handle.kind(), Some(HandleType::NvIndex | HandleType::ExternalNv));
-    spec.flags.contains(Flags::NV) && !is_volatile || handles.iter().any(is_index)
 }
 
 /// "a set of command format and consistency checks", in the order of "Command Header Validation".
