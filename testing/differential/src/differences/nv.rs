@@ -101,11 +101,12 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "PIN that reads its own index",
         is: |case| {
-            matches!(case.code, Cc::NV_READ | Cc::NV_CERTIFY | Cc::POLICY_NV | Cc::POLICY_AUTHORIZE_NV)
+            let reads = [Cc::NV_READ, Cc::NV_READ_LOCK, Cc::NV_CERTIFY, Cc::POLICY_NV, Cc::POLICY_AUTHORIZE_NV];
+            reads.contains(&case.code)
                 && (case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass))
                 && case.codes.ours == Rc::AUTH_UNAVAILABLE
         },
-        reason: "Part 3, \"Authorization Checks\": a command that reads the data of an index by its own authValue needs \
+        reason: "Part 3, \"Authorization Checks\": a command that reads an index, or locks it for reading, by its own authValue needs \
                  TPMA_NV_AUTHREAD (TPM_RC_AUTH_UNAVAILABLE), a PIN index too: of PolicySecret alone is said \"If \
                  authEntity references a non-PIN Index. TPMA_NV_AUTHREAD is required to be SET in the Index.\"",
     },

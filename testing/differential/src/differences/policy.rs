@@ -135,4 +135,16 @@ pub(super) const KNOWN: &[Known] = &[
         reason: "Part 3, PolicyNV: signed comparisons are made in two's complement; libtpms orders negative numbers by \
                  their bits the wrong way round, so that -1 is less than -58.",
     },
+    Known {
+        name: "signed comparison with nothing",
+        is: |case| {
+            let is_signed =
+                |(operand, _, operation): (&[u8], u32, u32)| operand.is_empty() && matches!(operation, 2 | 4 | 6 | 8);
+            matches!(case.code, Cc::POLICY_NV | Cc::POLICY_COUNTER_TIMER)
+                && matches!((case.codes.theirs, case.codes.ours), (Rc::POLICY, Rc::SUCCESS) | (Rc::SUCCESS, Rc::POLICY))
+                && shape::comparison(case).is_some_and(is_signed)
+        },
+        reason: "Part 3, PolicyNV, compares operandB with as many octets of the index. None have no sign; libtpms takes it \
+                 from the octet behind them, whatever that is.",
+    },
 ];
