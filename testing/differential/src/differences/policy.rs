@@ -6,6 +6,7 @@ use evtpm_tpm_wire::{Cc, Rc, Subject, TpmaSession};
 
 use super::Known;
 use crate::shape::{self, is_encrypted};
+use crate::story::Case;
 
 /// More seconds than a story takes on either clock.
 const A_STORY: u32 = 60;
@@ -124,27 +125,24 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "order of two negative numbers",
         is: |case| {
-            let is_signed = |(operand, _, operation): (&[u8], u32, u32)| {
-                let is_negative = operand.first().is_some_and(|first| first & 0x80 != 0);
-                matches!(operation, 2 | 4 | 6 | 8) && (is_negative || is_encrypted(&case.commands.ours))
-            };
-            matches!(case.code, Cc::POLICY_NV | Cc::POLICY_COUNTER_TIMER)
-                && matches!((case.codes.theirs, case.codes.ours), (Rc::POLICY, Rc::SUCCESS) | (Rc::SUCCESS, Rc::POLICY))
-                && shape::comparison(case).is_some_and(is_signed)
+            let is_negative = |operand: &[u8]| operand.first().is_some_and(|first| first & 0x80 != 0);
+            signed_comparison(case).is_some_and(|operand| is_negative(operand) || is_encrypted(&case.commands.ours))
         },
         reason: "Part 3, PolicyNV: signed comparisons are made in two's complement; libtpms orders negative numbers by \
                  their bits the wrong way round, so that -1 is less than -58.",
     },
     Known {
         name: "signed comparison with nothing",
-        is: |case| {
-            let is_signed =
-                |(operand, _, operation): (&[u8], u32, u32)| operand.is_empty() && matches!(operation, 2 | 4 | 6 | 8);
-            matches!(case.code, Cc::POLICY_NV | Cc::POLICY_COUNTER_TIMER)
-                && matches!((case.codes.theirs, case.codes.ours), (Rc::POLICY, Rc::SUCCESS) | (Rc::SUCCESS, Rc::POLICY))
-                && shape::comparison(case).is_some_and(is_signed)
-        },
+        is: |case| signed_comparison(case).is_some_and(<[u8]>::is_empty),
         reason: "Part 3, PolicyNV, compares operandB with as many octets of the index. None have no sign; libtpms takes it \
                  from the octet behind them, whatever that is.",
     },
 ];
+
+/// What a signed comparison, TPM_EO_SIGNED_GT to TPM_EO_SIGNED_LE, came out differently for.
+fn signed_comparison(case: &Case) -> Option<&[u8]> {
+    let differs = matches!((case.codes.theirs, case.codes.ours), (Rc::POLICY, Rc::SUCCESS) | (Rc::SUCCESS, Rc::POLICY));
+    let is_one = matches!(case.code, Cc::POLICY_NV | Cc::POLICY_COUNTER_TIMER) && differs;
+    let (operand, _, operation) = shape::comparison(case).filter(|_| is_one)?;
+    matches!(operation, 2 | 4 | 6 | 8).then_some(operand)
+}
