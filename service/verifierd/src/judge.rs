@@ -2,7 +2,7 @@
 //! Verified evidence against a policy, put into words and signed.
 
 use evtpm_api::{ApiFinding, Verdict};
-use evtpm_appraise::{Appraisal, Claims, Layer, Severity, appraise};
+use evtpm_appraise::{Appraisal, Claims, Explanation, Finding, Layer, Severity, appraise};
 use evtpm_logs::{PcrIndex, PcrSet};
 use evtpm_result::{Context, Ear};
 use evtpm_verify::UnixTime;
@@ -157,9 +157,7 @@ pub(crate) fn result(
 
 /// All findings, worst first.
 pub(crate) fn findings(appraisal: &Appraisal) -> Vec<ApiFinding> {
-    let mut explained: Vec<_> = appraisal.findings().map(evtpm_appraise::Finding::explain).collect();
-    explained.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    explained
+    explained(appraisal)
         .into_iter()
         .map(|finding| ApiFinding {
             check: finding.code,
@@ -171,6 +169,18 @@ pub(crate) fn findings(appraisal: &Appraisal) -> Vec<ApiFinding> {
             suggestion: finding.suggestion,
         })
         .collect()
+}
+
+/// What stands between the evidence and trust, in sentences, worst first.
+pub(crate) fn objections(appraisal: &Appraisal) -> impl Iterator<Item = String> {
+    let objections = explained(appraisal).into_iter().filter(|finding| finding.severity > Severity::Warning);
+    objections.map(|finding| finding.sentence)
+}
+
+fn explained(appraisal: &Appraisal) -> Vec<Explanation> {
+    let mut explained: Vec<_> = appraisal.findings().map(Finding::explain).collect();
+    explained.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    explained
 }
 
 fn severity(severity: Severity) -> &'static str {

@@ -62,9 +62,7 @@ pub(crate) async fn resource(app: &Arc<App>, session: &str, path: &str) -> Resul
             app.store.note(note("resource-released", detail)).await?;
             return Ok(encrypted);
         }
-        let objections = judge::findings(&appraisal).into_iter();
-        let objections = objections.filter(|finding| !["notice", "warning"].contains(&finding.severity.as_str()));
-        reasons.extend(objections.map(|finding| finding.message));
+        reasons.extend(judge::objections(&appraisal));
     }
     let reasons = reasons.join(" ");
     app.store.note(note("resource-refused", format!("{path}: {reasons}"))).await?;
