@@ -27,5 +27,5 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
 /// Has the engine's example print the document.
 pub(crate) fn generate(workspace: &Workspace) -> anyhow::Result<String> {
     run_command(workspace.cargo().args(["build", "--quiet", "--workspace", "--example", "coverage"]))?;
-    output(&mut workspace.command(&workspace.target().join("debug/examples/coverage").to_string_lossy()))
+    output(&mut workspace.command(workspace.target().join("debug/examples/coverage")))
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
         cargo.args(["run", "--quiet", "--release", "--package", "evtpm-testing-differential", "--bin", PROGRAM, "--"]);
         cargo
     } else {
-        workspace.command(&workspace.programs(&[PROGRAM])?.join(PROGRAM).to_string_lossy())
+        workspace.command(workspace.programs(&[PROGRAM])?.join(PROGRAM))
     };
     differential.args(survey.then_some("--survey")).args(table.then_some("--table"));
     let numbers = [("--commands", commands.map(|number| number.to_string())), ("--seed", seed.map(|n| n.to_string()))];

@@ -114,7 +114,7 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
         fs::remove_dir_all(&dist).with_context(|| format!("removing {}", dist.display()))?;
     }
     let manual = dist.join("manual");
-    run_command(workspace.command(&programs.join("evtpm").to_string_lossy()).arg("manual").arg(&manual))?;
+    run_command(workspace.command(programs.join("evtpm")).arg("manual").arg(&manual))?;
     let architecture = output(workspace.command("dpkg").arg("--print-architecture"))?.trim().to_owned();
     let run = Run { workspace, programs, manual, dist, architecture, epoch: epoch(workspace)? };
     PACKAGES.iter().try_for_each(|package| run.pack(package))

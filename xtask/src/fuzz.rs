@@ -47,5 +47,5 @@ fn write_seeds(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
 }
 
 fn short(workspace: &Workspace) -> anyhow::Result<std::process::Command> {
-    Ok(workspace.command(&workspace.programs(&["short"])?.join("short").to_string_lossy()))
+    Ok(workspace.command(workspace.programs(&["short"])?.join("short")))
 }

@@ -36,5 +36,5 @@ fn on_one_processor(workspace: &Workspace, program: &Path) -> Command {
         return command;
     }
     println!("taskset is not installed: what is measured over sockets depends on where the scheduler puts it");
-    workspace.command(&program.to_string_lossy())
+    workspace.command(program)
 }

@@ -51,7 +51,7 @@ pub(super) fn run(workspace: &Workspace, minutes: NonZeroU64, chosen: &[String])
     for name in names {
         let log = folder.join(format!("{name}.log"));
         let program = build.join(TRIPLE).join("release").join(name);
-        let mut fuzzer = workspace.command(&program.display().to_string());
+        let mut fuzzer = workspace.command(&program);
         let artifacts = format!("-artifact_prefix={}/{name}-", folder.display());
         fuzzer.arg(corpus.join(name)).args([MAX_LENGTH, &artifacts, "-print_final_stats=1"]).args(LIMITS);
         fuzzer.arg(format!("-max_total_time={}", minutes.get().saturating_mul(60))).stderr(File::create(&log)?);
