@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `cargo xtask miri`: unit tests under Miri, which looks for undefined behaviour in what our dependencies do for us.
 //!
-//! Miri executes some ten thousand times slower than the processor. A test that does not end in its time is stopped and
-//! named; it is no failure, and no success either.
+//! Miri executes some ten thousand times slower than the processor. So the tests run natively first and keep what arithmetic
+//! of large numbers gave, where their crate can do that (the engine's `testing/answers.rs`); Miri looks it up and interprets
+//! all the rest. A test that does not end in its time is stopped and named; it is no failure, and no success either.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
@@ -17,10 +20,10 @@ use anyhow::{Context as _, bail};
 use crate::arguments::Arguments;
 use crate::shell::{Workspace, output, run as run_command};
 
-/// Enough for what makes no RSA key and no dozens of points.
-const SECONDS: u64 = 300;
-/// Tests for one interpreter: it takes seconds to begin.
-const BATCH: usize = 16;
+/// Enough for each test of the engine, on a processor that does something else as well.
+const SECONDS: u64 = 600;
+/// Tests for one interpreter: it compiles their crate each time that it begins, which takes ten seconds.
+const BATCH: usize = 64;
 
 /// What became of one test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,12 @@ fn run_package(workspace: &Workspace, package: &str, filters: &[String], limit: 
         .filter(|name| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())))
         .map(str::to_owned)
         .collect();
+    let answers = record(workspace, package)?;
+    let miri = || {
+        let mut command = miri(workspace, package);
+        command.env("EVTPM_REPLAY_ANSWERS", &answers);
+        command
+    };
     println!("{package}: {} tests, each for at most {} s", tests.len(), limit.as_secs());
 
     let begun = Instant::now();
@@ -71,7 +80,7 @@ fn run_package(workspace: &Workspace, package: &str, filters: &[String], limit: 
                     return Ok(());
                 }
                 while !left.is_empty() {
-                    for (name, outcome) in run_batch(miri(workspace, package), &mut left, limit)? {
+                    for (name, outcome) in run_batch(miri(), &mut left, limit)? {
                         println!("{:<9}{name}", format!("{outcome:?}").to_lowercase());
                         results.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
                     }
@@ -94,10 +103,25 @@ fn run_package(workspace: &Workspace, package: &str, filters: &[String], limit: 
     Ok(count(Outcome::Failed))
 }
 
+/// Runs the tests natively and has them keep their answers, in a folder that is made anew.
+fn record(workspace: &Workspace, package: &str) -> anyhow::Result<PathBuf> {
+    let folder = workspace.target().join("miri-answers").join(package);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    }
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let mut tests = workspace.cargo();
+    tests.args(["test", "--quiet", "--package", package, "--lib"]).env("EVTPM_RECORD_ANSWERS", &folder);
+    run_command(&mut tests)?;
+    Ok(folder)
+}
+
 /// The test program of a package's library, to which the test runner's arguments are still to be added.
 fn miri(workspace: &Workspace, package: &str) -> Command {
     let mut command = workspace.command("cargo");
     // A wrapper for the stable compiler does not know Miri's driver; the toolchain of this repository is not for it either.
+    // The answers are files, and the file system is not isolated.
+    command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
     command.env_remove("RUSTC_WRAPPER").env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
     if cfg!(target_arch = "x86_64") {
         // The code that real processors take, which is where the hashes are unsafe; and it is quicker. That of AES has an

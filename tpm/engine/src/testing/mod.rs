@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A deterministic platform, and a way to send commands as bytes, for the tests of this crate.
 
+mod answers;
+mod crypto;
 pub(crate) mod objects;
 mod session;
 
+pub(crate) use crypto::TestCrypto;
 pub(crate) use session::{SessionUse, Start, TestSession, Use};
 
 use crate::work::Work;
 use crate::{Execution, Locality, Platform, Profile, Tpm};
-use evtpm_crypto::RustCrypto;
 use evtpm_crypto::drbg::RandomGenerator;
 use evtpm_crypto::entropy::NoiseSource;
 use evtpm_tpm_wire::{Cc, Command, CommandTag, Handle, Marshal, Rc, Reader, Response, TpmSu, Writer, commands};
@@ -52,7 +54,7 @@ impl TestPlatform {
 }
 
 impl Platform for TestPlatform {
-    type Crypto = RustCrypto;
+    type Crypto = TestCrypto;
     type Noise = TestNoise;
 
     fn noise(&mut self) -> &mut TestNoise {

@@ -3,7 +3,8 @@
 
 use super::{TestTpm, command_bytes, marshal};
 use crate::Locality;
-use evtpm_crypto::{Digest, RustCrypto};
+use crate::testing::TestCrypto;
+use evtpm_crypto::Digest;
 use evtpm_protocol::session::{self, Nonces, SessionKey, decrypt_parameter, encrypt_parameter, session_key};
 use evtpm_protocol::{cp_hash, rp_hash};
 use evtpm_tpm_wire::commands::{StartAuthSession, StartAuthSessionHandles};
@@ -73,7 +74,7 @@ impl TestTpm {
         let response = self.send(&command, StartAuthSessionHandles { tpm_key: None, bind }).unwrap();
         let (caller, own) = (nonce_caller.as_bytes(), response.nonce_tpm.as_bytes());
         let key = match start.bind {
-            Some((_, auth)) => session_key::<RustCrypto>(start.hash, auth, &[], own, caller).unwrap(),
+            Some((_, auth)) => session_key::<TestCrypto>(start.hash, auth, &[], own, caller).unwrap(),
             None => SessionKey::EMPTY,
         };
         let (hash, symmetric) = (start.hash, start.symmetric);
@@ -143,7 +144,7 @@ impl TestTpm {
                     bytes
                 }
                 Use::Session(session, with) => {
-                    let hash = cp_hash::<RustCrypto>(session.hash, C::SPEC.code, &names, &parameters).unwrap();
+                    let hash = cp_hash::<TestCrypto>(session.hash, C::SPEC.code, &names, &parameters).unwrap();
                     let extra = if number == 0 { extra.clone() } else { Default::default() };
                     session.command_area(with, &hash, [&extra.0, &extra.1])
                 }
@@ -181,10 +182,10 @@ fn check_response<C: Command>(received: &[u8], area: &[u8], parameters: &mut [u8
             assert!(answer.hmac.is_empty());
         } else {
             let nonces = Nonces { newer: session.nonce_tpm.as_bytes(), older: session.nonce_caller.as_bytes() };
-            let hash = rp_hash::<RustCrypto>(session.hash, Rc::SUCCESS, C::SPEC.code, received).unwrap();
+            let hash = rp_hash::<TestCrypto>(session.hash, Rc::SUCCESS, C::SPEC.code, received).unwrap();
             let attributes = answer.session_attributes;
             let hmac =
-                session::hmac::<RustCrypto>(session.hash, value.as_bytes(), &hash, nonces, [&[], &[]], attributes);
+                session::hmac::<TestCrypto>(session.hash, value.as_bytes(), &hash, nonces, [&[], &[]], attributes);
             assert_eq!(answer.hmac.as_bytes(), hmac.unwrap().as_bytes(), "the response's HMAC");
         }
         if with.attributes.contains(TpmaSession::ENCRYPT) {
@@ -202,10 +203,10 @@ impl TestSession {
         let content = &mut parameters[2..2 + size];
         if command {
             let nonces = Nonces { newer: caller, older: own };
-            encrypt_parameter::<RustCrypto>(self.hash, self.symmetric.unwrap(), &value, nonces, content).unwrap();
+            encrypt_parameter::<TestCrypto>(self.hash, self.symmetric.unwrap(), &value, nonces, content).unwrap();
         } else {
             let nonces = Nonces { newer: own, older: caller };
-            decrypt_parameter::<RustCrypto>(self.hash, self.symmetric.unwrap(), &value, nonces, content).unwrap();
+            decrypt_parameter::<TestCrypto>(self.hash, self.symmetric.unwrap(), &value, nonces, content).unwrap();
         }
     }
 
@@ -213,7 +214,7 @@ impl TestSession {
         let value = session::value(self.key.as_bytes(), with.auth).unwrap();
         let nonces = Nonces { newer: self.nonce_caller.as_bytes(), older: self.nonce_tpm.as_bytes() };
         let hmac =
-            session::hmac::<RustCrypto>(self.hash, value.as_bytes(), hash, nonces, extra, with.attributes).unwrap();
+            session::hmac::<TestCrypto>(self.hash, value.as_bytes(), hash, nonces, extra, with.attributes).unwrap();
         let proof = match with.plain {
             Some(plain) => plain,
             None if value.as_bytes().is_empty() => &[],

@@ -36,9 +36,10 @@ impl Execute for GetSessionAuditDigest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TestCrypto;
     use crate::testing::objects::object;
     use crate::testing::{SessionUse, Start, TestSession, TestTpm, Use, marshal, started};
-    use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+    use evtpm_crypto::{Crypto, HashAlg};
     use evtpm_protocol::templates::attestation_key;
     use evtpm_protocol::{cp_hash, rp_hash};
     use evtpm_tpm_wire::commands::{GetRandom, GetRandomResponse};
@@ -75,10 +76,10 @@ mod tests {
         let response = audited(&mut tpm, &mut session);
         let command = marshal(&GetRandom { bytes_requested: 8 });
         let hash = evtpm_tpm_wire::HashAlg::Sha256;
-        let cp_hash = cp_hash::<RustCrypto>(hash, Cc::GET_RANDOM, &[], &command).unwrap();
+        let cp_hash = cp_hash::<TestCrypto>(hash, Cc::GET_RANDOM, &[], &command).unwrap();
         let answer = marshal(&response.random_bytes);
-        let rp_hash = rp_hash::<RustCrypto>(hash, Rc::SUCCESS, Cc::GET_RANDOM, &answer).unwrap();
-        let expected = RustCrypto::hash(HashAlg::Sha256, &[&[0; 32], cp_hash.as_bytes(), rp_hash.as_bytes()]);
+        let rp_hash = rp_hash::<TestCrypto>(hash, Rc::SUCCESS, Cc::GET_RANDOM, &answer).unwrap();
+        let expected = TestCrypto::hash(HashAlg::Sha256, &[&[0; 32], cp_hash.as_bytes(), rp_hash.as_bytes()]);
         let info = attested(&mut tpm, session.handle, Some(key)).unwrap();
         assert_eq!(info.session_digest.as_bytes(), expected.as_bytes());
     }

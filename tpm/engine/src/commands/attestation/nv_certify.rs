@@ -47,9 +47,9 @@ impl Execute for NvCertify {
 mod tests {
     use super::*;
     use crate::commands::nv::testing::{INDEX, OWNER, nv, nv_auth, with_index, write};
+    use crate::testing::TestCrypto;
     use crate::testing::TestTpm;
     use crate::testing::objects::object;
-    use evtpm_crypto::RustCrypto;
     use evtpm_protocol::templates::attestation_key;
     use evtpm_protocol::verify_signature;
     use evtpm_tpm_wire::{
@@ -77,9 +77,9 @@ mod tests {
     }
 
     fn attested<'a>(key: &TpmtPublic, certified: &'a NvCertifyResponse) -> TpmuAttest<'a> {
-        let digest = RustCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[certified.certify_info.as_bytes()]);
+        let digest = TestCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[certified.certify_info.as_bytes()]);
         let signature = certified.signature.as_ref().unwrap();
-        verify_signature::<RustCrypto>(key, digest.as_bytes(), signature).unwrap();
+        verify_signature::<TestCrypto>(key, digest.as_bytes(), signature).unwrap();
         from_bytes::<TpmsAttest<'_>>(certified.certify_info.as_bytes(), &Supported::ALL).unwrap().attested
     }
 
@@ -99,7 +99,7 @@ mod tests {
         write(&mut tpm, Handle::OWNER, b"", b"12345678", 0).unwrap();
         let certified = certify(&mut tpm, Some(key), None, (0, 0)).unwrap();
         let TpmuAttest::NvDigest(info) = attested(&public, &certified) else { panic!("a digest") };
-        let expected = RustCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[b"12345678"]);
+        let expected = TestCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[b"12345678"]);
         assert_eq!(info.nv_digest.as_bytes(), expected.as_bytes());
         assert_eq!(certify(&mut tpm, None, None, (0, 0)), Err(Rc::SCHEME.at(Subject::Parameter(2))));
         let hash = Some(TpmtSigScheme::Ecdsa(HashAlg::Sha384));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Tests of attestations, checked as a verifier would.
 
+use crate::testing::TestCrypto;
 use crate::testing::objects::{OWN, ecc, keyed_hash, object, rsa, sealed};
 use crate::testing::{TestTpm, started};
-use evtpm_crypto::{Crypto, RustCrypto};
+use evtpm_crypto::Crypto;
 use evtpm_protocol::templates::{attestation_key, storage_root_key};
 use evtpm_protocol::{crypto_hash, verify_signature};
 use evtpm_tpm_wire::commands::*;
@@ -34,8 +35,8 @@ fn quote(
 /// Reads an attestation whose signature is right.
 fn checked<'a>(key: &TpmtPublic, attest: &'a Tpm2bAttest, signature: Option<&TpmtSignature>) -> TpmsAttest<'a> {
     let signature = signature.expect("a key signs");
-    let digest = RustCrypto::hash(crypto_hash(signature.hash_alg()).unwrap(), &[attest.as_bytes()]);
-    verify_signature::<RustCrypto>(key, digest.as_bytes(), signature).unwrap();
+    let digest = TestCrypto::hash(crypto_hash(signature.hash_alg()).unwrap(), &[attest.as_bytes()]);
+    verify_signature::<TestCrypto>(key, digest.as_bytes(), signature).unwrap();
     from_bytes(attest.as_bytes(), &Supported::ALL).unwrap()
 }
 
@@ -61,7 +62,7 @@ fn a_quote_says_what_the_pcrs_hold_and_who_asked() {
     assert_eq!(attest.extra_data, nonce());
     assert_eq!(attest.qualified_signer, read_public(&mut tpm, key).qualified_name);
     let TpmuAttest::Quote(info) = attest.attested else { panic!("a quote") };
-    let expected = RustCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[&[0; 32], &[0xFF; 32]]);
+    let expected = TestCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[&[0; 32], &[0xFF; 32]]);
     assert_eq!(info.pcr_digest.as_bytes(), expected.as_bytes());
     assert_eq!(info.pcr_select, selection(HashAlg::Sha256, &pcrs));
 }
@@ -141,7 +142,7 @@ fn a_quote_drops_pcrs_of_banks_that_are_not_there() {
     let TpmuAttest::Quote(info) = checked(&public, &none.quoted, none.signature.as_ref()).attested else {
         panic!("a quote")
     };
-    assert_eq!(info.pcr_digest.as_bytes(), RustCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[]).as_bytes());
+    assert_eq!(info.pcr_digest.as_bytes(), TestCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[]).as_bytes());
 }
 
 #[test]

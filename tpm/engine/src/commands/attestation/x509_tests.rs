@@ -2,9 +2,10 @@
 //! Tests of certificates: what is refused, and that the digest is that of the certificate which the caller puts together.
 //! testing/cross shows the finished certificates to OpenSSL.
 
+use crate::testing::TestCrypto;
 use crate::testing::objects::{OWN, ecc, keyed_hash, object, rsa};
 use crate::testing::{TestTpm, started};
-use evtpm_crypto::{Crypto, RustCrypto};
+use evtpm_crypto::Crypto;
 use evtpm_protocol::verify_signature;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
@@ -59,9 +60,9 @@ fn the_digest_is_that_of_the_certificate_which_the_caller_puts_together() {
     let extensions = element(0xA3, &element(0x30, SIGNS));
     let parts = [head, algorithm, EMPTY, EMPTY, EMPTY, key_info, &extensions].concat();
     let tbs = [&[0x30, 0x81, u8::try_from(parts.len()).unwrap()][..], &parts].concat();
-    assert_eq!(RustCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[&tbs]).as_bytes(), made.tbs_digest.as_bytes());
+    assert_eq!(TestCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[&tbs]).as_bytes(), made.tbs_digest.as_bytes());
     let public = &tpm.object(key).unwrap().public;
-    assert_eq!(verify_signature::<RustCrypto>(public, made.tbs_digest.as_bytes(), &made.signature), Ok(()));
+    assert_eq!(verify_signature::<TestCrypto>(public, made.tbs_digest.as_bytes(), &made.signature), Ok(()));
 }
 
 #[test]

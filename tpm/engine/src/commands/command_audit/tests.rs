@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Tests of the command audit: what is logged, and what the signed report says.
 
+use crate::testing::TestCrypto;
 use crate::testing::objects::object;
 use crate::testing::{TestTpm, marshal, started};
-use evtpm_crypto::{Crypto, Digest, HashAlg, RustCrypto};
+use evtpm_crypto::{Crypto, Digest, HashAlg};
 use evtpm_protocol::templates::attestation_key;
 use evtpm_protocol::{cp_hash, rp_hash};
 use evtpm_tpm_wire::commands::*;
@@ -48,9 +49,9 @@ fn list(tpm: &mut TestTpm) -> Vec<Cc> {
 
 /// What one execution makes of the digest.
 fn extended<C: Command>(old: &[u8], command: &C, names: &[&[u8]], response: &[u8]) -> Digest {
-    let cp_hash = cp_hash::<RustCrypto>(WireHash::Sha256, C::SPEC.code, names, &marshal(command)).unwrap();
-    let rp_hash = rp_hash::<RustCrypto>(WireHash::Sha256, Rc::SUCCESS, C::SPEC.code, response).unwrap();
-    RustCrypto::hash(HashAlg::Sha256, &[old, cp_hash.as_bytes(), rp_hash.as_bytes()])
+    let cp_hash = cp_hash::<TestCrypto>(WireHash::Sha256, C::SPEC.code, names, &marshal(command)).unwrap();
+    let rp_hash = rp_hash::<TestCrypto>(WireHash::Sha256, Rc::SUCCESS, C::SPEC.code, response).unwrap();
+    TestCrypto::hash(HashAlg::Sha256, &[old, cp_hash.as_bytes(), rp_hash.as_bytes()])
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn the_digest_is_over_every_execution_of_the_chosen_commands() {
     assert_eq!(info.audit_digest.as_bytes(), expected.as_bytes());
     assert_eq!(
         info.command_digest.as_bytes(),
-        RustCrypto::hash(HashAlg::Sha256, &[&commands[0], &commands[1]]).as_bytes()
+        TestCrypto::hash(HashAlg::Sha256, &[&commands[0], &commands[1]]).as_bytes()
     );
     assert_eq!((info.audit_counter, info.digest_alg), (1, WireHash::Sha256.id()));
 }

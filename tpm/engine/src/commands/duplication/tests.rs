@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Tests of objects that move to another parent.
 
+use crate::testing::TestCrypto;
 use crate::testing::objects::{object, rsa, sealed};
 use crate::testing::{SessionUse, Start, TestTpm, Use, started};
-use evtpm_crypto::RustCrypto;
 use evtpm_protocol::PolicyDigest;
 use evtpm_protocol::duplication::InnerWrapper;
 use evtpm_protocol::templates::storage_root_key;
@@ -17,7 +17,7 @@ const CIPHER: Option<TpmtSymDefObject> = Some(TpmtSymDefObject::AES_128_CFB);
 
 /// A sealed object that a policy lets go.
 fn movable(extra: TpmaObject) -> TpmtPublic {
-    let policy = PolicyDigest::new(HashAlg::Sha256).unwrap().command_code::<RustCrypto>(Cc::DUPLICATE);
+    let policy = PolicyDigest::new(HashAlg::Sha256).unwrap().command_code::<TestCrypto>(Cc::DUPLICATE);
     let attributes = TpmaObject::USER_WITH_AUTH | TpmaObject::NO_DA | extra;
     TpmtPublic { object_attributes: attributes, auth_policy: policy.to_wire(), ..sealed() }
 }
@@ -165,7 +165,7 @@ fn the_size_in_a_duplicate_is_that_of_all_that_follows() {
         let refused = Err(rc.at(Subject::Parameter(3)));
         let duplicate = DuplicateResponse { duplicate: Tpm2bPrivate::new(&content).unwrap(), ..plain.clone() };
         assert_eq!(world.import(&duplicate, None, &[]), refused, "plain, {} bytes", content.len());
-        let duplicate = DuplicateResponse { duplicate: inner.seal::<RustCrypto>(&content).unwrap(), ..plain.clone() };
+        let duplicate = DuplicateResponse { duplicate: inner.seal::<TestCrypto>(&content).unwrap(), ..plain.clone() };
         assert_eq!(world.import(&duplicate, CIPHER, &key), refused, "wrapped, {} bytes", content.len());
     }
 }

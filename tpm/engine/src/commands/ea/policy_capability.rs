@@ -85,7 +85,8 @@ fn bytes(item: &impl Marshal) -> Option<Buf<MAX_PROPERTY>> {
 mod tests {
     use super::*;
     use crate::commands::ea::testing::{digest, policy, started_policy};
-    use evtpm_crypto::{HashAlg, RustCrypto};
+    use crate::testing::TestCrypto;
+    use evtpm_crypto::HashAlg;
     use evtpm_tpm_wire::Tpm2bOperand;
 
     /// `TPM_PT_REVISION`.
@@ -104,8 +105,8 @@ mod tests {
         assert_eq!(tpm.send(&command(revision, TpmEo::UnsignedLt, REVISION), handles), Err(Rc::POLICY));
         tpm.send(&command(revision, TpmEo::Eq, REVISION), handles).unwrap();
         let parts: [&[u8]; 3] = [&revision.to_be_bytes(), &[0, 4, 0, 0, 0, 0, 0, 6], &REVISION.to_be_bytes()];
-        let arguments = RustCrypto::hash(HashAlg::Sha256, &parts);
-        let expected = RustCrypto::hash(HashAlg::Sha256, &[&[0; 32], &[0, 0, 1, 0x9B], arguments.as_bytes()]);
+        let arguments = TestCrypto::hash(HashAlg::Sha256, &parts);
+        let expected = TestCrypto::hash(HashAlg::Sha256, &[&[0; 32], &[0, 0, 1, 0x9B], arguments.as_bytes()]);
         assert_eq!(digest(&mut tpm, session), expected.as_bytes());
     }
 

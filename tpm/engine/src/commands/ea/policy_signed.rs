@@ -106,9 +106,10 @@ fn hmac_key(key: &Object, alg: evtpm_tpm_wire::HashAlg) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use crate::commands::ea::testing::{digest, policy, start, started_policy, started_trial};
+    use crate::testing::TestCrypto;
     use crate::testing::TestTpm;
     use crate::testing::objects::{OWN, ecc, keyed_hash, object};
-    use evtpm_crypto::{HashAlg as Hash, RustCrypto};
+    use evtpm_crypto::HashAlg as Hash;
     use evtpm_tpm_wire::commands::{PolicyTicket, PolicyTicketHandles};
     use evtpm_tpm_wire::{
         EccCurve, Handle, HashAlg, Tpm2bDigest, Tpm2bEccParameter, Tpm2bNonce, TpmSe, TpmaObject, TpmiRhHierarchy,
@@ -123,12 +124,12 @@ mod tests {
 
     /// Signs a PolicySigned with a key of the TPM.
     fn signed(tpm: &mut TestTpm, key: Handle, nonce: &[u8], expiration: i32) -> PolicySigned {
-        let digest = RustCrypto::hash(Hash::Sha256, &[nonce, &expiration.to_be_bytes(), b"ref"]);
+        let digest = TestCrypto::hash(Hash::Sha256, &[nonce, &expiration.to_be_bytes(), b"ref"]);
         let object = tpm.object(key).unwrap().clone();
         let auth = match &object.sensitive.as_ref().unwrap().body {
             SensitiveBody::Ecc(private) => {
                 let private = evtpm_crypto::EccPrivate::new(evtpm_crypto::EccCurve::P256, private.as_bytes()).unwrap();
-                let signature = RustCrypto::ecdsa_sign(&private, digest.as_bytes(), &mut tpm.rng()).unwrap();
+                let signature = TestCrypto::ecdsa_sign(&private, digest.as_bytes(), &mut tpm.rng()).unwrap();
                 TpmtSignature::Ecdsa(TpmsSignatureEcc {
                     hash: HashAlg::Sha256,
                     signature_r: Tpm2bEccParameter::new(signature.r()).unwrap(),
@@ -136,7 +137,7 @@ mod tests {
                 })
             }
             SensitiveBody::KeyedHash(key) => {
-                let mac = RustCrypto::hmac(Hash::Sha256, key.as_bytes(), &[digest.as_bytes()]);
+                let mac = TestCrypto::hmac(Hash::Sha256, key.as_bytes(), &[digest.as_bytes()]);
                 TpmtSignature::Hmac(TpmtHa::new(HashAlg::Sha256, mac.as_bytes()).unwrap())
             }
             other => panic!("no key for this test: {other:?}"),
@@ -152,8 +153,8 @@ mod tests {
 
     fn expected(tpm: &TestTpm, key: Handle) -> std::vec::Vec<u8> {
         let name = tpm.entity_name(key);
-        let first = RustCrypto::hash(Hash::Sha256, &[&[0; 32], &[0, 0, 1, 0x60], name.as_bytes()]);
-        RustCrypto::hash(Hash::Sha256, &[first.as_bytes(), b"ref"]).as_bytes().to_vec()
+        let first = TestCrypto::hash(Hash::Sha256, &[&[0; 32], &[0, 0, 1, 0x60], name.as_bytes()]);
+        TestCrypto::hash(Hash::Sha256, &[first.as_bytes(), b"ref"]).as_bytes().to_vec()
     }
 
     #[test]

@@ -44,8 +44,8 @@ fn check_name(name: &Tpm2bName, supported: &Supported) -> Result<(), Rc> {
 mod tests {
     use super::*;
     use crate::commands::ea::testing::{authorized, digest, policy, started_policy, started_trial};
+    use crate::testing::TestCrypto;
     use crate::testing::TestTpm;
-    use evtpm_crypto::RustCrypto;
     use evtpm_protocol::PolicyDigest;
     use evtpm_tpm_wire::commands::{ClockSet, ClockSetHandles, SetPrimaryPolicy, SetPrimaryPolicyHandles};
     use evtpm_tpm_wire::{Handle, Tpm2bDigest, TpmiRhHierarchyAuth, TpmiRhHierarchyPolicy, TpmiRhProvision};
@@ -81,7 +81,7 @@ mod tests {
         let name = sha256_name();
         restrict(&mut tpm, session, &[], &name).unwrap();
         let start = PolicyDigest::new(HashAlg::Sha256).unwrap();
-        let expected = start.transport_spdm::<RustCrypto>(&Tpm2bName::EMPTY, &Tpm2bName::new(&name).unwrap());
+        let expected = start.transport_spdm::<TestCrypto>(&Tpm2bName::EMPTY, &Tpm2bName::new(&name).unwrap());
         assert_eq!(digest(&mut tpm, session), expected.as_bytes());
         assert_eq!(restrict(&mut tpm, session, &[], &[]), Err(Rc::VALUE));
     }

@@ -4,8 +4,9 @@
 use super::testing::{authorized, digest, policy, start, started_policy, started_trial};
 use crate::Locality;
 use crate::commands::nv::testing::{INDEX, define, nv, nv_auth, public, write};
+use crate::testing::TestCrypto;
 use crate::testing::TestTpm;
-use evtpm_crypto::{Crypto, HashAlg as Hash, RustCrypto};
+use evtpm_crypto::{Crypto, HashAlg as Hash};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::*;
 use std::vec::Vec;
@@ -199,7 +200,7 @@ fn a_branch_must_be_where_the_session_stands() {
     assert_eq!(or(&mut tpm, session, &[&[0; 32]]), Err(Rc::SIZE.at(Subject::Parameter(1))));
     assert!(tpm.state == before);
     or(&mut tpm, session, &[&[1; 32], &[0; 32]]).unwrap();
-    let expected = RustCrypto::hash(Hash::Sha256, &[&[0; 32], &[0, 0, 1, 0x71], &[1; 32], &[0; 32]]);
+    let expected = TestCrypto::hash(Hash::Sha256, &[&[0; 32], &[0, 0, 1, 0x71], &[1; 32], &[0; 32]]);
     assert_eq!(digest(&mut tpm, session), expected.as_bytes());
 }
 
@@ -208,11 +209,11 @@ fn pcr_values_are_checked_when_told_and_when_used() {
     let (mut tpm, session) = started_policy();
     let at_digest = Rc::VALUE.at(Subject::Parameter(1));
     assert_eq!(pcr(&mut tpm, session, &[1; 32]), Err(at_digest));
-    let values = RustCrypto::hash(Hash::Sha256, &[&[0; 32]]);
+    let values = TestCrypto::hash(Hash::Sha256, &[&[0; 32]]);
     pcr(&mut tpm, session, values.as_bytes()).unwrap();
     let selection = [0, 0, 0, 1, 0, 0x0B, 3, 0x80, 0, 0];
     let parts: [&[u8]; 4] = [&[0; 32], &[0, 0, 1, 0x7F], &selection, values.as_bytes()];
-    assert_eq!(digest(&mut tpm, session), RustCrypto::hash(Hash::Sha256, &parts).as_bytes());
+    assert_eq!(digest(&mut tpm, session), TestCrypto::hash(Hash::Sha256, &parts).as_bytes());
     guard(&mut tpm, session, b"");
     extend_pcr_7(&mut tpm);
     assert_eq!(pcr(&mut tpm, session, b""), Err(Rc::PCR_CHANGED));
@@ -293,7 +294,7 @@ fn a_command_is_bound_by_its_parameters() {
     guard(&mut tpm, session, b"");
     let name = tpm.entity_name(INDEX);
     let parts: [&[u8]; 4] = [&[0, 0, 1, 0x4E], name.as_bytes(), name.as_bytes(), &[0, 8, 0, 0]];
-    let right = RustCrypto::hash(Hash::Sha256, &parts);
+    let right = TestCrypto::hash(Hash::Sha256, &parts);
     for (hash, result) in [(&[1; 32][..], Err(Rc::POLICY_FAIL.at(Subject::Session(1)))), (right.as_bytes(), Ok(()))] {
         let session = start(&mut tpm, TpmSe::Policy, HashAlg::Sha256).session_handle;
         cp_hash(&mut tpm, session, hash).unwrap();
@@ -336,10 +337,10 @@ fn a_duplication_is_for_one_object_and_one_parent() {
         let (mut tpm, session) = started_policy();
         let handles = PolicyDuplicationSelectHandles { policy_session: policy(session) };
         tpm.send(&select(include), handles).unwrap();
-        let expected = RustCrypto::hash(Hash::Sha256, &[&[0; 32], &[0, 0, 1, 0x88], tail]);
+        let expected = TestCrypto::hash(Hash::Sha256, &[&[0; 32], &[0, 0, 1, 0x88], tail]);
         assert_eq!(digest(&mut tpm, session), expected.as_bytes());
         let state = tpm.state.sessions.loaded(session.0).unwrap().policy().unwrap();
-        let names = RustCrypto::hash(Hash::Sha256, &[b"objectparent"]);
+        let names = TestCrypto::hash(Hash::Sha256, &[b"objectparent"]);
         assert_eq!(state.limit, crate::state::PolicyLimit::NameHash(names));
         assert_eq!(state.command_code, Some(Cc::DUPLICATE));
         assert_eq!(tpm.send(&select(include), handles), Err(Rc::CPHASH));
@@ -368,7 +369,7 @@ fn an_authority_replaces_the_policy_it_approved() {
     let approved_policy = digest_2b(&digest(&mut tpm, session));
     let key_sign = Tpm2bName::new(&[&[0, 0x0B][..], &[7; 32]].concat()).unwrap();
     let policy_ref = Tpm2bNonce::new(b"ref").unwrap();
-    let signed = RustCrypto::hash(Hash::Sha256, &[approved_policy.as_bytes(), b"ref"]);
+    let signed = TestCrypto::hash(Hash::Sha256, &[approved_policy.as_bytes(), b"ref"]);
     let owner = crate::state::Hierarchy::Owner;
     let check_ticket = tpm.verified_ticket(owner, signed.as_bytes(), key_sign.as_bytes());
     let right = PolicyAuthorize { approved_policy, policy_ref, key_sign, check_ticket };
@@ -389,8 +390,8 @@ fn an_authority_replaces_the_policy_it_approved() {
         assert_eq!(tpm.send(&command, handles), Err(rc));
     }
     tpm.send(&right, handles).unwrap();
-    let first = RustCrypto::hash(Hash::Sha256, &[&[0; 32], &[0, 0, 1, 0x6A], right.key_sign.as_bytes()]);
-    let expected = RustCrypto::hash(Hash::Sha256, &[first.as_bytes(), b"ref"]);
+    let first = TestCrypto::hash(Hash::Sha256, &[&[0; 32], &[0, 0, 1, 0x6A], right.key_sign.as_bytes()]);
+    let expected = TestCrypto::hash(Hash::Sha256, &[first.as_bytes(), b"ref"]);
     assert_eq!(digest(&mut tpm, session), expected.as_bytes());
 }
 
@@ -410,9 +411,9 @@ fn nv_data_is_compared_where_it_stands() {
     assert_eq!(compare(&mut tpm, &[0; 8], 1, TpmEo::Neq), Err(Rc::NV_RANGE));
     compare(&mut tpm, &[1, 3], 1, TpmEo::UnsignedLt).unwrap();
     let name = tpm.entity_name(INDEX);
-    let arguments = RustCrypto::hash(Hash::Sha256, &[&[1, 3], &[0, 1], &[0, 5]]);
+    let arguments = TestCrypto::hash(Hash::Sha256, &[&[1, 3], &[0, 1], &[0, 5]]);
     let parts: [&[u8]; 4] = [&[0; 32], &[0, 0, 1, 0x49], arguments.as_bytes(), name.as_bytes()];
-    assert_eq!(digest(&mut tpm, session), RustCrypto::hash(Hash::Sha256, &parts).as_bytes());
+    assert_eq!(digest(&mut tpm, session), TestCrypto::hash(Hash::Sha256, &parts).as_bytes());
     // -2 < -1, in two's complement
     compare(&mut tpm, &[0xFF], 0, TpmEo::SignedLt).unwrap();
     let lock = NvReadLockHandles { auth_handle: nv_auth(Handle::OWNER), nv_index: nv(INDEX) };
@@ -562,7 +563,7 @@ fn a_trial_session_passes_where_a_policy_would_fail() {
 #[test]
 fn a_command_is_bound_by_its_parameters_alone() {
     let (mut tpm, session) = started_policy();
-    let p_hash = RustCrypto::hash(Hash::Sha256, &[&[0, 0, 1, 0x4E], &[0, 8, 0, 0]]);
+    let p_hash = TestCrypto::hash(Hash::Sha256, &[&[0, 0, 1, 0x4E], &[0, 8, 0, 0]]);
     let handles = PolicyParametersHandles { policy_session: policy(session) };
     let command = |hash: &[u8]| PolicyParameters { p_hash: digest_2b(hash) };
     assert_eq!(tpm.send(&command(&[1; 20]), handles), Err(Rc::SIZE.at(Subject::Parameter(1))));
@@ -579,7 +580,7 @@ fn a_command_is_bound_by_its_parameters_alone() {
 fn a_creation_is_bound_by_its_template() {
     let (mut tpm, session) = started_policy();
     let template = crate::testing::objects::sealed();
-    let hash = RustCrypto::hash(Hash::Sha256, &[&crate::testing::marshal(&template)]);
+    let hash = TestCrypto::hash(Hash::Sha256, &[&crate::testing::marshal(&template)]);
     let handles = PolicyTemplateHandles { policy_session: policy(session) };
     tpm.send(&PolicyTemplate { template_hash: digest_2b(hash.as_bytes()) }, handles).unwrap();
     let policy = evtpm_crypto::Digest::from_slice(&digest(&mut tpm, session));

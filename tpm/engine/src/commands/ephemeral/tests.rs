@@ -2,10 +2,11 @@
 //! Tests of operations in two commands: anonymous signatures as their verifier sees them, and two-phase key exchange.
 
 use crate::state::{Commits, StartupLocality};
+use crate::testing::TestCrypto;
 use crate::testing::objects::{OWN, ecc, object};
 use crate::testing::{TestNoise, TestPlatform, TestTpm, started};
 use crate::{Profile, Tpm};
-use evtpm_crypto::{Crypto, EccPoint, EccSignature, RustCrypto};
+use evtpm_crypto::{Crypto, EccPoint, EccSignature};
 use evtpm_protocol::{crypto_curve, ecc_point};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
@@ -51,10 +52,10 @@ fn sign(tpm: &mut TestTpm, key: Handle, count: u16, digest: &[u8]) -> Result<Tpm
 
 /// What a verifier recomputes: [s]B - [T]Q for a base B; here of the generator.
 fn claimed(curve: EccCurve, public: &EccPoint, signature: &TpmsSignatureEcc, digest: &[u8]) -> EccPoint {
-    let factor = RustCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[signature.signature_r.as_bytes(), digest]);
+    let factor = TestCrypto::hash(evtpm_crypto::HashAlg::Sha256, &[signature.signature_r.as_bytes(), digest]);
     let curve = crypto_curve(curve).unwrap();
     let claim = EccSignature::new(curve, factor.as_bytes(), signature.signature_s.as_bytes()).unwrap();
-    RustCrypto::ecc_schnorr_commitment(public, &claim).unwrap()
+    TestCrypto::ecc_schnorr_commitment(public, &claim).unwrap()
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn a_base_point_from_a_string_is_multiplied_by_key_and_commitment() {
     let response = commit(&mut tpm, key, &EMPTY_POINT, S2, &Y2).unwrap();
     assert_eq!(response.e, EMPTY_POINT);
     let (k, l) = (ecc_point(curve, &response.k.0).unwrap(), ecc_point(curve, &response.l.0).unwrap());
-    assert!(RustCrypto::ecc_on_curve(&k) && RustCrypto::ecc_on_curve(&l));
+    assert!(TestCrypto::ecc_on_curve(&k) && TestCrypto::ecc_on_curve(&l));
     assert_ne!((k, l), (public, public));
 
     // With P1 = G besides, the same r makes L and E: E is checked through the signature.
@@ -185,7 +186,7 @@ fn an_anonymous_attestation_does_not_tell_whose_it_is() {
     let attest: TpmsAttest<'_> = from_bytes(certified.certify_info.as_bytes(), &Supported::ALL).unwrap();
     assert_eq!((attest.qualified_signer, attest.extra_data), (Tpm2bName::EMPTY, Tpm2bData::EMPTY));
     let Some(TpmtSignature::Ecdaa(signature)) = certified.signature else { panic!() };
-    let hash = |parts: &[&[u8]]| RustCrypto::hash(evtpm_crypto::HashAlg::Sha256, parts);
+    let hash = |parts: &[&[u8]]| TestCrypto::hash(evtpm_crypto::HashAlg::Sha256, parts);
     let signed = hash(&[b"a nonce", hash(&[certified.certify_info.as_bytes()]).as_bytes()]);
     let claimed = claimed(curve, &public, &signature, signed.as_bytes());
     assert_eq!(Ok(claimed), ecc_point(curve, &commitment.e.0));

@@ -21,8 +21,9 @@ impl Execute for NvDefineSpace2 {
 mod tests {
     use super::*;
     use crate::commands::nv::testing::{INDEX, OWNER, nv, nv_auth, public};
+    use crate::testing::TestCrypto;
     use crate::testing::{TestTpm, marshal, started};
-    use evtpm_crypto::{Crypto, HashAlg as Hash, RustCrypto};
+    use evtpm_crypto::{Crypto, HashAlg as Hash};
     use evtpm_tpm_wire::commands::*;
     use evtpm_tpm_wire::{
         Bytes, Handle, HashAlg, Supported, Tpm2bAuth, Tpm2bDigest, TpmCap, TpmaNv, TpmaNvExp, TpmiRhNvDefinedIndex,
@@ -76,7 +77,7 @@ mod tests {
 
         let expected = external_public((OWNER | TpmaNv::WRITTEN).into());
         let told = tpm.send(&NvReadPublic2 {}, NvReadPublic2Handles { nv_index }).unwrap();
-        assert_eq!(told.nv_name.as_bytes()[2..], *RustCrypto::hash(Hash::Sha256, &[&marshal(&expected)]).as_bytes());
+        assert_eq!(told.nv_name.as_bytes()[2..], *TestCrypto::hash(Hash::Sha256, &[&marshal(&expected)]).as_bytes());
         assert_eq!(told.nv_public.0, TpmtNvPublic2::ExternalNv(expected));
         let legacy = tpm.send(&NvReadPublic {}, NvReadPublicHandles { nv_index });
         assert_eq!(legacy.unwrap_err(), Rc::HANDLE.at(Subject::Handle(1)));

@@ -22,8 +22,9 @@ impl Execute for NvReadPublic {
 mod tests {
     use super::*;
     use crate::commands::nv::testing::{INDEX, OWNER, nv, public, with_index, write};
+    use crate::testing::TestCrypto;
     use crate::testing::marshal;
-    use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
+    use evtpm_crypto::{Crypto, HashAlg};
     use evtpm_tpm_wire::{Handle, NvType, TpmaNv};
 
     #[test]
@@ -32,7 +33,7 @@ mod tests {
         let handles = NvReadPublicHandles { nv_index: nv(INDEX) };
         let response = tpm.send(&NvReadPublic {}, handles).unwrap();
         assert_eq!(response.nv_public, Tpm2b(public(OWNER, 8)));
-        let digest = |attributes| RustCrypto::hash(HashAlg::Sha256, &[&marshal(&public(attributes, 8))]);
+        let digest = |attributes| TestCrypto::hash(HashAlg::Sha256, &[&marshal(&public(attributes, 8))]);
         assert_eq!(response.nv_name.as_bytes(), [&[0, 0x0B], digest(OWNER).as_bytes()].concat());
 
         write(&mut tpm, Handle::OWNER, b"", b"x", 0).unwrap();

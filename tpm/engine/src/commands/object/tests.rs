@@ -73,7 +73,7 @@ fn a_loaded_object_has_the_name_that_its_creation_promised() {
     assert_eq!(read.out_public, Tpm2b(TpmtPublicPlus(made.out_public.0)));
     assert_eq!(read.name, loaded.name);
     let parent_read = read_public(&mut tpm, parent).unwrap();
-    let expected = evtpm_protocol::qualified_name::<evtpm_crypto::RustCrypto>(
+    let expected = evtpm_protocol::qualified_name::<crate::testing::TestCrypto>(
         &parent_read.qualified_name,
         Some(HashAlg::Sha256),
         &loaded.name,
@@ -265,9 +265,10 @@ fn load_external(
 
 /// A P-256 key pair that the TPM does not know: the public area of a key and its private number.
 fn foreign_ecc() -> (TpmtPublic, SensitiveBody) {
-    use evtpm_crypto::{Crypto, EccCurve as Curve, EccPrivate, RustCrypto};
+    use crate::testing::TestCrypto;
+    use evtpm_crypto::{Crypto, EccCurve as Curve, EccPrivate};
     let private = EccPrivate::new(Curve::P256, &[0x11; 32]).unwrap();
-    let point = RustCrypto::ecc_public(&private).unwrap();
+    let point = TestCrypto::ecc_public(&private).unwrap();
     let mut key = ecc(TpmaObject::USER_WITH_AUTH | TpmaObject::SIGN, EccCurve::NistP256, None);
     if let PublicBody::Ecc { unique, .. } = &mut key.body {
         unique.x = evtpm_tpm_wire::Tpm2bEccParameter::new(point.x()).unwrap();

@@ -2,9 +2,9 @@
 //! Tests of objects of the types that version 185 added: making, loading, moving, keeping, and what they are used for.
 
 use crate::Profile;
+use crate::testing::TestCrypto;
 use crate::testing::objects::{OWN, dhkem, ecc, hash_mldsa, mldsa, mlkem, object, public};
 use crate::testing::{TestTpm, started, started_as};
-use evtpm_crypto::RustCrypto;
 use evtpm_protocol::credential::{self, Credential};
 use evtpm_protocol::message::verify_message;
 use evtpm_protocol::templates::pqc::{attestation_key, storage_key};
@@ -214,7 +214,7 @@ fn each_new_storage_key_activates_a_credential() {
     ] {
         let key = tpm.primary(TpmiRhHierarchy::Endorsement, template);
         let secret = Credential::new(b"a credential").unwrap();
-        let made = credential::make::<RustCrypto>(&key.out_public.0, &secret, &attested.name, &mut tpm.rng());
+        let made = credential::make::<TestCrypto>(&key.out_public.0, &secret, &attested.name, &mut tpm.rng());
         let (credential_blob, encrypted) = made.unwrap();
         let handles = ActivateCredentialHandles {
             activate_handle: object(attested.object_handle),
@@ -254,7 +254,7 @@ fn an_object_moves_to_a_parent_of_another_kind() {
     let name = tpm.entity_name(key);
     let plain = writer.as_written().to_vec();
     let shared =
-        evtpm_protocol::secret::share::<RustCrypto>(&parent, evtpm_protocol::secret::Label::Duplicate, &mut tpm.rng());
+        evtpm_protocol::secret::share::<TestCrypto>(&parent, evtpm_protocol::secret::Label::Duplicate, &mut tpm.rng());
     let (seed, encrypted) = shared.unwrap();
     let wrapper = evtpm_protocol::wrap::Wrapper {
         hash: parent.name_alg.unwrap(),
@@ -262,7 +262,7 @@ fn an_object_moves_to_a_parent_of_another_kind() {
         seed: seed.as_bytes(),
         name: name.as_bytes(),
     };
-    let duplicate = evtpm_protocol::duplication::seal_outer::<RustCrypto>(&wrapper, &plain).unwrap();
+    let duplicate = evtpm_protocol::duplication::seal_outer::<TestCrypto>(&wrapper, &plain).unwrap();
     let command = Import {
         encryption_key: Tpm2bData::EMPTY,
         object_public: Tpm2b(made.out_public.0.clone()),
@@ -278,7 +278,7 @@ fn an_object_moves_to_a_parent_of_another_kind() {
 fn duplication_policy() -> [u8; 32] {
     use evtpm_crypto::{Crypto, HashAlg as Hash};
     let parts: [&[u8]; 3] = [&[0; 32], &[0, 0, 1, 0x6C], &[0, 0, 1, 0x4B]];
-    RustCrypto::hash(Hash::Sha256, &parts).as_bytes().try_into().unwrap()
+    TestCrypto::hash(Hash::Sha256, &parts).as_bytes().try_into().unwrap()
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn each_new_kind_of_key_signs_a_quote() {
         let quote = tpm.send(&command, handles).unwrap();
         let signature = quote.signature.unwrap();
         let public = key.out_public.0;
-        verify_message::<RustCrypto>(&public, &[], quote.quoted.as_bytes(), &signature).unwrap();
+        verify_message::<TestCrypto>(&public, &[], quote.quoted.as_bytes(), &signature).unwrap();
         let attest: TpmsAttest<'_> = from_bytes(quote.quoted.as_bytes(), &Supported::ALL).unwrap();
         let TpmuAttest::Quote(info) = attest.attested else { panic!("a quote") };
         let expected = match &public.body {

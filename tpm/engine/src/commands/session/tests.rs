@@ -87,13 +87,13 @@ fn the_response_is_authenticated_with_the_new_auth_value() {
     let response = tpm.raw(bytes);
     let hmac = &response[response.len() - 32..];
     let nonces = evtpm_protocol::session::Nonces { newer: &response[16..32], older: session.nonce_caller.as_bytes() };
-    let hash = evtpm_protocol::rp_hash::<evtpm_crypto::RustCrypto>(
+    let hash = evtpm_protocol::rp_hash::<crate::testing::TestCrypto>(
         HashAlg::Sha256,
         Rc::SUCCESS,
         Cc::HIERARCHY_CHANGE_AUTH,
         &[],
     );
-    let expected = evtpm_protocol::session::hmac::<evtpm_crypto::RustCrypto>(
+    let expected = evtpm_protocol::session::hmac::<crate::testing::TestCrypto>(
         HashAlg::Sha256,
         b"new",
         &hash.unwrap(),

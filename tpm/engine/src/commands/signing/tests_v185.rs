@@ -2,9 +2,10 @@
 //! Tests of the signing commands of version 185, with the keys that came with it.
 
 use crate::Profile;
+use crate::testing::TestCrypto;
 use crate::testing::objects::{OWN, ecc, hash_mldsa, keyed_hash, mldsa, object, rsa};
 use crate::testing::{TestTpm, started_as};
-use evtpm_crypto::{Crypto, HashAlg as Hash, RustCrypto, StreamingHash, mu_of_message};
+use evtpm_crypto::{Crypto, HashAlg as Hash, StreamingHash, mu_of_message};
 use evtpm_protocol::message::verify_message;
 use evtpm_protocol::templates::pqc::attestation_key;
 use evtpm_tpm_wire::commands::*;
@@ -143,7 +144,7 @@ fn what_a_key_signed_in_a_sequence_it_verifies_in_one() {
         let sequence = through_context(&mut tpm, sequence);
         let signature = complete_sign(&mut tpm, sequence, key, second).unwrap();
         if !matches!(public.body, PublicBody::KeyedHash { .. }) {
-            verify_message::<RustCrypto>(&public, context, b"a message", &signature).unwrap();
+            verify_message::<TestCrypto>(&public, context, b"a message", &signature).unwrap();
         }
 
         let hint = evtpm_protocol::message::hint(&signature).to_vec();
@@ -208,10 +209,10 @@ fn an_external_mu_is_signed_as_the_message_that_it_represents() {
     let mut tpm = started();
     let (key, public) = make(&mut tpm, mldsa(SIGN, TpmiMldsaParms::MlDsa65, YesNo::Yes));
     let PublicBody::Mldsa { unique, .. } = &public.body else { panic!("an ML-DSA key") };
-    let mut mu = mu_of_message::<RustCrypto>(unique.as_bytes(), b"context").unwrap();
+    let mut mu = mu_of_message::<TestCrypto>(unique.as_bytes(), b"context").unwrap();
     mu.update(b"a message");
     let signature = sign_digest(&mut tpm, key, b"", mu.finish().as_bytes(), TpmtTkHashcheck::NULL).unwrap();
-    assert_eq!(verify_message::<RustCrypto>(&public, b"context", b"a message", &signature), Ok(()));
+    assert_eq!(verify_message::<TestCrypto>(&public, b"context", b"a message", &signature), Ok(()));
 }
 
 #[test]
@@ -226,7 +227,7 @@ fn a_restricted_mldsa_key_signs_no_representative_that_the_tpm_hashed() {
     let key = tpm.load(parent, &made.out_private, &made.out_public.0).unwrap().object_handle;
     let PublicBody::Mldsa { unique, .. } = &made.out_public.0.body else { panic!("an ML-DSA key") };
     // What SHAKE256 makes of this is the representative of a message that begins like an attestation.
-    let tr = RustCrypto::hash(Hash::Shake256_512, &[unique.as_bytes()]);
+    let tr = TestCrypto::hash(Hash::Shake256_512, &[unique.as_bytes()]);
     let forged = [tr.as_bytes(), &[0, 0], b"\xFFTCG and so on"].concat();
     let data = Tpm2bMaxBuffer::new(&forged).unwrap();
     let hash_alg = HashAlg::Shake256_512;
@@ -317,12 +318,12 @@ fn a_ticket_of_each_kind_satisfies_a_policy() {
     let message = [&approved[..], b"ref"].concat();
     let sequence = start_sign(&mut tpm, key, b"").unwrap();
     let signature = complete_sign(&mut tpm, sequence, key, &message).unwrap();
-    verify_message::<RustCrypto>(&public, b"", &message, &signature).unwrap();
+    verify_message::<TestCrypto>(&public, b"", &message, &signature).unwrap();
 
     let sequence = start_verify(&mut tpm, key, b"", b"").unwrap();
     update(&mut tpm, sequence, &message).unwrap();
     let of_message = complete_verify(&mut tpm, sequence, key, &signature).unwrap();
-    let digest = RustCrypto::hash(Hash::Sha384, &[&message]);
+    let digest = TestCrypto::hash(Hash::Sha384, &[&message]);
     let of_digest = verify_digest(&mut tpm, key, b"", digest.as_bytes(), &signature).unwrap();
     let mut swapped = of_message.clone();
     swapped.tag = VerifiedTag::Verified;

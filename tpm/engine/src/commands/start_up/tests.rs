@@ -4,8 +4,9 @@
 use crate::Locality;
 use crate::commands::nv::testing::{INDEX, OWNER, define, index, public};
 use crate::state::Hierarchy;
+use crate::testing::TestCrypto;
 use crate::testing::{TestTpm, powered, started};
-use evtpm_crypto::{Crypto, Digest, HashAlg, RustCrypto};
+use evtpm_crypto::{Crypto, Digest, HashAlg};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     Handle, NvType, PcrIndex, Rc, Subject, Tpm2bAuth, TpmSu, TpmaNv, TpmiRhBaseHierarchy, TpmiRhEnables,
@@ -258,8 +259,8 @@ fn an_h_crtm_before_startup_is_measured_into_pcr_0_from_4() {
     tpm.send(&CLEAR, ()).unwrap();
     let mut four = [0; 32];
     four[31] = 4;
-    let firmware = RustCrypto::hash(HashAlg::Sha256, &[b"firmware"]);
-    let expected = RustCrypto::hash(HashAlg::Sha256, &[&four, firmware.as_bytes()]);
+    let firmware = TestCrypto::hash(HashAlg::Sha256, &[b"firmware"]);
+    let expected = TestCrypto::hash(HashAlg::Sha256, &[&four, firmware.as_bytes()]);
     assert_eq!(pcr(&tpm, PcrIndex::Pcr0), expected);
 }
 
@@ -271,8 +272,8 @@ fn a_dynamic_launch_resets_17_to_22_extends_17_and_counts_as_a_restart() {
     assert_eq!(pcr(&tpm, PcrIndex::Pcr22).as_bytes(), [0xFF; 32], "nothing changes before the end");
     tpm.hash_end();
     assert_eq!(counts(&mut tpm), (1, 1));
-    let launch = RustCrypto::hash(HashAlg::Sha256, &[b"launch"]);
-    let expected = RustCrypto::hash(HashAlg::Sha256, &[&[0; 32], launch.as_bytes()]);
+    let launch = TestCrypto::hash(HashAlg::Sha256, &[b"launch"]);
+    let expected = TestCrypto::hash(HashAlg::Sha256, &[&[0; 32], launch.as_bytes()]);
     assert_eq!(pcr(&tpm, PcrIndex::Pcr17), expected);
     assert_eq!(pcr(&tpm, PcrIndex::Pcr22), Digest::zero(HashAlg::Sha256));
 }
