@@ -3,8 +3,8 @@
 //! told the same.
 
 use evtpm_tpm_wire::{
-    Cc, NvType, PublicAlg, PublicBody, Rc, Spec, Subject, Supported, TpmaNv, TpmaObject, TpmaSession, TpmtPublic,
-    TpmtPublicPlus, from_bytes,
+    Cc, NvType, PublicAlg, PublicBody, Rc, Spec, Subject, Supported, TpmAlgId, TpmaNv, TpmaObject, TpmaSession,
+    TpmtPublic, TpmtPublicPlus, from_bytes,
 };
 
 use crate::seal;
@@ -84,6 +84,17 @@ pub fn public(case: &Case) -> Option<TpmtPublic> {
     let mut parameters = parameters(&case.commands.ours);
     buffer(&mut parameters)?;
     from_bytes::<TpmtPublicPlus>(buffer(&mut parameters)?, &Supported::ALL).ok().map(|public| public.0)
+}
+
+/// The size of the symmetric key in the first parameter of `TPM2_LoadExternal`.
+#[must_use]
+pub fn symmetric_key_size(case: &Case) -> Option<u32> {
+    let mut sensitive = parameters(&case.commands.ours);
+    take(&mut sensitive, 2)?;
+    let kind = take(&mut sensitive, 2)?;
+    buffer(&mut sensitive)?;
+    buffer(&mut sensitive)?;
+    take(&mut sensitive, 2).filter(|_| kind == u32::from(TpmAlgId::SYMCIPHER.0))
 }
 
 /// The attributes and the size of the data in the second parameter of `TPM2_NV_DefineSpace`.

@@ -48,6 +48,17 @@ pub(super) const KNOWN: &[Known] = &[
                  the nameAlg even where that is TPM_ALG_NULL.",
     },
     Known {
+        name: "symmetric key as long as a digest",
+        is: |case| {
+            case.code == Cc::LOAD_EXTERNAL
+                && case.codes.theirs == Rc::SIZE.at(Subject::Parameter(1))
+                && shape::symmetric_key_size(case).is_some_and(|size| (33..=64).contains(&size))
+        },
+        reason: "Part 2, TPM2B_SYM_KEY: MAX_SYM_KEY_BYTES is \"the larger of the largest symmetric key supported by the TPM and the \
+                 largest digest\", so that ours reads 64 octets and then compares them with keyBits; libtpms reads no more \
+                 than 32.",
+    },
+    Known {
         name: "external key whose point is not on its curve, or not its own",
         is: |case| {
             case.code == Cc::LOAD_EXTERNAL
