@@ -3,7 +3,7 @@
 //! told the same.
 
 use evtpm_tpm_wire::{
-    Cc, NvType, PublicAlg, PublicBody, Rc, Spec, Subject, Supported, TpmAlgId, TpmaNv, TpmaObject, TpmaSession,
+    Cc, Handle, NvType, PublicAlg, PublicBody, Rc, Spec, Subject, Supported, TpmAlgId, TpmaNv, TpmaObject, TpmaSession,
     TpmtPublic, TpmtPublicPlus, from_bytes,
 };
 
@@ -132,6 +132,12 @@ pub fn handles(command: &[u8]) -> impl Iterator<Item = u32> {
     let count = code.and_then(seal::spec).map_or(0, Spec::handles);
     let bytes = command.get(10..).unwrap_or_default();
     bytes.as_chunks::<4>().0.iter().take(count).map(|handle| u32::from_be_bytes(*handle))
+}
+
+/// Tells whether libtpms may follow a null pointer, and the process end: `TPM2_CertifyX509` without a key to sign with.
+#[must_use]
+pub fn crashes_libtpms(command: &[u8]) -> bool {
+    command.get(6..10) == Some(&Cc::CERTIFY_X509.0.to_be_bytes()) && handles(command).nth(1) == Some(Handle::NULL.0)
 }
 
 /// Tells whether our TPM finds fault with the attributes of a session of which something is true: its number, its

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Signatures, attestations, encryption and hash sequences.
 
-use evtpm_tpm_wire::{Cc, Rc, Subject};
+use evtpm_tpm_wire::{Cc, Handle, Rc, Subject};
 
 use super::Known;
 use crate::both::Both;
-use crate::shape::has_scheme;
+use crate::shape::{self, has_scheme};
 
 pub(super) const KNOWN: &[Known] = &[
     Known {
@@ -35,14 +35,17 @@ pub(super) const KNOWN: &[Known] = &[
                  then.",
     },
     Known {
-        name: "certified digest without a scheme",
+        name: "certified digest without a key",
         is: |case| {
-            case.code == Cc::NV_CERTIFY
-                && case.codes.theirs.is_success()
-                && case.codes.ours == Rc::SCHEME.at(Subject::Parameter(2))
+            let is_empty = |values: &Both<Vec<u8>>| values.theirs.ends_with(b"nv_digest:  })");
+            let is_unsigned =
+                case.code == Cc::NV_CERTIFY && shape::handles(&case.commands.ours).next() == Some(Handle::NULL.0);
+            is_unsigned
+                && (case.codes.theirs.is_success() && case.codes.ours == Rc::SCHEME.at(Subject::Parameter(2))
+                    || case.field.as_ref().is_some_and(|(name, values)| *name == "attested" && is_empty(values)))
         },
-        reason: "Part 3, NV_Certify: the digest of the whole index is of the hash of the signing scheme; libtpms takes SHA-256 \
-                 where there is neither key nor scheme.",
+        reason: "Part 3, NV_Certify: the digest of the whole index is of the hash of the signing scheme; libtpms leaves it empty \
+                 where there is no key, whatever scheme is named.",
     },
     Known {
         name: "certified sequence",
