@@ -1,59 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Where a TPM's state lies between two processes: a folder, locked, whose files are replaced whole and never through links.
+//! Where a TPM's state lies between two processes: in a folder or in one file, locked, and never reached through links.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+mod file;
+mod folder;
+
+use std::fmt::Debug;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use evtpm_image::{Key, Part, Protection, State};
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fsync, openat, renameat, unlinkat};
-use rustix::io::Errno;
+
+use file::FileStore;
+use folder::FolderStore;
 
 /// More than the state of any profile takes: a file that is longer is not ours.
 pub const MAX_IMAGE: usize = 512 * 1024;
 
-const LOCK: &str = ".lock";
-
-/// A folder with the state of one TPM. The names of its files are swtpm's; their content is not.
+/// The state of one TPM. The names of its files are swtpm's; their content is not.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
-    folder: OwnedFd,
-    mode: Mode,
+    medium: Box<dyn Medium>,
     key: Option<Key>,
-    durable: bool,
-    /// Held as long as the store lives: two processes never share a TPM.
-    _lock: File,
+}
+
+/// What keeps images by part. Whenever this process ends, a part is the old one or the new one, never anything between.
+trait Medium: Debug + Send {
+    fn read(&self, part: Part) -> Result<Option<Vec<u8>>>;
+    fn write(&self, part: Part, image: &[u8]) -> Result<()>;
+    fn remove(&self, part: Part) -> Result<()>;
+    /// Names what holds a part, for complaints.
+    fn name(&self, part: Part) -> String;
+}
+
+/// Where a state is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A folder that exists, with a file for each part.
+    Folder(PathBuf),
+    /// One file or block device for all parts; a file is made when it is not there.
+    File(PathBuf),
+}
+
+/// How a place is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Access {
+    /// The permissions of files that are made.
+    pub mode: u32,
+    /// Locks the place as long as the store lives, so that two processes never share a TPM.
+    pub lock: bool,
+    /// Brings each state to the disk before it is answered for: it survives a loss of power then, and not only the end of
+    /// this process. A write takes milliseconds, which not every guest's driver waits for.
+    pub durable: bool,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self { mode: 0o600, lock: true, durable: false }
+    }
 }
 
 impl Store {
-    /// Opens a folder that exists, and locks it.
+    /// Opens a place.
     ///
     /// # Errors
-    /// When it is no folder, or another process has locked it.
-    pub fn open(path: &Path, mode: u32, key: Option<Key>) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(path, flags, Mode::empty())
-            .with_context(|| format!("--tpmstate: opening the folder {}", path.display()))?;
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(mode);
-        let lock = File::from(openat(&folder, LOCK, flags, mode).context("--tpmstate: opening its lock")?);
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .with_context(|| format!("--tpmstate: another process uses {}", path.display()))?;
-        Ok(Store { path: path.to_owned(), folder, mode, key, durable: false, _lock: lock })
+    /// When there is no such place, or another process has locked it.
+    pub fn open(place: &Place, access: Access, key: Option<Key>) -> Result<Self> {
+        let medium: Box<dyn Medium> = match place {
+            Place::Folder(path) => Box::new(FolderStore::open(path, access)?),
+            Place::File(path) => Box::new(FileStore::open(path, access)?),
+        };
+        Ok(Store { medium, key })
     }
 
-    /// Brings each state to the disk before it is answered for: it survives a loss of power then, and not only the end of
-    /// this process. A write takes milliseconds, which not every guest's driver waits for.
-    #[must_use]
-    pub fn durable(mut self, durable: bool) -> Self {
-        self.durable = durable;
-        self
-    }
-
-    /// Lends the key that files are encrypted with.
+    /// Lends the key that the state is encrypted with.
     #[must_use]
     pub fn key(&self) -> Option<&Key> {
         self.key.as_ref()
@@ -62,70 +81,40 @@ impl Store {
     /// Reads a part, if there is one.
     ///
     /// # Errors
-    /// When the file cannot be read, or holds no state of ours under our key.
+    /// When it cannot be read, or is no state of ours under our key.
     pub fn load(&self, part: Part) -> Result<Option<State>> {
-        let Some(image) = self.image(part)? else { return Ok(None) };
-        let state = State::from_image(&image, self.key.as_ref())
-            .with_context(|| format!("{}", self.path.join(name(part)).display()))?;
-        anyhow::ensure!(state.part() == part, "{} holds another part", self.path.join(name(part)).display());
+        let Some(image) = self.medium.read(part)? else { return Ok(None) };
+        let state = State::from_image(&image, self.key.as_ref()).with_context(|| self.medium.name(part))?;
+        anyhow::ensure!(state.part() == part, "{} holds another part", self.medium.name(part));
         Ok(Some(state))
     }
 
-    /// Reads the file of a part as it is.
+    /// Replaces a part.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub fn image(&self, part: Part) -> Result<Option<Vec<u8>>> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match openat(&self.folder, name(part), flags, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(None),
-            file => File::from(file.with_context(|| format!("opening {}", self.path.join(name(part)).display()))?),
-        };
-        let mut image = Vec::new();
-        file.take(MAX_IMAGE as u64 + 1).read_to_end(&mut image).context("reading the state")?;
-        anyhow::ensure!(image.len() <= MAX_IMAGE, "{} is too long", self.path.join(name(part)).display());
-        Ok(Some(image))
-    }
-
-    /// Replaces the file of a part: whenever this process ends it holds the old state or the new one, never anything between.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
+    /// When the place cannot be written.
     pub fn save(&self, state: &State) -> Result<()> {
-        let image = state.to_image(&protection(self.key.as_ref())?)?;
-        let (name, temporary) = (name(state.part()), temporary_name(state.part()));
-        self.remove(temporary)?;
-        // A link that somebody planted in the place of the temporary file is an error (CVE-2020-28407).
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = File::from(openat(&self.folder, temporary, flags, self.mode).context("making a state file")?);
-        file.write_all(&image).context("writing the state")?;
-        if self.durable {
-            file.sync_data().context("writing the state")?;
-        }
-        renameat(&self.folder, temporary, &self.folder, name).context("putting the state into its place")?;
-        if self.durable { fsync(&self.folder).context("writing the folder of the state") } else { Ok(()) }
+        self.medium.write(state.part(), &state.to_image(&protection(self.key.as_ref())?)?)
     }
 
-    /// Removes the file of a part, if there is one.
+    /// Removes a part, if there is one.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// When the place cannot be written.
     pub fn forget(&self, part: Part) -> Result<()> {
-        self.remove(name(part))
-    }
-
-    fn remove(&self, name: &str) -> Result<()> {
-        match unlinkat(&self.folder, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(io::Error::from(error)).with_context(|| format!("removing {name}")),
-        }
+        self.medium.remove(part)
     }
 }
 
-/// Says how long the file of a part is, if a folder has one, without looking into it.
-#[must_use]
-pub fn kept_size(folder: &Path, part: Part) -> Option<u64> {
-    folder.join(name(part)).symlink_metadata().ok().map(|metadata| metadata.len())
+/// Says how long a part is, if a place has it, without looking into it.
+///
+/// # Errors
+/// When a file is none of ours.
+pub fn kept_size(place: &Place, part: Part) -> Result<Option<u64>> {
+    match place {
+        Place::Folder(path) => Ok(folder::kept_size(path, part)),
+        Place::File(path) => file::kept_size(path, part),
+    }
 }
 
 /// Says how an image is to be protected: with a fresh salt where there is a key.
@@ -137,20 +126,6 @@ pub fn protection(key: Option<&Key>) -> Result<Protection<'_>> {
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).map_err(|error| anyhow::anyhow!("drawing a salt: {error}"))?;
     Ok(Protection::Sealed { key, salt })
-}
-
-const fn name(part: Part) -> &'static str {
-    match part {
-        Part::Permanent => "tpm2-00.permall",
-        Part::Volatile => "tpm2-00.volatilestate",
-    }
-}
-
-const fn temporary_name(part: Part) -> &'static str {
-    match part {
-        Part::Permanent => "TMP2-00.permall",
-        Part::Volatile => "TMP2-00.volatilestate",
-    }
 }
 
 #[cfg(test)]
@@ -167,15 +142,19 @@ mod tests {
         State::permanent(&mut Tpm::manufacture(HostedPlatform::new(), Profile::svsm()).unwrap()).unwrap()
     }
 
+    fn place(folder: &Folder) -> Place {
+        Place::Folder(folder.path().to_owned())
+    }
+
     #[test]
     fn what_was_saved_is_there_for_the_next_process() {
         let folder = Folder::new("store-saved");
         let state = state();
-        let store = Store::open(folder.path(), 0o600, None).unwrap();
+        let store = Store::open(&place(&folder), Access::default(), None).unwrap();
         assert_eq!(store.load(Part::Permanent).unwrap(), None);
         store.save(&state).unwrap();
         drop(store);
-        let store = Store::open(folder.path(), 0o600, None).unwrap();
+        let store = Store::open(&place(&folder), Access::default(), None).unwrap();
         assert_eq!(store.load(Part::Permanent).unwrap(), Some(state));
         assert_eq!(store.load(Part::Volatile).unwrap(), None);
         let file = folder.path().join("tpm2-00.permall");
@@ -183,13 +162,36 @@ mod tests {
     }
 
     #[test]
+    fn one_file_holds_both_parts_and_a_key_seals_them() {
+        let folder = Folder::new("store-file");
+        let file = Place::File(folder.path().join("state"));
+        let open =
+            |key: Option<u8>| Store::open(&file, Access::default(), key.map(|byte| Key::new([byte; 32]))).unwrap();
+        let mut tpm = Tpm::manufacture(HostedPlatform::new(), Profile::svsm()).unwrap();
+        let (permanent, volatile) = (State::permanent(&mut tpm).unwrap(), State::volatile(&mut tpm).unwrap());
+        let store = open(Some(7));
+        store.save(&permanent).unwrap();
+        store.save(&volatile).unwrap();
+        drop(store);
+        let store = open(Some(7));
+        assert_eq!(store.load(Part::Permanent).unwrap(), Some(permanent));
+        assert_eq!(store.load(Part::Volatile).unwrap(), Some(volatile));
+        store.forget(Part::Volatile).unwrap();
+        assert_eq!(store.load(Part::Volatile).unwrap(), None);
+        drop(store);
+        let error = open(Some(8)).load(Part::Permanent).unwrap_err();
+        assert_eq!(error.root_cause().to_string(), evtpm_image::Error::WrongKey.to_string());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn a_folder_is_used_by_one_process_at_a_time() {
         let folder = Folder::new("store-lock");
-        let store = Store::open(folder.path(), 0o600, None).unwrap();
-        let error = Store::open(folder.path(), 0o600, None).unwrap_err().to_string();
+        let store = Store::open(&place(&folder), Access::default(), None).unwrap();
+        let error = Store::open(&place(&folder), Access::default(), None).unwrap_err().to_string();
         assert!(error.contains("another process uses"), "{error}");
         drop(store);
-        Store::open(folder.path(), 0o600, None).unwrap();
+        Store::open(&place(&folder), Access::default(), None).unwrap();
     }
 
     #[test]
@@ -200,24 +202,24 @@ mod tests {
         for name in ["tpm2-00.permall", "TMP2-00.permall"] {
             std::os::unix::fs::symlink(&target, folder.path().join(name)).unwrap();
         }
-        let store = Store::open(folder.path(), 0o600, None).unwrap();
+        let store = Store::open(&place(&folder), Access::default(), None).unwrap();
         assert!(store.load(Part::Permanent).is_err());
         store.save(&state()).unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"precious");
         assert!(store.load(Part::Permanent).unwrap().is_some());
 
-        std::os::unix::fs::symlink(&target, elsewhere.path().join(LOCK)).unwrap();
-        assert!(Store::open(elsewhere.path(), 0o600, None).is_err());
+        std::os::unix::fs::symlink(&target, elsewhere.path().join(folder::LOCK)).unwrap();
+        assert!(Store::open(&place(&elsewhere), Access::default(), None).is_err());
     }
 
     #[test]
     fn a_key_makes_the_state_unreadable_without_it() {
         let folder = Folder::new("store-key");
-        let store = Store::open(folder.path(), 0o600, Some(Key::new([7; 32]))).unwrap();
+        let store = Store::open(&place(&folder), Access::default(), Some(Key::new([7; 32]))).unwrap();
         store.save(&state()).unwrap();
         drop(store);
         let load = |key| {
-            let store = Store::open(folder.path(), 0o600, key).unwrap();
+            let store = Store::open(&place(&folder), Access::default(), key).unwrap();
             store.load(Part::Permanent).map(|state| state.is_some()).map_err(|error| error.root_cause().to_string())
         };
         assert_eq!(load(None), Err(evtpm_image::Error::KeyNeeded.to_string()));
@@ -230,7 +232,7 @@ mod tests {
         let folder = Folder::new("store-foreign");
         let file = folder.path().join("tpm2-00.permall");
         std::fs::write(&file, [1, 2, 3]).unwrap();
-        let store = Store::open(folder.path(), 0o600, None).unwrap();
+        let store = Store::open(&place(&folder), Access::default(), None).unwrap();
         let error = store.load(Part::Permanent).unwrap_err();
         assert_eq!(error.root_cause().to_string(), evtpm_image::Error::NotAnImage.to_string());
         assert_eq!(std::fs::read(&file).unwrap(), [1, 2, 3]);

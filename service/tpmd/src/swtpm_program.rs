@@ -21,7 +21,7 @@ const BACKGROUND: &str = "EVTPM_SWTPM_BACKGROUND";
 /// What a background process says on its standard output once its sockets are there.
 const READY: &[u8] = b"ready\n";
 
-/// A software TPM 2.0 with the command line of swtpm. Nothing is written to storage unless --tpmstate or TPM_PATH names a folder.
+/// A software TPM 2.0 with the command line of swtpm. Nothing is written to storage unless --tpmstate or TPM_PATH names a place.
 #[derive(Debug, Parser)]
 #[command(name = "swtpm", version, disable_help_subcommand = true, disable_version_flag = true)]
 struct Cli {

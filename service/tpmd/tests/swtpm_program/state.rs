@@ -43,10 +43,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(folder: &Folder, more: &[&str]) -> Self {
+        Self::with_state(&format!("dir={}", folder.0.display()), folder, more)
+    }
+
+    fn with_state(state: &str, folder: &Folder, more: &[&str]) -> Self {
         let path = folder.file("ctrl");
         let control = format!("type=unixio,path={}", path.display());
-        let state = format!("dir={}", folder.0.display());
-        let program = start(&[&["--tpm2", "--tpmstate", &state, "--ctrl", &control], more].concat());
+        let program = start(&[&["--tpm2", "--tpmstate", state, "--ctrl", &control], more].concat());
         Self::connect(program, &path)
     }
 
@@ -233,6 +236,26 @@ fn a_tpm_survives_its_process() {
     assert!(succeeds(&third.command(&STARTUP_STATE)));
     assert_eq!(third.command(&READ_PCR)[28..], measured[28..]);
     third.end();
+}
+
+#[test]
+fn a_tpm_survives_its_process_in_one_file() {
+    let folder = Folder::new("file");
+    let file = folder.file("state");
+    let state = format!("backend-uri=file://{}", file.display());
+    let mut first = Server::with_state(&state, &folder, &[]);
+    assert_eq!(first.control(&[INIT, 0]), 0);
+    for command in [&STARTUP[..], &SEQUENCE, &extend(7)] {
+        assert!(succeeds(&first.command(command)));
+    }
+    assert_eq!(first.control(&[STORE_VOLATILE]), 0);
+    let before = [&READ_PCR[..], &TRANSIENT, &storage_root()].map(|command| first.command(command));
+    first.kill();
+    let mut second = Server::with_state(&state, &folder, &[]);
+    assert_eq!(second.control(&[INIT, 0]), 0);
+    assert_eq!([&READ_PCR[..], &TRANSIENT, &storage_root()].map(|command| second.command(command)), before);
+    second.end();
+    assert!(!folder.file(".lock").exists() && !folder.file("tpm2-00.permall").exists());
 }
 
 #[test]

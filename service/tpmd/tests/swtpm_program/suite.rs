@@ -55,7 +55,9 @@ fn capabilities_and_states_are_spaced_as_scripts_expect_them() {
         ),
         "{capabilities}"
     );
-    assert!(capabilities.contains(r#""cmdarg-key-fd", "cmdarg-pwd-fd", "cmdarg-print-states", "nvram-backend-dir""#));
+    assert!(capabilities.contains(
+        r#""cmdarg-key-fd", "cmdarg-pwd-fd", "cmdarg-print-states", "nvram-backend-dir", "nvram-backend-file""#
+    ));
     let sizes = Profile::pc_client().supported.rsa_key_bits;
     for bits in [1024, 2048, 3072, 4096] {
         assert_eq!(capabilities.contains(&format!("\"rsa-keysize-{bits}\"")), sizes.contains(bits), "{bits}");

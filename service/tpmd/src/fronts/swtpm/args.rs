@@ -15,7 +15,7 @@ use signal_hook::iterator::Signals;
 use super::spec::{Spec, number};
 use super::{Config, Startup};
 use crate::endpoint::{Endpoint, Listener, Stream};
-use crate::store::{Store, kept_size};
+use crate::store::{Place, Store, kept_size};
 
 /// The options of `swtpm socket`.
 #[derive(Debug, Args)]
@@ -46,9 +46,11 @@ pub struct SocketArgs {
     /// Comma-separated: reject-locality-4, allow-set-locality (which is always allowed).
     #[arg(long, value_name = "OPTION")]
     pub locality: Option<String>,
-    /// Keep the TPM's state in a folder: `dir=PATH[,mode=OCTAL][,fsync]` or `backend-uri=dir://PATH`; without it in the folder that
-    /// the environment variable `TPM_PATH` names, and without that nowhere. With `fsync` what a command wrote also survives a loss
-    /// of power, and the command takes milliseconds.
+    /// Keep the TPM's state in a folder, `dir=PATH` or `backend-uri=dir://PATH`, or in one file or block device,
+    /// `backend-uri=file://PATH`; with `[,mode=OCTAL][,lock=false][,fsync]`. Without it in the folder that the environment variable
+    /// `TPM_PATH` names, and without that nowhere. The place is locked as long as this program runs, unless `lock=false`. With `fsync`
+    /// what a command wrote also survives a loss of power, and the command takes milliseconds. A device must be large enough for
+    /// two states, and zeros before its first use.
     #[arg(long, value_name = "SPEC")]
     pub tpmstate: Option<String>,
     /// Write messages to `file=PATH[,truncate]` or `fd=FD` (level= and prefix= are accepted), or to nobody: `file=-`.
@@ -63,7 +65,7 @@ pub struct SocketArgs {
     /// Print what this program can do, as JSON.
     #[arg(long)]
     pub print_capabilities: bool,
-    /// Print which parts of a TPM's state the folder of --tpmstate has, as JSON.
+    /// Print which parts of a TPM's state --tpmstate has, as JSON.
     #[arg(long)]
     pub print_states: bool,
     /// Become this user, by name or by number, before anything is opened.
@@ -96,7 +98,7 @@ pub fn capabilities() -> String {
 }
 
 /// In the order and between the spaces of swtpm's own: some callers look with a pattern, not with a parser.
-const FEATURES: [&str; 14] = [
+const FEATURES: [&str; 15] = [
     "tpm-2.0",
     "tpm-send-command-header",
     "flags-opt-startup",
@@ -106,6 +108,7 @@ const FEATURES: [&str; 14] = [
     "cmdarg-pwd-fd",
     "cmdarg-print-states",
     "nvram-backend-dir",
+    "nvram-backend-file",
     "tpmstate-opt-mode",
     "rsa-keysize-1024",
     "rsa-keysize-2048",
@@ -188,32 +191,32 @@ impl SocketArgs {
         spec.filter(|spec| spec.value("file") != Some("-")).map(|spec| spec.file()).transpose()
     }
 
-    /// Opens the folder that keeps the state, if there is one, and reads the key for migration.
+    /// Opens the folder or the file that keeps the state, if there is one, and reads the key for migration.
     ///
     /// # Errors
-    /// Names the option that is wrong, or says who else uses the folder.
+    /// Names the option that is wrong, or says that another process uses the place.
     pub fn state(&self) -> Result<Option<(Store, Option<Key>)>> {
         let spec = self.tpmstate.as_deref().map(|spec| Spec::parse("--tpmstate", spec)).transpose()?;
-        let Some(folder) = state_folder(spec.as_ref())? else { return Ok(None) };
-        let mode = spec.as_ref().and_then(|spec| spec.value("mode")).unwrap_or("0600");
-        let mode = u32::from_str_radix(mode, 8).with_context(|| format!("--tpmstate: mode={mode} is not octal"))?;
+        let Some(place) = state_place(spec.as_ref())? else { return Ok(None) };
+        let access = spec.as_ref().map(Spec::access).transpose()?.unwrap_or_default();
         let key =
             |option, spec: &Option<String>| spec.as_deref().map(|spec| Spec::parse(option, spec)?.key()).transpose();
-        let store = Store::open(&folder, mode, key("--key", &self.key)?)?;
-        let store = store.durable(spec.is_some_and(|spec| spec.has("fsync")));
+        let store = Store::open(&place, access, key("--key", &self.key)?)?;
         Ok(Some((store, key("--migration-key", &self.migration_key)?)))
     }
 
     /// Says which parts of a TPM's state are kept, as `--print-states` prints it.
     ///
     /// # Errors
-    /// When no folder is named.
+    /// When no place is named, or a file is none of ours.
     pub fn states(&self) -> Result<String> {
         let spec = Spec::parse("--tpmstate", self.tpmstate.as_deref().context("--print-states: needs --tpmstate")?)?;
-        let folder = PathBuf::from(spec.folder()?);
-        let parts = [(Part::Permanent, "permall"), (Part::Volatile, "volatilestate")];
-        let kept = parts.into_iter().filter_map(|(part, name)| Some((name, kept_size(&folder, part)?)));
-        let kept: Vec<_> = kept.map(|(name, size)| format!(r#" {{"name": "{name}", "size": {size}}}"#)).collect();
+        let place = spec.place()?;
+        let mut kept = Vec::new();
+        for (part, name) in [(Part::Permanent, "permall"), (Part::Volatile, "volatilestate")] {
+            let size = kept_size(&place, part)?;
+            kept.extend(size.map(|size| format!(r#" {{"name": "{name}", "size": {size}}}"#)));
+        }
         let end = if kept.is_empty() { "" } else { " " };
         Ok(format!(r#"{{ "type": "swtpm", "states": [{}{end}] }}"#, kept.join(",")))
     }
@@ -238,10 +241,10 @@ impl SocketArgs {
 }
 
 /// "the environment variable TPM_PATH can be set" instead of `--tpmstate dir=` (swtpm(8)).
-fn state_folder(spec: Option<&Spec<'_>>) -> Result<Option<PathBuf>> {
+fn state_place(spec: Option<&Spec<'_>>) -> Result<Option<Place>> {
     match spec {
-        Some(spec) => Ok(Some(spec.folder()?.into())),
-        None => Ok(std::env::var_os("TPM_PATH").map(PathBuf::from)),
+        Some(spec) => spec.place().map(Some),
+        None => Ok(std::env::var_os("TPM_PATH").map(|folder| Place::Folder(folder.into()))),
     }
 }
 
@@ -357,14 +360,20 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_unless_a_folder_is_named() {
+    fn nothing_is_kept_unless_a_place_is_named() {
         assert!(state(&["--tpm2", "-p", "0"]).unwrap().is_none());
         let folder = crate::testing::Folder::new("args-kept");
         for option in ["dir=", "backend-uri=dir://"] {
             let option = format!("{option}{}", folder.path().display());
             assert!(state(&["--tpmstate", &option]).unwrap().is_some());
         }
+        let file = folder.path().join("state");
+        let option = format!("backend-uri=file://{}", file.display());
+        assert!(state(&["--tpmstate", &option]).unwrap().is_some());
+        assert!(file.is_file());
         assert!(state(&["--tpmstate", "dir=/nowhere/at/all"]).is_err());
+        let error = state(&["--tpmstate", "backend-uri=ftp://state"]).unwrap_err().to_string();
+        assert!(error.contains("neither dir:// nor file://"), "{error}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use evtpm_image::Key;
 use zeroize::Zeroizing;
 
 use crate::endpoint::{Endpoint, Kind, Listener, inherited_descriptor};
+use crate::store::{Access, Place};
 
 /// The keys that an option may have (swtpm(8)); one that is not listed has others or is checked elsewhere.
 const KEYS: &[(&str, &[&str])] = &[
@@ -70,12 +71,30 @@ impl<'a> Spec<'a> {
         }
     }
 
-    pub(super) fn folder(&self) -> Result<&'a str> {
+    /// Says where the state is kept.
+    pub(super) fn place(&self) -> Result<Place> {
+        let option = self.option;
         if let Some(folder) = self.value("dir") {
-            return Ok(folder);
+            return Ok(Place::Folder(folder.into()));
         }
-        let uri = self.value("backend-uri").with_context(|| format!("{}: needs dir=", self.option))?;
-        uri.strip_prefix("dir://").with_context(|| format!("{}: backend-uri={uri} is not dir://", self.option))
+        let uri = self.value("backend-uri").with_context(|| format!("{option}: needs dir= or backend-uri="))?;
+        match uri.split_once("://") {
+            Some(("dir", folder)) => Ok(Place::Folder(folder.into())),
+            Some(("file", file)) => Ok(Place::File(file.into())),
+            _ => bail!("{option}: backend-uri={uri} is neither dir:// nor file://"),
+        }
+    }
+
+    /// Says how the state is kept.
+    pub(super) fn access(&self) -> Result<Access> {
+        let option = self.option;
+        let default = Access::default();
+        let octal = |mode| u32::from_str_radix(mode, 8).with_context(|| format!("{option}: mode={mode} is not octal"));
+        Ok(Access {
+            mode: self.value("mode").map_or(Ok(default.mode), octal)?,
+            lock: !matches!(self.value("lock"), Some("false" | "0")),
+            durable: self.has("fsync"),
+        })
     }
 
     /// Reads a key of 128 or 256 bits or a passphrase, and removes its file if that was asked for.
