@@ -103,12 +103,13 @@ const MORE_CURVES: &[EccCurve] = &[EccCurve::NistP256, EccCurve::NistP384, EccCu
 /// What a PC offers to many clients at once.
 const ROOMY: Limits = Limits {
     transient_objects: 16,
-    persistent_objects: 16,
+    // As many RSA-2048 keys as libtpms has room for: swtpm's own tests make them.
+    persistent_objects: 65,
     loaded_sessions: 16,
     active_sessions: 64,
     context_gap: 0xFFFF,
-    nv_indices: 64,
-    nv_bytes: 64 * 1024,
+    nv_indices: 256,
+    nv_bytes: 128 * 1024,
     // Other software TPMs have this size too, and tpm2_nvwrite 5.4 overwrites its own buffer where TPM_PT_NV_INDEX_MAX is larger.
     nv_index_bytes: 2048,
     command_size: 4096,

@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_full_memory_is_out_of_space() {
         let mut tpm = started();
-        for number in 0..32 {
+        for number in 0..64 {
             let mut public = public(OWNER, 2048);
             public.nv_index = crate::commands::nv::testing::index(0x0180_0100 + number);
             let command = NvDefineSpace { auth: Tpm2bAuth::EMPTY, public_info: Tpm2b(public) };
