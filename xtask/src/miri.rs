@@ -80,10 +80,10 @@ fn run_package(workspace: &Workspace, package: &str, filters: &[String], limit: 
                     return Ok(());
                 }
                 while !left.is_empty() {
-                    for (name, outcome) in run_batch(miri(), &mut left, limit)? {
+                    run_batch(miri(), &mut left, limit, &mut |name, outcome| {
                         println!("{:<9}{name}", format!("{outcome:?}").to_lowercase());
                         results.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
-                    }
+                    })?;
                 }
             }
         };
@@ -120,8 +120,8 @@ fn record(workspace: &Workspace, package: &str) -> anyhow::Result<PathBuf> {
 fn miri(workspace: &Workspace, package: &str) -> Command {
     let mut command = workspace.command("cargo");
     // A wrapper for the stable compiler does not know Miri's driver; the toolchain of this repository is not for it either.
-    // The answers are files, and the file system is not isolated.
-    command.env("MIRIFLAGS", "-Zmiri-disable-isolation");
+    // The answers are files, so that the file system is not isolated. None of these tests has a second thread.
+    command.env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-disable-data-race-detector");
     command.env_remove("RUSTC_WRAPPER").env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
     if cfg!(target_arch = "x86_64") {
         // The code that real processors take, which is where the hashes are unsafe; and it is quicker. That of AES has an
@@ -138,17 +138,19 @@ fn take(queue: &Mutex<VecDeque<String>>) -> VecDeque<String> {
     queue.drain(..end).collect()
 }
 
-/// Runs tests one after the other until the first that is too slow; those that did not begin stay in `left`.
+/// Runs tests one after the other until the first that is too slow, and tells each verdict when it is there; those that did
+/// not begin stay in `left`.
 fn run_batch(
     mut miri: Command,
     left: &mut VecDeque<String>,
     limit: Duration,
-) -> anyhow::Result<Vec<(String, Outcome)>> {
+    tell: &mut dyn FnMut(&str, Outcome),
+) -> anyhow::Result<()> {
     miri.args(["--exact", "--test-threads", "1", "--format", "pretty"]).args(left.iter());
     miri.stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
     let mut child = miri.spawn().context("cargo +nightly miri")?;
     let lines = line_parts(&mut child)?;
-    let mut results = Vec::new();
+    let mut told = 0;
     let mut text = String::new();
     // Before the first test the interpreter itself begins.
     let mut deadline = Instant::now() + limit + Duration::from_secs(600);
@@ -159,7 +161,8 @@ fn run_batch(
                 while let Some((line, rest)) = text.split_once('\n') {
                     if let Some((name, outcome)) = verdict(line) {
                         left.retain(|test| *test != name);
-                        results.push((name, outcome));
+                        tell(&name, outcome);
+                        told += 1;
                     }
                     text = rest.to_owned();
                 }
@@ -168,18 +171,20 @@ fn run_batch(
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
                 stop(&child)?;
-                let name = left.pop_front().unwrap_or_default();
-                results.push((name, Outcome::TooSlow));
+                tell(&left.pop_front().unwrap_or_default(), Outcome::TooSlow);
+                told += 1;
                 break;
             }
         }
     }
     child.wait().context("cargo +nightly miri")?;
     // Undefined behaviour ends the interpreter in the middle of a test, without a line of its own.
-    if results.is_empty() {
-        results.extend(left.pop_front().map(|name| (name, Outcome::Failed)));
+    if told == 0
+        && let Some(name) = left.pop_front()
+    {
+        tell(&name, Outcome::Failed);
     }
-    Ok(results)
+    Ok(())
 }
 
 /// Ends the child with what it started: Cargo starts the interpreter, and would leave it behind.

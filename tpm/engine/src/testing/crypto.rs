@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The arithmetic of tests: [`RustCrypto`], whose public-key operations may be answered from a record ([`super::answers`]).
+//! The arithmetic of tests: [`RustCrypto`], of which all but hashing may be answered from a record ([`super::answers`]).
 
 use super::answers::{NoRandomness, Outcome, Question};
 use evtpm_crypto::{
@@ -74,7 +74,15 @@ impl Crypto for TestCrypto {
         iv: &mut [u8; 16],
         data: &mut [u8],
     ) -> Result<(), CryptoError> {
-        RustCrypto::cipher(key, mode, direction, iv, data)
+        let message = data.to_vec();
+        let mut out = [&iv[..], &message].concat();
+        ask_into(&mut out, &named("cipher", &[&mode, &direction]), &[key, iv, &message], |out| {
+            let (iv, data) = out.split_at_mut(16);
+            RustCrypto::cipher(key, mode, direction, iv.try_into().unwrap(), data)
+        })?;
+        iv.copy_from_slice(&out[..16]);
+        data.copy_from_slice(&out[16..]);
+        Ok(())
     }
 
     fn ecc_public(private: &EccPrivate) -> Result<EccPoint, CryptoError> {
