@@ -220,6 +220,21 @@ fn persistent_objects_end_with_nv_space() {
     assert_eq!(persist(&mut tpm, object, 0x8100_0002), Err(Rc::NV_SPACE));
 }
 
+/// swtpm's own tests fill a TPM with 65 keys; scripts define more indices than 64.
+#[test]
+fn a_pc_client_has_room_for_65_keys_and_256_indices() {
+    let mut tpm = started(Profile::pc_client());
+    let object = primary(&mut tpm).unwrap();
+    for number in 0..65 {
+        persist(&mut tpm, object, 0x8100_0000 + number).unwrap();
+    }
+    assert_eq!(persist(&mut tpm, object, 0x8100_0041), Err(Rc::NV_SPACE));
+    for number in 1..=256 {
+        define(&mut tpm, number, 8).unwrap();
+    }
+    assert_eq!(define(&mut tpm, 257, 8), Err(Rc::NV_SPACE));
+}
+
 #[test]
 fn a_buffer_too_small_for_every_response_is_refused_before_anything_changes() {
     let mut tpm = started(Profile::svsm());
