@@ -61,7 +61,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "miri",
-        about: "unit tests under Miri (nightly)  [--package NAME]… [--seconds N] [-- FILTER…]",
+        about: "unit tests under Miri (nightly)  [--quick] [--package NAME]… [--seconds N] [-- FILTER…]",
         run: miri::run,
     },
     Chore {

@@ -33,9 +33,20 @@ enum Outcome {
     TooSlow,
 }
 
+/// What Miri looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checks {
+    /// All that it can.
+    All,
+    /// Accesses to memory that is not there, not initialized or freed, leaks, and what else ends an execution; neither who may
+    /// alias a reference nor whether each value is one of its type. In a third of the time.
+    Memory,
+}
+
 /// Runs the tests of each package, as many at once as there are processors.
 pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Result<()> {
     let limit = Duration::from_secs(arguments.value("--seconds")?.unwrap_or(SECONDS));
+    let checks = if arguments.flag("--quick") { Checks::Memory } else { Checks::All };
     let mut packages = arguments.values("--package")?;
     let filters = arguments.finish()?;
     if packages.is_empty() {
@@ -43,7 +54,7 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
     }
     let mut failed = 0;
     for package in &packages {
-        failed += run_package(workspace, package, &filters, limit)?;
+        failed += run_package(workspace, package, &filters, checks, limit)?;
     }
     if failed > 0 {
         bail!("{failed} tests failed under Miri");
@@ -51,8 +62,14 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> anyhow::Re
     Ok(())
 }
 
-fn run_package(workspace: &Workspace, package: &str, filters: &[String], limit: Duration) -> anyhow::Result<usize> {
-    let listing = output(miri(workspace, package).args(["--list", "--format", "terse"]))
+fn run_package(
+    workspace: &Workspace,
+    package: &str,
+    filters: &[String],
+    checks: Checks,
+    limit: Duration,
+) -> anyhow::Result<usize> {
+    let listing = output(miri(workspace, package, checks).args(["--list", "--format", "terse"]))
         .context("is Miri there? rustup toolchain install nightly --component miri,rust-src")?;
     let tests: VecDeque<String> = listing
         .lines()
@@ -62,7 +79,7 @@ fn run_package(workspace: &Workspace, package: &str, filters: &[String], limit: 
         .collect();
     let answers = record(workspace, package)?;
     let miri = || {
-        let mut command = miri(workspace, package);
+        let mut command = miri(workspace, package, checks);
         command.env("EVTPM_REPLAY_ANSWERS", &answers);
         command
     };
@@ -117,17 +134,24 @@ fn record(workspace: &Workspace, package: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The test program of a package's library, to which the test runner's arguments are still to be added.
-fn miri(workspace: &Workspace, package: &str) -> Command {
+fn miri(workspace: &Workspace, package: &str, checks: Checks) -> Command {
     let mut command = workspace.command("cargo");
-    // A wrapper for the stable compiler does not know Miri's driver; the toolchain of this repository is not for it either.
     // The answers are files, so that the file system is not isolated. None of these tests has a second thread.
-    command.env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-disable-data-race-detector");
-    command.env_remove("RUSTC_WRAPPER").env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+    let mut miri_flags = "-Zmiri-disable-isolation -Zmiri-disable-data-race-detector".to_owned();
+    let mut rust_flags = String::new();
     if cfg!(target_arch = "x86_64") {
         // The code that real processors take, which is where the hashes are unsafe; and it is quicker. That of AES has an
         // instruction which Miri does not know.
-        command.env("RUSTFLAGS", "-Ctarget-feature=+sha,+ssse3,+sse4.1");
+        rust_flags.push_str("-Ctarget-feature=+sha,+ssse3,+sse4.1");
     }
+    if checks == Checks::Memory {
+        miri_flags.push_str(" -Zmiri-disable-stacked-borrows -Zmiri-disable-validation");
+        // What is inlined is fewer steps for the interpreter.
+        rust_flags.push_str(" -Zmir-opt-level=3 -Zinline-mir=yes -Zcross-crate-inline-threshold=always");
+    }
+    command.env("MIRIFLAGS", miri_flags).env("RUSTFLAGS", rust_flags);
+    // A wrapper for the stable compiler does not know Miri's driver; the toolchain of this repository is not for it either.
+    command.env_remove("RUSTC_WRAPPER").env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
     command.args(["+nightly", "miri", "test", "--package", package, "--lib", "--"]);
     command
 }
