@@ -19,6 +19,18 @@ pub(super) const KNOWN: &[Known] = &[
                  first.",
     },
     Known {
+        name: "list of external NV",
+        is: |case| {
+            let is_external = matches!(shape::parameters(&case.commands.ours), [0, 0, 0, 1, 0x11, ..]);
+            case.code == Cc::GET_CAPABILITY
+                && is_external
+                && case.codes.ours.is_success()
+                && case.codes.theirs == Rc::HANDLE.at(Subject::Parameter(2))
+        },
+        reason: "Part 3, GetCapability, TPM_CAP_HANDLES: the type of the property, its first octet, says which handles are listed; \
+                 Part 2, TPM_HT: since version 1.83 TPM_HT_EXTERNAL_NV is one, of which libtpms does not know.",
+    },
+    Known {
         name: "key derivation of a curve",
         is: |case| {
             case.code == Cc::ECC_PARAMETERS && case.field.as_ref().is_some_and(|(name, _)| *name == "parameters")
