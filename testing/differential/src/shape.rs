@@ -97,6 +97,15 @@ pub fn symmetric_key_size(case: &Case) -> Option<u32> {
     take(&mut sensitive, 2).filter(|_| kind == u32::from(TpmAlgId::SYMCIPHER.0))
 }
 
+/// The size of the longer coordinate of the point in the first parameter.
+#[must_use]
+pub fn coordinate_size(case: &Case) -> Option<u32> {
+    let mut point = parameters(&case.commands.ours);
+    take(&mut point, 2)?;
+    let x = u32::try_from(buffer(&mut point)?.len()).ok()?;
+    take(&mut point, 2).map(|y| x.max(y))
+}
+
 /// The attributes and the size of the data in the second parameter of `TPM2_NV_DefineSpace`.
 #[must_use]
 pub fn nv_public(case: &Case) -> Option<(u32, u32)> {

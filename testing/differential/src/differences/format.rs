@@ -4,7 +4,7 @@
 use evtpm_tpm_wire::{Cc, Rc, Subject};
 
 use super::Known;
-use crate::shape::{names_a_slot_of_a_persistent_object, names_algorithm_of_libtpms};
+use crate::shape::{self, names_a_slot_of_a_persistent_object, names_algorithm_of_libtpms};
 
 pub(super) const KNOWN: &[Known] = &[
     Known {
@@ -60,6 +60,16 @@ pub(super) const KNOWN: &[Known] = &[
         },
         reason: "A size is refused as such when it is more than the buffer of a TPM holds, and as an end that comes too early \
                  otherwise. libtpms has no RSA key of more than 3,072 bits, but a curve of 638, and no list of less than two digests.",
+    },
+    Known {
+        name: "coordinates of a greater curve",
+        is: |case| {
+            matches!(case.code, Cc::ECDH_ZGEN | Cc::ZGEN_2PHASE | Cc::COMMIT)
+                && case.codes.ours == Rc::SIZE.at(Subject::Parameter(1))
+                && shape::coordinate_size(case).is_some_and(|size| (67..=80).contains(&size))
+        },
+        reason: "Part 2, TPM2B_ECC_PARAMETER: no longer than a coordinate of the greatest curve, which is P-521 here and BN-P638 in \
+                 libtpms: that reads up to 80 octets, and what is wrong behind them.",
     },
     Known {
         name: "names of two octets more",

@@ -78,13 +78,14 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "sequence as the key of PolicySigned",
         is: |case| {
-            let as_key = case.codes.theirs.subject() == Some(Subject::Parameter(5));
+            let as_key = matches!(case.codes.theirs.subject(), Some(Subject::Parameter(1 | 2 | 4 | 5)));
             case.code == Cc::POLICY_SIGNED
                 && (as_key || case.trial && case.codes.theirs.is_success())
                 && case.codes.ours == Rc::KEY.at(Subject::Handle(1))
         },
         reason: "Part 1: \"The Name of a sequence object is an Empty Buffer\", so that no policy could name it; libtpms takes it \
-                 for a key, in a trial session with success.",
+                 for a key, in a trial session with success, and looks at nonceTPM, cpHashA and expiration before it tries the \
+                 signature.",
     },
     Known {
         name: "ticket of PolicyAuthorize",
@@ -125,6 +126,21 @@ pub(super) const KNOWN: &[Known] = &[
                  time has passed an interval.",
     },
     Known {
+        name: "times of two clocks",
+        is: |case| {
+            // The lowest octets of Time and Clock, behind zeros: what is above them does not change in a story.
+            let is_moving = |(operand, offset, _): (&[u8], u32, u32)| {
+                let moves = |(at, _): &(u32, &u8)| matches!(at, 6 | 7 | 14 | 15);
+                (offset..).zip(operand).find(|octet| moves(octet) || *octet.1 != 0).is_some_and(|octet| moves(&octet))
+            };
+            case.code == Cc::POLICY_COUNTER_TIMER
+                && is_undecided(case)
+                && shape::comparison(case).is_some_and(is_moving)
+        },
+        reason: "Part 3, PolicyCounterTimer, compares with Time and Clock as they are. libtpms' go on by this machine's clock, ours \
+                 by five milliseconds with each command.",
+    },
+    Known {
         name: "order of two negative numbers",
         is: |case| {
             let is_negative = |operand: &[u8]| operand.first().is_some_and(|first| first & 0x80 != 0);
@@ -143,8 +159,12 @@ pub(super) const KNOWN: &[Known] = &[
 
 /// What a signed comparison, TPM_EO_SIGNED_GT to TPM_EO_SIGNED_LE, came out differently for.
 fn signed_comparison(case: &Case) -> Option<&[u8]> {
-    let differs = matches!((case.codes.theirs, case.codes.ours), (Rc::POLICY, Rc::SUCCESS) | (Rc::SUCCESS, Rc::POLICY));
-    let is_one = matches!(case.code, Cc::POLICY_NV | Cc::POLICY_COUNTER_TIMER) && differs;
+    let is_one = matches!(case.code, Cc::POLICY_NV | Cc::POLICY_COUNTER_TIMER) && is_undecided(case);
     let (operand, _, operation) = shape::comparison(case).filter(|_| is_one)?;
     matches!(operation, 2 | 4 | 6 | 8).then_some(operand)
+}
+
+/// Tells whether a comparison holds for one of both alone.
+const fn is_undecided(case: &Case) -> bool {
+    matches!((case.codes.theirs, case.codes.ours), (Rc::POLICY, Rc::SUCCESS) | (Rc::SUCCESS, Rc::POLICY))
 }
