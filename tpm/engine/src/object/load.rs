@@ -100,9 +100,12 @@ pub(crate) fn check_halves<C: Crypto>(
     sensitive: Option<&TpmtSensitive>,
     blame: Blame,
 ) -> Result<(), Rc> {
-    check_unique::<C>(public, sensitive.is_none()).map_err(|rc| rc.at(blame.public))?;
-    let Some(sensitive) = sensitive else { return Ok(()) };
-    check_sizes(public, sensitive).map_err(|rc| rc.at(blame.sensitive))
+    let sizes = sensitive.map_or(Ok(()), |sensitive| check_sizes(public, sensitive));
+    // As the reference: a sensitive area of another type is refused before the unique field, all else behind it.
+    if sizes != Err(Rc::TYPE) {
+        check_unique::<C>(public, sensitive.is_none()).map_err(|rc| rc.at(blame.public))?;
+    }
+    sizes.map_err(|rc| rc.at(blame.sensitive))
 }
 
 /// Checks what the unique field must satisfy by itself, so that no later command stumbles over it; `alone` is a public area

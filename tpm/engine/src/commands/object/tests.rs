@@ -325,12 +325,13 @@ fn the_halves_of_an_external_key_must_belong_together() {
     assert_eq!(load(ecc_private(&[0x11; 31]), key.clone()), Err(Rc::KEY_SIZE.at(blame_private)));
     assert_eq!(load(ecc_private(&[0xFF; 32]), key.clone()), Err(Rc::KEY_SIZE.at(blame_private)));
     let symmetric = SensitiveBody::SymCipher(Tpm2bSymKey::new(&[1; 16]).unwrap());
-    assert_eq!(load(symmetric, key.clone()), Err(Rc::TYPE.at(blame_private)));
+    assert_eq!(load(symmetric.clone(), key.clone()), Err(Rc::TYPE.at(blame_private)));
     let mut off_curve = key;
     if let PublicBody::Ecc { unique, .. } = &mut off_curve.body {
         unique.x.as_mut_bytes()[0] ^= 1;
     }
-    assert_eq!(load(private, off_curve), Err(Rc::ECC_POINT.at(blame_public)));
+    assert_eq!(load(private, off_curve.clone()), Err(Rc::ECC_POINT.at(blame_public)));
+    assert_eq!(load(symmetric, off_curve), Err(Rc::TYPE.at(blame_private)));
 }
 
 #[test]
