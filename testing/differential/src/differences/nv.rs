@@ -57,15 +57,13 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "octets that nobody wrote",
         is: |case| {
-            let unwritten = |values: &Both<Vec<u8>>| {
-                values.ours.len() == values.theirs.len()
-                    && values
-                        .ours
-                        .iter()
-                        .zip(&values.theirs)
-                        .all(|(ours, theirs)| ours == theirs || (*ours, *theirs) == (0xFF, 0))
-            };
             let is_pin = case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass);
+            let is_unwritten = |octets: (u8, u8)| octets == (0xFF, 0) || is_pin && octets == (0, 0xFF);
+            let unwritten = |values: &Both<Vec<u8>>| {
+                let mut octets = values.ours.iter().copied().zip(values.theirs.iter().copied());
+                values.ours.len() == values.theirs.len()
+                    && octets.all(|(ours, theirs)| ours == theirs || is_unwritten((ours, theirs)))
+            };
             is_pin && case.codes.theirs == Rc::AUTH_UNAVAILABLE
                 || matches!(case.code, Cc::NV_READ | Cc::NV_CERTIFY)
                     && case.field.as_ref().is_some_and(|(_, values)| unwritten(values))
