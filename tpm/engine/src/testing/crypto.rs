@@ -38,6 +38,30 @@ fn ask_into(
     Ok(())
 }
 
+/// Asks for an array.
+fn ask_array<const N: usize>(
+    operation: &str,
+    inputs: &[&[u8]],
+    compute: impl FnOnce() -> Result<[u8; N], CryptoError>,
+) -> Result<[u8; N], CryptoError> {
+    let answer = ask(operation, inputs, || compute().map(Vec::from))?;
+    Ok(answer.try_into().unwrap())
+}
+
+/// Asks for what says nothing more than that it did not refuse.
+fn ask_check(
+    operation: &str,
+    inputs: &[&[u8]],
+    compute: impl FnOnce() -> Result<(), CryptoError>,
+) -> Result<(), CryptoError> {
+    ask_array(operation, inputs, || compute().map(|()| [])).map(|[]| ())
+}
+
+/// Asks whether something is so.
+fn ask_whether(operation: &str, inputs: &[&[u8]], compute: impl FnOnce() -> bool) -> bool {
+    ask_array(operation, inputs, || Ok([u8::from(compute())])) == Ok([1])
+}
+
 fn point_bytes(point: &EccPoint) -> Vec<u8> {
     [point.x(), point.y()].concat()
 }
@@ -95,9 +119,7 @@ impl Crypto for TestCrypto {
 
     fn ecc_on_curve(point: &EccPoint) -> bool {
         let operation = named("ecc_on_curve", &[&point.curve()]);
-        let answer =
-            ask(&operation, &[&point_bytes(point)], || Ok(Vec::from([u8::from(RustCrypto::ecc_on_curve(point))])));
-        answer.is_ok_and(|answer| answer == [1])
+        ask_whether(&operation, &[&point_bytes(point)], || RustCrypto::ecc_on_curve(point))
     }
 
     fn ecc_multiply(private: &EccPrivate, factor: &EccPoint) -> Result<EccPoint, CryptoError> {
@@ -120,10 +142,9 @@ impl Crypto for TestCrypto {
 
     fn ecdsa_verify(public: &EccPoint, digest: &[u8], signature: &EccSignature) -> Result<(), CryptoError> {
         let operation = named("ecdsa_verify", &[&public.curve(), &signature.curve()]);
-        ask(&operation, &[&point_bytes(public), digest, &signature_bytes(signature)], || {
-            RustCrypto::ecdsa_verify(public, digest, signature).map(|()| Vec::new())
+        ask_check(&operation, &[&point_bytes(public), digest, &signature_bytes(signature)], || {
+            RustCrypto::ecdsa_verify(public, digest, signature)
         })
-        .map(|_| ())
     }
 
     fn ecc_multiply_add(private: &EccPrivate, factor: &[u8], addend: &EccPrivate) -> Result<EccPrivate, CryptoError> {
@@ -150,10 +171,9 @@ impl Crypto for TestCrypto {
     }
 
     fn rsa_check(key: RsaKey<'_>, memory: &mut TestRsaMemory) -> Result<(), CryptoError> {
-        ask("rsa_check", &[key.modulus, &key.exponent.to_be_bytes(), key.prime], || {
-            RustCrypto::rsa_check(key, &mut memory.memory).map(|()| Vec::new())
+        ask_check("rsa_check", &[key.modulus, &key.exponent.to_be_bytes(), key.prime], || {
+            RustCrypto::rsa_check(key, &mut memory.memory)
         })
-        .map(|_| ())
     }
 
     fn rsa_private(
@@ -202,48 +222,32 @@ impl Crypto for TestCrypto {
     }
 
     fn x25519_public(private: &[u8; 32]) -> Result<[u8; 32], CryptoError> {
-        let mut public = [0; 32];
-        ask_into(&mut public, "x25519_public", &[private], |public| {
-            RustCrypto::x25519_public(private).map(|answer| public.copy_from_slice(&answer))
-        })?;
-        Ok(public)
+        ask_array("x25519_public", &[private], || RustCrypto::x25519_public(private))
     }
 
     fn x25519(private: &[u8; 32], public: &[u8; 32]) -> Result<SharedKey, CryptoError> {
-        let mut shared = SharedKey::default();
-        ask_into(&mut *shared, "x25519", &[private, public], |shared| {
-            RustCrypto::x25519(private, public).map(|answer| shared.copy_from_slice(&*answer))
-        })?;
-        Ok(shared)
+        ask_array("x25519", &[private, public], || RustCrypto::x25519(private, public).map(|shared| *shared))
+            .map(SharedKey::new)
     }
 
     fn ed25519_public(private: &[u8; 32]) -> Result<[u8; 32], CryptoError> {
-        let mut public = [0; 32];
-        ask_into(&mut public, "ed25519_public", &[private], |public| {
-            RustCrypto::ed25519_public(private).map(|answer| public.copy_from_slice(&answer))
-        })?;
-        Ok(public)
+        ask_array("ed25519_public", &[private], || RustCrypto::ed25519_public(private))
     }
 
     fn ed25519_on_curve(public: &[u8; 32]) -> bool {
-        let answer =
-            ask("ed25519_on_curve", &[public], || Ok(Vec::from([u8::from(RustCrypto::ed25519_on_curve(public))])));
-        answer.is_ok_and(|answer| answer == [1])
+        ask_whether("ed25519_on_curve", &[public], || RustCrypto::ed25519_on_curve(public))
     }
 
     fn ed25519_sign(private: &[u8; 32], variant: EdDsa, parts: &[&[u8]]) -> Result<[u8; 64], CryptoError> {
-        let mut signature = [0; 64];
-        ask_into(&mut signature, &named("ed25519_sign", &[&variant]), &[private, &parts.concat()], |signature| {
-            RustCrypto::ed25519_sign(private, variant, parts).map(|answer| signature.copy_from_slice(&answer))
-        })?;
-        Ok(signature)
+        ask_array(&named("ed25519_sign", &[&variant]), &[private, &parts.concat()], || {
+            RustCrypto::ed25519_sign(private, variant, parts)
+        })
     }
 
     fn ed25519_verify(public: &[u8; 32], challenge: &Digest, signature: &[u8; 64]) -> Result<(), CryptoError> {
-        ask("ed25519_verify", &[public, challenge.as_bytes(), signature], || {
-            RustCrypto::ed25519_verify(public, challenge, signature).map(|()| Vec::new())
+        ask_check("ed25519_verify", &[public, challenge.as_bytes(), signature], || {
+            RustCrypto::ed25519_verify(public, challenge, signature)
         })
-        .map(|_| ())
     }
 
     fn mlkem_public(set: MlKemSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError> {
@@ -252,8 +256,7 @@ impl Crypto for TestCrypto {
     }
 
     fn mlkem_check(set: MlKemSet, public: &[u8]) -> Result<(), CryptoError> {
-        let operation = named("mlkem_check", &[&set]);
-        ask(&operation, &[public], || RustCrypto::mlkem_check(set, public).map(|()| Vec::new())).map(|_| ())
+        ask_check(&named("mlkem_check", &[&set]), &[public], || RustCrypto::mlkem_check(set, public))
     }
 
     fn mlkem_encapsulate(
@@ -273,11 +276,10 @@ impl Crypto for TestCrypto {
     }
 
     fn mlkem_decapsulate(set: MlKemSet, private: &[u8], ciphertext: &[u8]) -> Result<SharedKey, CryptoError> {
-        let mut shared = SharedKey::default();
-        ask_into(&mut *shared, &named("mlkem_decapsulate", &[&set]), &[private, ciphertext], |shared| {
-            RustCrypto::mlkem_decapsulate(set, private, ciphertext).map(|answer| shared.copy_from_slice(&*answer))
-        })?;
-        Ok(shared)
+        ask_array(&named("mlkem_decapsulate", &[&set]), &[private, ciphertext], || {
+            RustCrypto::mlkem_decapsulate(set, private, ciphertext).map(|shared| *shared)
+        })
+        .map(SharedKey::new)
     }
 
     fn mldsa_public(set: MlDsaSet, private: &[u8], public: &mut [u8]) -> Result<(), CryptoError> {
@@ -300,10 +302,8 @@ impl Crypto for TestCrypto {
     }
 
     fn mldsa_verify(set: MlDsaSet, public: &[u8], mu: &[u8; MU_SIZE], signature: &[u8]) -> Result<(), CryptoError> {
-        let operation = named("mldsa_verify", &[&set]);
-        ask(&operation, &[public, mu, signature], || {
-            RustCrypto::mldsa_verify(set, public, mu, signature).map(|()| Vec::new())
+        ask_check(&named("mldsa_verify", &[&set]), &[public, mu, signature], || {
+            RustCrypto::mldsa_verify(set, public, mu, signature)
         })
-        .map(|_| ())
     }
 }
