@@ -176,7 +176,7 @@ fn run_batch(
     miri.stdout(Stdio::piped()).stderr(File::create(log)?).process_group(0);
     let mut child = miri.spawn().context("cargo +nightly miri")?;
     let lines = line_parts(&mut child)?;
-    let mut told = 0;
+    let waiting = left.len();
     let mut text = String::new();
     // Before the first test the interpreter itself begins.
     let mut deadline = Instant::now() + limit + Duration::from_secs(600);
@@ -188,7 +188,6 @@ fn run_batch(
                     if let Some((name, outcome)) = verdict(line) {
                         left.retain(|test| *test != name);
                         tell(&name, outcome);
-                        told += 1;
                     }
                     text = rest.to_owned();
                 }
@@ -198,14 +197,13 @@ fn run_batch(
             Err(RecvTimeoutError::Timeout) => {
                 stop(&child)?;
                 tell(&left.pop_front().unwrap_or_default(), Outcome::TooSlow);
-                told += 1;
                 break;
             }
         }
     }
     child.wait().context("cargo +nightly miri")?;
     // Undefined behaviour ends the interpreter in the middle of a test, without a line of its own.
-    if told == 0
+    if left.len() == waiting
         && let Some(name) = left.pop_front()
     {
         fs::read_to_string(log)?
