@@ -5,10 +5,12 @@ mod file;
 mod folder;
 
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use evtpm_image::{Key, Part, Protection, State};
+use rustix::fs::{FlockOperation, flock};
 
 use file::FileStore;
 use folder::FolderStore;
@@ -115,6 +117,12 @@ pub fn kept_size(place: &Place, part: Part) -> Result<Option<u64>> {
         Place::Folder(path) => Ok(folder::kept_size(path, part)),
         Place::File(path) => file::kept_size(path, part),
     }
+}
+
+/// Locks what stands for a place as long as it is open.
+fn lock(file: &File, path: &Path) -> Result<()> {
+    flock(file, FlockOperation::NonBlockingLockExclusive)
+        .with_context(|| format!("--tpmstate: another process uses {}", path.display()))
 }
 
 /// Says how an image is to be protected: with a fresh salt where there is a key.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_image::Part;
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::{Access, MAX_IMAGE, Medium};
@@ -38,8 +38,7 @@ impl FileStore {
             .with_context(|| format!("--tpmstate: opening {}", path.display()))?;
         let file = File::from(file);
         if access.lock {
-            flock(&file, FlockOperation::NonBlockingLockExclusive)
-                .with_context(|| format!("--tpmstate: another process uses {}", path.display()))?;
+            super::lock(&file, path)?;
         }
         let half = half(&file).with_context(|| format!("--tpmstate: {}", path.display()))?;
         let store = Self { path: path.to_owned(), file, half, durable: access.durable };

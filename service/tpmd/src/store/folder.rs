@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use evtpm_image::Part;
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fsync, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use super::{Access, MAX_IMAGE, Medium};
@@ -36,8 +36,7 @@ impl FolderStore {
         let lock = || {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let lock = File::from(openat(&folder, LOCK, flags, mode).context("--tpmstate: opening its lock")?);
-            flock(&lock, FlockOperation::NonBlockingLockExclusive)
-                .with_context(|| format!("--tpmstate: another process uses {}", path.display()))?;
+            super::lock(&lock, path)?;
             Ok::<_, anyhow::Error>(lock)
         };
         let lock = access.lock.then(lock).transpose()?;
