@@ -149,6 +149,19 @@ impl<C: Crypto> RandomGenerator<C> {
         Ok(Self { drbg, collector, ahead: Zeroizing::new([0; AHEAD]), left: 0 })
     }
 
+    /// A copy, which gives the very bytes that this one would give: for tests, which copy a whole TPM with its generator.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        let drbg = HmacDrbg {
+            key: self.drbg.key.clone(),
+            value: self.drbg.value.clone(),
+            requests: self.drbg.requests,
+            provider: core::marker::PhantomData,
+        };
+        Self { drbg, collector: self.collector.clone(), ahead: self.ahead.clone(), left: self.left }
+    }
+
     /// Takes in fresh noise and additional input, as TPM2_StirRandom offers it.
     ///
     /// # Errors
@@ -156,7 +169,7 @@ impl<C: Crypto> RandomGenerator<C> {
     pub fn reseed(&mut self, noise: &mut dyn NoiseSource, additional: &[u8]) -> Result<(), EntropyError> {
         let seed = self.collector.seed::<C>(noise)?;
         self.drbg.reseed(&*seed, additional);
-        self.ahead.zeroize();
+        self.ahead.as_mut_slice().zeroize();
         self.left = 0;
         Ok(())
     }

@@ -34,6 +34,7 @@ pub type Seed = Zeroizing<[u8; SEED_SIZE]>;
 /// The health tests around a noise source, which go on from its start-up to its last sample.
 ///
 /// The first failure is final: every later call reports it again.
+#[derive(Clone)]
 pub struct EntropyCollector {
     // The latest samples, and how often in a row each lag has found its sample again.
     recent: Recent,
@@ -45,6 +46,7 @@ pub struct EntropyCollector {
 }
 
 // The adaptive proportion test: how often the first sample of a window comes within it.
+#[derive(Clone)]
 struct Window {
     first: Option<u64>,
     seen: u32,

@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 pub(super) const LAGS: u8 = 32;
 
 // Samples are numbered modulo 256; a chain ends where it does not lead back, but not further than `known`.
+#[derive(Clone)]
 pub(super) struct Recent {
     // The sample with the number n is at n modulo LAGS, and beside it the number of the one before it in its chain.
     samples: [u64; LAGS as usize],
@@ -77,9 +78,10 @@ fn chain(sample: u64) -> usize {
 
 impl Drop for Recent {
     fn drop(&mut self) {
-        self.samples.zeroize();
-        self.earlier.zeroize();
-        self.newest.zeroize();
+        // As slices: arrays are wiped element by element.
+        self.samples.as_mut_slice().zeroize();
+        self.earlier.as_mut_slice().zeroize();
+        self.newest.as_mut_slice().zeroize();
     }
 }
 

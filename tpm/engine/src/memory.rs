@@ -56,7 +56,8 @@ impl<T, const SIZE: usize> Slot<T, SIZE> {
     fn empty(&mut self) {
         *self = Self::FREE;
         if let Self::Free(left) = self {
-            left.zeroize();
+            // As a slice: an array is wiped octet by octet.
+            left.as_mut_slice().zeroize();
         }
     }
 }

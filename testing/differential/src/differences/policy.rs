@@ -78,7 +78,8 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "sequence as the key of PolicySigned",
         is: |case| {
-            let as_key = matches!(case.codes.theirs.subject(), Some(Subject::Parameter(1 | 2 | 4 | 5)));
+            let as_key = case.codes.theirs == Rc::CPHASH
+                || matches!(case.codes.theirs.subject(), Some(Subject::Parameter(1 | 2 | 4 | 5)));
             case.code == Cc::POLICY_SIGNED
                 && (as_key || case.trial && case.codes.theirs.is_success())
                 && case.codes.ours == Rc::KEY.at(Subject::Handle(1))

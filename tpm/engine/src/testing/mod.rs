@@ -91,14 +91,12 @@ pub(crate) fn started_as(profile: Profile) -> TestTpm {
 }
 
 impl TestTpm {
-    /// Another TPM in the same state. A generator cannot be copied: this one's is started, with the noise that follows.
+    /// Another TPM in the same state.
     fn twin(&self) -> Self {
-        let mut platform = self.platform.clone();
-        let generator = RandomGenerator::start(platform.noise(), b"twin").unwrap();
         Self {
-            platform,
+            platform: self.platform.clone(),
             profile: self.profile.clone(),
-            generator: Some(generator),
+            generator: self.generator.as_ref().map(RandomGenerator::twin),
             phase: self.phase,
             state: self.state.clone(),
             clock: self.clock.clone(),

@@ -80,16 +80,17 @@ pub(super) struct Ticketed<'a> {
 
 impl Ticketed<'_> {
     /// "HMAC_contextAlg (proof, (tag ∥ cpHash ∥ policyRef ∥ authName ∥ timeout ∥ [timeEpoch] ∥ [resetCount]))"
+    ///
+    /// Our timeEpoch is another one after each TPM Reset. resetCount would add no more than that `TPM2_Clear`, which sets it
+    /// to zero, ended tickets of the platform too.
     pub(super) fn digest<P: Platform>(&self, tpm: &Tpm<P>) -> Tpm2bDigest {
-        let reset_count = tpm.state.reset_count.to_be_bytes();
-        let parts: [&[u8]; 7] = [
+        let parts: [&[u8]; 6] = [
             &self.tag.number().to_be_bytes(),
             self.cp_hash_a.as_bytes(),
             self.policy_ref.as_bytes(),
             self.auth_name.as_bytes(),
             &self.timeout.to_be_bytes(),
             &tpm.state.time_epoch.to_be_bytes(),
-            if self.timeout & EXPIRES_ON_RESET != 0 { &reset_count } else { &[] },
         ];
         tpm.proof_mac(self.hierarchy, &parts)
     }

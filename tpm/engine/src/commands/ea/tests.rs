@@ -495,6 +495,29 @@ fn a_ticket_stands_for_the_secret_until_it_expires() {
 }
 
 #[test]
+fn a_ticket_of_the_platform_outlives_clear_and_ends_with_a_reset() {
+    let (mut tpm, session) = started_policy();
+    let response = secret(&mut tpm, session, Handle::PLATFORM, b"", -10).unwrap();
+    let ticket = PolicyTicket {
+        timeout: response.timeout,
+        cp_hash_a: Tpm2bDigest::EMPTY,
+        policy_ref: Tpm2bNonce::EMPTY,
+        auth_name: Tpm2bName::new(&Handle::PLATFORM.0.to_be_bytes()).unwrap(),
+        ticket: response.policy_ticket,
+    };
+    tpm.send(&Clear {}, ClearHandles { auth_handle: TpmiRhClear::Platform }).unwrap();
+    tpm.send(&ticket, PolicyTicketHandles { policy_session: policy(session) }).unwrap();
+
+    tpm.power_on();
+    tpm.send(&Startup { startup_type: TpmSu::Clear }, ()).unwrap();
+    // resetCount is now what it was when the ticket was made.
+    assert_eq!(tpm.state.reset_count, 1);
+    let session = start(&mut tpm, TpmSe::Policy, HashAlg::Sha256).session_handle;
+    let result = tpm.send(&ticket, PolicyTicketHandles { policy_session: policy(session) });
+    assert_eq!(result, Err(Rc::TICKET.at(Subject::Parameter(5))));
+}
+
+#[test]
 fn a_secret_without_negative_expiration_gives_no_ticket() {
     for expiration in [0, 10] {
         let (mut tpm, session) = started_policy();
