@@ -73,7 +73,9 @@ impl<C: Crypto> HmacDrbg<C> {
         for chunk in out.chunks_mut(self.value.len()) {
             let value = keyed.clone().chain(&*self.value).finish();
             store(&mut self.value, value);
-            chunk.iter_mut().zip(self.value.iter()).for_each(|(to, from)| *to = *from);
+            if let Some(value) = self.value.get(..chunk.len()) {
+                chunk.copy_from_slice(value);
+            }
         }
     }
 
@@ -105,7 +107,9 @@ impl<C: Crypto> HmacDrbg<C> {
 }
 
 fn store(block: &mut Block, mut digest: Digest) {
-    block.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+    if let Some(bytes) = digest.as_bytes().first_chunk() {
+        **block = *bytes;
+    }
     digest.as_mut_bytes().zeroize();
 }
 

@@ -7,6 +7,10 @@ use zeroize::Zeroize;
 
 use crate::{Digest, HashAlg, MAX_HASH_BLOCK_SIZE, StreamingHash, constant_time_eq};
 
+// "the byte x'36' repeated B times", "the byte x'5c' repeated B times"
+const IPAD: u8 = 0x36;
+const OPAD: u8 = 0x5c;
+
 /// An HMAC computation that takes its input in pieces; cloning it after the key was taken in saves two compressions.
 #[derive(Clone)]
 pub struct Hmac<H: StreamingHash> {
@@ -18,29 +22,30 @@ impl<H: StreamingHash> Hmac<H> {
     /// Starts a computation with a key of any length.
     #[must_use]
     pub fn new(alg: HashAlg, key: &[u8]) -> Self {
-        let mut block = [0u8; MAX_HASH_BLOCK_SIZE];
+        let mut memory = [0u8; MAX_HASH_BLOCK_SIZE];
+        let (block, _) = memory.split_at_mut_checked(alg.block_size()).unwrap_or_default();
         if key.len() > alg.block_size() {
             // "If the length of K > B: hash K to obtain an L byte string, then append (B-L) zeros"
             let mut hasher = H::new(alg);
             hasher.update(key);
             let mut digest = hasher.finish();
-            fill_front(&mut block, digest.as_bytes());
+            fill_front(block, digest.as_bytes());
             digest.as_mut_bytes().zeroize();
         } else {
-            fill_front(&mut block, key);
+            fill_front(block, key);
         }
 
-        let mac = Self { inner: Self::padded(alg, &mut block, 0x36), outer: Self::padded(alg, &mut block, 0x5c) };
-        block.zeroize();
-        mac
+        let inner = Self::padded(alg, block, IPAD);
+        let outer = Self::padded(alg, block, IPAD ^ OPAD);
+        memory.as_mut_slice().zeroize();
+        Self { inner, outer }
     }
 
-    // Feeds K0 xor pad; the block is given back as it came.
-    fn padded(alg: HashAlg, block: &mut [u8; MAX_HASH_BLOCK_SIZE], pad: u8) -> H {
+    // Feeds the block xor pad, and leaves it so.
+    fn padded(alg: HashAlg, block: &mut [u8], pad: u8) -> H {
+        block.iter_mut().for_each(|byte| *byte ^= pad);
         let mut hasher = H::new(alg);
-        block.iter_mut().for_each(|byte| *byte ^= pad);
-        hasher.update(block.get(..alg.block_size()).unwrap_or(block));
-        block.iter_mut().for_each(|byte| *byte ^= pad);
+        hasher.update(block);
         hasher
     }
 
@@ -89,7 +94,9 @@ impl<H: StreamingHash> Hmac<H> {
 }
 
 fn fill_front(block: &mut [u8], bytes: &[u8]) {
-    block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    if let Some(front) = block.get_mut(..bytes.len()) {
+        front.copy_from_slice(bytes);
+    }
 }
 
 impl<H: StreamingHash> fmt::Debug for Hmac<H> {

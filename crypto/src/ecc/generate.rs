@@ -27,7 +27,7 @@ pub(super) fn private_scalar(
         *first &= 0xff_u8.wrapping_shr(seed_surplus(bits));
     }
 
-    let mut remainder = remainder(seed, &order_minus_one(curve));
+    let mut remainder = remainder(seed, curve, &order_minus_one(curve));
     // The remainder is at most n - 2, so one more is at most n - 1.
     add_one(&mut remainder);
 
@@ -37,7 +37,7 @@ pub(super) fn private_scalar(
 
 /// Writes a number of any length modulo the field prime, aligned to the end.
 pub(super) fn coordinate(curve: EccCurve, number: &[u8], reduced: &mut [u8; MAX_ECC_BYTES]) {
-    store(&remainder(number, &limbs(curve.parameters().p)), reduced);
+    store(&remainder(number, curve, &limbs(curve.parameters().p)), reduced);
 }
 
 fn store(limbs: &Limbs, number: &mut [u8; MAX_ECC_BYTES]) {
@@ -45,11 +45,14 @@ fn store(limbs: &Limbs, number: &mut [u8; MAX_ECC_BYTES]) {
     number.iter_mut().rev().zip(bytes).for_each(|(to, from)| *to = from);
 }
 
-// Bit by bit, in a time that depends on the lengths alone.
-fn remainder(number: &[u8], modulus: &Limbs) -> Zeroizing<Limbs> {
-    let mut remainder = Zeroizing::new([0u64; LIMBS]);
+// Bit by bit, in a time that depends on the lengths alone. The first octets are fewer bits than the modulus has (order and
+// field prime of these curves are as long), so that they are their own remainder.
+fn remainder(number: &[u8], curve: EccCurve, modulus: &Limbs) -> Zeroizing<Limbs> {
+    let below = curve.order_bits().saturating_sub(1) / 8;
+    let (first, rest) = number.split_at_checked(below).unwrap_or((number, &[]));
+    let mut remainder = Zeroizing::new(limbs(first));
     let mut difference = Zeroizing::new([0u64; LIMBS]);
-    for byte in number {
+    for byte in rest {
         for shift in (0..8).rev() {
             double_and_add(&mut remainder, u64::from((byte >> shift) & 1));
             subtract_unless_below(&mut remainder, modulus, &mut difference);
