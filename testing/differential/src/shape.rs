@@ -125,6 +125,9 @@ pub fn comparison(case: &Case) -> Option<(&[u8], u32, u32)> {
     Some((buffer(&mut parameters)?, take(&mut parameters, 2)?, take(&mut parameters, 2)?))
 }
 
+/// More seconds than a story takes on either clock.
+pub const A_STORY: u32 = 60;
+
 /// The expiration of `TPM2_PolicySigned` and `TPM2_PolicySecret`, in seconds: the fourth parameter, behind three buffers.
 #[must_use]
 pub fn expiration(case: &Case) -> Option<i32> {
@@ -133,6 +136,14 @@ pub fn expiration(case: &Case) -> Option<i32> {
         buffer(&mut parameters)?;
     }
     take(&mut parameters, 4).map(u32::cast_signed)
+}
+
+/// The new time of `TPM2_ClockSet`, in milliseconds.
+#[must_use]
+pub fn new_time(case: &Case) -> Option<u64> {
+    let mut parameters = parameters(&case.commands.ours);
+    let (high, low) = (take(&mut parameters, 4)?, take(&mut parameters, 4)?);
+    Some(u64::from(high) << 32 | u64::from(low))
 }
 
 /// The handles.

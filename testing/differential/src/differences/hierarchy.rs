@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Hierarchies, dictionary attack and PCR.
+//! Hierarchies, dictionary attack, PCR and Clock.
 
-use evtpm_tpm_wire::{Cc, Rc};
+use evtpm_tpm_wire::{Cc, Rc, Subject};
 
 use super::Known;
 use crate::both::Both;
-use crate::shape::only_in_lockout;
+use crate::shape::{self, only_in_lockout};
 
 pub(super) const KNOWN: &[Known] = &[
     Known {
@@ -34,5 +34,16 @@ pub(super) const KNOWN: &[Known] = &[
         },
         reason: "PC Client Platform TPM Profile, PCR attributes: locality 4 resets PCR 16 and PCR 20 to 23 like those below it \
                  that may; libtpms lets it reset none with TPM2_PCR_Reset.",
+    },
+    Known {
+        name: "Clock between two clocks",
+        is: |case| {
+            let is_past = |rc| rc == Rc::VALUE.at(Subject::Parameter(1));
+            case.code == Cc::CLOCK_SET
+                && is_past(case.codes.theirs) != is_past(case.codes.ours)
+                && shape::new_time(case).is_some_and(|time| time <= u64::from(shape::A_STORY) * 1000)
+        },
+        reason: "Part 3, ClockSet: \"If the value of newTime is less than the current value of Clock, ... then the TPM shall return \
+                 TPM_RC_VALUE\". Clock of libtpms goes on by this machine's time, ours by five milliseconds with each command.",
     },
 ];

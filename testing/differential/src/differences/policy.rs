@@ -8,8 +8,8 @@ use super::Known;
 use crate::shape::{self, is_encrypted};
 use crate::story::Case;
 
-/// More seconds than a story takes on either clock.
-const A_STORY: u32 = 60;
+const TPM_EO_BITSET: u32 = 0x000A;
+const TPM_EO_BITCLEAR: u32 = 0x000B;
 
 pub(super) const KNOWN: &[Known] = &[
     Known {
@@ -69,7 +69,7 @@ pub(super) const KNOWN: &[Known] = &[
             let expired = |rc| rc == Rc::EXPIRED.at(Subject::Parameter(4));
             matches!(case.code, Cc::POLICY_SIGNED | Cc::POLICY_SECRET)
                 && expired(case.codes.theirs) != expired(case.codes.ours)
-                && shape::expiration(case).is_some_and(|seconds| (1..=A_STORY).contains(&seconds.unsigned_abs()))
+                && shape::expiration(case).is_some_and(|seconds| (1..=shape::A_STORY).contains(&seconds.unsigned_abs()))
         },
         reason: "Part 3, \"Policy Parameter Checks\", expiration: \"If timeout is less than the current value of Time\", it is \
                  TPM_RC_EXPIRED. Time of libtpms is this machine's, that of ours goes on by five milliseconds with each \
@@ -129,10 +129,15 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "times of two clocks",
         is: |case| {
-            // The lowest octets of Time and Clock, behind zeros: what is above them does not change in a story.
-            let is_moving = |(operand, offset, _): (&[u8], u32, u32)| {
+            // The lowest octets of Time and Clock: what is above them does not change in a story. It decides in which order
+            // both numbers are, unless it is zero; bits are looked at wherever they are.
+            let is_moving = |(operand, offset, operation): (&[u8], u32, u32)| {
                 let moves = |(at, _): &(u32, &u8)| matches!(at, 6 | 7 | 14 | 15);
-                (offset..).zip(operand).find(|octet| moves(octet) || *octet.1 != 0).is_some_and(|octet| moves(&octet))
+                let mut octets = (offset..).zip(operand);
+                match operation {
+                    TPM_EO_BITSET | TPM_EO_BITCLEAR => octets.any(|octet| moves(&octet)),
+                    _ => octets.find(|octet| moves(octet) || *octet.1 != 0).is_some_and(|octet| moves(&octet)),
+                }
             };
             case.code == Cc::POLICY_COUNTER_TIMER
                 && is_undecided(case)
