@@ -86,6 +86,11 @@ impl Digest {
         Self { bytes: [0; MAX_DIGEST_SIZE], len: digest_len(alg) }
     }
 
+    /// Returns so many bytes that are zero, or the empty digest where they are more than a number of eight bits.
+    pub(crate) fn zeros(len: usize) -> Self {
+        Self { bytes: [0; MAX_DIGEST_SIZE], len: u8::try_from(len).unwrap_or(0) }
+    }
+
     /// Takes over the bytes of a digest; `None` when they are more than any algorithm gives.
     #[must_use]
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {

@@ -68,15 +68,14 @@ impl StreamingHash for RustHasher {
     }
 
     fn finish(self) -> Digest {
-        let alg = self.alg();
         match self.0 {
-            State::Sha1(hasher) => take(alg, hasher),
-            State::Sha256(hasher) => take(alg, hasher),
-            State::Sha384(hasher) => take(alg, hasher),
-            State::Sha512(hasher) => take(alg, hasher),
-            State::Sha3_256(hasher) => take(alg, hasher),
-            State::Sha3_384(hasher) => take(alg, hasher),
-            State::Sha3_512(hasher) => take(alg, hasher),
+            State::Sha1(hasher) => take(hasher),
+            State::Sha256(hasher) => take(hasher),
+            State::Sha384(hasher) => take(hasher),
+            State::Sha512(hasher) => take(hasher),
+            State::Sha3_256(hasher) => take(hasher),
+            State::Sha3_384(hasher) => take(hasher),
+            State::Sha3_512(hasher) => take(hasher),
             State::Shake256(hasher) => take_bytes(&hasher.finish()),
         }
     }
@@ -111,13 +110,13 @@ impl StreamingHash for RustHasher {
 /// Hashes the concatenation of the parts without the detour over a state that could be any function's.
 pub(super) fn digest(alg: HashAlg, parts: &[&[u8]]) -> Digest {
     match alg {
-        HashAlg::Sha1 => digest_with::<Sha1>(alg, parts),
-        HashAlg::Sha256 => digest_with::<Sha256>(alg, parts),
-        HashAlg::Sha384 => digest_with::<Sha384>(alg, parts),
-        HashAlg::Sha512 => digest_with::<Sha512>(alg, parts),
-        HashAlg::Sha3_256 => digest_with::<Sha3_256>(alg, parts),
-        HashAlg::Sha3_384 => digest_with::<Sha3_384>(alg, parts),
-        HashAlg::Sha3_512 => digest_with::<Sha3_512>(alg, parts),
+        HashAlg::Sha1 => digest_with::<Sha1>(parts),
+        HashAlg::Sha256 => digest_with::<Sha256>(parts),
+        HashAlg::Sha384 => digest_with::<Sha384>(parts),
+        HashAlg::Sha512 => digest_with::<Sha512>(parts),
+        HashAlg::Sha3_256 => digest_with::<Sha3_256>(parts),
+        HashAlg::Sha3_384 => digest_with::<Sha3_384>(parts),
+        HashAlg::Sha3_512 => digest_with::<Sha3_512>(parts),
         HashAlg::Shake256_512 => {
             let mut hasher = Shake256::new();
             parts.iter().for_each(|part| hasher.update(part));
@@ -126,10 +125,10 @@ pub(super) fn digest(alg: HashAlg, parts: &[&[u8]]) -> Digest {
     }
 }
 
-fn digest_with<H: sha3::Digest>(alg: HashAlg, parts: &[&[u8]]) -> Digest {
+fn digest_with<H: sha3::Digest>(parts: &[&[u8]]) -> Digest {
     let mut hasher = H::new();
     parts.iter().for_each(|part| hasher.update(part));
-    take(alg, hasher)
+    take(hasher)
 }
 
 fn put(state: &[u8], out: &mut [u8]) -> Option<usize> {
@@ -141,9 +140,9 @@ fn get<S: SerializableState>(saved: &[u8]) -> Option<S> {
     S::deserialize(saved.try_into().ok()?).ok()
 }
 
-// Writes the output where it stays. A digest of this algorithm has its length, so that it is always written.
-fn take<H: sha3::Digest>(alg: HashAlg, hasher: H) -> Digest {
-    let mut digest = Digest::zero(alg);
+// Writes the output where it stays: in as many bytes as it has.
+fn take<H: sha3::Digest>(hasher: H) -> Digest {
+    let mut digest = Digest::zeros(<H as sha3::Digest>::output_size());
     if let Ok(output) = digest.as_mut_bytes().try_into() {
         hasher.finalize_into(output);
     }
