@@ -50,7 +50,8 @@ fn store(limbs: &Limbs, number: &mut [u8; MAX_ECC_BYTES]) {
 fn remainder(number: &[u8], curve: EccCurve, modulus: &Limbs) -> Zeroizing<Limbs> {
     let below = curve.order_bits().saturating_sub(1) / 8;
     let (first, rest) = number.split_at_checked(below).unwrap_or((number, &[]));
-    let mut remainder = Zeroizing::new(limbs(first));
+    let mut remainder = Zeroizing::new([0u64; LIMBS]);
+    read(first, &mut remainder);
     let mut difference = Zeroizing::new([0u64; LIMBS]);
     for byte in rest {
         for shift in (0..8).rev() {
@@ -74,13 +75,18 @@ fn order_minus_one(curve: EccCurve) -> Limbs {
 
 fn limbs(number: &[u8]) -> Limbs {
     let mut limbs = [0; LIMBS];
+    read(number, &mut limbs);
+    limbs
+}
+
+// Into limbs that are zero. A secret is read where it is wiped, since what a function returns may leave a copy.
+fn read(number: &[u8], limbs: &mut Limbs) {
     let mut bytes = number.iter().rev();
-    for limb in &mut limbs {
+    for limb in limbs {
         for shift in (0..64).step_by(8) {
             *limb |= u64::from(bytes.next().copied().unwrap_or(0)) << shift;
         }
     }
-    limbs
 }
 
 fn double_and_add(number: &mut Limbs, bit: u64) {
