@@ -449,6 +449,17 @@ fn less_than_time_is_an_expiration_in_seconds() {
     read(&mut tpm, session).unwrap();
 }
 
+/// What stands for the PolicySecret of an entity that gave this answer.
+fn ticket_for(entity: Handle, response: PolicySecretResponse) -> PolicyTicket {
+    PolicyTicket {
+        timeout: response.timeout,
+        cp_hash_a: Tpm2bDigest::EMPTY,
+        policy_ref: Tpm2bNonce::EMPTY,
+        auth_name: Tpm2bName::new(&entity.0.to_be_bytes()).unwrap(),
+        ticket: response.policy_ticket,
+    }
+}
+
 #[test]
 fn a_ticket_stands_for_the_secret_until_it_expires() {
     let (mut tpm, session) = started_policy();
@@ -456,13 +467,7 @@ fn a_ticket_stands_for_the_secret_until_it_expires() {
     assert_eq!(response.policy_ticket.hierarchy, TpmiRhHierarchy::Endorsement);
     let session = start(&mut tpm, TpmSe::Policy, HashAlg::Sha256).session_handle;
     let handles = PolicyTicketHandles { policy_session: policy(session) };
-    let right = PolicyTicket {
-        timeout: response.timeout,
-        cp_hash_a: Tpm2bDigest::EMPTY,
-        policy_ref: Tpm2bNonce::EMPTY,
-        auth_name: Tpm2bName::new(&Handle::ENDORSEMENT.0.to_be_bytes()).unwrap(),
-        ticket: response.policy_ticket,
-    };
+    let right = ticket_for(Handle::ENDORSEMENT, response);
     let later = Tpm2bTimeout::new(&(0x8000_0000_0000_0000u64 | 11_000).to_be_bytes()).unwrap();
     let wrong = [
         (PolicyTicket { timeout: later, ..right.clone() }, Rc::TICKET.at(Subject::Parameter(5))),
@@ -498,13 +503,7 @@ fn a_ticket_stands_for_the_secret_until_it_expires() {
 fn a_ticket_of_the_platform_outlives_clear_and_ends_with_a_reset() {
     let (mut tpm, session) = started_policy();
     let response = secret(&mut tpm, session, Handle::PLATFORM, b"", -10).unwrap();
-    let ticket = PolicyTicket {
-        timeout: response.timeout,
-        cp_hash_a: Tpm2bDigest::EMPTY,
-        policy_ref: Tpm2bNonce::EMPTY,
-        auth_name: Tpm2bName::new(&Handle::PLATFORM.0.to_be_bytes()).unwrap(),
-        ticket: response.policy_ticket,
-    };
+    let ticket = ticket_for(Handle::PLATFORM, response);
     tpm.send(&Clear {}, ClearHandles { auth_handle: TpmiRhClear::Platform }).unwrap();
     tpm.send(&ticket, PolicyTicketHandles { policy_session: policy(session) }).unwrap();
 
