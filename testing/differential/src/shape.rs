@@ -3,8 +3,8 @@
 //! told the same.
 
 use evtpm_tpm_wire::{
-    Cc, Handle, NvType, PublicAlg, PublicBody, Rc, Spec, Subject, Supported, TpmAlgId, TpmaNv, TpmaObject, TpmaSession,
-    TpmtPublic, TpmtPublicPlus, from_bytes,
+    Cc, Handle, NvType, PublicAlg, PublicBody, Rc, Spec, Subject, Supported, TpmAlgId, TpmEo, TpmaNv, TpmaObject,
+    TpmaSession, TpmtPublic, TpmtPublicPlus, from_bytes,
 };
 
 use crate::seal;
@@ -120,9 +120,11 @@ pub fn nv_public(case: &Case) -> Option<(u32, u32)> {
 
 /// operandB, offset and operation of `TPM2_PolicyNV` and `TPM2_PolicyCounterTimer`.
 #[must_use]
-pub fn comparison(case: &Case) -> Option<(&[u8], u32, u32)> {
+pub fn comparison(case: &Case) -> Option<(&[u8], u32, TpmEo)> {
     let mut parameters = parameters(&case.commands.ours);
-    Some((buffer(&mut parameters)?, take(&mut parameters, 2)?, take(&mut parameters, 2)?))
+    let (operand, offset) = (buffer(&mut parameters)?, take(&mut parameters, 2)?);
+    let operation = u16::try_from(take(&mut parameters, 2)?).ok()?;
+    Some((operand, offset, TpmEo::from_number(operation)?))
 }
 
 /// More seconds than a story takes on either clock.

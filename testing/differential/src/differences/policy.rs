@@ -2,14 +2,11 @@
 //! Assertions of policies.
 
 use evtpm_testing_foreign::packet::Request;
-use evtpm_tpm_wire::{Cc, Rc, Subject, TpmaSession};
+use evtpm_tpm_wire::{Cc, Rc, Subject, TpmEo, TpmaSession};
 
 use super::Known;
 use crate::shape::{self, is_encrypted};
 use crate::story::Case;
-
-const TPM_EO_BITSET: u32 = 0x000A;
-const TPM_EO_BITCLEAR: u32 = 0x000B;
 
 pub(super) const KNOWN: &[Known] = &[
     Known {
@@ -27,7 +24,9 @@ pub(super) const KNOWN: &[Known] = &[
         name: "trial policy that would fail",
         is: |case| {
             let fails_there = case.codes.ours.is_success() && !case.codes.theirs.is_success();
-            let is_bound = [Rc::CPHASH, Rc::VALUE.at(Subject::Parameter(1))].contains(&case.codes.theirs);
+            let has_template =
+                case.code == Cc::POLICY_TEMPLATE && case.codes.theirs == Rc::VALUE.at(Subject::Parameter(1));
+            let is_bound = case.codes.theirs == Rc::CPHASH || has_template;
             let fails_first = is_bound && case.codes.ours.base() == Rc::SIZE;
             case.trial && (fails_there || fails_first) && crate::seal::is_policy(case.code)
         },
@@ -132,11 +131,11 @@ pub(super) const KNOWN: &[Known] = &[
         is: |case| {
             // The lowest octets of Time and Clock: what is above them does not change in a story. It decides in which order
             // both numbers are, unless it is zero; bits are looked at wherever they are.
-            let is_moving = |(operand, offset, operation): (&[u8], u32, u32)| {
+            let is_moving = |(operand, offset, operation): (&[u8], u32, TpmEo)| {
                 let moves = |(at, _): &(u32, &u8)| matches!(at, 6 | 7 | 14 | 15);
                 let mut octets = (offset..).zip(operand);
                 match operation {
-                    TPM_EO_BITSET | TPM_EO_BITCLEAR => octets.any(|octet| moves(&octet)),
+                    TpmEo::BitSet | TpmEo::BitClear => octets.any(|octet| moves(&octet)),
                     _ => octets.find(|octet| moves(octet) || *octet.1 != 0).is_some_and(|octet| moves(&octet)),
                 }
             };
@@ -164,11 +163,12 @@ pub(super) const KNOWN: &[Known] = &[
     },
 ];
 
-/// What a signed comparison, TPM_EO_SIGNED_GT to TPM_EO_SIGNED_LE, came out differently for.
+/// What a signed comparison came out differently for.
 fn signed_comparison(case: &Case) -> Option<&[u8]> {
     let is_one = matches!(case.code, Cc::POLICY_NV | Cc::POLICY_COUNTER_TIMER) && is_undecided(case);
     let (operand, _, operation) = shape::comparison(case).filter(|_| is_one)?;
-    matches!(operation, 2 | 4 | 6 | 8).then_some(operand)
+    let is_signed = matches!(operation, TpmEo::SignedGt | TpmEo::SignedLt | TpmEo::SignedGe | TpmEo::SignedLe);
+    is_signed.then_some(operand)
 }
 
 /// Tells whether a comparison holds for one of both alone.
