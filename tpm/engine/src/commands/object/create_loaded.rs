@@ -83,9 +83,9 @@ impl<P: Platform> Tpm<P> {
         let (state, _, work) = self.split();
         let parent = state.objects.object(parent).ok_or(Rc::TYPE)?;
         let template: DerivedTemplate = from_bytes(template, &supported).map_err(|rc| rc.at(TEMPLATE))?;
-        let derive = label_and_context(&template.unique, &sensitive.data).map_err(|rc| rc.at(Subject::Parameter(1)))?;
         let mut public = public_of(&template);
         check_derived(parent, &public).map_err(|rc| rc.at(TEMPLATE))?;
+        let derive = label_and_context(&template.unique, &sensitive.data).map_err(|rc| rc.at(Subject::Parameter(1)))?;
         let mut rng = Derivation::start::<P::Crypto>(parent, &derive).map_err(|rc| rc.at(Subject::Handle(1)))?;
         // "the caller provides values that influence the derivation process, but ... does not explicitly set the sensitive"
         match create(&mut public, sensitive.user_auth.clone(), &Tpm2bSensitiveData::EMPTY, &mut rng, work) {
@@ -302,8 +302,11 @@ mod tests {
             (rsa(sign, None), Rc::TYPE),
         ];
         for (template, expected) in cases {
-            let refused = create_loaded(&mut tpm, parent, &derived(&template, b"l", b"c"), &[]).unwrap_err();
-            assert_eq!(refused, expected.at(TEMPLATE));
+            // Also when there is something wrong with label and context, which are read when the template is right.
+            for data in [&b""[..], b"x"] {
+                let refused = create_loaded(&mut tpm, parent, &derived(&template, b"l", b"c"), data).unwrap_err();
+                assert_eq!(refused, expected.at(TEMPLATE));
+            }
         }
         let refused = create_loaded(&mut tpm, parent, &derived(&ecc(sign, p256, None), b"l", b"c"), b"x");
         assert_eq!(refused.unwrap_err(), Rc::INSUFFICIENT.at(Subject::Parameter(1)));
