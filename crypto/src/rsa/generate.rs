@@ -71,9 +71,9 @@ impl<const H: usize> KeySearch<H> {
     };
 
     /// Begins with an exponent that must be odd and above 2^16 (FIPS 186-5, "The RSA Digital Signature Algorithm",
-    /// criteria for e).
-    pub(super) const fn begin(&mut self, exponent: u32) -> Result<(), CryptoError> {
-        if exponent <= 1 << 16 || exponent & 1 == 0 {
+    /// criteria for e), and a prime: other TPMs make no key with another one, and whoever sends it has made a mistake.
+    pub(super) fn begin(&mut self, exponent: u32) -> Result<(), CryptoError> {
+        if exponent <= 1 << 16 || !is_prime(exponent) {
             return Err(CryptoError::RsaExponent { exponent });
         }
         self.exponent = exponent;
@@ -217,9 +217,24 @@ fn private_exponent_is_large<const H: usize>(p: &[u64; H], q: &[u64; H], exponen
     })
 }
 
+/// Divides by each odd number up to the square root: at most 2^15 of them, 128 for 65,537.
+fn is_prime(number: u32) -> bool {
+    let mut divisors = (3..1 << 16).step_by(2).take_while(|divisor: &u32| divisor.wrapping_mul(*divisor) <= number);
+    number > 2 && number & 1 == 1 && divisors.all(|divisor| !number.is_multiple_of(divisor))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_a_prime_unless_a_divisor_is_found() {
+        let primes: std::vec::Vec<u32> = (0..60).filter(|number| is_prime(*number)).collect();
+        assert_eq!(primes, [3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59]);
+        assert!(is_prime(65_537) && is_prime(0xffff_fffb));
+        // 65,521 squared is the greatest square of a prime.
+        assert!(!is_prime(65_521 * 65_521) && !is_prime(u32::MAX) && !is_prime(0x1_6101));
+    }
 
     #[test]
     fn a_small_private_exponent_is_recognised() {

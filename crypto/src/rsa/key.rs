@@ -105,7 +105,8 @@ impl RsaPrivate {
     ///
     /// # Errors
     /// [`CryptoError::RsaKeySize`] unless there are 1024, 2048, 3072 or 4096 bits, [`CryptoError::RsaExponent`]
-    /// unless the exponent is odd and above 2^16 (FIPS 186-5, "The RSA Digital Signature Algorithm", criteria for e).
+    /// unless the exponent is a prime above 2^16 (FIPS 186-5, "The RSA Digital Signature Algorithm", criteria for e, which
+    /// take any odd number).
     pub fn search(&mut self, bits: usize, exponent: u32) -> Result<(), CryptoError> {
         self.make_room(bits)?;
         in_room!(&mut self.size, room => room.search.begin(exponent), Ok(()))

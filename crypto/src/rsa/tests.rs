@@ -357,7 +357,7 @@ fn sizes_and_exponents_outside_the_standard_are_refused() {
     for bits in [0, 512, 1023, 2047, 2049, 8192] {
         assert_eq!(RsaPrivate::default().search(bits, 65_537), Err(CryptoError::RsaKeySize { bits }));
     }
-    for exponent in [0, 1, 2, 3, 65_535, 65_536, 65_538] {
+    for exponent in [0, 1, 2, 3, 65_535, 65_536, 65_538, 90_369] {
         assert_eq!(RsaPrivate::default().search(2048, exponent), Err(CryptoError::RsaExponent { exponent }));
     }
 }
