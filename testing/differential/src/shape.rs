@@ -2,9 +2,10 @@
 //! What can be read of a command that may be malformed: for the list of differences, and to see whether both sides were
 //! told the same.
 
+use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Cc, Handle, NvType, PublicAlg, PublicBody, Rc, Spec, Subject, Supported, TpmAlgId, TpmEo, TpmaNv, TpmaObject,
-    TpmaSession, TpmtPublic, TpmtPublicPlus, from_bytes,
+    Cc, Command, Handle, NvType, PublicAlg, PublicBody, Rc, Reader, Spec, Subject, Supported, TpmAlgId, TpmEo, TpmaNv,
+    TpmaObject, TpmaSession, TpmtPublic, TpmtPublicPlus, Unmarshal, for_each_command, from_bytes,
 };
 
 use crate::seal;
@@ -50,6 +51,29 @@ pub fn is_encrypted(command: &[u8]) -> bool {
 #[must_use]
 pub fn parameters(command: &[u8]) -> &[u8] {
     areas(command).map_or(&[], |(_, parameters)| parameters)
+}
+
+/// How the parameters are read: as what their command wants, or the error that they are refused with. Encrypted ones
+/// are not read.
+#[must_use]
+pub fn reading(command: &[u8]) -> Option<Result<(), Rc>> {
+    let code = Cc(u32::from_be_bytes(*command.get(6..)?.first_chunk()?));
+    let parameters = parameters(command);
+    macro_rules! by_code {
+        ($($command:ident)*) => {
+            match code {
+                $(code if code == <$command as Command>::SPEC.code => Some(read::<$command>(parameters)),)*
+                _ => None,
+            }
+        };
+    }
+    if is_encrypted(command) { None } else { for_each_command!(by_code) }
+}
+
+fn read<'a, C: Unmarshal<'a>>(parameters: &'a [u8]) -> Result<(), Rc> {
+    let mut reader = Reader::permissive(parameters);
+    reader.read::<C>()?;
+    reader.finish()
 }
 
 fn areas(command: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -17,8 +17,9 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "size of the authorization area",
         is: |case| {
-            matches!(case.codes.theirs, Rc::SIZE | Rc::INSUFFICIENT)
-                && matches!(case.codes.ours, Rc::AUTHSIZE | Rc::AUTH_CONTEXT)
+            let is_size = matches!(case.codes.theirs, Rc::SIZE | Rc::INSUFFICIENT);
+            let has_fourth = case.codes.theirs == Rc::SIZE.at(Subject::Session(4));
+            (is_size || has_fourth) && matches!(case.codes.ours, Rc::AUTHSIZE | Rc::AUTH_CONTEXT)
         },
         reason: "Part 3, \"Session Area Validation\": \"If the tag is TPM_ST_SESSIONS and the command requires \
                  TPM_ST_NO_SESSIONS, the TPM will return TPM_RC_AUTH_CONTEXT.\" Otherwise \"the TPM will attempt to unmarshal an \

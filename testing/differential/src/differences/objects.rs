@@ -86,10 +86,11 @@ pub(super) const KNOWN: &[Known] = &[
             matches!(case.code, Cc::LOAD_EXTERNAL | Cc::IMPORT)
                 && !case.changes.is_empty()
                 && case.codes.theirs.base() == Rc::KEY_SIZE
-                && case.codes.ours == Rc::KEY.at(Subject::Parameter(2))
+                && case.codes.ours.subject() == Some(Subject::Parameter(2))
+                && matches!(case.codes.ours.base(), Rc::KEY | Rc::ECC_POINT)
         },
         reason: "Part 3, \"Command Processing\": \"Unless stated otherwise, the order of the checks is not normative\". Ours looks at \
-                 the unique field first, libtpms at the sizes in the sensitive area; another nameAlg makes both wrong.",
+                 the unique field first, libtpms at the sizes in the sensitive area; another nameAlg or curve makes both wrong.",
     },
     Known {
         name: "RSA exponent of 3 or 5",
