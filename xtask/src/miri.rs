@@ -22,8 +22,10 @@ use crate::shell::{Workspace, output, run as run_command};
 
 /// Enough for each test of the engine, on a processor that does something else as well.
 const SECONDS: u64 = 600;
-/// Tests for one interpreter: it compiles their crate each time that it begins, which takes ten seconds.
+/// Tests for one interpreter, at most: it begins each time with the tests' crate, which takes half a minute.
 const BATCH: usize = 64;
+/// And at least, as long as there are that many.
+const LEAST: usize = 6;
 
 /// What became of one test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +95,7 @@ fn run_package(
         let work = |worker: usize| -> anyhow::Result<()> {
             let log = answers.with_extension(format!("{worker}.log"));
             loop {
-                let mut left = take(&queue);
+                let mut left = take(&queue, workers);
                 if left.is_empty() {
                     return Ok(());
                 }
@@ -157,9 +159,11 @@ fn miri(workspace: &Workspace, package: &str, checks: Checks) -> Command {
     command
 }
 
-fn take(queue: &Mutex<VecDeque<String>>) -> VecDeque<String> {
+/// A worker's next tests: half of its share of those that are left, so that no worker has many when the others have none.
+fn take(queue: &Mutex<VecDeque<String>>, workers: usize) -> VecDeque<String> {
     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-    let end = queue.len().min(BATCH);
+    let share = queue.len().div_ceil(2 * workers);
+    let end = share.clamp(LEAST, BATCH).min(queue.len());
     queue.drain(..end).collect()
 }
 
@@ -254,6 +258,20 @@ mod tests {
         assert_eq!(verdict("test a::b ... FAILED"), Some(("a::b".to_owned(), Outcome::Failed)));
         assert_eq!(verdict("test result: ok. 3 passed; 0 failed"), None);
         assert_eq!(verdict("running 3 tests"), None);
+    }
+
+    #[test]
+    fn the_last_batches_are_small() {
+        let queue = Mutex::new((0..100).map(|number| number.to_string()).collect());
+        let mut sizes = Vec::new();
+        loop {
+            let batch = take(&queue, 2);
+            if batch.is_empty() {
+                break;
+            }
+            sizes.push(batch.len());
+        }
+        assert_eq!(sizes, [25, 19, 14, 11, 8, 6, 6, 6, 5]);
     }
 
     /// Runs what stands for Miri, and returns its verdicts.
