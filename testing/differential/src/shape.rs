@@ -164,6 +164,13 @@ pub fn expiration(case: &Case) -> Option<i32> {
     take(&mut parameters, 4).map(u32::cast_signed)
 }
 
+/// The timeout of `TPM2_PolicyTicket`, in milliseconds of Time, without the bit that says that it ends with a reset.
+#[must_use]
+pub fn timeout(case: &Case) -> Option<u64> {
+    let timeout = buffer(&mut parameters(&case.commands.ours))?;
+    Some(u64::from_be_bytes(timeout.try_into().ok()?) & (u64::MAX >> 1))
+}
+
 /// The new time of `TPM2_ClockSet`, in milliseconds.
 #[must_use]
 pub fn new_time(case: &Case) -> Option<u64> {

@@ -66,10 +66,16 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "expiration between two clocks",
         is: |case| {
-            let expired = |rc| rc == Rc::EXPIRED.at(Subject::Parameter(4));
-            matches!(case.code, Cc::POLICY_SIGNED | Cc::POLICY_SECRET)
-                && expired(case.codes.theirs) != expired(case.codes.ours)
-                && shape::expiration(case).is_some_and(|seconds| (1..=shape::A_STORY).contains(&seconds.unsigned_abs()))
+            let has_expired = |rc: Rc| rc.base() == Rc::EXPIRED;
+            let is_short = match case.code {
+                Cc::POLICY_SIGNED | Cc::POLICY_SECRET => shape::expiration(case)
+                    .is_some_and(|seconds| (1..=shape::A_STORY).contains(&seconds.unsigned_abs())),
+                Cc::POLICY_TICKET => {
+                    shape::timeout(case).is_some_and(|timeout| timeout <= 1000 * u64::from(shape::A_STORY))
+                }
+                _ => false,
+            };
+            has_expired(case.codes.theirs) != has_expired(case.codes.ours) && is_short
         },
         reason: "Part 3, \"Policy Parameter Checks\", expiration: \"If timeout is less than the current value of Time\", it is \
                  TPM_RC_EXPIRED. Time of libtpms is this machine's, that of ours goes on by five milliseconds with each \
