@@ -8,8 +8,8 @@ use evtpm_tpm_wire::{
     TpmaObject, TpmaSession, TpmtPublic, TpmtPublicPlus, Unmarshal, for_each_command, from_bytes,
 };
 
-use crate::seal;
 use crate::story::Case;
+use crate::{differences, seal};
 
 /// The numbers of a session area, as far as they can be read: of each session the handle, the size of the nonce, the
 /// attributes and the size of the HMAC.
@@ -191,6 +191,15 @@ pub fn handles(command: &[u8]) -> impl Iterator<Item = u32> {
 #[must_use]
 pub fn crashes_libtpms(command: &[u8]) -> bool {
     command.get(6..10) == Some(&Cc::CERTIFY_X509.0.to_be_bytes()) && handles(command).nth(1) == Some(Handle::NULL.0)
+}
+
+/// Tells whether a change makes a list of commands name one that libtpms does not have, and would leave out of its audit.
+#[must_use]
+pub fn lists_commands_of_later_versions(command: &[u8]) -> bool {
+    let has_list = [Cc::SET_COMMAND_CODE_AUDIT_STATUS, Cc::PP_COMMANDS]
+        .map(|code| command.get(6..10) == Some(&code.0.to_be_bytes()));
+    let is_later = |bytes: &[u8; 4]| differences::command(u32::from_be_bytes(*bytes)) && bytes.starts_with(&[0, 0]);
+    has_list.contains(&true) && parameters(command).array_windows().any(is_later)
 }
 
 /// Tells whether our TPM finds fault with the attributes of a session of which something is true: its number, its
