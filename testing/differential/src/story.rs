@@ -263,12 +263,15 @@ impl Story<'_> {
         match known {
             Some(known) => {
                 *self.told.known.entry(known.name).or_default() += 1;
-                // One side has changed and the other has not, be it the count of a PIN: what follows would differ without end.
+                // One side has changed and the other has not, be it a count of failed tries: what follows would differ without end.
                 let is_done = case.codes.ours.is_success() || case.codes.theirs.is_success();
                 let is_counted = case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass);
                 let is_handle = case.field.as_ref().is_some_and(|(name, _)| *name == "handle");
                 let has_failed = case.codes.theirs == Rc::FAILURE;
-                if case.codes.equal() { !is_handle } else { !is_done && !is_counted && !has_failed }
+                let is_failed_try =
+                    case.codes.theirs.base() == Rc::AUTH_FAIL || case.codes.ours.base() == Rc::AUTH_FAIL;
+                let has_ended = is_done || is_counted || has_failed || is_failed_try;
+                if case.codes.equal() { !is_handle } else { !has_ended }
             }
             None if self.are_two_commands(&case) => {
                 *self.told.known.entry("random bytes that a change made numbers").or_default() += 1;
