@@ -5,7 +5,7 @@ use crate::name::{self, Name};
 use crate::state::{Auth, AuthPolicy, Countdown, DaBound, Hierarchy, NvIndex, Object, Sequence, rule};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, Digest};
-use evtpm_tpm_wire::{Handle, HandleType, PcrIndex, Rc, Subject, TpmaNv, TpmaObject};
+use evtpm_tpm_wire::{Cc, Handle, HandleType, PcrIndex, Rc, Subject, TpmaNv, TpmaObject};
 
 static NO_AUTH: Auth = Auth::EMPTY;
 
@@ -37,7 +37,7 @@ impl<P: Platform> Tpm<P> {
     }
 
     /// "For all handles in the handle area of the command, the TPM will validate that the referenced entity is present."
-    pub(crate) fn check_present(&self, handle: Handle, number: u8) -> Result<(), Rc> {
+    pub(crate) fn check_present(&self, code: Cc, handle: Handle, number: u8) -> Result<(), Rc> {
         let absent = || Err(Rc::HANDLE.at(Subject::Handle(number)));
         match handle.kind() {
             Some(HandleType::Transient) if self.state.objects.loaded(handle).is_none() => Err(not_loaded(number)),
@@ -51,7 +51,7 @@ impl<P: Platform> Tpm<P> {
                 }
             }
             Some(HandleType::Persistent) => {
-                if self.persistent_is_accessible(handle) {
+                if self.persistent_is_accessible(code, handle) {
                     Ok(())
                 } else {
                     absent()
@@ -79,11 +79,13 @@ impl<P: Platform> Tpm<P> {
         }
     }
 
-    /// A persistent object needs its own hierarchy and that of its handle's range; phEnableNV is for indices alone.
-    fn persistent_is_accessible(&self, handle: Handle) -> bool {
+    /// A persistent object needs its own hierarchy and that of its handle's range; phEnableNV is for indices alone. It can be
+    /// evicted without its own, or the owner could not make room for others.
+    fn persistent_is_accessible(&self, code: Cc, handle: Handle) -> bool {
         let Some(object) = self.object(handle) else { return false };
         let range = if handle >= Handle::PLATFORM_PERSISTENT { Hierarchy::Platform } else { Hierarchy::Owner };
-        self.state.hierarchies.of(range).enabled && self.state.hierarchies.of(object.hierarchy).enabled
+        let is_enabled = |hierarchy| self.state.hierarchies.of(hierarchy).enabled;
+        is_enabled(range) && (code == Cc::EVICT_CONTROL || is_enabled(object.hierarchy))
     }
 
     /// Tells the Name of an entity; a sequence has none.

@@ -88,7 +88,7 @@ impl<P: Platform> Tpm<P> {
         let handles = (row.handles)(&mut reader)?;
         self.may_differ |= self.announces_change(&row.spec, &handles);
         for (handle, number) in handles.iter().zip(1..) {
-            self.check_present(*handle, number)?;
+            self.check_present(code, *handle, number)?;
         }
         self.check_read_only_index(code, &handles)?;
         let area = &mut SessionArea::default();

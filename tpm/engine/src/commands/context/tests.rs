@@ -2,7 +2,7 @@
 //! Tests of saved contexts and persistent objects.
 
 use crate::host::Ek;
-use crate::state::{BankHashers, Loaded, Running, Safety, Sequence, SequenceKind};
+use crate::state::{BankHashers, Hierarchy, Loaded, Running, Safety, Sequence, SequenceKind};
 use crate::testing::TestCrypto;
 use crate::testing::{SessionUse, Start, TestTpm, Use, command_bytes, marshal, started};
 use evtpm_crypto::{Cmac, HashAlg, Hmac, RustHasher, StreamingHash};
@@ -186,6 +186,19 @@ fn a_persistent_object_survives_a_reset_until_it_is_evicted() {
     assert_eq!(tpm.entity_name(Handle(0x8100_0001)), name);
     evict(&mut tpm, TpmiRhProvision::Owner, Handle(0x8100_0001), 0x8100_0001).unwrap();
     assert!(tpm.object(Handle(0x8100_0001)).is_none());
+}
+
+#[test]
+fn the_owner_evicts_a_key_of_a_disabled_endorsement_hierarchy() {
+    let mut tpm = started();
+    let handle = key(&mut tpm, TpmiRhHierarchy::Endorsement, TpmaObject::NONE);
+    let persistent = Handle(0x8100_0001);
+    evict(&mut tpm, TpmiRhProvision::Owner, handle, persistent.0).unwrap();
+    tpm.state.hierarchies.of_mut(Hierarchy::Endorsement).enabled = false;
+    let read = command_bytes(Cc::READ_PUBLIC, &marshal(&persistent), &[], &[]);
+    assert_eq!(tpm.rc(read), Rc::HANDLE.at(Subject::Handle(1)));
+    evict(&mut tpm, TpmiRhProvision::Owner, persistent, persistent.0).unwrap();
+    assert!(tpm.object(persistent).is_none());
 }
 
 #[test]
