@@ -231,6 +231,8 @@ pub struct Model {
     pub clock_set: bool,
     /// Whether a dictionary attack has no tries.
     pub no_tries: bool,
+    /// Whether a changed command was done, which may have made something with an authValue that we do not know.
+    pub has_changed: bool,
     /// The counter of the last ephemeral key.
     pub counter: u16,
     /// Byte strings that stand for the same thing on both sides.

@@ -274,6 +274,14 @@ impl Use {
         self.authorizes
     }
 
+    /// Tells whether a parameter is encrypted with an authValue that nothing proves before: if ours is a wrong one, both sides
+    /// read something random.
+    #[must_use]
+    pub fn encrypts_unproved(&self) -> bool {
+        let encrypts = self.attributes.intersects(TpmaSession::DECRYPT | TpmaSession::ENCRYPT);
+        encrypts && self.authorizes && self.session.is_some() && !self.with_auth && self.auth.is_empty()
+    }
+
     /// Tells whether the command still says what we meant.
     #[must_use]
     pub fn was_sent_as(&self, sent: &TpmsAuthCommand<'_>) -> bool {

@@ -68,7 +68,7 @@ pub(super) const KNOWN: &[Known] = &[
                 || matches!(case.code, Cc::NV_READ | Cc::NV_CERTIFY)
                     && case.field.as_ref().is_some_and(|(_, values)| unwritten(values))
                 || case.code == Cc::POLICY_NV
-                    && case.indices.iter().any(|attributes| attributes.contains(TpmaNv::ORDERLY))
+                    && (is_pin || case.indices.iter().any(|attributes| attributes.contains(TpmaNv::ORDERLY)))
                     && (case.codes.theirs == Rc::POLICY || case.codes.ours == Rc::POLICY)
         },
         reason: "Nothing says what an index holds where a first TPM2_NV_Write left it out: 0xFF here and in libtpms, but zero where it \

@@ -99,10 +99,10 @@ pub(super) const KNOWN: &[Known] = &[
         is: |case| {
             case.code == Cc::POLICY_AUTHORIZE
                 && case.codes.theirs == Rc::VALUE.at(Subject::Parameter(4))
-                && matches!(case.codes.ours.base(), Rc::POLICY | Rc::VALUE)
+                && matches!(case.codes.ours.base(), Rc::POLICY | Rc::VALUE | Rc::SIZE | Rc::INSUFFICIENT)
         },
         reason: "Part 3, PolicyAuthorize: \"If the ticket is not valid, the TPM shall return TPM_RC_POLICY.\" Tags that later \
-                 versions have libtpms refuses before it compares the policy.",
+                 versions have libtpms refuses when it reads them, before it compares the policy or reads on.",
     },
     Known {
         name: "PolicyCommandCode of no command",
