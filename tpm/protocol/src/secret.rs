@@ -5,7 +5,7 @@ use evtpm_crypto::padding::oaep;
 use evtpm_crypto::{Crypto, EccPrivate, Rng, RsaKey, kdfe};
 use evtpm_tpm_wire::{
     EccCurve, MAX_RSA_KEY, Marshal, PublicBody, Secret, Supported, Tpm2bEccParameter, Tpm2bEncryptedSecret,
-    TpmsEccPoint, TpmtPublic, from_bytes,
+    TpmsEccPoint, TpmsRsaParms, TpmtPublic, TpmtRsaScheme, from_bytes,
 };
 use zeroize::Zeroizing;
 
@@ -34,7 +34,7 @@ impl Label {
     }
 }
 
-/// A seed: as long as the digest of the recipient's nameAlg.
+/// A seed: as long as the digest of the recipient's nameAlg, or shorter where its scheme has a hash function with a shorter one.
 pub type Seed = Secret<64>;
 
 /// Makes a seed that only the holder of the recipient's private key can recover, and the bytes to recover it from.
@@ -43,8 +43,11 @@ pub fn share<C: Crypto>(
     label: Label,
     rng: &mut dyn Rng,
 ) -> Result<(Seed, Tpm2bEncryptedSecret), ProtocolError> {
-    let hash = crypto_hash(recipient.name_alg.ok_or(ProtocolError::NoNameAlg)?)?;
-    let mut seed = Seed::zeros(hash.digest_size())?;
+    let hash = hash_of(recipient)?;
+    // "the decrypted salt value is larger than the size of the digest produced by the nameAlg of tpmKey" is TPM_RC_VALUE, and so
+    // it is to the reference implementation with the hash function that it decrypts with.
+    let name_alg = crypto_hash(recipient.name_alg.ok_or(ProtocolError::NoNameAlg)?)?;
+    let mut seed = Seed::zeros(hash.digest_size().min(name_alg.digest_size()))?;
     match &recipient.body {
         PublicBody::Rsa { parms, unique } => {
             rng.fill(seed.as_mut_bytes())?;
@@ -73,6 +76,16 @@ pub fn share<C: Crypto>(
     }
 }
 
+/// The hash function of a key's seeds: that of its nameAlg, unless an RSA key has a scheme with another. Of the scheme Part 1 and
+/// Part 3 say that it is OAEP or none; the reference implementation takes its hash function too.
+fn hash_of(recipient: &TpmtPublic) -> Result<evtpm_crypto::HashAlg, ProtocolError> {
+    let scheme = match &recipient.body {
+        PublicBody::Rsa { parms: TpmsRsaParms { scheme: Some(TpmtRsaScheme::Oaep(hash)), .. }, .. } => Some(*hash),
+        _ => None,
+    };
+    crypto_hash(scheme.or(recipient.name_alg).ok_or(ProtocolError::NoNameAlg)?)
+}
+
 /// The private key that recovers a seed.
 #[derive(Debug)]
 pub enum PrivateKey<'a, C: Crypto> {
@@ -94,7 +107,7 @@ pub fn recover<C: Crypto>(
     encrypted: &[u8],
     rng: &mut dyn Rng,
 ) -> Result<Seed, ProtocolError> {
-    let hash = crypto_hash(recipient.name_alg.ok_or(ProtocolError::NoNameAlg)?)?;
+    let hash = hash_of(recipient)?;
     match (&recipient.body, private) {
         (PublicBody::Rsa { unique, .. }, PrivateKey::Rsa(key, memory)) => {
             let mut block = Zeroizing::new([0; MAX_RSA_KEY]);
@@ -107,7 +120,8 @@ pub fn recover<C: Crypto>(
             C::rsa_private(key, block, rng, memory)?;
             let size = oaep::decode::<C::Hasher>(hash, label.bytes(), block, &mut *message)?;
             // A seed longer than a digest is no seed that Part 1 knows of.
-            Ok(Seed::new(message.get(..size).unwrap_or_default())?)
+            let seed = message.get(..size).filter(|seed| seed.len() <= hash.digest_size());
+            Ok(Seed::new(seed.ok_or(ProtocolError::TooLong)?)?)
         }
         (PublicBody::Ecc { parms, unique }, PrivateKey::Ecc(key)) => {
             let point: TpmsEccPoint = from_bytes(encrypted, &Supported::ALL).map_err(ProtocolError::Malformed)?;
@@ -134,7 +148,8 @@ pub fn recover<C: Crypto>(
 
 #[cfg(test)]
 mod tests {
-    use evtpm_crypto::{CryptoError, RustCrypto};
+    use evtpm_crypto::{CryptoError, RustCrypto, RustHasher};
+    use evtpm_tpm_wire::HashAlg;
 
     use super::*;
     use crate::testing::{CountingRng, ecc_key, private, rsa_key};
@@ -200,5 +215,34 @@ mod tests {
         let padding = Err(ProtocolError::Crypto(CryptoError::Padding));
         assert_eq!(recover(Label::Secret, encrypted.as_bytes()), padding);
         assert_eq!(recover(Label::Identity, &encrypted.as_bytes()[1..]), Err(ProtocolError::TooLong));
+    }
+
+    #[test]
+    fn the_scheme_of_an_rsa_key_decides_the_hash_function() {
+        let (mut public, prime) = rsa_key();
+        let PublicBody::Rsa { parms, unique } = &mut public.body else { panic!("an RSA key") };
+        parms.scheme = Some(TpmtRsaScheme::Oaep(HashAlg::Sha1));
+        let modulus = unique.clone();
+        let mut rng = CountingRng::new(1);
+        let (seed, encrypted) = share::<RustCrypto>(&public, Label::Secret, &mut rng).unwrap();
+        assert_eq!(seed.len(), 20);
+        let mut recover = |bytes: &[u8]| {
+            let mut memory = Default::default();
+            let key = PrivateKey::Rsa(private(&public, &prime), &mut memory);
+            recover::<RustCrypto>(&public, key, Label::Secret, bytes, &mut rng)
+        };
+        assert_eq!(recover(encrypted.as_bytes()), Ok(seed));
+        let mut seal = |hash, seed: &[u8]| {
+            let mut block = [0; 128];
+            let label = Label::Secret.bytes();
+            oaep::encode::<RustHasher>(hash, label, seed, &mut CountingRng::new(3), &mut block).unwrap();
+            RustCrypto::rsa_public(modulus.as_bytes(), 65_537, &mut block).unwrap();
+            recover(&block)
+        };
+        let sha1 = evtpm_crypto::HashAlg::Sha1;
+        assert_eq!(seal(sha1, &[7; 20]), Ok(Seed::new(&[7; 20]).unwrap()));
+        assert_eq!(seal(sha1, &[7; 21]), Err(ProtocolError::TooLong));
+        let padding = Err(ProtocolError::Crypto(CryptoError::Padding));
+        assert_eq!(seal(evtpm_crypto::HashAlg::Sha256, &[7; 20]), padding);
     }
 }
