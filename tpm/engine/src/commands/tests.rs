@@ -3,7 +3,9 @@
 
 use super::*;
 use crate::host::Ek;
+use crate::state::State;
 use crate::testing::{Start, TestPlatform, TestTpm, command_bytes, marshal, started};
+use evtpm_crypto::RustHasher;
 use evtpm_tpm_wire::{
     Handle, Subject, Tpm2b, Tpm2bAuth, Tpm2bData, TpmiRhHierarchy, TpmlPcrSelection, TpmsSensitiveCreate, TpmtPublic,
 };
@@ -166,40 +168,48 @@ fn progress(rc: Rc, size: usize) -> usize {
     came * 10_000 - size
 }
 
-#[test]
-fn a_command_that_fails_leaves_the_tpm_as_it_was() {
-    let (mut dice, pieces) = (Dice(0x00C0_FFEE), pieces());
-    let furniture = furnished().state;
+/// So often each command is tried. An interpreter that takes a second for each sees how the first of them are refused.
+const ATTEMPTS: usize = if cfg!(miri) { 12 } else { 150 };
+
+/// Tries one command: how often it was refused, and how often it succeeded.
+fn attempts(row: &Row<TestPlatform>, furniture: &State<RustHasher>, pieces: &[Vec<u8>]) -> [usize; 2] {
+    let mut dice = Dice(0x00C0_FFEE | u64::from(row.spec.code.0) << 32);
     let mut tpm = started();
-    let (mut refused, mut succeeded) = (0, Vec::new());
-    for row in table::<TestPlatform>() {
-        let (mut best, mut reached) = (Attempt::default(), 0);
-        for _ in 0..150 {
-            tpm.state = furniture.clone();
-            let next = best.mutated(&mut dice, &pieces, row);
-            // `raw` compares the state whenever the response is an error.
-            let bytes = next.bytes(&row.spec);
-            let size = bytes.len();
-            let response = tpm.raw(bytes);
-            let rc = Rc::from_raw(u32::from_be_bytes(response[6..10].try_into().unwrap()));
-            let came = progress(rc, size);
-            (best, reached) = match (rc, dice.roll(30)) {
-                (Rc::SUCCESS, _) | (_, 0) => (Attempt::default(), 0),
-                _ if came >= reached => (next, came),
-                _ => (best, reached),
-            };
-            if rc.is_success() {
-                succeeded.push(row.spec.code);
-            } else {
-                refused += 1;
-            }
-            if tpm.phase() != crate::Phase::Operational {
-                tpm = started();
-            }
+    let (mut best, mut reached) = (Attempt::default(), 0);
+    let [mut refused, mut succeeded] = [0; 2];
+    for _ in 0..ATTEMPTS {
+        tpm.state = furniture.clone();
+        let next = best.mutated(&mut dice, pieces, row);
+        // `raw` compares the state whenever the response is an error.
+        let bytes = next.bytes(&row.spec);
+        let size = bytes.len();
+        let response = tpm.raw(bytes);
+        let rc = Rc::from_raw(u32::from_be_bytes(response[6..10].try_into().unwrap()));
+        let came = progress(rc, size);
+        (best, reached) = match (rc, dice.roll(30)) {
+            (Rc::SUCCESS, _) | (_, 0) => (Attempt::default(), 0),
+            _ if came >= reached => (next, came),
+            _ => (best, reached),
+        };
+        *if rc.is_success() { &mut succeeded } else { &mut refused } += 1;
+        if tpm.phase() != crate::Phase::Operational {
+            tpm = started();
         }
     }
-    succeeded.dedup();
+    [refused, succeeded]
+}
+
+#[test]
+fn a_command_that_fails_leaves_the_tpm_as_it_was() {
+    let (pieces, furniture) = (pieces(), furnished().state);
+    let table = table::<TestPlatform>();
+    let (mut refused, mut succeeded) = (0, Vec::new());
+    for row in table {
+        let [refusals, successes] = attempts(row, &furniture, &pieces);
+        refused += refusals;
+        succeeded.extend((successes > 0).then_some(row.spec.code));
+    }
     assert!(refused > 1_000, "{refused} commands were refused");
     // Otherwise the commands were all refused at the door, and nothing was proven about what lies behind it.
-    assert!(succeeded.len() > table::<TestPlatform>().len() / 3, "only these succeeded: {succeeded:?}");
+    assert!(cfg!(miri) || succeeded.len() > table.len() / 3, "only these succeeded: {succeeded:?}");
 }
