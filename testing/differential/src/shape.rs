@@ -53,12 +53,16 @@ pub fn parameters(command: &[u8]) -> &[u8] {
     areas(command).map_or(&[], |(_, parameters)| parameters)
 }
 
-/// How the parameters are read: as what their command wants, or the error that they are refused with. Encrypted ones
-/// are not read.
+/// How the parameters are read: as what their command wants, or the error that they are refused with. Of an encrypted one
+/// nothing but the size is read.
 #[must_use]
 pub fn reading(command: &[u8]) -> Option<Result<(), Rc>> {
     let code = Cc(u32::from_be_bytes(*command.get(6..)?.first_chunk()?));
-    let parameters = parameters(command);
+    let mut parameters = parameters(command).to_vec();
+    if let Some((size, rest)) = parameters.split_first_chunk_mut().filter(|_| is_encrypted(command)) {
+        rest.get_mut(..usize::from(u16::from_be_bytes(*size)))?.fill(0);
+    }
+    let parameters = &parameters;
     macro_rules! by_code {
         ($($command:ident)*) => {
             match code {
@@ -67,7 +71,7 @@ pub fn reading(command: &[u8]) -> Option<Result<(), Rc>> {
             }
         };
     }
-    if is_encrypted(command) { None } else { for_each_command!(by_code) }
+    for_each_command!(by_code)
 }
 
 fn read<'a, C: Unmarshal<'a>>(parameters: &'a [u8]) -> Result<(), Rc> {
