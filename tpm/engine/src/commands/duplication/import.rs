@@ -30,6 +30,8 @@ impl Execute for Import<'_> {
         let mut duplicate = if self.in_sym_seed.is_empty() {
             Tpm2bPrivate::new(self.duplicate.as_bytes()).map_err(|Overflow| Rc::SIZE.at(Subject::Parameter(3)))?
         } else {
+            // "If inSymSeed is not an Empty Buffer", only an asymmetric key can have been told the seed.
+            tpm.new_parent(parent, 1)?;
             let (seed, duplicate) = ((self.in_sym_seed.as_bytes(), 4), (self.duplicate.as_bytes(), 3));
             tpm.unwrap_with(parent, seed, name.as_bytes(), duplicate)?
         };

@@ -2,15 +2,16 @@
 //! Tests of objects that move to another parent.
 
 use crate::testing::TestCrypto;
-use crate::testing::objects::{object, rsa, sealed};
+use crate::testing::objects::{object, public, rsa, sealed};
 use crate::testing::{SessionUse, Start, TestTpm, Use, started};
 use evtpm_protocol::PolicyDigest;
 use evtpm_protocol::duplication::InnerWrapper;
 use evtpm_protocol::templates::storage_root_key;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    Bytes, Cc, Handle, HashAlg, Rc, Subject, Supported, SymMode, Tpm2b, Tpm2bData, Tpm2bPrivate, TpmaObject,
-    TpmaSession, TpmiDhObject, TpmiRhHierarchy, TpmiShPolicy, TpmtPublic, TpmtRsaScheme, TpmtSymDefObject,
+    Bytes, Cc, Handle, HashAlg, PublicBody, Rc, Subject, Supported, SymMode, Tpm2b, Tpm2bData, Tpm2bDigest,
+    Tpm2bPrivate, TpmaObject, TpmaSession, TpmiDhObject, TpmiRhHierarchy, TpmiShPolicy, TpmtPublic, TpmtRsaScheme,
+    TpmtSymDefObject,
 };
 
 const CIPHER: Option<TpmtSymDefObject> = Some(TpmtSymDefObject::AES_128_CFB);
@@ -231,6 +232,19 @@ fn only_an_asymmetric_storage_key_becomes_a_parent() {
     for parent in [item, signer] {
         assert_eq!(world.duplicate(Some(parent), None, &[]), Err(Rc::TYPE.at(Subject::Handle(2))));
     }
+}
+
+#[test]
+fn a_symmetric_parent_has_no_outer_wrapper_to_take_off() {
+    let mut world = world(TpmaObject::NONE);
+    let wrapped = world.duplicate(Some(world.new), None, &[]).unwrap();
+    let plain = world.duplicate(None, None, &[]).unwrap();
+    let attributes = crate::testing::objects::OWN | TpmaObject::RESTRICTED | TpmaObject::DECRYPT;
+    let cipher = PublicBody::SymCipher { parms: TpmtSymDefObject::AES_128_CFB, unique: Tpm2bDigest::EMPTY };
+    world.new = world.tpm.child(world.old, public(attributes, cipher), &[]);
+    assert_eq!(world.import(&wrapped, None, &[]), Err(Rc::TYPE.at(Subject::Handle(1))));
+    let imported = world.import(&plain, None, &[]).unwrap();
+    assert_eq!(world.unseal(&imported.out_private), b"treasure");
 }
 
 #[test]
