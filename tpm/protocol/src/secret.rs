@@ -222,7 +222,7 @@ mod tests {
         let (mut public, prime) = rsa_key();
         let PublicBody::Rsa { parms, unique } = &mut public.body else { panic!("an RSA key") };
         parms.scheme = Some(TpmtRsaScheme::Oaep(HashAlg::Sha1));
-        let modulus = unique.clone();
+        let modulus = *unique;
         let mut rng = CountingRng::new(1);
         let (seed, encrypted) = share::<RustCrypto>(&public, Label::Secret, &mut rng).unwrap();
         assert_eq!(seed.len(), 20);

@@ -57,11 +57,14 @@ pub(super) const KNOWN: &[Known] = &[
                 let text = String::from_utf8_lossy(values).into_owned();
                 text.split("(TpmPt(").filter(|pair| !pair.starts_with("20e)")).collect::<String>()
             };
-            let counter_alone = |values: &Both<Vec<u8>>| without(&values.theirs) == without(&values.ours);
+            let counter_alone = |values: &Both<Vec<u8>>| {
+                let (theirs, ours) = (without(&values.theirs), without(&values.ours));
+                theirs == ours || shape::only_in_lockout(theirs.as_bytes(), ours.as_bytes())
+            };
             case.code == Cc::GET_CAPABILITY && case.field.as_ref().is_some_and(|(_, values)| counter_alone(values))
         },
         reason: "Follows from the unwritten NV index, before its authValue: where libtpms has looked at a protected authValue, a loss \
-                 of power counts as a failure (Part 1, \"Non-orderly Shutdown\").",
+                 of power counts as a failure (Part 1, \"Non-orderly Shutdown\"), which may be the last one that is allowed.",
     },
     Known {
         name: "algorithm of more than 16 bits",
