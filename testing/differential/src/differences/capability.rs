@@ -7,6 +7,9 @@ use super::Known;
 use crate::both::Both;
 use crate::shape;
 
+/// What each property of a list begins with.
+const PAIR: &str = "(TpmPt(";
+
 pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "capability of a later version",
@@ -55,7 +58,7 @@ pub(super) const KNOWN: &[Known] = &[
         is: |case| {
             let without = |values: &[u8]| {
                 let text = String::from_utf8_lossy(values).into_owned();
-                text.split("(TpmPt(").filter(|pair| !pair.starts_with("20e)")).collect::<String>()
+                text.split(PAIR).filter(|pair| !pair.starts_with("20e)")).collect::<Vec<_>>().join(PAIR)
             };
             let counter_alone = |values: &Both<Vec<u8>>| {
                 let (theirs, ours) = (without(&values.theirs), without(&values.ours));
