@@ -42,12 +42,13 @@ pub(super) const KNOWN: &[Known] = &[
             let at = 10 + 4 * (usize::from(number) - 1);
             let is_new = case.commands.ours.get(at).is_some_and(|kind| matches!(kind, 0x11 | 0x12));
             let is_later = matches!(case.codes.ours.subject(), Some(Subject::Handle(later)) if later > number);
-            let is_met = case.codes.ours.base() == Rc::HANDLE || is_later && case.codes.ours.base() == Rc::VALUE;
+            let is_absent = matches!(case.codes.ours.base(), Rc::HANDLE | Rc::HIERARCHY);
+            let is_met = is_absent || is_later && case.codes.ours.base() == Rc::VALUE;
             is_new && case.codes.theirs.base() == Rc::VALUE && is_met
         },
         reason: "Part 2, TPMI_RH_NV_INDEX: since version 1.83 there are TPM_HT_EXTERNAL_NV and TPM_HT_PERMANENT_NV beside \
                  TPM_HT_NV_INDEX; libtpms knows the last. To ours such a handle is one like others, which it looks for when it \
-                 has read the handles behind it.",
+                 has read the handles behind it, and after the entities of those before it.",
     },
     Known {
         name: "buffers of another size",
