@@ -60,6 +60,12 @@ impl Case {
         self.indices.iter().any(|attributes| attributes.nv_type() == Some(nv_type))
     }
 
+    /// Tells whether it names an index that holds a PIN.
+    #[must_use]
+    pub fn of_pin(&self) -> bool {
+        self.of_type(NvType::PinFail) || self.of_type(NvType::PinPass)
+    }
+
     /// Tells whether another is of the same kind.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
@@ -240,9 +246,8 @@ impl Story<'_> {
                 return Ok(self.differ(case));
             }
             // libtpms has counted the PIN that the first session proved, ours has looked at all sessions before.
-            let is_counted = case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass);
             let is_later = matches!(case.codes.ours.subject(), Some(Subject::Session(2 | 3)));
-            return Ok(!is_counted || !is_later);
+            return Ok(!case.of_pin() || !is_later);
         }
         self.model.has_changed |= !case.changes.is_empty();
         match self.compare(&case, &sealed.uses, &note) {
@@ -272,12 +277,11 @@ impl Story<'_> {
                 *self.told.known.entry(known.name).or_default() += 1;
                 // One side has changed and the other has not, be it a count of failed tries: what follows would differ without end.
                 let is_done = case.codes.ours.is_success() || case.codes.theirs.is_success();
-                let is_counted = case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass);
                 let is_handle = case.field.as_ref().is_some_and(|(name, _)| *name == "handle");
                 let has_failed = case.codes.theirs == Rc::FAILURE;
                 let is_failed_try =
                     case.codes.theirs.base() == Rc::AUTH_FAIL || case.codes.ours.base() == Rc::AUTH_FAIL;
-                let has_ended = is_done || is_counted || has_failed || is_failed_try;
+                let has_ended = is_done || case.of_pin() || has_failed || is_failed_try;
                 if case.codes.equal() { !is_handle } else { !has_ended }
             }
             None if self.are_two_commands(&case) => {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Commands and responses taken apart into header, handles, sessions and parameters, whichever command it is.
 
-use evtpm_tpm_wire::commands::ALL_SPECS;
+use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    AuthHandle, Bytes, Cc, CommandHeader, CommandTag, Handle, Marshal, Rc, Reader, ResponseHeader, Spec,
-    TpmsAuthCommand, TpmsAuthResponse, Writer,
+    AuthHandle, Bytes, Cc, Command, CommandHeader, CommandTag, Handle, Marshal, Rc, Reader, ResponseHeader, Spec,
+    TpmsAuthCommand, TpmsAuthResponse, Unmarshal, Writer, for_each_command,
 };
 
 /// More than any packet.
@@ -52,6 +52,31 @@ impl<'a> Request<'a> {
     pub const fn code(&self) -> Cc {
         self.spec.code
     }
+}
+
+/// Reads the parameters of a command as our wire layer does, and writes them again; nothing for a code that is not declared.
+///
+/// # Panics
+/// When what was read cannot be written into the room of any packet.
+#[must_use]
+pub fn rewrite_parameters(code: Cc, parameters: &[u8]) -> Option<Result<Vec<u8>, Rc>> {
+    macro_rules! by_code {
+        ($($command:ident)*) => {
+            match code {
+                $(code if code == <$command as Command>::SPEC.code => Some(rewrite::<$command>(parameters)),)*
+                _ => None,
+            }
+        };
+    }
+    for_each_command!(by_code)
+}
+
+fn rewrite<'a, C: Unmarshal<'a> + Marshal>(parameters: &'a [u8]) -> Result<Vec<u8>, Rc> {
+    let mut reader = Reader::permissive(parameters);
+    let command: C = reader.read()?;
+    reader.finish()?;
+    let mut room = vec![0; ROOM];
+    Ok(command.to_bytes(&mut room).unwrap().to_vec())
 }
 
 /// Puts a command together.

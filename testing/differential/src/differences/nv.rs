@@ -57,7 +57,7 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "octets that nobody wrote",
         is: |case| {
-            let is_pin = case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass);
+            let is_pin = case.of_pin();
             let is_unwritten = |octets: (u8, u8)| octets == (0xFF, 0) || is_pin && octets == (0, 0xFF);
             let unwritten = |values: &Both<Vec<u8>>| {
                 let mut octets = values.ours.iter().copied().zip(values.theirs.iter().copied());
@@ -89,7 +89,7 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         name: "PIN that a policy asks for, unwritten or used up",
         is: |case| {
-            (case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass))
+            case.of_pin()
                 && case.codes.ours == Rc::AUTH_UNAVAILABLE
                 && case.commands.ours.windows(4).any(|bytes| bytes[0] == 3 && bytes[1..3] == [0, 0])
         },
@@ -100,9 +100,7 @@ pub(super) const KNOWN: &[Known] = &[
         name: "PIN that reads its own index",
         is: |case| {
             let reads = [Cc::NV_READ, Cc::NV_READ_LOCK, Cc::NV_CERTIFY, Cc::POLICY_NV, Cc::POLICY_AUTHORIZE_NV];
-            reads.contains(&case.code)
-                && (case.of_type(NvType::PinFail) || case.of_type(NvType::PinPass))
-                && case.codes.ours == Rc::AUTH_UNAVAILABLE
+            reads.contains(&case.code) && case.of_pin() && case.codes.ours == Rc::AUTH_UNAVAILABLE
         },
         reason: "Part 3, \"Authorization Checks\": a command that reads an index, or locks it for reading, by its own authValue needs \
                  TPMA_NV_AUTHREAD (TPM_RC_AUTH_UNAVAILABLE), a PIN index too: of PolicySecret alone is said \"If \

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use evtpm_testing_foreign::packet::rewrite_parameters;
 use evtpm_testing_foreign::second_opinion::command_parameters;
-use evtpm_tpm_wire::commands::*;
-use evtpm_tpm_wire::{Cc, Command, Marshal, Rc, Reader, Supported, Unmarshal, for_each_command};
+use evtpm_tpm_wire::commands::ALL_SPECS;
+use evtpm_tpm_wire::{Cc, Rc};
 
 use crate::stage::{Dice, Dress};
 
@@ -38,27 +39,6 @@ const REFUSED_ELSEWHERE: &[(Cc, &str, &str)] = &[
     (Cc::SET_COMMAND_CODE_AUDIT_STATUS, "variant not available", "as with TPM2_PolicyCommandCode"),
     (Cc::START_AUTH_SESSION, "unexpected end", "it reads a TPMT_SYM_DEF_OBJECT, which has no XOR without a mode"),
 ];
-
-/// Reads the parameters of a command as we do, and writes them again.
-fn ours(code: Cc, parameters: &[u8]) -> Option<Result<Vec<u8>, Rc>> {
-    macro_rules! by_code {
-        ($($command:ident)*) => {
-            match code {
-                $(code if code == <$command as Command>::SPEC.code => Some(rewrite::<$command>(parameters)),)*
-                _ => None,
-            }
-        };
-    }
-    for_each_command!(by_code)
-}
-
-fn rewrite<'a, C: Unmarshal<'a> + Marshal>(parameters: &'a [u8]) -> Result<Vec<u8>, Rc> {
-    let mut reader = Reader::new(parameters, &Supported::ALL);
-    let command: C = reader.read()?;
-    reader.finish()?;
-    let mut room = vec![0; 8192];
-    Ok(command.to_bytes(&mut room).unwrap().to_vec())
-}
 
 /// The parameters of a command, behind its handles and its authorizations.
 fn parameters(command: &[u8]) -> (Cc, &[u8]) {
@@ -106,7 +86,7 @@ fn both_crates_take_the_same_commands() {
         for attempt in 0..=BENDS {
             let bytes = if attempt == 0 { genuine.to_vec() } else { bent(genuine, &mut dice) };
             let Some(theirs) = command_parameters(code, &bytes) else { break };
-            let ours = ours(code, &bytes).unwrap();
+            let ours = rewrite_parameters(code, &bytes).unwrap();
             let difference = match (&ours, &theirs) {
                 (Ok(ours), Ok(theirs)) => {
                     taken += 1;
