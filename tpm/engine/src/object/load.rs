@@ -73,6 +73,21 @@ impl<P: Platform> Tpm<P> {
             .ok_or(Rc::TYPE.at(Subject::Handle(number)))
     }
 
+    /// Finds an asymmetric storage key, to which a seed can be told: "Only the public area of newParentHandle is required to be
+    /// loaded."
+    pub(crate) fn asymmetric_parent(&self, handle: Handle, number: u8) -> Result<&Object, Rc> {
+        let is_asymmetric = |body: &PublicBody| {
+            matches!(body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. })
+        };
+        self.object(handle)
+            .filter(|object| {
+                object.has(TpmaObject::RESTRICTED | TpmaObject::DECRYPT)
+                    && object.public.body.symmetric().is_some()
+                    && is_asymmetric(&object.public.body)
+            })
+            .ok_or(Rc::TYPE.at(Subject::Handle(number)))
+    }
+
     /// "the public and sensitive portions are properly linked, cryptographically"; a public area alone must be usable.
     pub(crate) fn check_keys(
         &mut self,

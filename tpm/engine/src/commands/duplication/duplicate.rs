@@ -21,7 +21,7 @@ impl Execute for Duplicate {
         }
         let hash = object.public.name_alg.ok_or(Rc::TYPE.at(Subject::Handle(1)))?;
         let new_parent = handles.new_parent_handle.map(Handle::from);
-        let new_parent = new_parent.map(|handle| tpm.new_parent(handle, 2)).transpose()?;
+        let new_parent = new_parent.map(|handle| tpm.asymmetric_parent(handle, 2).map(|_| handle)).transpose()?;
         if object.has(TpmaObject::ENCRYPTED_DUPLICATION) {
             if self.symmetric_alg.is_none() {
                 return Err(Rc::SYMMETRIC.at(Subject::Parameter(2)));

@@ -31,7 +31,7 @@ impl Execute for Import<'_> {
             Tpm2bPrivate::new(self.duplicate.as_bytes()).map_err(|Overflow| Rc::SIZE.at(Subject::Parameter(3)))?
         } else {
             // As the reference: only an asymmetric key can have been told a seed, so that the parent is at fault.
-            tpm.new_parent(parent, 1)?;
+            tpm.asymmetric_parent(parent, 1)?;
             let (seed, duplicate) = ((self.in_sym_seed.as_bytes(), 4), (self.duplicate.as_bytes(), 3));
             tpm.unwrap_with(parent, seed, name.as_bytes(), duplicate)?
         };

@@ -6,20 +6,9 @@ use evtpm_protocol::ProtocolError;
 use evtpm_protocol::duplication::{open_outer, seal_outer};
 use evtpm_protocol::secret::{Label, Seed, share};
 use evtpm_protocol::wrap::Wrapper;
-use evtpm_tpm_wire::{Handle, PublicBody, Rc, Subject, Tpm2bEncryptedSecret, Tpm2bPrivate, TpmaObject, TpmtPublic};
+use evtpm_tpm_wire::{Handle, Rc, Subject, Tpm2bEncryptedSecret, Tpm2bPrivate, TpmtPublic};
 
 impl<P: Platform> Tpm<P> {
-    /// Checks that this is an asymmetric storage key: "Only the public area of newParentHandle is required to be
-    /// loaded."
-    pub(super) fn new_parent(&self, handle: Handle, number: u8) -> Result<Handle, Rc> {
-        let key = self.object(handle).map(|object| &object.public).filter(|public| {
-            public.object_attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT)
-                && public.body.symmetric().is_some()
-                && matches!(public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. })
-        });
-        key.map(|_| handle).ok_or(Rc::TYPE.at(Subject::Handle(number)))
-    }
-
     /// Puts the outer wrapper around a duplicate, with a seed for the new parent alone.
     pub(super) fn wrap_for(
         &mut self,

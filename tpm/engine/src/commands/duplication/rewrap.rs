@@ -17,7 +17,7 @@ impl Execute for Rewrap<'_> {
             tpm.storage_parent(handle, 1)?;
         }
         let new_parent = handles.new_parent.map(Handle::from);
-        let new_parent = new_parent.map(|handle| tpm.new_parent(handle, 2)).transpose()?;
+        let new_parent = new_parent.map(|handle| tpm.asymmetric_parent(handle, 2).map(|_| handle)).transpose()?;
 
         let name = self.name.as_bytes();
         let content = match old_parent {

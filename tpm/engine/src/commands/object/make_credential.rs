@@ -5,15 +5,13 @@ use crate::commands::Execute;
 use crate::{Platform, Tpm};
 use evtpm_protocol::credential::{self, Credential};
 use evtpm_tpm_wire::commands::{MakeCredential, MakeCredentialHandles, MakeCredentialResponse};
-use evtpm_tpm_wire::{Overflow, PublicBody, Rc, Subject, TpmaObject, TpmtPublic};
+use evtpm_tpm_wire::{Overflow, Rc, Subject};
 
 impl Execute for MakeCredential {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: MakeCredentialHandles) -> Result<MakeCredentialResponse, Rc> {
         // "required to be the public area of a Storage key"; its sensitive area may be in another TPM
-        let not_storage = Rc::TYPE.at(Subject::Handle(1));
-        let key = tpm.object(handles.handle.handle()).filter(|key| is_asymmetric_storage(&key.public));
-        let key = key.ok_or(not_storage)?.public.clone();
-        if self.credential.len() > key.name_alg.ok_or(not_storage)?.digest_size() {
+        let key = tpm.asymmetric_parent(handles.handle.handle(), 1)?.public.clone();
+        if self.credential.len() > key.name_alg.ok_or(Rc::TYPE.at(Subject::Handle(1)))?.digest_size() {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));
         }
 
@@ -23,10 +21,4 @@ impl Execute for MakeCredential {
 
         Ok(MakeCredentialResponse { credential_blob, secret })
     }
-}
-
-fn is_asymmetric_storage(public: &TpmtPublic) -> bool {
-    matches!(public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. })
-        && public.object_attributes.contains(TpmaObject::RESTRICTED | TpmaObject::DECRYPT)
-        && public.body.symmetric().is_some()
 }
