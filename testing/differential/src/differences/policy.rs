@@ -133,6 +133,20 @@ pub(super) const KNOWN: &[Known] = &[
                  time has passed an interval.",
     },
     Known {
+        name: "expiration in seconds",
+        is: |case| {
+            let is_expiration = |(operand, offset, operation): (&[u8], u32, TpmEo)| {
+                operation == TpmEo::UnsignedLt && offset == 0 && operand.len() == 8
+            };
+            case.code == Cc::POLICY_COUNTER_TIMER
+                && matches!(case.codes.theirs, Rc::SUCCESS | Rc::POLICY)
+                && (case.codes.ours == Rc::SUCCESS || case.codes.ours == Rc::EXPIRED.at(Subject::Parameter(1)))
+                && shape::comparison(case).is_some_and(is_expiration)
+        },
+        reason: "Part 3, PolicyCounterTimer, since version 1.83: what Time is to be less than counts seconds since the session \
+                 began, and is a limit for it. libtpms compares it with Time.",
+    },
+    Known {
         name: "times of two clocks",
         is: |case| {
             // The lowest octets of Time and Clock: what is above them does not change in a story. It decides in which order

@@ -130,13 +130,15 @@ fn check_unique<C: Crypto>(public: &TpmtPublic, alone: bool) -> Result<(), Rc> {
         PublicBody::Rsa { parms, unique } => {
             let modulus = unique.as_bytes();
             let is_full = modulus.len() == usize::from(parms.key_bits.0.div_ceil(8))
-                && modulus.first().is_some_and(|first| first & 0x80 != 0)
-                && modulus.last().is_some_and(|last| last & 1 != 0);
+                && modulus.first().is_some_and(|first| first & 0x80 != 0);
             if !is_full {
                 return Err(Rc::KEY);
             }
             let exponent = rsa_exponent(parms.exponent);
-            if exponent < 3 || exponent & 1 == 0 { Err(Rc::VALUE) } else { Ok(()) }
+            if exponent < 3 || exponent & 1 == 0 {
+                return Err(Rc::VALUE);
+            }
+            if modulus.last().is_some_and(|last| last & 1 != 0) { Ok(()) } else { Err(Rc::KEY) }
         }
         // Each 32 bytes are a public key of X25519; not each are a point that Ed25519 could verify with.
         PublicBody::Ecc { parms, unique } if parms.curve_id == EccCurve::Curve25519 => {

@@ -50,10 +50,9 @@ fn check<P: Platform>(tpm: &Tpm<P>, command: &PolicyCounterTimer) -> Result<(), 
 }
 
 /// "policySession→startTime is added. If the resulting value of limit is less than TPM Time, ... (TPM_RC_EXPIRED)."
+///
+/// "allowed to reject (TPM_RC_VALUE) an expiration value with a decimal value larger than 2,147,483,647": older TPMs do not.
 fn limit_time<P: Platform>(tpm: &Tpm<P>, evaluation: &mut Evaluation, seconds: u64) -> Result<(), Rc> {
-    // "allowed to reject (TPM_RC_VALUE) an expiration value with a decimal value larger than 2,147,483,647"
-    let seconds = i32::try_from(seconds).map_err(|_| Rc::VALUE.at(Subject::Parameter(1)))?;
-    let interval = u64::from(seconds.unsigned_abs()).saturating_mul(MS_PER_SECOND);
-    let limit = evaluation.policy.started.saturating_add(interval);
+    let limit = evaluation.policy.started.saturating_add(seconds.saturating_mul(MS_PER_SECOND));
     bind_timeout(tpm, evaluation, Some(limit)).map_err(|rc| rc.at(Subject::Parameter(1)))
 }
