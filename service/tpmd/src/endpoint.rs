@@ -2,14 +2,19 @@
 //! Where a front listens: TCP, a unix socket, or a descriptor that the parent process handed down.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recv, recvmsg};
 
 /// An address as a user writes it: `tcp:127.0.0.1:2321` or `unix:/run/tpm.sock`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +180,26 @@ impl Stream {
         }
     }
 
+    /// Sets how long a read waits; without a time, for ever.
+    ///
+    /// # Errors
+    /// When the time is zero.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.set_read_timeout(timeout),
+            Stream::Unix(stream) => stream.set_read_timeout(timeout),
+        }
+    }
+
+    /// Says whether the peer has closed, and nothing that it sent before is left to read.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        match recv(self, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Ok((_, bytes)) => bytes == 0,
+            Err(error) => error != rustix::io::Errno::WOULDBLOCK && error != rustix::io::Errno::INTR,
+        }
+    }
+
     /// Ends the connection in both directions, so that a thread that reads from it wakes up.
     pub fn shutdown(&self) {
         // The peer may be gone already; then there is nothing to shut down.
@@ -225,13 +250,27 @@ impl Write for Stream {
     }
 }
 
-/// Duplicates a descriptor of this process by its number, without trusting that the number is open:
-/// the kernel looks it up (`pidfd_getfd`), so nothing here has to assume it.
+/// Duplicates a descriptor of this process by its number, without trusting that the number is open: it goes through a socket to
+/// ourselves, and what comes out is ours. The kernel looks the number up, so nothing here has to assume it. (`pidfd_getfd` would
+/// do the same in one call, but the seccomp profile of containers refuses it.)
 pub fn inherited_descriptor(number: i32) -> Result<OwnedFd> {
-    let this = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())
-        .context("opening this process")?;
-    rustix::process::pidfd_getfd(&this, number, rustix::process::PidfdGetfdFlags::empty())
-        .with_context(|| format!("descriptor {number} is not open"))
+    let (here, there) = UnixStream::pair().context("making a socket for a descriptor")?;
+    let byte = [0];
+    let descriptors = [number];
+    let message = [ControlMessage::ScmRights(&descriptors)];
+    match sendmsg::<()>(here.as_raw_fd(), &[IoSlice::new(&byte)], &message, MsgFlags::empty(), None) {
+        Err(Errno::EBADF) => bail!("descriptor {number} is not open"),
+        sent => sent.with_context(|| format!("duplicating descriptor {number}"))?,
+    };
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    recvmsg(&there, &mut [IoSliceMut::new(&mut [0])], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        .with_context(|| format!("duplicating descriptor {number}"))?;
+    let received = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    received.with_context(|| format!("duplicating descriptor {number}: no descriptor is free"))
 }
 
 #[cfg(test)]
@@ -263,7 +302,27 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_descriptor_is_an_error() {
-        assert!(inherited_descriptor(9_999).is_err());
+    fn a_number_gives_a_descriptor_of_the_same_file_and_a_closed_one_an_error() {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        let mut duplicate = Stream::inherited(there.as_raw_fd()).unwrap();
+        drop(there);
+        here.write_all(b"x").unwrap();
+        let mut byte = [0];
+        duplicate.read_exact(&mut byte).unwrap();
+        assert_eq!(byte, *b"x");
+        assert_eq!(inherited_descriptor(9_999).unwrap_err().to_string(), "descriptor 9999 is not open");
+        assert_eq!(inherited_descriptor(-1).unwrap_err().to_string(), "descriptor -1 is not open");
+    }
+
+    #[test]
+    fn a_stream_is_closed_when_its_peer_is_gone_and_everything_was_read() {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        let mut there = Stream::Unix(there);
+        assert!(!there.is_closed());
+        here.write_all(b"x").unwrap();
+        drop(here);
+        assert!(!there.is_closed());
+        there.read_exact(&mut [0]).unwrap();
+        assert!(there.is_closed());
     }
 }
