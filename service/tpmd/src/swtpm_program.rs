@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
 use evtpm_engine::Profile;
 
@@ -23,7 +24,13 @@ const READY: &[u8] = b"ready\n";
 
 /// A software TPM 2.0 with the command line of swtpm. Nothing is written to storage unless --tpmstate or TPM_PATH names a place.
 #[derive(Debug, Parser)]
-#[command(name = "swtpm", version, disable_help_subcommand = true, disable_version_flag = true)]
+#[command(
+    name = "swtpm",
+    version,
+    disable_help_subcommand = true,
+    disable_version_flag = true,
+    args_override_self = true
+)]
 struct Cli {
     /// Print version.
     #[arg(short, long, action = ArgAction::Version)]
@@ -47,6 +54,11 @@ enum Interface {
 /// Names the option or the system call that failed.
 pub fn run() -> Result<()> {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
+        if error.kind() == ErrorKind::DisplayVersion {
+            // Programs know swtpm by these words.
+            println!("TPM emulator version {}, evtpm", env!("CARGO_PKG_VERSION"));
+            std::process::exit(0);
+        }
         // swtpm's callers know of no other code than 1.
         drop(error.print());
         std::process::exit(i32::from(error.use_stderr()))

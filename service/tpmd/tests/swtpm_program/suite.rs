@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use evtpm_engine::Profile;
 
-use crate::host::STARTUP;
+use crate::host::{STARTUP, start};
 use crate::state::{Folder, INIT, STOP, STORE_VOLATILE, Server, bytes, number};
 
 const GET_ESTABLISHED: u32 = 0x04;
@@ -44,6 +44,34 @@ fn a_wrong_command_line_ends_with_code_1_and_help_with_0() {
     {
         assert_eq!(run(arguments).status.code(), Some(code), "{arguments:?}");
     }
+}
+
+#[test]
+fn programs_find_a_tpm_emulator_by_its_version() {
+    let version = printed(&["--version"]);
+    assert!(version.starts_with(&format!("TPM emulator version {}, ", env!("CARGO_PKG_VERSION"))), "{version}");
+}
+
+/// docs/specs/tpm.rst of QEMU: "swtpm socket --tpmstate dir=... --ctrl type=unixio,path=... --log level=20 --tpm2".
+#[test]
+fn the_command_line_that_qemu_documents_is_taken() {
+    let folder = Folder::new("documented");
+    let state = format!("dir={}", folder.path().display());
+    let control = format!("type=unixio,path={}", folder.file("ctrl").display());
+    let program = start(&["--tpmstate", &state, "--ctrl", &control, "--log", "level=20", "--tpm2"]);
+    let mut server = Server::connect(program, &folder.file("ctrl"));
+    assert_eq!(server.control(&[INIT, 0]), 0);
+    server.end();
+}
+
+#[test]
+fn of_an_option_that_is_repeated_the_last_counts() {
+    let folder = Folder::new("repeated");
+    let control = |name: &str| format!("type=unixio,path={}", folder.file(name).display());
+    let program = start(&["--tpm2", "--tpm2", "--ctrl", &control("first"), "--ctrl", &control("last")]);
+    let server = Server::connect(program, &folder.file("last"));
+    assert!(!folder.file("first").exists());
+    server.end();
 }
 
 #[test]

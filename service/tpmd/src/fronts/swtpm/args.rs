@@ -23,11 +23,11 @@ pub struct SocketArgs {
     /// Emulate a TPM 2.0 (the only one there is here).
     #[arg(long)]
     pub tpm2: bool,
-    /// Serve TPM commands on this TCP port of 127.0.0.1.
+    /// Serve TPM commands on this TCP port of 127.0.0.1, each in a connection of its own.
     #[arg(short, long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// Serve TPM commands: `[type=tcp,]port=PORT[,bindaddr=IP][,disconnect]`, `type=unixio,path=PATH[,mode=OCTAL][,uid=UID][,gid=GID]`
-    /// or `fd=FD`, a connected socket.
+    /// Serve TPM commands: `[type=tcp,]port=PORT[,bindaddr=IP[,ifname=NAME]][,disconnect]`,
+    /// `type=unixio,path=PATH[,mode=OCTAL][,uid=USER][,gid=GROUP]` or `fd=FD`, a connected socket.
     #[arg(long, value_name = "SPEC")]
     pub server: Option<String>,
     /// Serve control requests: as --server, where `fd=FD` is a listening socket and `clientfd=FD` a connected one; with
@@ -53,7 +53,8 @@ pub struct SocketArgs {
     /// two states, and zeros before its first use.
     #[arg(long, value_name = "SPEC")]
     pub tpmstate: Option<String>,
-    /// Write messages to `file=PATH[,truncate]` or `fd=FD` (level= and prefix= are accepted), or to nobody: `file=-`.
+    /// Write messages to `file=PATH[,truncate]` or `fd=FD`, or to nobody: `file=-`; without these, to standard error. `level=` and
+    /// `prefix=` are accepted and change nothing.
     #[arg(long, value_name = "SPEC")]
     pub log: Option<String>,
     /// Write the process number to file=PATH, which goes with the process, or to fd=FD.
@@ -132,7 +133,7 @@ impl SocketArgs {
         self.open_data(&mut config)?;
         if let Some(spec) = &self.ctrl {
             let spec = Spec::parse("--ctrl", spec)?;
-            config.end_with_control = spec.has("terminate");
+            config.end_with_control = spec.is_on("terminate");
             match (spec.value("fd"), spec.value("clientfd")) {
                 (Some(_), Some(_)) => bail!("--ctrl: fd= and clientfd= exclude each other"),
                 (Some(fd), None) => config.control = Some(Listener::inherited(number("--ctrl fd", fd)?, spec.kind()?)?),
@@ -142,12 +143,8 @@ impl SocketArgs {
                 (None, None) => config.control = Some(spec.listen()?),
             }
         }
-        for option in self.locality.iter().flat_map(|options| options.split(',')) {
-            match option {
-                "reject-locality-4" => config.reject_locality_4 = true,
-                "allow-set-locality" => {}
-                other => bail!("--locality: `{other}` is not known"),
-            }
+        if let Some(spec) = &self.locality {
+            config.reject_locality_4 = Spec::parse("--locality", spec)?.is_on("reject-locality-4");
         }
         self.apply_flags(&mut config)?;
         Ok(config)
@@ -156,12 +153,14 @@ impl SocketArgs {
     fn open_data(&self, config: &mut Config) -> Result<()> {
         if let Some(spec) = &self.server {
             let spec = Spec::parse("--server", spec)?;
-            config.disconnect = spec.has("disconnect");
+            config.disconnect = spec.is_on("disconnect");
             match spec.value("fd") {
                 Some(fd) => config.inherited = Some(Stream::inherited(number("--server fd", fd)?)?),
                 None => config.data = Some(spec.listen()?),
             }
         } else if let Some(port) = self.port {
+            // swtpm takes this for `--server type=tcp,disconnect`.
+            config.disconnect = true;
             config.data = Some(Listener::bind(&Endpoint::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port))))?);
         }
         if let Some(fd) = self.fd {
@@ -181,14 +180,22 @@ impl SocketArgs {
         Ok(spec.value("file").map(|path| PidFile(path.into())))
     }
 
-    /// Opens the file of `--log`, if there is one.
+    /// Opens the file of `--log`, if there is one: `level=` by itself leaves messages on standard error.
     ///
     /// # Errors
     /// When it cannot be opened.
     pub fn log_file(&self) -> Result<Option<File>> {
-        let spec = self.log.as_deref().map(|spec| Spec::parse("--log", spec)).transpose()?;
-        // "provide '-' for path to avoid logging" (swtpm(8))
-        spec.filter(|spec| spec.value("file") != Some("-")).map(|spec| spec.file()).transpose()
+        let Some(spec) = self.log.as_deref().map(|spec| Spec::parse("--log", spec)).transpose()? else {
+            return Ok(None);
+        };
+        match (spec.value("file"), spec.value("fd")) {
+            // "provide '-' for path to avoid logging" (swtpm(8))
+            (Some("-"), _) => {
+                File::options().write(true).open("/dev/null").context("--log: opening /dev/null").map(Some)
+            }
+            (None, None) => Ok(None),
+            _ => spec.file().map(Some),
+        }
     }
 
     /// Opens the folder or the file that keeps the state, if there is one, and reads the key for migration.
@@ -222,16 +229,20 @@ impl SocketArgs {
     }
 
     fn apply_flags(&self, config: &mut Config) -> Result<()> {
-        for flag in self.flags.iter().flat_map(|flags| flags.split(',')) {
-            match flag {
-                "not-need-init" => config.power_on = true,
-                // A start-up flag "implies not-need-init" (swtpm(8)).
-                "startup-clear" => (config.power_on, config.startup) = (true, Some(Startup::Clear)),
-                "startup-state" => (config.power_on, config.startup) = (true, Some(Startup::State)),
-                "startup-none" => (config.power_on, config.startup) = (true, None),
-                "startup-deactivated" => bail!("--flags startup-deactivated is for TPM 1.2"),
-                "disable-auto-shutdown" => config.no_auto_shutdown = true,
-                other => bail!("--flags: `{other}` is not known"),
+        if let Some(spec) = &self.flags {
+            let flags = Spec::parse("--flags", spec)?;
+            anyhow::ensure!(!flags.is_on("startup-deactivated"), "--flags startup-deactivated is for TPM 1.2");
+            config.power_on = flags.is_on("not-need-init");
+            config.no_auto_shutdown = flags.is_on("disable-auto-shutdown");
+            // A start-up flag "implies not-need-init" (swtpm(8)); of several the last of this list wins.
+            for (flag, startup) in [
+                ("startup-clear", Some(Startup::Clear)),
+                ("startup-state", Some(Startup::State)),
+                ("startup-none", None),
+            ] {
+                if flags.is_on(flag) {
+                    (config.power_on, config.startup) = (true, startup);
+                }
             }
         }
         // Without a control channel nobody could send CMD_INIT.
@@ -302,7 +313,35 @@ mod tests {
 
     #[test]
     fn a_data_channel_alone_needs_no_init() {
-        assert!(open(&["--tpm2", "-p", "0"]).unwrap().power_on);
+        let config = open(&["--tpm2", "-p", "0"]).unwrap();
+        assert!(config.power_on && config.disconnect);
+    }
+
+    #[test]
+    fn switches_take_values_and_lists_may_have_holes() {
+        let config =
+            open(&["--tpm2", "--server", "port=0,,disconnect=false", "--ctrl", "port=0,terminate=TRUE,"]).unwrap();
+        assert!(!config.disconnect && config.end_with_control);
+        let flags = ["--tpm2", "--ctrl", "port=0", "--flags", "startup-state=1,not-need-init=no,", "--locality", ","];
+        let config = open(&flags).unwrap();
+        assert_eq!((config.power_on, config.startup), (true, Some(Startup::State)));
+        assert!(!config.reject_locality_4);
+    }
+
+    #[test]
+    fn a_link_local_address_needs_its_interface_and_others_do_not_look_at_it() {
+        for (spec, complaint) in [
+            ("port=0,bindaddr=fe80::1", "needs ifname="),
+            ("port=0,bindaddr=fe80::1,ifname=no such", "ifname=no such"),
+            ("port=0,bindaddr=fe80::1,ifname=../lo", "is no name of an interface"),
+        ] {
+            let error = open(&["--tpm2", "--server", spec]).unwrap_err().to_string();
+            assert!(error.contains(complaint), "{error}");
+        }
+        open(&["--tpm2", "--server", "port=0,bindaddr=127.0.0.1,ifname=lo"]).unwrap();
+        let spec = Spec::parse("--server", "port=0,bindaddr=fe80::1,ifname=lo").unwrap();
+        let index = std::fs::read_to_string("/sys/class/net/lo/ifindex").unwrap();
+        assert_eq!(spec.endpoint().unwrap().to_string(), format!("tcp:[fe80::1%{}]:0", index.trim()));
     }
 
     #[test]
@@ -323,11 +362,20 @@ mod tests {
     #[test]
     fn a_unix_socket_has_the_mode_that_was_asked_for() {
         let path = std::env::temp_dir().join(format!("evtpm-mode-{}", std::process::id()));
-        let spec = format!("type=unixio,path={},mode=0600", path.display());
-        let config = open(&["--tpm2", "--server", &spec]).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        drop(config);
-        assert!(!path.exists());
+        for (more, mode) in [("", 0o770), (",mode=0600,uid=root,gid=0", 0o600)] {
+            let spec = format!("type=unixio,path={}{more}", path.display());
+            let config = open(&["--tpm2", "--server", &spec]);
+            let Ok(config) = config else {
+                eprintln!("skipped: only root may give a socket to root");
+                continue;
+            };
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+            drop(config);
+            assert!(!path.exists());
+        }
+        let spec = format!("type=unixio,path={},uid=nobody-of-this-name", path.display());
+        let error = format!("{:#}", open(&["--tpm2", "--server", &spec]).unwrap_err());
+        assert!(error.contains("user 'nobody-of-this-name' does not exist"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `--runas` (`swtpm(8)`: "Run as the given user"): whom the process belongs to.
-
-use std::path::Path;
+//! `--runas` (`swtpm(8)`: "Run as the given user") and `uid=`, `gid=`: whom the process and its sockets belong to.
 
 use anyhow::{Context, Result};
 use rustix::process::{Gid, Uid};
@@ -21,11 +19,9 @@ struct Owner {
 /// # Errors
 /// When there is no such user, or the kernel refuses.
 pub fn change(user: &str) -> Result<()> {
-    let read =
-        |path| std::fs::read_to_string(Path::new(path)).with_context(|| format!("--runas {user}: reading {path}"));
     let owner = match number(user) {
         Some(owner) => owner,
-        None => named(user, &read("/etc/passwd")?, &read("/etc/group")?)?,
+        None => named(user, &read(USERS)?, &read(GROUPS)?).context("--runas")?,
     };
     let group = Gid::from_raw(owner.group);
     if let Some(groups) = &owner.groups {
@@ -35,6 +31,35 @@ pub fn change(user: &str) -> Result<()> {
     set_thread_res_gid(group, group, group).with_context(|| format!("--runas {user}: setting the group"))?;
     let user_id = Uid::from_raw(owner.user);
     set_thread_res_uid(user_id, user_id, user_id).with_context(|| format!("--runas {user}: setting the user"))
+}
+
+/// Finds a user by name or by number.
+pub(super) fn user(name: &str) -> Result<u32> {
+    match name.parse() {
+        Ok(number) => Ok(number),
+        Err(_) => third_field(name, &read(USERS)?).with_context(|| format!("user '{name}' does not exist")),
+    }
+}
+
+/// Finds a group by name or by number.
+pub(super) fn group(name: &str) -> Result<u32> {
+    match name.parse() {
+        Ok(number) => Ok(number),
+        Err(_) => third_field(name, &read(GROUPS)?).with_context(|| format!("group '{name}' does not exist")),
+    }
+}
+
+const USERS: &str = "/etc/passwd";
+const GROUPS: &str = "/etc/group";
+
+fn read(path: &str) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("reading {path}"))
+}
+
+/// The number of a name: the third field in `passwd(5)` and in `group(5)`.
+fn third_field(name: &str, rows: &str) -> Option<u32> {
+    let mut row = rows.lines().map(|line| line.split(':')).find(|row| row.clone().next() == Some(name))?;
+    row.nth(2)?.parse().ok()
 }
 
 /// A number is a user and the group of the same number, as with swtpm; the greatest means "unchanged" to the kernel.
@@ -48,7 +73,7 @@ fn named(user: &str, users: &str, groups: &str) -> Result<Owner> {
     let row = users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|row| row.first() == Some(&user));
     let id = |position: usize| row.as_ref()?.get(position)?.parse().ok();
     let (Some(user_id), Some(group)) = (id(2), id(3)) else {
-        anyhow::bail!("--runas: user '{user}' does not exist");
+        anyhow::bail!("user '{user}' does not exist");
     };
     let member_of = groups.lines().filter_map(|line| {
         let mut row = line.split(':').skip(2);
@@ -63,14 +88,23 @@ fn named(user: &str, users: &str, groups: &str) -> Result<Owner> {
 mod tests {
     use super::*;
 
-    const USERS: &str = "root:x:0:0:root:/root:/bin/bash\ntss:x:104:106:TPM:/var/lib/tpm:/bin/false\n";
-    const GROUPS: &str = "root:x:0:\nkvm:x:103:qemu,tss\ntss:x:106:tss\nss:x:107:s\n";
+    const SOME_USERS: &str = "root:x:0:0:root:/root:/bin/bash\ntss:x:104:106:TPM:/var/lib/tpm:/bin/false\n";
+    const SOME_GROUPS: &str = "root:x:0:\nkvm:x:103:qemu,tss\ntss:x:106:tss\nss:x:107:s\n";
 
     #[test]
     fn a_name_brings_the_groups_whose_member_it_is() {
         let owner = Owner { user: 104, group: 106, groups: Some(vec![106, 103]) };
-        assert_eq!(named("tss", USERS, GROUPS).unwrap(), owner);
+        assert_eq!(named("tss", SOME_USERS, SOME_GROUPS).unwrap(), owner);
         assert_eq!(number("tss"), None);
+    }
+
+    #[test]
+    fn users_and_groups_are_found_by_name_and_by_number() {
+        assert_eq!(third_field("tss", SOME_USERS), Some(104));
+        assert_eq!(third_field("tss", SOME_GROUPS), Some(106));
+        assert_eq!(third_field("ts", SOME_USERS), None);
+        assert_eq!((user("root").unwrap(), user("17").unwrap(), group("root").unwrap()), (0, 17, 0));
+        assert_eq!(group("no such group").unwrap_err().to_string(), "group 'no such group' does not exist");
     }
 
     #[test]
@@ -82,7 +116,7 @@ mod tests {
     #[test]
     fn nobody_becomes_a_user_who_does_not_exist() {
         for user in ["", "ts", "TPM", "x"] {
-            assert!(named(user, USERS, GROUPS).unwrap_err().to_string().contains("does not exist"), "{user}");
+            assert!(named(user, SOME_USERS, SOME_GROUPS).unwrap_err().to_string().contains("does not exist"), "{user}");
         }
         assert!(change("no such user").is_err());
     }

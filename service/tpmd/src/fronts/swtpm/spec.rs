@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::PathBuf;
 
@@ -12,15 +12,28 @@ use evtpm_crypto::{Crypto, Digest, HashAlg, RustCrypto, kdfa};
 use evtpm_image::Key;
 use zeroize::Zeroizing;
 
+use super::owner;
 use crate::endpoint::{Endpoint, Kind, Listener, inherited_descriptor};
 use crate::store::{Access, Place};
 
 /// The keys that an option may have (swtpm(8)); one that is not listed has others or is checked elsewhere.
 const KEYS: &[(&str, &[&str])] = &[
-    ("--server", &["type", "port", "bindaddr", "fd", "path", "mode", "uid", "gid", "disconnect"]),
-    ("--ctrl", &["type", "port", "bindaddr", "fd", "clientfd", "path", "mode", "uid", "gid", "terminate"]),
+    ("--server", &["type", "port", "bindaddr", "ifname", "fd", "path", "mode", "uid", "gid", "disconnect"]),
+    ("--ctrl", &["type", "port", "bindaddr", "ifname", "fd", "clientfd", "path", "mode", "uid", "gid", "terminate"]),
     ("--log", &["file", "fd", "level", "prefix", "truncate"]),
     ("--pid", &["file", "fd"]),
+    ("--locality", &["reject-locality-4", "allow-set-locality"]),
+    (
+        "--flags",
+        &[
+            "not-need-init",
+            "startup-clear",
+            "startup-state",
+            "startup-deactivated",
+            "startup-none",
+            "disable-auto-shutdown",
+        ],
+    ),
 ];
 
 /// `key=value,key=value,word`, as swtpm's options are written.
@@ -34,6 +47,8 @@ impl<'a> Spec<'a> {
     pub(super) fn parse(option: &'static str, text: &'a str) -> Result<Self> {
         let parts = text
             .split(',')
+            // As with strtok_r: two commas, or one at the end, have nothing between them.
+            .filter(|part| !part.is_empty())
             .map(|part| part.split_once('=').map_or((part, None), |(key, value)| (key, Some(value))))
             .collect::<Vec<_>>();
         anyhow::ensure!(!text.is_empty(), "{option}: is empty");
@@ -49,11 +64,13 @@ impl<'a> Spec<'a> {
         self.parts.iter().find(|part| part.0 == key).and_then(|part| part.1)
     }
 
-    pub(super) fn has(&self, word: &str) -> bool {
-        self.parts.iter().any(|part| part.0 == word)
+    /// Says whether a switch is on: a word by itself, or with `true` or `1` behind it. Any other value turns it off (swtpm's options.c).
+    pub(super) fn is_on(&self, word: &str) -> bool {
+        let is_true = |value: &str| value.eq_ignore_ascii_case("true") || value == "1";
+        self.parts.iter().find(|part| part.0 == word).is_some_and(|part| part.1.is_none_or(is_true))
     }
 
-    fn endpoint(&self) -> Result<Endpoint> {
+    pub(super) fn endpoint(&self) -> Result<Endpoint> {
         let option = self.option;
         match (self.value("type"), self.value("path"), self.value("port")) {
             (Some("unixio"), Some(path), _) => Ok(Endpoint::Unix(path.into())),
@@ -64,11 +81,26 @@ impl<'a> Spec<'a> {
                     Some(text) => text.parse().with_context(|| format!("{option}: bindaddr={text}"))?,
                     None => Ipv4Addr::LOCALHOST.into(),
                 };
-                Ok(Endpoint::Tcp(SocketAddr::new(address, port)))
+                Ok(Endpoint::Tcp(self.on_interface(address, port)?))
             }
             (Some("tcp") | None, _, None) => bail!("{option}: needs port="),
             (Some(other), ..) => bail!("{option}: type={other} is not known"),
         }
+    }
+
+    /// Names the interface of an address that is not complete without one; any other address does without `ifname=`.
+    fn on_interface(&self, address: IpAddr, port: u16) -> Result<SocketAddr> {
+        let option = self.option;
+        let address = match address {
+            IpAddr::V6(address) if address.is_unicast_link_local() => address,
+            address => return Ok(SocketAddr::new(address, port)),
+        };
+        let name = self.value("ifname").with_context(|| format!("{option}: bindaddr={address} needs ifname="))?;
+        anyhow::ensure!(!name.contains(['/', '.']), "{option}: ifname={name} is no name of an interface");
+        let index = std::fs::read_to_string(format!("/sys/class/net/{name}/ifindex"))
+            .with_context(|| format!("{option}: finding the interface ifname={name}"))?;
+        let index = index.trim().parse().with_context(|| format!("{option}: ifname={name}"))?;
+        Ok(SocketAddrV6::new(address, port, 0, index).into())
     }
 
     /// Says where the state is kept.
@@ -93,7 +125,7 @@ impl<'a> Spec<'a> {
         Ok(Access {
             mode: self.value("mode").map_or(Ok(default.mode), octal)?,
             lock: !matches!(self.value("lock"), Some("false" | "0")),
-            durable: self.has("fsync"),
+            durable: self.is_on("fsync"),
         })
     }
 
@@ -105,11 +137,10 @@ impl<'a> Spec<'a> {
             "aes-256-cbc" => 32,
             other => bail!("{option}: mode={other} is not known"),
         };
-        let is_passphrase = self.has("pwdfile") || self.has("pwdfd");
+        let is_passphrase = self.value("pwdfile").or(self.value("pwdfd")).is_some();
         let file = if is_passphrase { "pwdfile" } else { "file" };
         let key = if is_passphrase { self.passphrase(size)? } else { self.plain_key(size)? };
-        if self.has("remove")
-            && self.value("remove").is_none_or(|remove| remove == "true" || remove == "1")
+        if self.is_on("remove")
             && let Some(path) = self.value(file)
         {
             std::fs::remove_file(path).with_context(|| format!("{option}: removing {path}"))?;
@@ -173,13 +204,14 @@ impl<'a> Spec<'a> {
         let listener = Listener::bind(&self.endpoint()?)?;
         let Some(path) = listener.path() else { return Ok(listener) };
         let option = self.option;
-        if let Some(mode) = self.value("mode") {
-            let bits = u32::from_str_radix(mode, 8).with_context(|| format!("{option}: mode={mode} is not octal"))?;
-            std::fs::set_permissions(path, Permissions::from_mode(bits)).with_context(|| format!("{option}: mode="))?;
-        }
-        let id =
-            |key| self.value(key).map(|id| id.parse().with_context(|| format!("{option}: {key}={id}"))).transpose();
-        let (uid, gid) = (id("uid")?, id("gid")?);
+        // Whatever the umask: "The default is 0770" (swtpm(8)).
+        let mode = self.value("mode").unwrap_or("0770");
+        let bits = u32::from_str_radix(mode, 8).with_context(|| format!("{option}: mode={mode} is not octal"))?;
+        std::fs::set_permissions(path, Permissions::from_mode(bits)).with_context(|| format!("{option}: mode="))?;
+        let id = |key, find: fn(&str) -> Result<u32>| {
+            self.value(key).map(|id| find(id).with_context(|| format!("{option}: {key}={id}"))).transpose()
+        };
+        let (uid, gid) = (id("uid", owner::user)?, id("gid", owner::group)?);
         if uid.is_some() || gid.is_some() {
             chown(path, uid, gid).with_context(|| format!("{option}: uid= or gid="))?;
         }
@@ -194,9 +226,9 @@ impl<'a> Spec<'a> {
         // Never through a link that somebody planted (CVE-2020-28407).
         OpenOptions::new()
             .create(true)
-            .append(!self.has("truncate") && self.option == "--log")
+            .append(!self.is_on("truncate") && self.option == "--log")
             .write(true)
-            .truncate(self.option != "--log" || self.has("truncate"))
+            .truncate(self.option != "--log" || self.is_on("truncate"))
             // Whoever may see the process may know its number.
             .mode(if self.option == "--pid" { 0o644 } else { 0o640 })
             .custom_flags(NOFOLLOW)
