@@ -5,8 +5,8 @@ use crate::state::{Hierarchy, Object, Safety};
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, HashAlg, Hmac, constant_time_eq};
 use evtpm_tpm_wire::{
-    Rc, ST_CREATION, ST_DIGEST_VERIFIED, ST_HASHCHECK, ST_MESSAGE_VERIFIED, ST_VERIFIED, Tpm2bDigest, TpmaObject,
-    TpmiRhHierarchy, TpmtTkCreation, TpmtTkHashcheck, TpmtTkVerified, VerifiedTag,
+    HashAlg as WireHash, Rc, ST_CREATION, ST_DIGEST_VERIFIED, ST_HASHCHECK, ST_MESSAGE_VERIFIED, ST_VERIFIED,
+    Tpm2bDigest, TpmaObject, TpmiRhHierarchy, TpmtTkCreation, TpmtTkHashcheck, TpmtTkVerified, VerifiedTag,
 };
 
 /// "TPM_PT_CONTEXT_HASH": the algorithm for tickets and saved contexts, the strongest there is.
@@ -28,12 +28,7 @@ impl<P: Platform> Tpm<P> {
 
     /// Says that a signature over a digest was verified here by the scheme of the key; with an empty HMAC for a key that is
     /// in no hierarchy or has no Name.
-    pub(crate) fn digest_verified_ticket(
-        &self,
-        key: &Object,
-        hash_alg: evtpm_tpm_wire::HashAlg,
-        digest: &[u8],
-    ) -> TpmtTkVerified {
+    pub(crate) fn digest_verified_ticket(&self, key: &Object, hash_alg: WireHash, digest: &[u8]) -> TpmtTkVerified {
         let tag = VerifiedTag::Digest(hash_alg);
         if key.hierarchy == Hierarchy::Null || key.public.name_alg.is_none() {
             return TpmtTkVerified { tag, ..TpmtTkVerified::NULL };
@@ -46,7 +41,7 @@ impl<P: Platform> Tpm<P> {
     pub(crate) fn digest_verified_mac(
         &self,
         hierarchy: Hierarchy,
-        hash_alg: evtpm_tpm_wire::HashAlg,
+        hash_alg: WireHash,
         digest: &[u8],
         key_name: &[u8],
     ) -> Tpm2bDigest {
@@ -60,27 +55,43 @@ impl<P: Platform> Tpm<P> {
         Hmac::new(PROOF_HASH, proof.as_bytes()).chain(&ST_MESSAGE_VERIFIED.to_be_bytes())
     }
 
-    /// Says that a digest was computed here over data that does not begin like an attestation.
-    pub(crate) fn hashcheck_ticket(&self, hierarchy: Hierarchy, digest: &[u8]) -> TpmtTkHashcheck {
-        let digest = self.proof_mac(hierarchy, &[&ST_HASHCHECK.to_be_bytes(), digest]);
+    /// Says that a digest was computed here, with this hash, over data that does not begin like an attestation.
+    ///
+    /// As the reference, and beyond the formula of Part 2, the ticket holds for one hash algorithm alone: "the hash algorithm
+    /// used in computing the digest is required to be the hash algorithm specified in the scheme of keyHandle
+    /// (TPM_RC_TICKET)".
+    pub(crate) fn hashcheck_ticket(&self, hierarchy: Hierarchy, alg: WireHash, digest: &[u8]) -> TpmtTkHashcheck {
+        let digest = self.proof_mac(hierarchy, &[&ST_HASHCHECK.to_be_bytes(), &alg.id().0.to_be_bytes(), digest]);
         TpmtTkHashcheck::new(selector(hierarchy), digest)
     }
 
     /// "If keyHandle references a restricted signing key, then validation shall be provided"; a ticket that is given is
     /// checked for any key.
-    pub(crate) fn check_hashcheck(&self, key: &Object, ticket: &TpmtTkHashcheck, digest: &[u8]) -> Result<(), Rc> {
+    pub(crate) fn check_hashcheck(
+        &self,
+        key: &Object,
+        ticket: &TpmtTkHashcheck,
+        alg: WireHash,
+        digest: &[u8],
+    ) -> Result<(), Rc> {
         if !key.has(TpmaObject::RESTRICTED) && ticket.digest.is_empty() {
             return Ok(());
         }
-        let expected = self.hashcheck_ticket(hierarchy(ticket.hierarchy), digest);
+        let expected = self.hashcheck_ticket(hierarchy(ticket.hierarchy), alg, digest);
         if self.ticket_is(&ticket.digest, &expected.digest) { Ok(()) } else { Err(Rc::TICKET) }
     }
 
     /// The ticket that goes with a digest: the NULL ticket "if the digest is not safe to sign" or the hierarchy is NULL.
-    pub(crate) fn digest_ticket(&self, selector: TpmiRhHierarchy, digest: &[u8], safety: Safety) -> TpmtTkHashcheck {
+    pub(crate) fn digest_ticket(
+        &self,
+        selector: TpmiRhHierarchy,
+        alg: WireHash,
+        digest: &[u8],
+        safety: Safety,
+    ) -> TpmtTkHashcheck {
         match hierarchy(selector) {
             Hierarchy::Null => TpmtTkHashcheck::NULL,
-            hierarchy if safety == Safety::Safe => self.hashcheck_ticket(hierarchy, digest),
+            hierarchy if safety == Safety::Safe => self.hashcheck_ticket(hierarchy, alg, digest),
             _ => TpmtTkHashcheck::NULL,
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `TPM2_SequenceComplete` (Part 3, "TPM2_SequenceComplete").
 
+use crate::algorithm;
 use crate::commands::Execute;
 use crate::state::SequenceKind;
 use crate::{Platform, Tpm};
@@ -16,11 +17,12 @@ impl Execute for SequenceComplete<'_> {
     ) -> Result<SequenceCompleteResponse, Rc> {
         let (handle, data) = (handles.sequence_handle.handle(), self.buffer.as_bytes());
         let no_sequence = Rc::MODE.at(Subject::Handle(1));
-        let (result, safety) = match &tpm.sequence(handle).ok_or(no_sequence)?.kind {
+        let (result, hashed) = match &tpm.sequence(handle).ok_or(no_sequence)?.kind {
             SequenceKind::Hash { hasher, safety } => {
                 let mut hasher = hasher.0.clone();
                 hasher.update(data);
-                (take(hasher.finish().as_bytes())?, Some(safety.after(data)))
+                let alg = algorithm::wire_hash(hasher.alg());
+                (take(hasher.finish().as_bytes())?, Some((alg, safety.after(data))))
             }
             SequenceKind::Hmac(mac) => (take(mac.clone().chain(data).finish().as_bytes())?, None),
             SequenceKind::Cmac(mac) => {
@@ -33,8 +35,8 @@ impl Execute for SequenceComplete<'_> {
             SequenceKind::Event(_) | SequenceKind::Sign(_) | SequenceKind::Verify(..) => return Err(no_sequence),
         };
 
-        let validation = match safety {
-            Some(safety) => tpm.digest_ticket(self.hierarchy, result.as_bytes(), safety),
+        let validation = match hashed {
+            Some((alg, safety)) => tpm.digest_ticket(self.hierarchy, alg, result.as_bytes(), safety),
             None => TpmtTkHashcheck::NULL,
         };
 

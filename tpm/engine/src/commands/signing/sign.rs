@@ -15,7 +15,7 @@ impl Execute for Sign {
             return Err(Rc::ATTRIBUTES.at(Subject::Handle(1)));
         }
         let scheme = select_scheme(&key.public, self.in_scheme).map_err(|rc| rc.at(Subject::Parameter(2)))?;
-        let checked = tpm.check_hashcheck(key, &self.validation, self.digest.as_bytes());
+        let checked = tpm.check_hashcheck(key, &self.validation, scheme.hash_alg(), self.digest.as_bytes());
         checked.map_err(|rc| rc.at(Subject::Parameter(3)))?;
         if self.digest.len() != scheme.hash_alg().digest_size() {
             return Err(Rc::SIZE.at(Subject::Parameter(1)));

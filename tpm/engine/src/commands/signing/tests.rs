@@ -103,6 +103,18 @@ fn a_restricted_key_signs_only_what_the_tpm_hashed() {
 }
 
 #[test]
+fn a_ticket_is_of_one_hash_algorithm() {
+    let mut tpm = started();
+    let parent = tpm.storage_root();
+    let sha384 = Some(TpmtEccScheme::Ecdsa(HashAlg::Sha384));
+    let key = tpm.child(parent, ecc(SIGN, EccCurve::NistP256, sha384), &[]);
+    let hashed = hash(&mut tpm, b"a message", TpmiRhHierarchy::Owner);
+    // "the hash algorithm used in computing the digest is required to be the hash algorithm specified in the scheme"
+    let refused = sign(&mut tpm, key, hashed.out_hash.as_bytes(), None, hashed.validation);
+    assert_eq!(refused, Err(Rc::TICKET.at(Subject::Parameter(3))));
+}
+
+#[test]
 fn a_restricted_key_signs_no_forged_attestation() {
     let mut tpm = started();
     for data in [&b"\xFFTCG and what follows"[..], b"\xFFTCG"] {

@@ -16,7 +16,7 @@ impl Execute for Hash<'_> {
         let digest = P::Crypto::hash(alg, &[data]);
         // "If the digest is not safe to sign": a message too short for TPM_GENERATED_VALUE cannot begin with it.
         let safety = if data.len() < size_of_val(&TPM_GENERATED) { Safety::Safe } else { Safety::of(data) };
-        let validation = tpm.digest_ticket(self.hierarchy, digest.as_bytes(), safety);
+        let validation = tpm.digest_ticket(self.hierarchy, self.hash_alg, digest.as_bytes(), safety);
         let out_hash = Tpm2bDigest::new(digest.as_bytes()).map_err(|Overflow| Rc::FAILURE)?;
         Ok(HashResponse { out_hash, validation })
     }
