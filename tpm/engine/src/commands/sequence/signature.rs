@@ -4,13 +4,11 @@
 use crate::algorithm;
 use crate::object::schemes::Scheme;
 use crate::state::{Message, MessageOf, Object, Safety};
-use crate::{Platform, Tpm};
+use crate::{Platform, Tpm, ticket};
 use evtpm_crypto::{Crypto, Digest, HashAlg, Hmac};
 use evtpm_protocol::ProtocolError;
 use evtpm_protocol::message::MessageHash;
-use evtpm_tpm_wire::{
-    Handle, MAX_PUBLIC_HEAD, Overflow, Rc, SensitiveBody, Subject, TpmaObject, TpmtPublic, TpmtSigScheme,
-};
+use evtpm_tpm_wire::{Handle, MAX_PUBLIC_HEAD, Overflow, Rc, SensitiveBody, Subject, TpmaObject, TpmtSigScheme};
 
 /// Who starts a sequence, and with what.
 pub(super) enum Start<'a> {
@@ -59,7 +57,11 @@ impl<P: Platform> Tpm<P> {
                 Err(error) => return Err(at_key(error.rc())),
             },
         };
-        Ok(MessageOf { key: fingerprint::<P::Crypto>(&key.public)?, message, safety: Safety::Undecided })
+        let key = match start {
+            Start::Sign => fingerprint::<P::Crypto>(key)?,
+            Start::Verify(_) => ticket_fingerprint::<P::Crypto>(key)?,
+        };
+        Ok(MessageOf { key, message, safety: Safety::Undecided })
     }
 }
 
@@ -75,9 +77,20 @@ fn hmac_secret<'k>(key: &'k Object, start: &Start<'_>) -> Result<&'k [u8], Rc> {
     }
 }
 
-/// Tells one key from another: a key without nameAlg has no Name that could.
-pub(crate) fn fingerprint<C: Crypto>(public: &TpmtPublic) -> Result<Digest, Rc> {
+/// Tells one key from another: a key without nameAlg has no Name that could, and nothing in its public area tells of the
+/// secret of an HMAC.
+pub(crate) fn fingerprint<C: Crypto>(key: &Object) -> Result<Digest, Rc> {
     let mut buffer = [0; MAX_PUBLIC_HEAD];
-    let parts = public.parts(&mut buffer).map_err(|Overflow| Rc::MEMORY)?;
-    Ok(C::hash(HashAlg::Sha256, &parts))
+    let parts = key.public.parts(&mut buffer).map_err(|Overflow| Rc::MEMORY)?;
+    let public = C::hash(HashAlg::Sha256, &parts);
+    Ok(match key.sensitive.as_ref().map(|sensitive| &sensitive.body) {
+        Some(SensitiveBody::KeyedHash(secret)) => C::hash(HashAlg::Sha256, &[public.as_bytes(), secret.as_bytes()]),
+        _ => public,
+    })
+}
+
+/// Tells one key in one hierarchy from another: the ticket is begun with the proof of that hierarchy.
+pub(crate) fn ticket_fingerprint<C: Crypto>(key: &Object) -> Result<Digest, Rc> {
+    let hierarchy = ticket::selector(key.hierarchy).handle().0.to_be_bytes();
+    Ok(C::hash(HashAlg::Sha256, &[fingerprint::<C>(key)?.as_bytes(), &hierarchy]))
 }

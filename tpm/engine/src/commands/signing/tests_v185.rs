@@ -10,10 +10,10 @@ use evtpm_protocol::message::verify_message;
 use evtpm_protocol::templates::pqc::attestation_key;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    EccCurve, Handle, HashAlg, PublicBody, Rc, Subject, Supported, Tpm2b, Tpm2bAuth, Tpm2bDigest, Tpm2bMaxBuffer,
-    Tpm2bSensitive, Tpm2bSignatureCtx, Tpm2bSignatureHint, TpmaObject, TpmiDhSaved, TpmiMldsaParms, TpmiRhHierarchy,
-    TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtPublicPlus, TpmtRsaScheme, TpmtSignature, TpmtTkHashcheck,
-    TpmtTkVerified, VerifiedTag, YesNo,
+    EccCurve, Handle, HashAlg, PublicBody, Rc, Secret, SensitiveBody, Subject, Supported, Tpm2b, Tpm2bAuth,
+    Tpm2bDigest, Tpm2bMaxBuffer, Tpm2bSensitive, Tpm2bSensitiveData, Tpm2bSignatureCtx, Tpm2bSignatureHint, TpmaObject,
+    TpmiDhSaved, TpmiMldsaParms, TpmiRhHierarchy, TpmtEccScheme, TpmtHa, TpmtKeyedhashScheme, TpmtPublic,
+    TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, TpmtSignature, TpmtTkHashcheck, TpmtTkVerified, VerifiedTag, YesNo,
 };
 use std::vec::Vec;
 
@@ -291,6 +291,62 @@ fn a_sequence_ends_with_the_key_that_it_began_with() {
     assert_eq!(complete_sign(&mut tpm, sequence, key, b""), Err(Rc::MODE.at(Subject::Handle(1))));
 }
 
+/// Loads a key from outside, with both halves if there is a sensitive area.
+fn external(
+    tpm: &mut TestTpm,
+    public: TpmtPublic,
+    in_private: Option<TpmtSensitive>,
+    hierarchy: TpmiRhHierarchy,
+) -> Handle {
+    let (in_private, in_public) = (Tpm2bSensitive(in_private), Tpm2b(TpmtPublicPlus(public)));
+    tpm.send(&LoadExternal { in_private, in_public, hierarchy }, ()).unwrap().object_handle
+}
+
+#[test]
+fn a_sequence_does_not_end_with_another_secret_behind_the_same_public_area() {
+    let mut tpm = started();
+    let mut public = keyed_hash(SIGN.without(TpmaObject::FIXED_TPM.with(TpmaObject::FIXED_PARENT)), SHA256_HMAC);
+    public.name_alg = None;
+    let [key, other] = [7, 8].map(|secret| {
+        let body = SensitiveBody::KeyedHash(Tpm2bSensitiveData::new(&[secret; 32]).unwrap());
+        let sensitive = TpmtSensitive { auth_value: Tpm2bAuth::EMPTY, seed_value: Secret::EMPTY, body };
+        external(&mut tpm, public.clone(), Some(sensitive), TpmiRhHierarchy::Null)
+    });
+    let sequence = start_sign(&mut tpm, key, b"").unwrap();
+    let refused = complete_sign(&mut tpm, sequence, other, b"a message");
+    assert_eq!(refused, Err(Rc::SIGN_CONTEXT_KEY.at(Subject::Handle(2))));
+    complete_sign(&mut tpm, sequence, key, b"a message").unwrap();
+}
+
+#[test]
+fn a_verification_ends_in_the_hierarchy_that_it_began_in() {
+    let mut tpm = started();
+    let (key, public) = make(&mut tpm, mldsa(SIGN, TpmiMldsaParms::MlDsa44, YesNo::No));
+    let sequence = start_sign(&mut tpm, key, b"").unwrap();
+    let signature = complete_sign(&mut tpm, sequence, key, b"").unwrap();
+    let outside = external(&mut tpm, public, None, TpmiRhHierarchy::Null);
+    let sequence = start_verify(&mut tpm, outside, b"", b"").unwrap();
+    let refused = complete_verify(&mut tpm, sequence, key, &signature);
+    assert_eq!(refused, Err(Rc::SIGN_CONTEXT_KEY.at(Subject::Handle(2))));
+    let ticket = complete_verify(&mut tpm, sequence, outside, &signature).unwrap();
+    assert_eq!(ticket.hierarchy, TpmiRhHierarchy::Null);
+}
+
+#[test]
+fn an_hmac_with_the_name_of_another_hash_is_a_scheme_error() {
+    let mut tpm = started();
+    let (key, _) = make(&mut tpm, keyed_hash(SIGN, SHA256_HMAC));
+    let sequence = start_sign(&mut tpm, key, b"").unwrap();
+    let TpmtSignature::Hmac(mac) = complete_sign(&mut tpm, sequence, key, b"a message").unwrap() else {
+        panic!("an HMAC")
+    };
+    let renamed = TpmtSignature::Hmac(TpmtHa::new(HashAlg::Sha3_256, mac.digest()).unwrap());
+    let sequence = start_verify(&mut tpm, key, b"", b"").unwrap();
+    update(&mut tpm, sequence, b"a message").unwrap();
+    assert_eq!(complete_verify(&mut tpm, sequence, key, &renamed), Err(Rc::SCHEME.at(Subject::Parameter(1))));
+    complete_verify(&mut tpm, sequence, key, &TpmtSignature::Hmac(mac)).unwrap();
+}
+
 #[test]
 fn each_refusal_of_a_start_has_its_code() {
     let mut tpm = started();
@@ -353,12 +409,7 @@ fn a_public_key_alone_verifies() {
     let (key, public) = make(&mut tpm, mldsa(SIGN, TpmiMldsaParms::MlDsa87, YesNo::No));
     let sequence = start_sign(&mut tpm, key, b"").unwrap();
     let signature = complete_sign(&mut tpm, sequence, key, b"a message").unwrap();
-    let command = LoadExternal {
-        in_private: Tpm2bSensitive(None),
-        in_public: Tpm2b(TpmtPublicPlus(public)),
-        hierarchy: TpmiRhHierarchy::Null,
-    };
-    let external = tpm.send(&command, ()).unwrap().object_handle;
+    let external = external(&mut tpm, public, None, TpmiRhHierarchy::Null);
     let sequence = start_verify(&mut tpm, external, b"", b"").unwrap();
     update(&mut tpm, sequence, b"a message").unwrap();
     let ticket = complete_verify(&mut tpm, sequence, external, &signature).unwrap();

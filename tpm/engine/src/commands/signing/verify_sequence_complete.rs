@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `TPM2_VerifySequenceComplete` (Part 3, "TPM2_VerifySequenceComplete").
 
+use crate::algorithm::wire_hash;
 use crate::commands::Execute;
-use crate::commands::sequence::signature::fingerprint;
+use crate::commands::sequence::signature::ticket_fingerprint;
 use crate::state::{Hierarchy, Message, SequenceKind};
 use crate::{Platform, Tpm, ticket};
 use evtpm_protocol::ProtocolError;
@@ -22,15 +23,14 @@ impl Execute for VerifySequenceComplete {
         };
         let key = tpm.signing_key(handles.key_handle.handle(), 2)?;
         // "a key that is not the same as the key that was used to start the signature context"
-        if fingerprint::<P::Crypto>(&key.public)? != sequence.key {
+        if ticket_fingerprint::<P::Crypto>(key)? != sequence.key {
             return Err(Rc::SIGN_CONTEXT_KEY.at(Subject::Handle(2)));
         }
 
         let verified = match (sequence.message.clone(), &self.signature) {
             (Message::Hashed(hash), signature) => hash.verify::<P::Crypto>(&key.public, signature),
-            (Message::Keyed(mac), TpmtSignature::Hmac(claimed)) => {
-                let is_same = claimed.digest().len() == mac.alg().digest_size() && mac.verify(claimed.digest());
-                if is_same { Ok(()) } else { Err(ProtocolError::Integrity) }
+            (Message::Keyed(mac), TpmtSignature::Hmac(claimed)) if claimed.hash_alg() == wire_hash(mac.alg()) => {
+                if mac.verify(claimed.digest()) { Ok(()) } else { Err(ProtocolError::Integrity) }
             }
             _ => Err(ProtocolError::SignatureKind),
         };
