@@ -19,7 +19,7 @@ impl Execute for PolicyCapability {
             if self.capability == TpmCap::Pcrs {
                 return Err(Rc::VALUE.at(Subject::Parameter(4)));
             }
-            match property(tpm, self.capability, self.property) {
+            match property(tpm, self.capability, self.property)? {
                 Some(value) => check(&self, value.as_bytes())?,
                 // "If the requested TPM property does not exist, the TPM will return TPM_RC_POLICY unless the operation is
                 // TPM_EO_NEQ."
@@ -47,14 +47,20 @@ impl Execute for PolicyCapability {
 fn check(command: &PolicyCapability, value: &[u8]) -> Result<(), Rc> {
     let rest = value.get(usize::from(command.offset)..).ok_or(Rc::VALUE.at(Subject::Parameter(2)))?;
     let operand = command.operand_b.as_bytes();
-    let compared = rest.get(..operand.len()).ok_or(Rc::RANGE.at(Subject::Parameter(1)))?;
+    let compared = rest.get(..operand.len()).ok_or(Rc::SIZE.at(Subject::Parameter(1)))?;
     if holds(command.operation, compared, operand) { Ok(()) } else { Err(Rc::POLICY) }
 }
 
 /// Finds a property as `TPM2_GetCapability` tells it: the first item from there on, if it is the one that was asked for.
-fn property<P: Platform>(tpm: &mut Tpm<P>, capability: TpmCap, property: u32) -> Option<Buf<MAX_PROPERTY>> {
-    let told = GetCapability { capability, property, property_count: 1 }.run(tpm, ()).ok()?;
-    match told.capability_data {
+///
+/// Its errors are for what could not exist in any TPM; as the reference, they are not taken for what does not exist.
+fn property<P: Platform>(tpm: &mut Tpm<P>, capability: TpmCap, property: u32) -> Result<Option<Buf<MAX_PROPERTY>>, Rc> {
+    let command = GetCapability { capability, property, property_count: 1 };
+    let told = command.run(tpm, ()).map_err(|rc| match rc.subject() {
+        Some(Subject::Parameter(1)) => rc.base().at(Subject::Parameter(4)),
+        _ => rc.base().at(Subject::Parameter(5)),
+    })?;
+    Ok(match told.capability_data {
         TpmsCapabilityData::Algs(list) => list.first().filter(|item| u32::from(item.alg.0) == property).and_then(bytes),
         TpmsCapabilityData::Handles(list) => list.first().filter(|item| item.0 == property).and_then(bytes),
         TpmsCapabilityData::Commands(list) => {
@@ -73,7 +79,7 @@ fn property<P: Platform>(tpm: &mut Tpm<P>, capability: TpmCap, property: u32) ->
         }
         TpmsCapabilityData::Act(list) => list.first().filter(|item| item.handle.0 == property).and_then(bytes),
         TpmsCapabilityData::Pcrs(_) => None,
-    }
+    })
 }
 
 fn bytes(item: &impl Marshal) -> Option<Buf<MAX_PROPERTY>> {
@@ -121,11 +127,26 @@ mod tests {
     }
 
     #[test]
-    fn an_operand_past_the_end_is_out_of_range() {
+    fn what_cannot_exist_is_an_error() {
+        let (mut tpm, session) = started_policy();
+        let handles = PolicyCapabilityHandles { policy_session: policy(session) };
+        for (capability, property, expected) in [
+            (TpmCap::Handles, 0x7000_0000, Rc::HANDLE.at(Subject::Parameter(5))),
+            (TpmCap::AuthPolicies, 0x8000_0000, Rc::VALUE.at(Subject::Parameter(5))),
+            (TpmCap::Act, 0x4000_0001, Rc::VALUE.at(Subject::Parameter(5))),
+            (TpmCap::VendorProperty, 0, Rc::VALUE.at(Subject::Parameter(4))),
+        ] {
+            let command = PolicyCapability { capability, ..command(0, TpmEo::Neq, property) };
+            assert_eq!(tpm.send(&command, handles), Err(expected), "{capability:?}");
+        }
+    }
+
+    #[test]
+    fn an_operand_past_the_end_is_an_error() {
         let (mut tpm, session) = started_policy();
         let handles = PolicyCapabilityHandles { policy_session: policy(session) };
         let late = |offset| PolicyCapability { offset, ..command(0, TpmEo::Eq, REVISION) };
-        assert_eq!(tpm.send(&late(5), handles), Err(Rc::RANGE.at(Subject::Parameter(1))));
+        assert_eq!(tpm.send(&late(5), handles), Err(Rc::SIZE.at(Subject::Parameter(1))));
         assert_eq!(tpm.send(&late(9), handles), Err(Rc::VALUE.at(Subject::Parameter(2))));
     }
 }
