@@ -12,6 +12,11 @@ impl Execute for ActSetTimeout {
         let timer = tpm.state.countdowns.at_mut(handles.act_handle.handle());
         let timer = timer.ok_or(Rc::VALUE.at(Subject::Handle(1)))?;
 
+        // "When ACT Timeout is zero and the signaled attribute is SET, writing a startTimeout of FF FF FF FF will clear signaled
+        // and stop the counting." As the reference: no timer is stopped that has yet to signal.
+        if self.start_timeout == u32::MAX && !timer.signaled(time) {
+            return Err(Rc::VALUE.at(Subject::Parameter(1)));
+        }
         timer.set(self.start_timeout, time);
         Ok(())
     }
@@ -100,6 +105,18 @@ mod tests {
         tpm.platform_mut().now += 500_000;
         tpm.send(&Startup { startup_type: TpmSu::State }, ()).unwrap();
         assert_eq!(timers(&mut tpm, Handle::ACT_0.0).unwrap()[0].timeout, 70);
+    }
+
+    #[test]
+    fn a_timer_is_stopped_when_it_has_signaled() {
+        let mut tpm = started();
+        let refused = Err(Rc::VALUE.at(Subject::Parameter(1)));
+        assert_eq!(set(&mut tpm, 0, u32::MAX, b""), refused);
+        set(&mut tpm, 0, 10, b"").unwrap();
+        assert_eq!(set(&mut tpm, 0, u32::MAX, b""), refused);
+        tpm.platform_mut().now += 10_000;
+        set(&mut tpm, 0, u32::MAX, b"").unwrap();
+        assert!(!tpm.countdown_signaled(act(0).handle().0));
     }
 
     #[test]
