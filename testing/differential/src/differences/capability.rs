@@ -42,6 +42,16 @@ pub(super) const KNOWN: &[Known] = &[
                  libtpms names KDF1_SP800_56A, ours nothing.",
     },
     Known {
+        name: "test of a key derivation",
+        is: |case| {
+            case.code == Cc::TEST_PARMS
+                && case.codes.theirs.is_success()
+                && case.codes.ours == Rc::KDF.at(Subject::Parameter(1))
+        },
+        reason: "Part 2, TPMS_ECC_PARMS, kdf: \"In the context of object creation, TPM2_LoadExternal(), or TPM2_TestParms(), \
+                 TPM_RC_KDF indicates the TPM does not support the requested KDF.\" libtpms looks when it creates alone.",
+    },
+    Known {
         name: "lists of other lengths",
         is: |case| {
             let is_page = case.field.as_ref().is_some_and(|(name, _)| *name == "moreData")

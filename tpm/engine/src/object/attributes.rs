@@ -180,11 +180,18 @@ fn fits_curve(parms: &TpmsEccParms, is_storage: bool) -> bool {
 /// "if the key is an unrestricted decryption TPM_ALG_ECDH key, an optional key derivation scheme. Shall be NULL in all
 /// other cases (TPM_RC_KDF)". The encapsulation is one of RFC 9180, whose curves come with a hash each.
 fn check_kdf(parms: &TpmsEccParms, may_encapsulate: bool) -> Result<(), Rc> {
-    let Some(kdf) = parms.kdf else { return Ok(()) };
-    let hash = dhkem_of(parms.curve_id).map(|kem| algorithm::wire_hash(kem.hash()));
-    let is_known = matches!(kdf, TpmtKdfScheme::Hkdf(own) if Some(own) == hash);
     let is_ecdh = matches!(parms.scheme, Some(TpmtEccScheme::Ecdh(_)));
-    if may_encapsulate && is_ecdh && is_known { Ok(()) } else { Err(Rc::KDF) }
+    if parms.kdf.is_none() || may_encapsulate && is_ecdh && has_known_kdf(parms) { Ok(()) } else { Err(Rc::KDF) }
+}
+
+/// Tells whether the key derivation is none, or the one that comes with the curve.
+pub(crate) fn has_known_kdf(parms: &TpmsEccParms) -> bool {
+    let hash = dhkem_of(parms.curve_id).map(|kem| algorithm::wire_hash(kem.hash()));
+    match parms.kdf {
+        None => true,
+        Some(TpmtKdfScheme::Hkdf(own)) => Some(own) == hash,
+        Some(_) => false,
+    }
 }
 
 #[derive(PartialEq)]

@@ -19,7 +19,7 @@ impl Execute for EccDecrypt<'_> {
         if key.has(TpmaObject::RESTRICTED) || !key.has(TpmaObject::DECRYPT) {
             return Err(at_key(Rc::ATTRIBUTES));
         }
-        let alg = select_hash(parms, self.in_scheme).map_err(|rc| rc.at(Subject::Parameter(4)))?;
+        let alg = select_hash(parms, self.in_scheme, Subject::Parameter(4))?;
         let Tpm2b(c1) = &self.c1;
         let c1 = ecc_point(parms.curve_id, c1).ok().filter(P::Crypto::ecc_on_curve);
         let c1 = c1.ok_or(Rc::ECC_POINT.at(Subject::Parameter(1)))?;
@@ -29,8 +29,8 @@ impl Execute for EccDecrypt<'_> {
         let opened =
             ecc_encryption::decrypt::<P::Crypto>(&private, alg, &c1, plain_text.as_mut_bytes(), self.c3.as_bytes());
         opened.map_err(|error| match error {
-            // "if V is not equal to C3, return error"
-            CryptoError::TagMismatch => Rc::VALUE.at(Subject::Parameter(3)),
+            // "if V is not equal to C3, return error"; as the reference, without a number.
+            CryptoError::TagMismatch => Rc::VALUE,
             error => tpm.refuse(error, Rc::NO_RESULT),
         })?;
 

@@ -15,7 +15,7 @@ impl Execute for EccEncrypt<'_> {
         let no_ecc_key = Rc::KEY.at(Subject::Handle(1));
         let key = tpm.object(handles.key_handle.handle()).ok_or(no_ecc_key)?;
         let PublicBody::Ecc { parms, unique } = &key.public.body else { return Err(no_ecc_key) };
-        let alg = select_hash(parms, self.in_scheme).map_err(|rc| rc.at(Subject::Parameter(2)))?;
+        let alg = select_hash(parms, self.in_scheme, Subject::Parameter(2))?;
         let recipient = ecc_point(parms.curve_id, unique).map_err(|_| no_ecc_key)?;
 
         let mut c2 = Buf::new(self.plain_text.as_bytes()).map_err(|Overflow| Rc::FAILURE)?;
@@ -29,12 +29,16 @@ impl Execute for EccEncrypt<'_> {
 
 /// "If the default key scheme is TPM_ALG_NULL, an appropriate inScheme is required. If the default key scheme is not
 /// TPM_ALG_NULL, the key scheme and inScheme must be the same", or inScheme left to the key.
-pub(super) fn select_hash(parms: &TpmsEccParms, requested: Option<TpmtKdfScheme>) -> Result<HashAlg, Rc> {
+pub(super) fn select_hash(
+    parms: &TpmsEccParms,
+    requested: Option<TpmtKdfScheme>,
+    in_scheme: Subject,
+) -> Result<HashAlg, Rc> {
     let selected = match (parms.kdf, requested) {
-        (Some(own), Some(requested)) if own != requested => return Err(Rc::SCHEME),
+        (Some(own), Some(requested)) if own != requested => None,
         (own, requested) => own.or(requested),
     };
-    // "Currently, only KDF2 (TPM_ALG_KDF2) is supported."
-    let Some(TpmtKdfScheme::Kdf2(hash)) = selected else { return Err(Rc::SCHEME) };
+    // "Currently, only KDF2 (TPM_ALG_KDF2) is supported." As the reference, another one is not blamed on the parameter.
+    let TpmtKdfScheme::Kdf2(hash) = selected.ok_or(Rc::SCHEME.at(in_scheme))? else { return Err(Rc::SCHEME) };
     algorithm::hash(hash).ok_or(Rc::SCHEME)
 }

@@ -228,16 +228,15 @@ fn each_wrong_input_of_ecc_encryption_has_its_own_code() {
     let rsa_key = tpm.child(parent, rsa(DECRYPT, None), &[]);
     let at = |rc: Rc, number| rc.at(Subject::Parameter(number));
     let mgf1 = Some(TpmtKdfScheme::Mgf1(HashAlg::Sha256));
-    for scheme in [None, mgf1] {
-        assert_eq!(ecc_encrypt(&mut tpm, key, b"x", scheme), Err(at(Rc::SCHEME, 2)));
-    }
+    assert_eq!(ecc_encrypt(&mut tpm, key, b"x", None), Err(at(Rc::SCHEME, 2)));
+    assert_eq!(ecc_encrypt(&mut tpm, key, b"x", mgf1), Err(Rc::SCHEME));
     assert_eq!(ecc_encrypt(&mut tpm, rsa_key, b"x", KDF2), Err(Rc::KEY.at(Subject::Handle(1))));
     // "The TPM does not verify the objectAttributes of key."
     let sealed = ecc_encrypt(&mut tpm, signs, b"x", KDF2).unwrap();
     assert_eq!(ecc_decrypt(&mut tpm, signs, &sealed, KDF2), Err(Rc::ATTRIBUTES.at(Subject::Handle(1))));
     assert_eq!(ecc_decrypt(&mut tpm, rsa_key, &sealed, KDF2), Err(Rc::KEY.at(Subject::Handle(1))));
     assert_eq!(ecc_decrypt(&mut tpm, key, &sealed, None), Err(at(Rc::SCHEME, 4)));
-    assert_eq!(ecc_decrypt(&mut tpm, key, &sealed, KDF2), Err(at(Rc::VALUE, 3)));
+    assert_eq!(ecc_decrypt(&mut tpm, key, &sealed, KDF2), Err(Rc::VALUE));
     let off_curve = EccEncryptResponse { c1: Tpm2b(TpmsEccPoint::default()), ..sealed };
     assert_eq!(ecc_decrypt(&mut tpm, key, &off_curve, KDF2), Err(at(Rc::ECC_POINT, 1)));
 }
