@@ -7,10 +7,12 @@ mod folder;
 use std::fmt::Debug;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use evtpm_image::{Key, Part, Protection, State};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use file::FileStore;
 use folder::FolderStore;
@@ -119,11 +121,19 @@ pub fn kept_size(place: &Place, part: Part) -> Result<Option<u64>> {
     }
 }
 
-/// Locks what stands for a place as long as it is open.
+/// Locks what stands for a place as long as it is open. Who held it may just be ending: QEMU's user starts it anew at once.
 fn lock(file: &File, path: &Path) -> Result<()> {
-    flock(file, FlockOperation::NonBlockingLockExclusive)
-        .with_context(|| format!("--tpmstate: another process uses {}", path.display()))
+    let begun = Instant::now();
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < LOCK_PATIENCE => std::thread::sleep(Duration::from_millis(10)),
+            locked => return locked.with_context(|| format!("--tpmstate: another process uses {}", path.display())),
+        }
+    }
 }
+
+/// How long the process that holds a lock may take to end.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Says how an image is to be protected: with a fresh salt where there is a key.
 ///
