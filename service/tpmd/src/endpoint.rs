@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -67,7 +69,31 @@ pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
     /// A unix socket; the file is removed when the listener is dropped, if we made it.
-    Unix(UnixListener, Option<PathBuf>),
+    Unix(UnixListener, Option<SocketFile>),
+}
+
+/// The file of a unix socket that we made. It is removed once and never again: the next program may have put its own there.
+#[derive(Debug, Clone)]
+pub struct SocketFile(Arc<(PathBuf, AtomicBool)>);
+
+impl SocketFile {
+    fn new(path: &Path) -> Self {
+        SocketFile(Arc::new((path.to_owned(), AtomicBool::new(true))))
+    }
+
+    /// Returns where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.0
+    }
+
+    /// Removes it, unless that was done.
+    pub fn remove(&self) {
+        if self.0.1.swap(false, Ordering::SeqCst) {
+            // Nothing can be done about a failure here, and the next start replaces a stale socket.
+            drop(std::fs::remove_file(self.path()));
+        }
+    }
 }
 
 impl Listener {
@@ -84,7 +110,7 @@ impl Listener {
                     anyhow::ensure!(metadata.file_type().is_socket(), "{} exists and is not a socket", path.display());
                     std::fs::remove_file(path).with_context(|| format!("removing the stale {}", path.display()))?;
                 }
-                UnixListener::bind(path).map(|listener| Listener::Unix(listener, Some(path.clone())))
+                UnixListener::bind(path).map(|listener| Listener::Unix(listener, Some(SocketFile::new(path))))
             }
         }
         .with_context(|| format!("listening on {endpoint}"))
@@ -104,10 +130,10 @@ impl Listener {
 
     /// Returns the file that ends with this listener.
     #[must_use]
-    pub fn path(&self) -> Option<&Path> {
+    pub fn file(&self) -> Option<&SocketFile> {
         match self {
             Listener::Tcp(_) => None,
-            Listener::Unix(_, path) => path.as_deref(),
+            Listener::Unix(_, file) => file.as_ref(),
         }
     }
 
@@ -144,9 +170,8 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Some(path) = self.path() {
-            // Nothing can be done about a failure here, and the next start replaces a stale socket.
-            drop(std::fs::remove_file(path));
+        if let Some(file) = self.file() {
+            file.remove();
         }
     }
 }
@@ -299,6 +324,18 @@ mod tests {
         assert!(Listener::bind(&Endpoint::Unix(path.clone())).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"precious");
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_socket_in_the_place_of_one_that_was_removed_is_another_s() {
+        let endpoint = Endpoint::Unix(std::env::temp_dir().join(format!("evtpm-socket-{}", std::process::id())));
+        let first = Listener::bind(&endpoint).unwrap();
+        first.file().unwrap().remove();
+        let second = Listener::bind(&endpoint).unwrap();
+        drop(first);
+        assert!(second.file().unwrap().path().exists());
+        drop(second);
+        assert!(!Path::new(&endpoint.to_string()["unix:".len()..]).exists());
     }
 
     #[test]

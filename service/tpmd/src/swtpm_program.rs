@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The program `swtpm`: the command line that QEMU's, libvirt's and tpm2-tools' users start a software TPM with.
 
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
 use evtpm_engine::Profile;
+use rustix::process::setsid;
+use rustix::stdio::{dup2_stderr, dup2_stdout};
 
 use crate::devices::engine::EngineDevice;
 use crate::fronts::swtpm;
@@ -19,7 +21,7 @@ use crate::machine::{Machine, Shared};
 /// Set in the environment of a process that was started to go on in the background.
 const BACKGROUND: &str = "EVTPM_SWTPM_BACKGROUND";
 
-/// What a background process says on its standard output once its sockets are there.
+/// What a background process says on its standard output once it serves.
 const READY: &[u8] = b"ready\n";
 
 /// A software TPM 2.0 with the command line of swtpm. Nothing is written to storage unless --tpmstate or TPM_PATH names a place.
@@ -85,6 +87,10 @@ pub fn serve(args: &SocketArgs) -> Result<()> {
     if args.daemon && !in_background {
         return go_to_background();
     }
+    if in_background {
+        // No terminal that closes, and nobody who interrupts our parent, ends us.
+        setsid().context("starting a session")?;
+    }
     // "change process ownership before accessing files": while there is one thread, whose owner all others inherit.
     if let Some(user) = &args.runas {
         owner::change(user)?;
@@ -94,7 +100,11 @@ pub fn serve(args: &SocketArgs) -> Result<()> {
         return Ok(());
     }
 
-    let mut log = args.log_file()?;
+    let log = args.log_file()?;
+    if let Some(log) = &log {
+        // From here on every message goes there, that of an error that ends us too.
+        dup2_stderr(log).context("--log: directing messages")?;
+    }
     let config = args.open()?;
     let _pid_file = args.pid_file()?;
     let device = EngineDevice::new(Profile::pc_client())?;
@@ -102,24 +112,29 @@ pub fn serve(args: &SocketArgs) -> Result<()> {
         Some((store, migration_key)) => Machine::persistent(Box::new(device), store, migration_key),
         None => Machine::new(Box::new(device)),
     });
+    let service = swtpm::start(&machine, config)?;
     if in_background {
-        // The parent waits for this line; afterwards nobody reads our standard output.
-        std::io::stdout().write_all(READY).context("telling the parent")?;
+        tell_parent(log.is_some())?;
     }
-    let served = swtpm::serve(&machine, config);
-    if let (Some(log), Err(error)) = (&mut log, &served) {
-        writeln!(log, "swtpm: {error:#}").context("writing the log")?;
-    }
-    served
+    service.wait()
 }
 
-/// Starts this program again in a session of its own and leaves when its sockets are there.
+/// Says that we serve, and lets go of the caller's output: who waits for its end would wait for ours.
+fn tell_parent(has_log: bool) -> Result<()> {
+    let nobody = File::options().write(true).open("/dev/null").context("opening /dev/null")?;
+    if !has_log {
+        dup2_stderr(&nobody).context("leaving standard error")?;
+    }
+    std::io::stdout().write_all(READY).context("telling the parent")?;
+    dup2_stdout(&nobody).context("leaving standard output")
+}
+
+/// Starts this program again and leaves when it serves.
 fn go_to_background() -> Result<()> {
     let this = std::env::current_exe().context("finding this program")?;
     let mut child = Command::new(this)
         .args(std::env::args_os().skip(1))
         .env(BACKGROUND, "1")
-        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

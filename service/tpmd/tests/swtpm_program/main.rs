@@ -2,6 +2,7 @@
 //! The program `swtpm` as a host starts it: its command line, its sockets, its end.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod ends;
 mod host;
 mod qemu;
 mod state;

@@ -56,11 +56,27 @@ impl Server {
     /// Opens both channels of a program.
     pub(crate) fn connect(program: Child, path: &Path) -> Self {
         let control = connect(|| UnixStream::connect(path));
-        let (data, theirs) = UnixStream::pair().unwrap();
-        pass_descriptor(&control, &theirs);
+        let (data, _) = UnixStream::pair().unwrap();
         let mut server = Server { program, control, data };
-        assert_eq!(server.control_answer(4), [0; 4]);
+        assert_eq!(server.pass_data(), [0; 4]);
         server
+    }
+
+    /// Passes one end of a new data connection, and uses the other where that was taken.
+    pub(crate) fn pass_data(&mut self) -> Vec<u8> {
+        let (data, theirs) = UnixStream::pair().unwrap();
+        pass_descriptor(&self.control, &theirs);
+        drop(theirs);
+        let answer = self.control_answer(4);
+        if answer == [0; 4] {
+            self.data = data;
+        }
+        answer
+    }
+
+    /// Closes the data connection.
+    pub(crate) fn drop_data(&mut self) {
+        self.data.shutdown(std::net::Shutdown::Both).unwrap();
     }
 
     pub(crate) fn process(&self) -> u32 {
@@ -106,6 +122,11 @@ impl Server {
 
     pub(crate) fn end(mut self) {
         assert_eq!(self.control(&[SHUTDOWN]), 0);
+        self.ends();
+    }
+
+    /// Waits until the program, which was asked to, has ended.
+    pub(crate) fn ends(mut self) {
         assert!(self.program.wait().unwrap().success());
     }
 
@@ -118,7 +139,7 @@ impl Server {
 
 const GET_CAPABILITY: u32 = 0x01;
 pub(crate) const INIT: u32 = 0x02;
-const SHUTDOWN: u32 = 0x03;
+pub(crate) const SHUTDOWN: u32 = 0x03;
 pub(crate) const STORE_VOLATILE: u32 = 0x0a;
 const GET_STATEBLOB: u32 = 0x0c;
 const SET_STATEBLOB: u32 = 0x0d;
@@ -142,7 +163,7 @@ const SEQUENCE: [u8; 14] = [0x80, 1, 0, 0, 0, 14, 0, 0, 0x01, 0x86, 0, 0, 0, 0x0
 const TRANSIENT: [u8; 22] = [0x80, 1, 0, 0, 0, 22, 0, 0, 0x01, 0x7a, 0, 0, 0, 1, 0x80, 0, 0, 0, 0, 0, 0, 9];
 /// `TPM2_Shutdown(STATE)` and `TPM2_Startup(STATE)`.
 const SHUTDOWN_STATE: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 0x01, 0x45, 0, 1];
-const STARTUP_STATE: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 1];
+pub(crate) const STARTUP_STATE: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 1];
 
 pub(crate) fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()

@@ -60,7 +60,7 @@ pub struct SocketArgs {
     /// Write the process number to file=PATH, which goes with the process, or to fd=FD.
     #[arg(long, value_name = "SPEC")]
     pub pid: Option<String>,
-    /// Go to the background once the sockets are there.
+    /// Go to the background once the TPM is served.
     #[arg(short, long)]
     pub daemon: bool,
     /// Print what this program can do, as JSON.
@@ -265,8 +265,11 @@ pub struct PidFile(PathBuf);
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Somebody may have removed it already.
-        drop(std::fs::remove_file(&self.0));
+        // Somebody may have removed it already, or put the number of the next process there.
+        let number = std::fs::read_to_string(&self.0).ok().and_then(|number| number.trim().parse().ok());
+        if number == Some(std::process::id()) {
+            drop(std::fs::remove_file(&self.0));
+        }
     }
 }
 

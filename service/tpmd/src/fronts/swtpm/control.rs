@@ -4,15 +4,16 @@
 use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
 use evtpm_image::Part;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use super::{CurrentData, End, data, replace_data, spawn};
+use super::{End, Ended, data, spawn};
 use crate::device::DeviceError;
-use crate::endpoint::{Listener, Stream};
+use crate::endpoint::{Listener, SocketFile, Stream};
 use crate::machine::{BUFFER_SIZES, Machine, Shared};
 use crate::store::MAX_IMAGE;
 
@@ -98,6 +99,7 @@ mod result {
     pub(super) const FAIL: u32 = 9;
     pub(super) const BAD_ORDINAL: u32 = 0x0a;
     pub(super) const SIZE: u32 = 0x17;
+    pub(super) const IO_ERROR: u32 = 0x1f;
     pub(super) const BAD_LOCALITY: u32 = 0x3d;
 }
 
@@ -110,72 +112,97 @@ enum Then {
     End,
 }
 
-/// Serves control clients one after the other until one asks for the end.
-pub(super) fn serve(
-    machine: &Shared,
-    listener: &Listener,
+/// The control channel of one TPM.
+pub(super) struct Server {
+    machine: Shared,
     options: Options,
-    current: &CurrentData,
     data_options: data::Options,
-) -> Result<()> {
-    loop {
-        let stream = listener.accept()?;
-        // A client that breaks off has hurt only itself.
-        let end = converse(machine, stream, options, current, data_options).unwrap_or(End::ClientGone);
-        if end == End::Asked || options.end_with_client {
-            end_service(machine, options, current);
-            return Ok(());
-        }
+    /// The data connection that a client passed last.
+    data: Mutex<Option<Stream>>,
+    /// Ends the service when that connection ends, if that was asked for.
+    ended: Ended,
+    /// All sockets of the service.
+    files: Vec<SocketFile>,
+}
+
+impl Server {
+    pub(super) fn new(
+        machine: Shared,
+        options: Options,
+        data_options: data::Options,
+        files: Vec<SocketFile>,
+        ended: Ended,
+    ) -> Self {
+        Server { machine, options, data_options, data: Mutex::default(), ended, files }
     }
-}
 
-/// Serves the only client there will be, whose connection we were born with.
-pub(super) fn serve_one(
-    machine: &Shared,
-    stream: Stream,
-    options: Options,
-    current: &CurrentData,
-    data_options: data::Options,
-) {
-    drop(converse(machine, stream, options, current, data_options));
-    end_service(machine, options, current);
-}
-
-fn end_service(machine: &Shared, options: Options, current: &CurrentData) {
-    replace_data(current, None);
-    machine.lock().power_off(options.orderly);
-}
-
-fn converse(
-    machine: &Shared,
-    mut stream: Stream,
-    options: Options,
-    current: &CurrentData,
-    data_options: data::Options,
-) -> io::Result<End> {
-    while let Some((request, descriptor)) = receive(&stream)? {
-        // Whoever executes a command holds the machine: that it be cancelled must be said without it.
-        let cancels = word(&request).and_then(|(code, _)| find(code)).is_some_and(|found| found.0 == Command::Cancel);
-        let (answer, then) = if cancels && machine.cancel() {
-            (words(&[result::SUCCESS]), Then::Continue)
-        } else {
-            answer(&mut machine.lock(), &request, descriptor, options)
-        };
-        stream.write_all(&answer)?;
-        match then {
-            Then::Continue => {}
-            Then::HangUp => return Ok(End::ClientGone),
-            Then::End => return Ok(End::Asked),
-            Then::TakeData(descriptor) => {
-                let data = Stream::from(descriptor);
-                replace_data(current, Some(data.try_clone()?));
-                let machine = machine.clone();
-                spawn("swtpm-data", move || drop(data::converse(&machine, data, data_options)))
-                    .map_err(io::Error::other)?;
+    /// Serves clients one after the other until one asks for the end.
+    pub(super) fn serve(&self, listener: &Listener) -> Result<()> {
+        loop {
+            let stream = listener.accept()?;
+            // A client that breaks off has hurt only itself.
+            let end = self.converse(stream).unwrap_or(End::ClientGone);
+            if end == End::Asked || self.options.end_with_client {
+                return Ok(());
             }
         }
     }
-    Ok(End::ClientGone)
+
+    /// Serves the only client there will be, whose connection we were born with.
+    pub(super) fn serve_one(&self, stream: Stream) {
+        drop(self.converse(stream));
+    }
+
+    fn converse(&self, mut stream: Stream) -> io::Result<End> {
+        while let Some((request, descriptor)) = receive(&stream)? {
+            // Whoever executes a command holds the machine: that it be cancelled must be said without it.
+            let cancels =
+                word(&request).and_then(|(code, _)| find(code)).is_some_and(|found| found.0 == Command::Cancel);
+            let (mut answer, then) = if cancels && self.machine.cancel() {
+                (words(&[result::SUCCESS]), Then::Continue)
+            } else {
+                answer(&mut self.machine.lock(), &request, descriptor, self.options)
+            };
+            let end = match then {
+                Then::Continue => None,
+                Then::HangUp => Some(End::ClientGone),
+                Then::End => {
+                    // Before the answer, as the power: whoever has it may start the next program in the same place.
+                    self.files.iter().for_each(SocketFile::remove);
+                    Some(End::Asked)
+                }
+                Then::TakeData(descriptor) => {
+                    answer = words(&[self.take_data(descriptor.into())?]);
+                    None
+                }
+            };
+            stream.write_all(&answer)?;
+            if let Some(end) = end {
+                return Ok(end);
+            }
+        }
+        Ok(End::ClientGone)
+    }
+
+    /// Serves a data connection unless there is one already, and gives the result code.
+    fn take_data(&self, stream: Stream) -> io::Result<u32> {
+        let mut current = self.data.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|current| !current.is_closed()) {
+            return Ok(result::IO_ERROR);
+        }
+        *current = Some(stream.try_clone()?);
+        // What is passed is kept over many commands, whatever holds for connections that come by themselves.
+        let options = data::Options { disconnect: false, ..self.data_options };
+        let (machine, ended) = (self.machine.clone(), self.ended.clone());
+        spawn("swtpm-data", move || {
+            drop(data::converse(&machine, stream, options));
+            if options.end_with_client {
+                drop(ended.send(Ok(())));
+            }
+        })
+        .map_err(io::Error::other)?;
+        Ok(result::SUCCESS)
+    }
 }
 
 /// Receives one request and the descriptor that came with it; `None` when the client closed.
@@ -183,7 +210,7 @@ fn receive(stream: &Stream) -> io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
     let mut request = Vec::new();
     let mut chunk = [0; MAX_HASH_DATA];
     let mut descriptor = None;
-    set_timeout(stream, None)?;
+    stream.set_read_timeout(None)?;
     loop {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -201,14 +228,7 @@ fn receive(stream: &Stream) -> io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
         if is_complete(&request) {
             return Ok(Some((request, descriptor)));
         }
-        set_timeout(stream, Some(REQUEST_TIMEOUT))?;
-    }
-}
-
-fn set_timeout(stream: &Stream, timeout: Option<Duration>) -> io::Result<()> {
-    match stream {
-        Stream::Tcp(stream) => stream.set_read_timeout(timeout),
-        Stream::Unix(stream) => stream.set_read_timeout(timeout),
+        stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
     }
 }
 
@@ -269,7 +289,10 @@ fn answer(machine: &mut Machine, request: &[u8], descriptor: Option<OwnedFd>, op
             Some(descriptor) => (words(&[result::SUCCESS]), Then::TakeData(descriptor)),
             None => (words(&[result::BAD_PARAMETER]), Then::Continue),
         },
-        Command::Shutdown => (words(&[result::SUCCESS]), Then::End),
+        Command::Shutdown => {
+            machine.power_off(options.orderly);
+            (words(&[result::SUCCESS]), Then::End)
+        }
         // What follows is not a request.
         Command::HashData if word(body).is_some_and(|(length, _)| is_too_long(command, length)) => {
             (words(&[result::SIZE]), Then::HangUp)
@@ -292,7 +315,7 @@ fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -
         }
         Command::Init => {
             machine.power_off(options.orderly);
-            machine.power_on().map_err(|_| result::TPM2_FAILURE)?;
+            machine.power_on().map_err(logged("CMD_INIT", result::TPM2_FAILURE))?;
             done
         }
         Command::Stop => {
@@ -340,7 +363,7 @@ fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -
         }
         Command::StoreVolatile => {
             running(machine)?;
-            machine.store_volatile().map_err(|_| result::FAIL)?;
+            machine.store_volatile().map_err(logged("CMD_STORE_VOLATILE", result::FAIL))?;
             done
         }
         Command::GetStateBlob => get_state_blob(machine, body),
@@ -365,7 +388,7 @@ fn get_state_blob(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
     let (flags, kind, offset, _) = state_blob(body).ok_or(result::BAD_PARAMETER)?;
     let decrypted = flags & STATE_DECRYPTED != 0;
     let (blob, encrypted) = match part(kind)? {
-        Some(part) => machine.state_blob(part, decrypted).map_err(|_| result::FAIL)?,
+        Some(part) => machine.state_blob(part, decrypted).map_err(logged("CMD_GET_STATEBLOB", result::FAIL))?,
         None => (Vec::new(), false),
     };
     let rest = blob.get(offset as usize..).ok_or(result::BAD_PARAMETER)?;
@@ -383,11 +406,22 @@ fn set_state_blob(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
         return Err(result::BAD_ORDINAL);
     }
     match part(kind)? {
-        Some(part) => machine.set_state_blob(part, blob, flags & STATE_ENCRYPTED != 0).map_err(|_| result::FAIL)?,
+        Some(part) => {
+            let taken = machine.set_state_blob(part, blob, flags & STATE_ENCRYPTED != 0);
+            taken.map_err(logged("CMD_SET_STATEBLOB", result::FAIL))?;
+        }
         None if blob.is_empty() => {}
         None => return Err(result::BAD_PARAMETER),
     }
     Ok(words(&[result::SUCCESS]))
+}
+
+/// The protocol has only a code for an error: the log gets the reason.
+fn logged(request: &'static str, code: u32) -> impl FnOnce(DeviceError) -> u32 {
+    move |error| {
+        eprintln!("swtpm: {request}: {error}");
+        code
+    }
 }
 
 fn running(machine: &Machine) -> Result<(), u32> {
@@ -396,7 +430,7 @@ fn running(machine: &Machine) -> Result<(), u32> {
 
 fn hashed(machine: &mut Machine, step: impl FnOnce(&mut Machine) -> Result<(), DeviceError>) -> Result<Vec<u8>, u32> {
     running(machine)?;
-    step(machine).map(|()| words(&[result::SUCCESS])).map_err(|_| result::FAIL)
+    step(machine).map(|()| words(&[result::SUCCESS])).map_err(logged("hashing", result::FAIL))
 }
 
 /// Size 0 asks; another size sets, "only while the TPM is stopped".

@@ -7,14 +7,13 @@ mod data;
 pub mod owner;
 mod spec;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use anyhow::{Context, Result};
 use signal_hook::iterator::Signals;
 
-use crate::endpoint::{Listener, Stream};
+use crate::endpoint::{Listener, SocketFile, Stream};
 use crate::machine::Shared;
 
 /// What an instance of this front serves on, and how it starts and ends.
@@ -79,8 +78,16 @@ pub(crate) enum End {
 /// Serves one TPM until the host ends it.
 ///
 /// # Errors
-/// When the device cannot be powered on, or there is nothing to listen on.
+/// As [`start`], and when a channel fails.
 pub fn serve(machine: &Shared, config: Config) -> Result<()> {
+    start(machine, config)?.wait()
+}
+
+/// Gives a TPM its power, if that was asked for, and begins to serve it.
+///
+/// # Errors
+/// When the device cannot be powered on, or there is nothing to listen on.
+pub fn start(machine: &Shared, config: Config) -> Result<Service> {
     anyhow::ensure!(
         config.control.is_some()
             || config.inherited_control.is_some()
@@ -89,79 +96,107 @@ pub fn serve(machine: &Shared, config: Config) -> Result<()> {
         "neither a control channel nor a data channel to serve on"
     );
     if config.power_on {
-        let mut machine = machine.lock();
-        machine.power_on()?;
-        if let Some(startup) = config.startup {
-            let response = machine.execute(0, &startup.command());
-            anyhow::ensure!(response.get(6..10) == Some(&[0; 4]), "TPM2_Startup failed: {response:02x?}");
+        power_on(machine, config.startup)?;
+    }
+
+    let (ended, end) = mpsc::channel();
+    let (orderly, files) = (!config.no_auto_shutdown, socket_files(&config));
+    start_threads(machine, config, &files, &ended)?;
+    Ok(Service { machine: machine.clone(), orderly, files, end })
+}
+
+fn power_on(machine: &Shared, startup: Option<Startup>) -> Result<()> {
+    let mut machine = machine.lock();
+    machine.power_on().context("powering the TPM on")?;
+    if let Some(startup) = startup {
+        let response = machine.execute(0, &startup.command());
+        // As with swtpm: whoever comes may still send the right TPM2_Startup.
+        if let Some(code) = response.get(6..10).filter(|code| *code != [0; 4]) {
+            eprintln!("swtpm: TPM2_Startup({startup:?}) was answered with the code {code:02x?}");
         }
     }
+    Ok(())
+}
 
-    let (ended, end) = std::sync::mpsc::channel();
-    let options = control::Options {
-        orderly: !config.no_auto_shutdown,
-        allow_set_locality: config.allow_set_locality,
-        reject_locality_4: config.reject_locality_4,
-        end_with_client: config.end_with_control,
-    };
+/// Whichever thread ends first ends the service.
+fn start_threads(machine: &Shared, config: Config, files: &[SocketFile], ended: &Ended) -> Result<()> {
     let data_options = data::Options { end_with_client: config.end_with_data, disconnect: config.disconnect };
-    let current: CurrentData = Arc::default();
-    let files = socket_files(&config);
-
+    let control = control::Server::new(
+        machine.clone(),
+        control::Options {
+            orderly: !config.no_auto_shutdown,
+            allow_set_locality: config.allow_set_locality,
+            reject_locality_4: config.reject_locality_4,
+            end_with_client: config.end_with_control,
+        },
+        data_options,
+        files.to_vec(),
+        ended.clone(),
+    );
     if let Some(mut signals) = config.signals {
-        let (machine, ended) = (machine.clone(), ended.clone());
+        let ended = ended.clone();
         spawn("swtpm-signals", move || {
             signals.forever().next();
-            machine.lock().power_off(options.orderly);
             drop(ended.send(Ok(())));
         })?;
     }
-    if let Some(listener) = config.control {
-        let (machine, ended, current) = (machine.clone(), ended.clone(), current.clone());
-        spawn("swtpm-control", move || {
-            drop(ended.send(control::serve(&machine, &listener, options, &current, data_options)));
-        })?;
-    }
-    if let Some(stream) = config.inherited_control {
-        let (machine, ended) = (machine.clone(), ended.clone());
-        spawn("swtpm-control", move || {
-            control::serve_one(&machine, stream, options, &current, data_options);
-            drop(ended.send(Ok(())));
-        })?;
+    match (config.control, config.inherited_control) {
+        (Some(listener), _) => {
+            let ended = ended.clone();
+            spawn("swtpm-control", move || drop(ended.send(control.serve(&listener))))?;
+        }
+        (None, Some(stream)) => {
+            let ended = ended.clone();
+            spawn("swtpm-control", move || {
+                control.serve_one(stream);
+                drop(ended.send(Ok(())));
+            })?;
+        }
+        (None, None) => {}
     }
     if let Some(listener) = config.data {
         let (machine, ended) = (machine.clone(), ended.clone());
         spawn("swtpm-data", move || drop(ended.send(data::listen(&machine, &listener, data_options))))?;
     }
     if let Some(stream) = config.inherited {
-        let machine = machine.clone();
+        let (machine, ended) = (machine.clone(), ended.clone());
         spawn("swtpm-inherited", move || {
             drop(data::converse(&machine, stream, data_options));
             drop(ended.send(Ok(())));
         })?;
     }
-    let served = end.recv().context("every channel is closed")?;
-    // Threads that still wait for clients hold their listeners, and the process may end before they drop them.
-    for file in files {
-        drop(std::fs::remove_file(file));
+    Ok(())
+}
+
+/// Tells a service that it has ended.
+type Ended = Sender<Result<()>>;
+
+/// A TPM that is being served.
+#[derive(Debug)]
+pub struct Service {
+    machine: Shared,
+    orderly: bool,
+    files: Vec<SocketFile>,
+    end: Receiver<Result<()>>,
+}
+
+impl Service {
+    /// Waits until the host ends it, whatever the way, and powers off.
+    ///
+    /// # Errors
+    /// When a channel failed.
+    pub fn wait(self) -> Result<()> {
+        let served = self.end.recv().context("every channel is closed")?;
+        self.machine.lock().power_off(self.orderly);
+        // Threads that still wait for clients hold their listeners, and the process may end before they drop them.
+        self.files.iter().for_each(SocketFile::remove);
+        served
     }
-    served
 }
 
 /// The files of the sockets that we made.
-fn socket_files(config: &Config) -> Vec<PathBuf> {
-    let listeners = [&config.control, &config.data];
-    listeners.into_iter().flatten().filter_map(Listener::path).map(Path::to_owned).collect()
-}
-
-/// The data connection that the control client passed last; a new one ends the one before.
-type CurrentData = Arc<Mutex<Option<Stream>>>;
-
-fn replace_data(current: &CurrentData, stream: Option<Stream>) {
-    let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(previous) = std::mem::replace(&mut *current, stream) {
-        previous.shutdown();
-    }
+fn socket_files(config: &Config) -> Vec<SocketFile> {
+    [&config.control, &config.data].into_iter().flatten().filter_map(Listener::file).cloned().collect()
 }
 
 pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>> {

@@ -13,7 +13,7 @@ use evtpm_image::Key;
 use zeroize::Zeroizing;
 
 use super::owner;
-use crate::endpoint::{Endpoint, Kind, Listener, inherited_descriptor};
+use crate::endpoint::{Endpoint, Kind, Listener, SocketFile, inherited_descriptor};
 use crate::store::{Access, Place};
 
 /// The keys that an option may have (swtpm(8)); one that is not listed has others or is checked elsewhere.
@@ -202,7 +202,7 @@ impl<'a> Spec<'a> {
     /// Listens, and gives the file of a unix socket the mode and the owner that are asked for.
     pub(super) fn listen(&self) -> Result<Listener> {
         let listener = Listener::bind(&self.endpoint()?)?;
-        let Some(path) = listener.path() else { return Ok(listener) };
+        let Some(path) = listener.file().map(SocketFile::path) else { return Ok(listener) };
         let option = self.option;
         // Whatever the umask: "The default is 0770" (swtpm(8)).
         let mode = self.value("mode").unwrap_or("0770");
