@@ -102,7 +102,6 @@ impl Machine {
             None => self.device.power_on().map(|()| false)?,
         };
         self.powered = true;
-        self.locality = 0;
         self.established = established;
         self.was_shut_down = false;
         Ok(())
@@ -211,15 +210,9 @@ impl Machine {
         kept.store.save(&state).map_err(trouble)
     }
 
-    /// Sets the locality of the commands that follow.
-    ///
-    /// Returns false for one that does not exist ("Locality 0–4 and 32–255", Part 2, TPMA_LOCALITY).
-    pub fn set_locality(&mut self, locality: u8) -> bool {
-        let exists = locality <= 4 || locality >= 32;
-        if exists {
-            self.locality = locality;
-        }
-        exists
+    /// Sets the locality of the commands that follow, over a reset too.
+    pub fn set_locality(&mut self, locality: u8) {
+        self.locality = locality;
     }
 
     /// Returns the largest command that is taken, in bytes.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The engine by itself: an ordinary TPM whose NV memory lives as long as the process, or as its images do.
 
-use evtpm_engine::{Execution, Locality, Pending, Phase, Platform, Profile, Step, Tpm};
+use evtpm_engine::{Execution, Pending, Phase, Platform, Profile, Step, Tpm};
 use evtpm_image::{Part, State};
 
 use super::platform::HostedPlatform;
@@ -41,9 +41,7 @@ impl Device for EngineDevice {
     }
 
     fn execute(&mut self, locality: u8, command: &[u8]) -> Vec<u8> {
-        let Some(locality) = Locality::new(locality) else {
-            return FAILURE.to_vec();
-        };
+        let locality = super::locality(locality);
         let mut command = command.to_vec();
         let mut response = vec![0; self.tpm.profile().limits.response_size];
         self.cancellation.begin();
@@ -169,6 +167,20 @@ mod tests {
         device.power_on().unwrap();
         assert_eq!(device.execute(0, &STARTUP)[6..10], [0; 4]);
         device
+    }
+
+    #[test]
+    fn a_locality_that_does_not_exist_is_locality_0() {
+        let cancellation = Cancellation::default();
+        // TPM2_PCR_Reset of PCR 20, which only localities 2 and 4 may.
+        let mut reset = vec![0x80, 2, 0, 0, 0, 27, 0, 0, 0x01, 0x3d, 0, 0, 0, 20];
+        reset.extend([0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0]);
+        let mut device = started(&cancellation);
+        let code = |device: &mut EngineDevice, locality| device.execute(locality, &reset)[6..10].to_vec();
+        assert_eq!(code(&mut device, 2), [0; 4]);
+        for locality in [0, 5, 31] {
+            assert_eq!(code(&mut device, locality), [0, 0, 0x09, 0x07], "{locality}: TPM_RC_LOCALITY");
+        }
     }
 
     #[test]

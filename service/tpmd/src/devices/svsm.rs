@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! An e-vTPM: the engine inside the SVSM's services, bound to a secure processor, made anew at each guest reset.
 
-use evtpm_engine::{Locality, Profile};
+use evtpm_engine::Profile;
 use evtpm_svsm::{GuestChannel, SecureProcessor, Svsm};
 
 use super::engine::describe;
@@ -57,10 +57,8 @@ impl<S: SecureProcessor + Send> Device for SvsmDevice<S> {
     }
 
     fn execute(&mut self, locality: u8, command: &[u8]) -> Vec<u8> {
-        let (Some(locality), Ok(svsm)) = (Locality::new(locality), self.svsm()) else {
-            return FAILURE.to_vec();
-        };
-        match svsm.tpm_command(locality, command) {
+        let Ok(svsm) = self.svsm() else { return FAILURE.to_vec() };
+        match svsm.tpm_command(super::locality(locality), command) {
             [] => COMMAND_SIZE.to_vec(),
             response => response.to_vec(),
         }

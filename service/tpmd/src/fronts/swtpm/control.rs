@@ -331,9 +331,13 @@ fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -
             let may = match locality {
                 0 => true,
                 4 => options.allow_set_locality && !options.reject_locality_4,
-                _ => options.allow_set_locality,
+                _ => options.allow_set_locality && locality < 4,
             };
-            if may && machine.set_locality(locality) { done } else { Err(result::BAD_LOCALITY) }
+            if !may {
+                return Err(result::BAD_LOCALITY);
+            }
+            machine.set_locality(locality);
+            done
         }
         Command::ResetEstablished => {
             let locality = *body.first().ok_or(result::BAD_PARAMETER)?;
@@ -508,10 +512,16 @@ mod tests {
     }
 
     #[test]
-    fn a_locality_of_one_byte_or_four_is_taken_and_five_is_refused() {
-        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+    fn a_locality_is_taken_up_to_four_and_outlives_a_reset() {
+        let device = RecordingDevice::default();
+        let commands = device.commands.clone();
+        let mut machine = Machine::new(Box::new(device));
         assert_eq!(ask(&mut machine, "0000000503"), "00000000");
-        assert_eq!(ask(&mut machine, "0000000504000000"), "00000000");
+        assert_eq!(ask(&mut machine, "0000000520"), "0000003d", "32 is one of the TPM's, but not of this request's");
+        assert_eq!(ask(&mut machine, "0000000200000000"), "00000000");
+        machine.execute_at_set_locality(&STARTUP);
+        assert_eq!(*commands.lock().unwrap(), [(3, STARTUP.to_vec())]);
+        assert_eq!(ask(&mut machine, "0000000504000000"), "00000000", "QEMU sends four bytes");
         assert_eq!(ask(&mut machine, "0000000505"), "0000003d");
     }
 
