@@ -119,6 +119,21 @@ pub fn coordinate_size(case: &Case) -> Option<u32> {
     take(&mut point, 2).map(|y| x.max(y))
 }
 
+/// The size of the private area in the parameters of `TPM2_Load`, `TPM2_Rewrap` and `TPM2_Import`.
+#[must_use]
+pub fn private_size(case: &Case) -> Option<usize> {
+    let mut parameters = parameters(&case.commands.ours);
+    let before = match case.code {
+        Cc::LOAD | Cc::REWRAP => 0,
+        Cc::IMPORT => 2,
+        _ => return None,
+    };
+    for _ in 0..before {
+        buffer(&mut parameters)?;
+    }
+    usize::try_from(take(&mut parameters, 2)?).ok()
+}
+
 /// The attributes and the size of the data in the second parameter of `TPM2_NV_DefineSpace`.
 #[must_use]
 pub fn nv_public(case: &Case) -> Option<(u32, u32)> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! How a command is read: tags, sizes, handles, numbers that one of both does not know.
 
-use evtpm_tpm_wire::{Cc, Rc, Subject};
+use evtpm_tpm_wire::{Cc, MAX_PRIVATE, Rc, Subject};
 
 use super::Known;
 use crate::shape::{self, names_a_slot_of_a_persistent_object, names_algorithm_of_libtpms};
@@ -62,6 +62,16 @@ pub(super) const KNOWN: &[Known] = &[
         },
         reason: "A size is refused as such when it is more than the buffer of a TPM holds, and as an end that comes too early \
                  otherwise. libtpms has no RSA key of more than 3,072 bits, but a curve of 638, and no list of less than two digests.",
+    },
+    Known {
+        name: "private areas of another size",
+        is: |case| {
+            matches!(case.codes.ours.subject(), Some(Subject::Parameter(_)))
+                && case.codes.ours.base() == Rc::SIZE
+                && shape::private_size(case).is_some_and(|size| size > MAX_PRIVATE)
+        },
+        reason: "Part 2, _PRIVATE, is as long as the implementation needs. libtpms keeps room in it for five primes of RSA, reads on, \
+                 and finds what is wrong behind it.",
     },
     Known {
         name: "coordinates of a greater curve",
