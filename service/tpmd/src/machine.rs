@@ -167,7 +167,7 @@ impl Machine {
         let Some(kept) = &self.kept else { return Err(nothing_kept()) };
         match self.device.save(Part::Volatile)? {
             Some(state) => kept.store.save(&state.with_established(self.established)).map_err(trouble),
-            None => Err(DeviceError("the TPM is in failure mode".into())),
+            None => Err(failed()),
         }
     }
 
@@ -175,14 +175,17 @@ impl Machine {
     /// one, else, unless it is to be `decrypted`, with the key of the files.
     ///
     /// # Errors
-    /// When nothing is kept.
+    /// When nothing is kept, when the TPM is off, and when it is in failure mode and what is wanted was never kept.
     pub fn state_blob(&mut self, part: Part, decrypted: bool) -> Result<(Vec<u8>, bool), DeviceError> {
+        self.on()?;
         let Some(kept) = &self.kept else { return Err(nothing_kept()) };
-        let established = part == Part::Volatile && self.established;
-        let save = |state: State| state.with_established(established);
-        let state =
-            if self.powered { self.device.save(part)?.map(save) } else { kept.store.load(part).map_err(trouble)? };
-        let Some(state) = state else { return Ok((Vec::new(), false)) };
+        let state = match (self.device.save(part)?, part) {
+            (Some(state), Part::Permanent) => state,
+            (Some(state), Part::Volatile) => state.with_established(self.established),
+            // What was kept before the failure is still the TPM: with nothing in its place the guest would get another one.
+            (None, Part::Permanent) => kept.store.load(part).map_err(trouble)?.ok_or_else(failed)?,
+            (None, Part::Volatile) => return Err(failed()),
+        };
         let key = kept.migration_key.as_ref().or(if decrypted { None } else { kept.store.key() });
         let image = protection(key).and_then(|protection| Ok(state.to_image(&protection)?)).map_err(trouble)?;
         Ok((image, key.is_some()))
@@ -192,22 +195,22 @@ impl Machine {
     ///
     /// # Errors
     /// When nothing is kept, when the TPM is on, and when the bytes are no such part under the right key.
-    pub fn set_state_blob(&mut self, part: Part, blob: &[u8], encrypted: bool) -> Result<(), DeviceError> {
-        let Some(kept) = &mut self.kept else { return Err(nothing_kept()) };
+    pub fn set_state_blob(&mut self, part: Part, blob: &[u8], encrypted: bool) -> Result<(), NotTaken> {
+        let Some(kept) = &mut self.kept else { return Err(nothing_kept().into()) };
         if self.powered {
-            return Err(DeviceError("the TPM is on".into()));
+            return Err(DeviceError("the TPM is on".into()).into());
         }
         kept.last = None;
         if blob.is_empty() {
-            return kept.store.forget(part).map_err(trouble);
+            return Ok(kept.store.forget(part).map_err(trouble)?);
         }
         // Whoever has a migration key takes nothing that others could have made.
         let key = kept.migration_key.as_ref().or(if encrypted { kept.store.key() } else { None });
-        let state = State::from_image(blob, key).map_err(|error| DeviceError(error.to_string()))?;
+        let state = State::from_image(blob, key)?;
         if state.part() != part {
-            return Err(DeviceError(format!("this is {state:?}, not the {part:?} state")));
+            return Err(evtpm_image::Error::Part { expected: part, actual: state.part() }.into());
         }
-        kept.store.save(&state).map_err(trouble)
+        Ok(kept.store.save(&state).map_err(trouble)?)
     }
 
     /// Sets the locality of the commands that follow, over a reset too.
@@ -317,8 +320,44 @@ fn trouble(error: anyhow::Error) -> DeviceError {
     DeviceError(format!("{error:#}"))
 }
 
+fn failed() -> DeviceError {
+    DeviceError("the TPM is in failure mode".into())
+}
+
 fn nothing_kept() -> DeviceError {
     DeviceError("nothing is kept of this TPM".into())
+}
+
+/// Why the state of another host was not taken.
+#[derive(Debug)]
+pub enum NotTaken {
+    /// The bytes are no state for this machine.
+    Image(evtpm_image::Error),
+    /// This machine takes none now, or could not keep it.
+    Machine(DeviceError),
+}
+
+impl std::fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NotTaken::Image(error) => error.fmt(f),
+            NotTaken::Machine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NotTaken {}
+
+impl From<evtpm_image::Error> for NotTaken {
+    fn from(error: evtpm_image::Error) -> Self {
+        NotTaken::Image(error)
+    }
+}
+
+impl From<DeviceError> for NotTaken {
+    fn from(error: DeviceError) -> Self {
+        NotTaken::Machine(error)
+    }
 }
 
 /// A machine that several connections share.
@@ -355,5 +394,33 @@ impl Shared {
     /// Waits for the machine. A thread that panicked while it held it does not take the TPM away from the others.
     pub fn lock(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evtpm_engine::{Profile, Tpm};
+
+    use super::*;
+    use crate::devices::platform::HostedPlatform;
+    use crate::store::{Access, Place};
+    use crate::testing::{Folder, RecordingDevice};
+
+    #[test]
+    fn a_tpm_that_failed_migrates_as_what_was_kept_of_it_or_not_at_all() {
+        let folder = Folder::new("machine-failed");
+        let store = || Store::open(&Place::Folder(folder.path().to_owned()), Access::default(), None).unwrap();
+        let mut tpm = Tpm::manufacture(HostedPlatform::new(), Profile::svsm()).unwrap();
+        let kept = State::permanent(&mut tpm).unwrap();
+        let failed = || Box::new(RecordingDevice { has_failed: true, ..RecordingDevice::default() });
+        let nothing = Machine::persistent(failed(), store(), None).state_blob(Part::Permanent, true);
+        assert_eq!(nothing.unwrap_err().to_string(), "the TPM is off");
+        store().save(&kept).unwrap();
+
+        let mut machine = Machine::persistent(failed(), store(), None);
+        machine.power_on().unwrap();
+        let (blob, encrypted) = machine.state_blob(Part::Permanent, true).unwrap();
+        assert_eq!((State::from_image(&blob, None).unwrap(), encrypted), (kept, false));
+        assert_eq!(machine.state_blob(Part::Volatile, true), Err(super::failed()));
     }
 }

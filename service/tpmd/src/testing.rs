@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use evtpm_crypto::{Crypto, HashAlg, RustCrypto};
 use evtpm_engine::Profile;
+use evtpm_image::{Part, State};
 
 use crate::device::{Description, Device, DeviceError};
 use crate::devices::engine::EngineDevice;
@@ -43,7 +44,9 @@ impl Drop for Folder {
 pub(crate) struct RecordingDevice {
     pub(crate) commands: Commands,
     pub(crate) power_ons: Arc<Mutex<u32>>,
-    hashing: bool,
+    /// Has no state to give, as a TPM in failure mode.
+    pub(crate) has_failed: bool,
+    pub(crate) hashing: bool,
 }
 
 impl Device for RecordingDevice {
@@ -74,6 +77,14 @@ impl Device for RecordingDevice {
 
     fn countdown_signaled(&mut self, handle: u32) -> bool {
         handle == SIGNALED
+    }
+
+    fn save(&mut self, part: Part) -> Result<Option<State>, DeviceError> {
+        if self.has_failed { Ok(None) } else { Err(DeviceError(format!("no {part:?} state"))) }
+    }
+
+    fn restore(&mut self, _: &State, _: Option<&State>) -> Result<(), DeviceError> {
+        Ok(())
     }
 
     fn description(&self) -> Description {

@@ -154,6 +154,11 @@ const SAVED: u32 = 3;
 
 const BAD_ORDINAL: u32 = 0x0a;
 const FAIL: u32 = 9;
+const KEY_NOT_FOUND: u32 = 0x0d;
+const DECRYPT_ERROR: u32 = 0x21;
+const BAD_VERSION: u32 = 0x2e;
+/// Where an image has its version, after its magic bytes.
+const VERSION: usize = 8;
 const RC_FAILURE: u32 = 0x101;
 const SIZE: u32 = 0x17;
 
@@ -304,6 +309,14 @@ fn state_is_taken_only_while_the_tpm_is_off_and_only_if_it_is_one() {
     assert_eq!(server.control(&[INIT, 0]), 0);
     let (_, permanent) = server.blob(DECRYPTED, PERMANENT);
     assert_eq!(server.set_blob(0, PERMANENT, &permanent), BAD_ORDINAL);
+    // From an offset on, the rest is all there is; from the end on, nothing.
+    let length = permanent.len() as u32;
+    for (offset, rest) in [(length - 3, &permanent[permanent.len() - 3..]), (length, &[]), (u32::MAX, &[])] {
+        assert_eq!(server.control(&[GET_STATEBLOB, DECRYPTED, PERMANENT, offset]), 0);
+        let left = rest.len() as u32;
+        assert_eq!(server.control_answer(12), bytes(&[0, left, left]));
+        assert_eq!(server.control_answer(rest.len()).len(), rest.len());
+    }
     assert_eq!(server.control(&[STOP]), 0);
     // Eight bytes of nothing (CVE-2026-75900), another part, a changed byte, and one byte less.
     let mut changed = permanent.clone();
@@ -314,6 +327,8 @@ fn state_is_taken_only_while_the_tpm_is_off_and_only_if_it_is_one() {
         assert_eq!(server.set_blob(0, kind, blob), FAIL);
     }
     assert_eq!(server.set_blob(0, 7, &permanent), 3);
+    assert_eq!(server.control(&[GET_STATEBLOB, DECRYPTED, PERMANENT, 0]), BAD_ORDINAL, "the TPM is off");
+    assert_eq!(server.control_answer(12), [0; 12], "QEMU reads four words");
     assert_eq!(server.set_blob(0, PERMANENT, &permanent), 0);
     assert_eq!(server.control(&[INIT, 0]), 0);
     assert!(succeeds(&server.command(&STARTUP)));
@@ -343,6 +358,17 @@ fn keys_encrypt_what_is_kept_and_what_leaves() {
     source.end();
     assert_ne!(std::fs::read(here.file("tpm2-00.permall")).unwrap(), permanent, "two keys, two salts");
 
+    // Without the key, and with another one.
+    let mut keyless = Server::start(&there, &[]);
+    assert_eq!(keyless.set_blob(ENCRYPTED, PERMANENT, &permanent), KEY_NOT_FOUND);
+    keyless.end();
+    let mut other = Server::start(&there, &["--migration-key", &file_key]);
+    assert_eq!(other.set_blob(ENCRYPTED, PERMANENT, &permanent), DECRYPT_ERROR);
+    let mut later = permanent.clone();
+    later[VERSION] = 0x7f;
+    assert_eq!(other.set_blob(ENCRYPTED, PERMANENT, &later), BAD_VERSION);
+    other.end();
+
     let mut target = Server::start(&there, &["--migration-key", &migration_key]);
     assert_eq!(target.set_blob(ENCRYPTED, PERMANENT, &permanent), 0);
     assert_eq!(target.control(&[INIT, 0]), 0);
@@ -369,7 +395,7 @@ fn without_a_folder_nothing_is_kept_and_nothing_offered() {
     for (request, answer) in [
         (bytes(&[GET_CAPABILITY]), bytes(&[0, 0xfcbf])),
         (bytes(&[STORE_VOLATILE]), bytes(&[BAD_ORDINAL])),
-        (bytes(&[GET_STATEBLOB, 0, PERMANENT, 0]), bytes(&[BAD_ORDINAL])),
+        (bytes(&[GET_STATEBLOB, 0, PERMANENT, 0]), bytes(&[BAD_ORDINAL, 0, 0, 0])),
         (bytes(&[SHUTDOWN]), bytes(&[0])),
     ] {
         control.write_all(&request).unwrap();

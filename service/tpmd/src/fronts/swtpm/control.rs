@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The control channel of swtpm (`tpm_ioctl.h` of its manual): power, locality, hashing, the data descriptor.
 
+use std::fmt::Display;
 use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -8,20 +9,23 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use evtpm_image::Part;
+use evtpm_image::{Error, Part};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use super::{End, Ended, data, spawn};
 use crate::device::DeviceError;
 use crate::endpoint::{Listener, SocketFile, Stream};
-use crate::machine::{BUFFER_SIZES, Machine, Shared};
+use crate::machine::{BUFFER_SIZES, Machine, NotTaken, Shared};
 use crate::store::MAX_IMAGE;
 
 /// How long a client may take to send the rest of a request that it began.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The most bytes that one HASH_DATA brings.
-const MAX_HASH_DATA: usize = 4096;
+/// The most bytes that one HASH_DATA brings. swtpm has no limit; the largest files that are measured so are smaller.
+const MAX_HASH_DATA: usize = 1024 * 1024;
+
+/// Bytes that one call of the kernel takes.
+const CHUNK: usize = 4096;
 
 /// How this front treats its control client.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +58,24 @@ enum Command {
     SetBufferSize,
     GetInfo,
     LockStorage,
+}
+
+impl Command {
+    /// Says whether more bytes than it needs are an error. Others come as a whole C structure, or swtpm does not look.
+    fn is_exact(self) -> bool {
+        matches!(
+            self,
+            Command::Init
+                | Command::Stop
+                | Command::Shutdown
+                | Command::GetEstablished
+                | Command::HashStart
+                | Command::HashEnd
+                | Command::Cancel
+                | Command::StoreVolatile
+                | Command::GetConfig
+        )
+    }
 }
 
 /// Each command with its code, the bytes of its body that must be there, and its capability bit (0 where we do not offer it).
@@ -98,8 +120,11 @@ mod result {
     pub(super) const BAD_PARAMETER: u32 = 3;
     pub(super) const FAIL: u32 = 9;
     pub(super) const BAD_ORDINAL: u32 = 0x0a;
+    pub(super) const KEY_NOT_FOUND: u32 = 0x0d;
     pub(super) const SIZE: u32 = 0x17;
     pub(super) const IO_ERROR: u32 = 0x1f;
+    pub(super) const DECRYPT_ERROR: u32 = 0x21;
+    pub(super) const BAD_VERSION: u32 = 0x2e;
     pub(super) const BAD_LOCALITY: u32 = 0x3d;
 }
 
@@ -208,7 +233,7 @@ impl Server {
 /// Receives one request and the descriptor that came with it; `None` when the client closed.
 fn receive(stream: &Stream) -> io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
     let mut request = Vec::new();
-    let mut chunk = [0; MAX_HASH_DATA];
+    let mut chunk = [0; CHUNK];
     let mut descriptor = None;
     stream.set_read_timeout(None)?;
     loop {
@@ -281,9 +306,12 @@ fn answer(machine: &mut Machine, request: &[u8], descriptor: Option<OwnedFd>, op
     let Some((code, body)) = word(request) else {
         return (words(&[result::BAD_PARAMETER]), Then::Continue);
     };
-    let Some((command, _)) = find(code) else {
+    let Some((command, size)) = find(code) else {
         return (words(&[result::BAD_ORDINAL]), Then::Continue);
     };
+    if command.is_exact() && body.len() > size {
+        return (words(&[result::BAD_PARAMETER]), Then::Continue);
+    }
     match command {
         Command::SetDataFd => match descriptor {
             Some(descriptor) => (words(&[result::SUCCESS]), Then::TakeData(descriptor)),
@@ -299,6 +327,10 @@ fn answer(machine: &mut Machine, request: &[u8], descriptor: Option<OwnedFd>, op
         }
         Command::SetStateBlob if state_blob(body).is_some_and(|blob| is_too_long(command, blob.2)) => {
             (words(&[result::SIZE]), Then::HangUp)
+        }
+        // QEMU reads the four words of an answer with a blob before it looks at the first.
+        Command::GetStateBlob => {
+            (get_state_blob(machine, body).unwrap_or_else(|code| words(&[code, 0, 0, 0])), Then::Continue)
         }
         _ => (act(machine, command, body, options).unwrap_or_else(|code| words(&[code])), Then::Continue),
     }
@@ -362,18 +394,15 @@ fn act(machine: &mut Machine, command: Command, body: &[u8], options: Options) -
         }
         Command::SetBufferSize => set_buffer_size(machine, body),
         Command::GetInfo => info(machine, body),
-        Command::StoreVolatile | Command::GetStateBlob | Command::SetStateBlob if !machine.keeps_state() => {
-            Err(result::BAD_ORDINAL)
-        }
+        Command::StoreVolatile | Command::SetStateBlob if !machine.keeps_state() => Err(result::BAD_ORDINAL),
         Command::StoreVolatile => {
             running(machine)?;
             machine.store_volatile().map_err(logged("CMD_STORE_VOLATILE", result::FAIL))?;
             done
         }
-        Command::GetStateBlob => get_state_blob(machine, body),
         Command::SetStateBlob => set_state_blob(machine, body),
         Command::LockStorage => Err(result::BAD_ORDINAL),
-        Command::SetDataFd | Command::Shutdown => Err(result::FAIL),
+        Command::SetDataFd | Command::Shutdown | Command::GetStateBlob => Err(result::FAIL),
     }
 }
 
@@ -387,19 +416,22 @@ fn part(kind: u32) -> Result<Option<Part>, u32> {
     }
 }
 
-/// The answer has flags, the length of the blob, the length of what follows, and the blob from the offset on.
+/// The answer has flags, twice the length of what follows, and the blob from the offset on: nothing where that is beyond its end.
 fn get_state_blob(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
     let (flags, kind, offset, _) = state_blob(body).ok_or(result::BAD_PARAMETER)?;
+    if !machine.keeps_state() {
+        return Err(result::BAD_ORDINAL);
+    }
+    running(machine)?;
     let decrypted = flags & STATE_DECRYPTED != 0;
     let (blob, encrypted) = match part(kind)? {
         Some(part) => machine.state_blob(part, decrypted).map_err(logged("CMD_GET_STATEBLOB", result::FAIL))?,
         None => (Vec::new(), false),
     };
-    let rest = blob.get(offset as usize..).ok_or(result::BAD_PARAMETER)?;
+    let rest = blob.get(offset as usize..).unwrap_or_default();
     let flags = if encrypted { STATE_ENCRYPTED } else { 0 };
-    let (total, length) = (u32::try_from(blob.len()), u32::try_from(rest.len()));
-    let (total, length) = (total.map_err(|_| result::FAIL)?, length.map_err(|_| result::FAIL)?);
-    Ok([&words(&[result::SUCCESS, flags, total, length]), rest].concat())
+    let length = u32::try_from(rest.len()).map_err(|_| result::FAIL)?;
+    Ok([&words(&[result::SUCCESS, flags, length, length]), rest].concat())
 }
 
 /// Takes one blob while the TPM is off; the next INIT makes the TPM of what was taken.
@@ -412,7 +444,7 @@ fn set_state_blob(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
     match part(kind)? {
         Some(part) => {
             let taken = machine.set_state_blob(part, blob, flags & STATE_ENCRYPTED != 0);
-            taken.map_err(logged("CMD_SET_STATEBLOB", result::FAIL))?;
+            taken.map_err(|error| logged("CMD_SET_STATEBLOB", code_of(&error))(error))?;
         }
         None if blob.is_empty() => {}
         None => return Err(result::BAD_PARAMETER),
@@ -420,8 +452,18 @@ fn set_state_blob(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
     Ok(words(&[result::SUCCESS]))
 }
 
+/// The codes that swtpm's `SWTPM_NVRAM_SetStateBlob` gives.
+fn code_of(error: &NotTaken) -> u32 {
+    match error {
+        NotTaken::Image(Error::KeyNeeded) => result::KEY_NOT_FOUND,
+        NotTaken::Image(Error::WrongKey) => result::DECRYPT_ERROR,
+        NotTaken::Image(Error::Version { .. }) => result::BAD_VERSION,
+        _ => result::FAIL,
+    }
+}
+
 /// The protocol has only a code for an error: the log gets the reason.
-fn logged(request: &'static str, code: u32) -> impl FnOnce(DeviceError) -> u32 {
+fn logged<E: Display>(request: &'static str, code: u32) -> impl FnOnce(E) -> u32 {
     move |error| {
         eprintln!("swtpm: {request}: {error}");
         code
@@ -449,7 +491,7 @@ fn set_buffer_size(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
     Ok(words(&[result::SUCCESS, machine.buffer_size(), *BUFFER_SIZES.start(), *BUFFER_SIZES.end()]))
 }
 
-/// `CMD_GET_INFO`: JSON from `offset` on, of the kinds that the flags select.
+/// `CMD_GET_INFO`: JSON from `offset` on, of the kinds that the flags select, with the NUL of a C string.
 fn info(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
     let (high, rest) = word(body).ok_or(result::BAD_PARAMETER)?;
     let (flags, rest) = word(rest).ok_or(result::BAD_PARAMETER)?;
@@ -469,8 +511,8 @@ fn info(machine: &mut Machine, body: &[u8]) -> Result<Vec<u8>, u32> {
     if high == 0 && flags & 4 != 0 {
         document.insert("TPMFeatures".into(), serde_json::json!({ "RSAKeySizes": about.rsa_key_bits }));
     }
-    let text = serde_json::Value::Object(document).to_string();
-    let part = text.as_bytes().get(offset as usize..).ok_or(result::BAD_PARAMETER)?;
+    let text = serde_json::Value::Object(document).to_string() + "\0";
+    let part = text.as_bytes().get(offset as usize..).filter(|part| part.len() > 1).ok_or(result::BAD_PARAMETER)?;
     let total = u32::try_from(text.len()).map_err(|_| result::FAIL)?;
     let length = u32::try_from(part.len()).map_err(|_| result::FAIL)?;
     Ok([words(&[result::SUCCESS, total, length]), part.to_vec()].concat())
@@ -528,7 +570,8 @@ mod tests {
     #[test]
     fn state_is_never_given_out() {
         let mut machine = Machine::new(Box::new(RecordingDevice::default()));
-        assert_eq!(ask(&mut machine, "0000000c000000010000000100000000"), "0000000a");
+        let words = |code: &str| format!("{code}{}", "00000000".repeat(3));
+        assert_eq!(ask(&mut machine, "0000000c000000010000000100000000"), words("0000000a"));
         assert_eq!(ask(&mut machine, "0000000a"), "0000000a");
     }
 
@@ -591,7 +634,45 @@ mod tests {
         let mut machine = Machine::new(Box::new(RecordingDevice::default()));
         let request = [0, 0, 0, 0x12, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0];
         let (answer, _) = answer(&mut machine, &request, None, OPTIONS);
-        assert_eq!(&answer[12..], br#"{"TPMFeatures":{"RSAKeySizes":[2048]}}"#);
+        let text = b"{\"TPMFeatures\":{\"RSAKeySizes\":[2048]}}\0";
+        assert_eq!(answer, [&words(&[0, 39, 39]), &text[..]].concat());
+    }
+
+    #[test]
+    fn info_from_an_offset_ends_with_its_nul_which_is_not_given_alone() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        let request =
+            |offset: u32| words(&[0x12, 0, 0, offset, 0]).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(ask(&mut machine, &request(0)), "0000000000000003000000037b7d00");
+        assert_eq!(ask(&mut machine, &request(1)), "0000000000000003000000027d00");
+        assert_eq!(ask(&mut machine, &request(2)), "00000003");
+        assert_eq!(ask(&mut machine, &request(u32::MAX)), "00000003");
+    }
+
+    #[test]
+    fn bytes_after_a_request_of_fixed_size_are_a_bad_parameter() {
+        let mut machine = Machine::new(Box::new(RecordingDevice::default()));
+        assert_eq!(ask(&mut machine, "000000020000000000"), "00000003");
+        assert!(!machine.is_powered());
+        ask(&mut machine, "0000000200000000");
+        for request in
+            ["0000000300", "0000000400", "0000000600", "0000000800", "0000000900", "0000000e00", "0000000f00"]
+        {
+            assert_eq!(ask(&mut machine, request), "00000003", "{request}");
+        }
+        assert!(machine.is_powered());
+    }
+
+    #[test]
+    fn what_is_hashed_may_be_longer_than_a_page() {
+        let mut machine = engine_machine();
+        let data = vec![7; 100_000];
+        for request in [words(&[2, 0]), words(&[6]), [words(&[7, 100_000]), data.clone()].concat(), words(&[8])] {
+            assert!(is_complete(&request));
+            assert_eq!(answer(&mut machine, &request, None, OPTIONS).0, words(&[0]));
+        }
+        assert_eq!(machine.execute_at_set_locality(&STARTUP)[6..], [0; 4]);
+        assert_eq!(pcr(&mut machine, 0), measured(4, &data));
     }
 
     #[test]
