@@ -97,6 +97,8 @@ impl Machine {
     /// When the device cannot be made; it is then off.
     pub fn power_on(&mut self) -> Result<(), DeviceError> {
         self.powered = false;
+        // "Command cancel" (the reference's `_plat__Signal_Reset`).
+        self.cancellation.hold(false);
         let established = match &mut self.kept {
             Some(kept) => kept.resume(&mut *self.device)?,
             None => self.device.power_on().map(|()| false)?,
@@ -385,9 +387,22 @@ impl Shared {
         is_busy
     }
 
-    /// Lends the wish to cancel, to be held over many commands.
-    #[must_use]
-    pub fn cancellation(&self) -> &Cancellation {
+    /// Holds or releases the line that cancels every long command. It needs power: "If TPM power is on... set the platform
+    /// canceling flag." (the reference's `_rpc__Signal_CancelOn`)
+    pub fn hold_cancel(&self, held: bool) {
+        let is_on = match self.machine.try_lock() {
+            Ok(machine) => machine.powered,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().powered,
+            // Somebody has it execute a command, and does not give it back before that has ended or was cancelled.
+            Err(TryLockError::WouldBlock) => true,
+        };
+        if is_on {
+            self.cancellation.hold(held);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn cancellation(&self) -> &Cancellation {
         &self.cancellation
     }
 

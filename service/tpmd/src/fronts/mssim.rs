@@ -142,7 +142,7 @@ fn converse(machine: &Shared, sizes: &Mutex<Sizes>, stream: &mut Stream, is_plat
 
 const ACK: [u8; 4] = [0; 4];
 
-/// The answer to a code that is unknown: 1, and the connection ends.
+/// The answer of the platform port to a code that is unknown: 1, and the connection ends.
 const REFUSED: [u8; 4] = [0, 0, 0, 1];
 
 fn command_request(
@@ -156,7 +156,7 @@ fn command_request(
         command::SEND_COMMAND => {
             let mut locality = [0];
             stream.read_exact(&mut locality)?;
-            let request = read_bounded(stream)?;
+            let request = read_command(stream)?;
             let mut machine = machine.lock();
             // "If power is off, SEND_COMMAND returns rlen = 0 then ack."
             let response = if machine.is_powered() { machine.execute(locality[0], &request) } else { Vec::new() };
@@ -167,13 +167,19 @@ fn command_request(
         // A sequence that the TPM refuses is the TPM's business: the protocol has no error to answer with.
         command::HASH_START => drop(machine.lock().hash_start()),
         command::HASH_DATA => {
-            let data = read_bounded(stream)?;
-            drop(machine.lock().hash_data(&data));
+            let mut left = read_length(stream)?;
+            let mut piece = [0; MAX_MESSAGE as usize];
+            while left > 0 {
+                let piece = &mut piece[..left.min(MAX_MESSAGE) as usize];
+                stream.read_exact(piece)?;
+                drop(machine.lock().hash_data(piece));
+                left -= length(piece);
+            }
         }
         command::HASH_END => drop(machine.lock().hash_end()),
         command::REMOTE_HANDSHAKE => {
             if read_u32(stream)? == 0 {
-                return Ok((REFUSED.to_vec(), After::Close));
+                return Ok((Vec::new(), After::Close));
             }
             answer.extend(1u32.to_be_bytes());
             answer.extend(ENDPOINT_FLAGS.to_be_bytes());
@@ -181,7 +187,8 @@ fn command_request(
         command::SET_ALTERNATIVE_RESULT => drop(read_u32(stream)?),
         command::SESSION_END => return Ok((answer, After::Close)),
         command::STOP => return Ok((answer, After::Stop)),
-        _ => return Ok((REFUSED.to_vec(), After::Close)),
+        // The reference says so to its own user alone.
+        _ => return Ok((answer, After::Close)),
     }
     answer.extend(ACK);
     Ok((answer, After::NextRequest))
@@ -211,8 +218,8 @@ fn platform_request(
         }
         platform::PHYSICAL_PRESENCE_ON => machine.lock().device().set_physical_presence(true),
         platform::PHYSICAL_PRESENCE_OFF => machine.lock().device().set_physical_presence(false),
-        platform::CANCEL_ON => machine.cancellation().hold(true),
-        platform::CANCEL_OFF => machine.cancellation().hold(false),
+        platform::CANCEL_ON => machine.hold_cancel(true),
+        platform::CANCEL_OFF => machine.hold_cancel(false),
         // NV is memory that is always there, there is no key cache, and the clock never stops: these are acknowledged and
         // change nothing.
         platform::NV_ON | platform::NV_OFF | platform::KEY_CACHE_ON | platform::KEY_CACHE_OFF | platform::RESTART => {}
@@ -239,14 +246,24 @@ fn read_u32(stream: &mut impl Read) -> io::Result<u32> {
     Ok(u32::from_be_bytes(word))
 }
 
-/// Reads a length and that many bytes; more than the TPM takes ends the connection.
-fn read_bounded(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+/// The most bytes that one packet brings; a client that announces more is not understood.
+const MAX_PACKET: u32 = 1024 * 1024;
+
+fn read_length(stream: &mut impl Read) -> io::Result<u32> {
     let length = read_u32(stream)?;
-    if length > MAX_MESSAGE {
-        return Err(io::Error::other(format!("a packet of {length} bytes is longer than the TPM takes")));
+    if length > MAX_PACKET {
+        return Err(io::Error::other(format!("a packet of {length} bytes is longer than any")));
     }
-    let mut bytes = vec![0; length as usize];
+    Ok(length)
+}
+
+/// Reads a command. Of one that is too long for any TPM the beginning is kept, for the TPM to refuse by its size.
+fn read_command(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let length = read_length(stream)?;
+    let kept = length.min(MAX_MESSAGE + 1);
+    let mut bytes = vec![0; kept as usize];
     stream.read_exact(&mut bytes)?;
+    io::copy(&mut stream.take(u64::from(length - kept)), &mut io::sink())?;
     Ok(bytes)
 }
 
@@ -327,14 +344,60 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_closes_with_one() {
+    fn an_unknown_code_closes_and_the_platform_port_says_one() {
         let machine = Shared::new(Machine::new(Box::new(RecordingDevice::default())));
         assert_eq!(platform(&machine, 99), (REFUSED.to_vec(), After::Close));
+        assert_eq!(command(&machine, &[0, 0, 0, 99]), (vec![], After::Close));
+        assert_eq!(command(&machine, &[0, 0, 0, 15, 0, 0, 0, 0]), (vec![], After::Close), "no version of a handshake");
     }
 
     #[test]
     fn a_length_field_cannot_make_us_allocate() {
-        assert!(read_bounded(&mut &[0xff, 0xff, 0xff, 0xff][..]).is_err());
+        assert!(read_command(&mut &[0xff, 0xff, 0xff, 0xff][..]).is_err());
+    }
+
+    #[test]
+    fn a_command_that_is_too_long_is_answered_and_read_to_its_end() {
+        let machine = Shared::new(engine_machine());
+        platform(&machine, platform::POWER_ON);
+        for size in [8_193_u32, 100_000] {
+            // The size in the header is the right one.
+            let header = [&[0x80, 1][..], &size.to_be_bytes(), &[0, 0, 1, 0x43]].concat();
+            let packet = [&[0, 0, 0, 8, 0][..], &size.to_be_bytes(), &header, &vec![0; size as usize - 10]].concat();
+            let (mut rest, sizes) = (&packet[4..], Mutex::default());
+            let answer = command_request(&machine, &sizes, &mut rest, command::SEND_COMMAND).unwrap();
+            let refused = [0, 0, 0, 10, 0x80, 1, 0, 0, 0, 10, 0, 0, 0x01, 0x42, 0, 0, 0, 0];
+            assert_eq!(answer, (refused.to_vec(), After::NextRequest), "{size}");
+            assert!(rest.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_hashed_may_be_longer_than_a_command() {
+        let machine = Shared::new(engine_machine());
+        platform(&machine, platform::POWER_ON);
+        let data = vec![7; 100_000];
+        let packet = [&[0, 0, 0, 6][..], &100_000_u32.to_be_bytes(), &data].concat();
+        for request in [&[0, 0, 0, 5][..], &packet, &[0, 0, 0, 7]] {
+            assert_eq!(command(&machine, request), (ACK.to_vec(), After::NextRequest));
+        }
+        assert_eq!(machine.lock().execute(0, &STARTUP)[6..], [0; 4]);
+        assert_eq!(pcr(&mut machine.lock(), 0), measured(4, &data));
+    }
+
+    #[test]
+    fn the_line_that_cancels_needs_power_and_is_released_by_it() {
+        let machine = Shared::new(Machine::new(Box::new(RecordingDevice::default())));
+        let is_held = |codes: &[u32]| {
+            codes.iter().for_each(|code| drop(platform(&machine, *code)));
+            machine.cancellation().is_wished()
+        };
+        assert!(!is_held(&[platform::CANCEL_ON]), "without power");
+        assert!(is_held(&[platform::POWER_ON, platform::CANCEL_ON]));
+        assert!(is_held(&[platform::POWER_ON]), "the power was on");
+        assert!(!is_held(&[platform::CANCEL_OFF]));
+        assert!(!is_held(&[platform::CANCEL_ON, platform::RESET]));
+        assert!(!is_held(&[platform::CANCEL_ON, platform::POWER_OFF, platform::POWER_ON]));
     }
 
     #[test]
