@@ -16,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use rustix::net::sockopt::socket_acceptconn;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recv, recvmsg};
 
 /// An address as a user writes it: `tcp:127.0.0.1:2321` or `unix:/run/tpm.sock`.
@@ -121,11 +122,14 @@ impl Listener {
     /// # Errors
     /// When there is no such descriptor.
     pub fn inherited(number: i32, kind: Kind) -> Result<Self> {
-        let descriptor = inherited_descriptor(number)?;
-        Ok(match kind {
+        inherited_descriptor(number).map(|descriptor| Self::from_descriptor(descriptor, kind))
+    }
+
+    fn from_descriptor(descriptor: OwnedFd, kind: Kind) -> Self {
+        match kind {
             Kind::Tcp => Listener::Tcp(descriptor.into()),
             Kind::Unix => Listener::Unix(descriptor.into(), None),
-        })
+        }
     }
 
     /// Returns the file that ends with this listener.
@@ -173,6 +177,31 @@ impl Drop for Listener {
         if let Some(file) = self.file() {
             file.remove();
         }
+    }
+}
+
+/// A socket that the parent process handed down, which says itself what it is for.
+#[derive(Debug)]
+pub enum Inherited {
+    /// It waits for clients.
+    Listening(Listener),
+    /// It is connected to one.
+    Connected(Stream),
+}
+
+impl Inherited {
+    /// Takes over descriptor `number` of this process, which must be a socket of this kind.
+    ///
+    /// # Errors
+    /// When there is no such descriptor, or it is no socket.
+    pub fn new(number: i32, kind: Kind) -> Result<Self> {
+        let descriptor = inherited_descriptor(number)?;
+        let listens = socket_acceptconn(&descriptor).with_context(|| format!("descriptor {number} is not a socket"))?;
+        Ok(if listens {
+            Inherited::Listening(Listener::from_descriptor(descriptor, kind))
+        } else {
+            Inherited::Connected(descriptor.into())
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use signal_hook::iterator::Signals;
 
 use super::spec::{Spec, number};
 use super::{Config, Startup};
-use crate::endpoint::{Endpoint, Listener, Stream};
+use crate::endpoint::{Endpoint, Inherited, Listener, Stream};
 use crate::store::{Place, Store, kept_size};
 
 /// The options of `swtpm socket`.
@@ -27,7 +27,7 @@ pub struct SocketArgs {
     #[arg(short, long, value_name = "PORT")]
     pub port: Option<u16>,
     /// Serve TPM commands: `[type=tcp,]port=PORT[,bindaddr=IP[,ifname=NAME]][,disconnect]`,
-    /// `type=unixio,path=PATH[,mode=OCTAL][,uid=USER][,gid=GROUP]` or `fd=FD`, a connected socket.
+    /// `type=unixio,path=PATH[,mode=OCTAL][,uid=USER][,gid=GROUP]` or `fd=FD`, a socket that is connected, or that listens.
     #[arg(long, value_name = "SPEC")]
     pub server: Option<String>,
     /// Serve control requests: as --server, where `fd=FD` is a listening socket and `clientfd=FD` a connected one; with
@@ -155,7 +155,10 @@ impl SocketArgs {
             let spec = Spec::parse("--server", spec)?;
             config.disconnect = spec.is_on("disconnect");
             match spec.value("fd") {
-                Some(fd) => config.inherited = Some(Stream::inherited(number("--server fd", fd)?)?),
+                Some(fd) => match Inherited::new(number("--server fd", fd)?, spec.kind()?).context("--server fd=")? {
+                    Inherited::Listening(listener) => config.data = Some(listener),
+                    Inherited::Connected(stream) => config.inherited = Some(stream),
+                },
                 None => config.data = Some(spec.listen()?),
             }
         } else if let Some(port) = self.port {
@@ -275,6 +278,7 @@ impl Drop for PidFile {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
     use std::os::unix::fs::PermissionsExt;
 
     use clap::Parser;
@@ -318,6 +322,22 @@ mod tests {
     fn a_data_channel_alone_needs_no_init() {
         let config = open(&["--tpm2", "-p", "0"]).unwrap();
         assert!(config.power_on && config.disconnect);
+    }
+
+    #[test]
+    fn a_socket_that_is_handed_down_is_used_as_what_it_is() {
+        let path = std::env::temp_dir().join(format!("evtpm-handed-down-{}", std::process::id()));
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let (connected, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let file = File::open("/dev/null").unwrap();
+        let open = |number: i32| open(&["--tpm2", "--server", &format!("type=unixio,fd={number}")]);
+        let config = open(listener.as_raw_fd()).unwrap();
+        assert!(config.data.is_some() && config.inherited.is_none());
+        let config = open(connected.as_raw_fd()).unwrap();
+        assert!(config.data.is_none() && config.inherited.is_some());
+        let error = format!("{:#}", open(file.as_raw_fd()).unwrap_err());
+        assert!(error.contains("--server fd=") && error.contains("is not a socket"), "{error}");
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
