@@ -56,9 +56,10 @@ fn check(command: &PolicyCapability, value: &[u8]) -> Result<(), Rc> {
 /// Its errors are for what could not exist in any TPM; as the reference, they are not taken for what does not exist.
 fn property<P: Platform>(tpm: &mut Tpm<P>, capability: TpmCap, property: u32) -> Result<Option<Buf<MAX_PROPERTY>>, Rc> {
     let command = GetCapability { capability, property, property_count: 1 };
+    // Its first two parameters are our fourth and fifth.
     let told = command.run(tpm, ()).map_err(|rc| match rc.subject() {
-        Some(Subject::Parameter(1)) => rc.base().at(Subject::Parameter(4)),
-        _ => rc.base().at(Subject::Parameter(5)),
+        Some(Subject::Parameter(number)) => rc.base().at(Subject::Parameter(number.saturating_add(3))),
+        _ => rc,
     })?;
     Ok(match told.capability_data {
         TpmsCapabilityData::Algs(list) => list.first().filter(|item| u32::from(item.alg.0) == property).and_then(bytes),

@@ -3,7 +3,7 @@
 
 use crate::algorithm;
 use crate::object::schemes::Scheme;
-use crate::state::{Message, MessageOf, Object, Safety};
+use crate::state::{Hierarchy, Message, MessageOf, Object, Safety};
 use crate::{Platform, Tpm, ticket};
 use evtpm_crypto::{Crypto, Digest, HashAlg, Hmac};
 use evtpm_protocol::ProtocolError;
@@ -57,11 +57,8 @@ impl<P: Platform> Tpm<P> {
                 Err(error) => return Err(at_key(error.rc())),
             },
         };
-        let key = match start {
-            Start::Sign => fingerprint::<P::Crypto>(key)?,
-            Start::Verify(_) => ticket_fingerprint::<P::Crypto>(key)?,
-        };
-        Ok(MessageOf { key, message, safety: Safety::Undecided })
+        let ticket_of = matches!(start, Start::Verify(_)).then_some(key.hierarchy);
+        Ok(MessageOf { key: fingerprint::<P::Crypto>(key, ticket_of)?, message, safety: Safety::Undecided })
     }
 }
 
@@ -78,19 +75,15 @@ fn hmac_secret<'k>(key: &'k Object, start: &Start<'_>) -> Result<&'k [u8], Rc> {
 }
 
 /// Tells one key from another: a key without nameAlg has no Name that could, and nothing in its public area tells of the
-/// secret of an HMAC.
-pub(crate) fn fingerprint<C: Crypto>(key: &Object) -> Result<Digest, Rc> {
+/// secret of an HMAC. For a ticket, which is begun with the proof of a hierarchy, it tells hierarchies too.
+pub(crate) fn fingerprint<C: Crypto>(key: &Object, ticket_of: Option<Hierarchy>) -> Result<Digest, Rc> {
     let mut buffer = [0; MAX_PUBLIC_HEAD];
     let parts = key.public.parts(&mut buffer).map_err(|Overflow| Rc::MEMORY)?;
     let public = C::hash(HashAlg::Sha256, &parts);
-    Ok(match key.sensitive.as_ref().map(|sensitive| &sensitive.body) {
-        Some(SensitiveBody::KeyedHash(secret)) => C::hash(HashAlg::Sha256, &[public.as_bytes(), secret.as_bytes()]),
-        _ => public,
-    })
-}
-
-/// Tells one key in one hierarchy from another: the ticket is begun with the proof of that hierarchy.
-pub(crate) fn ticket_fingerprint<C: Crypto>(key: &Object) -> Result<Digest, Rc> {
-    let hierarchy = ticket::selector(key.hierarchy).handle().0.to_be_bytes();
-    Ok(C::hash(HashAlg::Sha256, &[fingerprint::<C>(key)?.as_bytes(), &hierarchy]))
+    let secret = match key.sensitive.as_ref().map(|sensitive| &sensitive.body) {
+        Some(SensitiveBody::KeyedHash(secret)) => secret.as_bytes(),
+        _ => &[],
+    };
+    let hierarchy = ticket_of.map_or(Handle(0), |hierarchy| ticket::selector(hierarchy).handle());
+    Ok(C::hash(HashAlg::Sha256, &[public.as_bytes(), &hierarchy.0.to_be_bytes(), secret]))
 }

@@ -28,7 +28,7 @@ impl Execute for SignSequenceComplete<'_> {
         let at_key = |rc: Rc| rc.at(Subject::Handle(2));
         let key = tpm.signing_key(handles.key_handle.handle(), 2)?;
         // "a key that is not the same as the key that was used to start the signature context"
-        if fingerprint::<P::Crypto>(key)? != sequence.key {
+        if fingerprint::<P::Crypto>(key, None)? != sequence.key {
             return Err(at_key(Rc::SIGN_CONTEXT_KEY));
         }
         // "The x509sign attribute of keyHandle must not be SET (TPM_RC_ATTRIBUTES)."

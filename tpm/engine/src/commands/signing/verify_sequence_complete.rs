@@ -3,7 +3,7 @@
 
 use crate::algorithm::wire_hash;
 use crate::commands::Execute;
-use crate::commands::sequence::signature::ticket_fingerprint;
+use crate::commands::sequence::signature::fingerprint;
 use crate::state::{Hierarchy, Message, SequenceKind};
 use crate::{Platform, Tpm, ticket};
 use evtpm_protocol::ProtocolError;
@@ -23,7 +23,7 @@ impl Execute for VerifySequenceComplete {
         };
         let key = tpm.signing_key(handles.key_handle.handle(), 2)?;
         // "a key that is not the same as the key that was used to start the signature context"
-        if ticket_fingerprint::<P::Crypto>(key)? != sequence.key {
+        if fingerprint::<P::Crypto>(key, Some(key.hierarchy))? != sequence.key {
             return Err(Rc::SIGN_CONTEXT_KEY.at(Subject::Handle(2)));
         }
 
