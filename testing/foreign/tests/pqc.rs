@@ -197,6 +197,7 @@ fn the_greatest_messages_pass_and_greater_ones_do_not() {
     command.resize(8192, 0);
     let response = simulator.exchange(&command).unwrap();
     assert_eq!(response, [0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x43]);
+    // As with the simulator, one octet more is read to its end and is no command (TPM_RC_COMMAND_SIZE).
     command.push(0);
-    assert!(simulator.exchange(&command).is_err());
+    assert_eq!(simulator.exchange(&command).unwrap(), [0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x42]);
 }
