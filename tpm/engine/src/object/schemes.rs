@@ -73,13 +73,21 @@ impl Scheme {
         }
     }
 
+    /// Returns the hash that the scheme applies to a message.
+    pub(crate) const fn hash(self) -> HashAlg {
+        match self {
+            Self::Named(scheme) => scheme.hash_alg(),
+            Self::MlDsa(_) => HashAlg::Shake256_512,
+            Self::HashMlDsa(_, hash) => hash,
+        }
+    }
+
     /// Returns the hash of what an attestation digests, as the PCRs of a quote: "using the hash algorithm in the selected
     /// signing scheme". ML-DSA and EdDSA leave no choice of a hash, so that it is the nameAlg of the key.
     pub(crate) fn hash_for_attestation(self, key: &TpmtPublic) -> Option<HashAlg> {
         match self {
             Self::Named(TpmtSigScheme::Eddsa | TpmtSigScheme::HashEddsa) | Self::MlDsa(_) => key.name_alg,
-            Self::Named(scheme) => Some(scheme.hash_alg()),
-            Self::HashMlDsa(_, hash) => Some(hash),
+            Self::Named(_) | Self::HashMlDsa(..) => Some(self.hash()),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::{Platform, Tpm};
 use evtpm_protocol::credential;
 use evtpm_protocol::secret::Label;
 use evtpm_tpm_wire::commands::{ActivateCredential, ActivateCredentialHandles, ActivateCredentialResponse};
-use evtpm_tpm_wire::{Overflow, PublicBody, Rc, Subject, Tpm2bDigest};
+use evtpm_tpm_wire::{Overflow, Rc, Subject, Tpm2bDigest};
 
 impl Execute for ActivateCredential<'_> {
     fn run<P: Platform>(
@@ -15,11 +15,8 @@ impl Execute for ActivateCredential<'_> {
         handles: ActivateCredentialHandles,
     ) -> Result<ActivateCredentialResponse, Rc> {
         let handle = handles.key_handle.handle();
-        let key = tpm.storage_parent(handle, 2)?;
         // "If keyHandle is not a Storage Key, then the TPM shall return TPM_RC_TYPE": and only asymmetric ones share secrets
-        if !matches!(key.public.body, PublicBody::Rsa { .. } | PublicBody::Ecc { .. } | PublicBody::Mlkem { .. }) {
-            return Err(Rc::TYPE.at(Subject::Handle(2)));
-        }
+        tpm.asymmetric_parent(handle, 2)?;
 
         let name = tpm.entity_name(handles.activate_handle.handle());
         let seed = tpm

@@ -7,7 +7,7 @@ use crate::state::Object;
 use crate::{Platform, Tpm};
 use evtpm_crypto::{Crypto, Digest};
 use evtpm_protocol::ProtocolError;
-use evtpm_protocol::message::{of_digest, scheme_hash};
+use evtpm_protocol::message::of_digest;
 use evtpm_tpm_wire::commands::{SignDigest, SignDigestHandles, SignDigestResponse};
 use evtpm_tpm_wire::{PublicBody, Rc, Subject, TpmaObject, TpmtPublic, TpmtSigScheme};
 
@@ -15,12 +15,10 @@ impl Execute for SignDigest<'_> {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: SignDigestHandles) -> Result<SignDigestResponse, Rc> {
         let key = tpm.signing_key(handles.key_handle.handle(), 1)?;
         check_attributes(key)?;
-        let at_key = |rc: Rc| rc.at(Subject::Handle(1));
-        let scheme = digest_scheme(&key.public).map_err(at_key)?;
+        let scheme = digest_scheme(&key.public).map_err(|rc| rc.at(Subject::Handle(1)))?;
         let signed = find_signed::<P::Crypto>(&key.public, self.context.as_bytes(), self.digest.as_bytes())?;
         // "Signing using a restricted key is permitted, but it requires a valid TPMT_TK_HASHCHECK"
-        let alg = scheme_hash(&key.public).map_err(|error| at_key(error.rc()))?;
-        let checked = tpm.check_hashcheck(key, &self.validation, alg, self.digest.as_bytes());
+        let checked = tpm.check_hashcheck(key, &self.validation, scheme.hash(), self.digest.as_bytes());
         checked.map_err(|rc| rc.at(Subject::Parameter(3)))?;
 
         let signature = tpm.sign_finished(handles.key_handle.handle(), scheme, &signed)?;
