@@ -115,7 +115,11 @@ fn store(block: &mut Block, mut digest: Digest) {
 
 impl<C: Crypto> Rng for HmacDrbg<C> {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
-        out.chunks_mut(MAX_REQUEST).try_for_each(|chunk| self.generate(&[], chunk))
+        self.fill_with(&[], out)
+    }
+
+    fn fill_with(&mut self, additional: &[u8], out: &mut [u8]) -> Result<(), EntropyError> {
+        out.chunks_mut(MAX_REQUEST).try_for_each(|chunk| self.generate(additional, chunk))
     }
 }
 

@@ -10,10 +10,23 @@ pub trait Rng {
     /// # Errors
     /// The health of the noise source below, or a limit of the generator.
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError>;
+
+    /// Fills the whole buffer after taking in additional input (SP 800-90A r1, "additional_input"), on which what a
+    /// deterministic generator gives depends from then on. Whatever has its bytes from elsewhere needs none.
+    ///
+    /// # Errors
+    /// As [`Rng::fill`].
+    fn fill_with(&mut self, _additional: &[u8], out: &mut [u8]) -> Result<(), EntropyError> {
+        self.fill(out)
+    }
 }
 
 impl<R: Rng + ?Sized> Rng for &mut R {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
         (**self).fill(out)
+    }
+
+    fn fill_with(&mut self, additional: &[u8], out: &mut [u8]) -> Result<(), EntropyError> {
+        (**self).fill_with(additional, out)
     }
 }

@@ -143,7 +143,7 @@ impl<P: Platform> Host<'_, P> {
         let seed = self.tpm.state.hierarchies.of(Hierarchy::Endorsement).seed.as_bytes();
         let made = primary_generator::<P::Crypto>(seed, &public, &[]).and_then(|mut rng| {
             let work = &mut self.tpm.work;
-            create::<P::Crypto>(&mut public, Auth::EMPTY, &Tpm2bSensitiveData::EMPTY, &mut rng, work)
+            create::<P::Crypto>(&mut public, Auth::EMPTY, &Tpm2bSensitiveData::EMPTY, &mut rng, &[], work)
         });
         match made {
             Ok(_) => Ok(public),

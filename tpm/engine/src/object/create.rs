@@ -57,13 +57,15 @@ pub(crate) fn primary_generator<C: Crypto>(
     Ok(HmacDrbg::new(seed, digest.as_bytes(), data))
 }
 
-/// Makes the sensitive area for a checked template, and completes the template's unique field.
+/// Makes the sensitive area for a checked template, and completes the template's unique field. The seed value
+/// of a primary object depends on `proof` too; the key does not.
 #[inline(never)] // The stack of the arithmetic is deep enough without that of a command.
 pub(crate) fn create<C: Crypto>(
     public: &mut TpmtPublic,
     auth: Auth,
     data: &Tpm2bSensitiveData,
     rng: &mut dyn Rng,
+    proof: &[u8],
     work: &mut Work<C>,
 ) -> Result<TpmtSensitive, CreateError> {
     let name_alg = public.name_alg.ok_or(Rc::HASH)?;
@@ -111,7 +113,7 @@ pub(crate) fn create<C: Crypto>(
     let mut seed_value = Auth::EMPTY;
     if !is_asymmetric || is_storage {
         seed_value = Auth::zeros(alg.digest_size())?;
-        fill(rng, seed_value.as_mut_bytes())?;
+        rng.fill_with(proof, seed_value.as_mut_bytes()).map_err(CryptoError::Entropy)?;
     }
     let sensitive = TpmtSensitive { auth_value, seed_value, body };
     if let PublicBody::SymCipher { unique, .. } | PublicBody::KeyedHash { unique, .. } = &mut public.body {

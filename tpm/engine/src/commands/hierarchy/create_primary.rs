@@ -50,10 +50,13 @@ impl<P: Platform> Tpm<P> {
         public: &mut TpmtPublic,
         sensitive: &TpmsSensitiveCreate,
     ) -> Result<TpmtSensitive, Rc> {
-        let seed = self.state.hierarchies.of(hierarchy).seed.as_bytes();
+        let secrets = self.state.hierarchies.of(hierarchy);
+        // "Inclusion of ehProof in the protection of Ordinary Objects in the Endorsement Hierarchy ensures that those Objects
+        // will be deleted when the Owner changes": TPM2_Clear changes it, and not the seed. The other proofs change with theirs.
+        let (seed, proof) = (secrets.seed.as_bytes(), secrets.proof.as_bytes());
         let work = &mut self.work;
         primary_generator::<P::Crypto>(seed, public, sensitive.data.as_bytes())
-            .and_then(|mut rng| create(public, sensitive.user_auth.clone(), &sensitive.data, &mut rng, work))
+            .and_then(|mut rng| create(public, sensitive.user_auth.clone(), &sensitive.data, &mut rng, proof, work))
             .map_err(|error| self.refuse_creation(error))
     }
 

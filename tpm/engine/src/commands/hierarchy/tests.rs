@@ -43,6 +43,22 @@ fn the_same_template_gives_the_same_key_until_the_seed_changes() {
 }
 
 #[test]
+fn a_clear_keeps_an_endorsement_key_and_ends_what_was_under_it() {
+    let mut tpm = started();
+    let endorsed = |tpm: &mut TestTpm| create(tpm, TpmiRhHierarchy::Endorsement, storage_root_key()).unwrap();
+    let before = endorsed(&mut tpm);
+    let child = tpm.create(before.object_handle, attestation_key(), &[], &[]).unwrap();
+    let again = endorsed(&mut tpm);
+    tpm.load(again.object_handle, &child.out_private, &child.out_public.0).unwrap();
+
+    tpm.send(&Clear {}, ClearHandles { auth_handle: TpmiRhClear::Platform }).unwrap();
+    let after = endorsed(&mut tpm);
+    assert_eq!(after.out_public, before.out_public);
+    let refused = tpm.load(after.object_handle, &child.out_private, &child.out_public.0).map(drop);
+    assert_eq!(refused, Err(Rc::INTEGRITY.at(Subject::Parameter(1))));
+}
+
+#[test]
 fn the_unique_field_of_the_template_makes_another_key() {
     let mut tpm = started();
     let mut other = attestation_key();

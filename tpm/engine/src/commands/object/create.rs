@@ -20,7 +20,7 @@ impl Execute for Create {
         let name_alg = public.name_alg.ok_or(Rc::HASH.at(Subject::Parameter(2)))?;
 
         let (_, mut rng, work) = tpm.split();
-        let made = create(public, sensitive.user_auth.clone(), &sensitive.data, &mut rng, work);
+        let made = create(public, sensitive.user_auth.clone(), &sensitive.data, &mut rng, &[], work);
         let sensitive = made.map_err(|error| tpm.refuse_creation(error))?;
         let name = name::of_object::<P::Crypto>(public);
         let parent = tpm.storage_parent(parent_handle, 1)?;

@@ -71,7 +71,7 @@ impl<P: Platform> Tpm<P> {
         let (state, mut rng, work) = self.split();
         let parent = state.objects.object(parent).ok_or(Rc::TYPE)?;
         check_template(Parent::Key(parent), &public, sensitive.data.len()).map_err(|rc| rc.at(TEMPLATE))?;
-        match create(&mut public, sensitive.user_auth.clone(), &sensitive.data, &mut rng, work) {
+        match create(&mut public, sensitive.user_auth.clone(), &sensitive.data, &mut rng, &[], work) {
             Ok(sensitive) => Ok((public, sensitive)),
             Err(error) => Err(self.refuse_creation(error)),
         }
@@ -88,7 +88,7 @@ impl<P: Platform> Tpm<P> {
         let derive = label_and_context(&template.unique, &sensitive.data).map_err(|rc| rc.at(Subject::Parameter(1)))?;
         let mut rng = Derivation::start::<P::Crypto>(parent, &derive).map_err(|rc| rc.at(Subject::Handle(1)))?;
         // "the caller provides values that influence the derivation process, but ... does not explicitly set the sensitive"
-        match create(&mut public, sensitive.user_auth.clone(), &Tpm2bSensitiveData::EMPTY, &mut rng, work) {
+        match create(&mut public, sensitive.user_auth.clone(), &Tpm2bSensitiveData::EMPTY, &mut rng, &[], work) {
             Ok(sensitive) => Ok((public, sensitive)),
             Err(error) => Err(self.refuse_creation(error)),
         }
