@@ -11,6 +11,13 @@ use evtpm_tpm_wire::{
 use crate::story::Case;
 use crate::{differences, seal};
 
+/// Tells whether the size of a command is the one that it says.
+#[must_use]
+pub fn has_its_size(command: &[u8]) -> bool {
+    let size = command.get(2..6).map(|mut size| take(&mut size, 4));
+    size.flatten().and_then(|size| usize::try_from(size).ok()) == Some(command.len())
+}
+
 /// The numbers of a session area, as far as they can be read: of each session the handle, the size of the nonce, the
 /// attributes and the size of the HMAC.
 #[must_use]

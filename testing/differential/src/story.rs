@@ -197,10 +197,11 @@ impl Story<'_> {
         }
         let note = if changes.is_empty() { plan.note.clone() } else { Note::default() };
         let commands = sealed.command.bytes().clone();
-        let are_read_alike = commands.map(|bytes| shape::session_numbers(bytes)).equal()
+        let are_read_alike = commands.map(|bytes| shape::has_its_size(bytes)).equal()
+            && commands.map(|bytes| shape::session_numbers(bytes)).equal()
             && (changes.is_empty() || commands.map(|bytes| shape::reading(bytes)).equal());
         if !are_read_alike {
-            // A change has made sizes or attributes of bytes that are random on each side: these are two commands.
+            // A change has made sizes or attributes of bytes that are not the same on each side: these are two commands.
             return Ok(true);
         }
         if shape::crashes_libtpms(&commands.theirs) || shape::lists_commands_of_later_versions(&commands.theirs) {

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Sessions: what one may be used for, and what it authorizes.
 
-use evtpm_tpm_wire::{Cc, Rc, TpmaSession};
+use evtpm_tpm_wire::{Cc, Rc, Subject, TpmaSession};
 
 use super::Known;
 use crate::shape::{has_purpose, is_session, only_audit_reset, session_code};
 
 pub(super) const KNOWN: &[Known] = &[
+    Known {
+        name: "salt that is larger than a digest of the nameAlg",
+        is: |case| {
+            case.code == Cc::START_AUTH_SESSION
+                && !case.changes.is_empty()
+                && case.codes.theirs.is_success()
+                && case.codes.ours == Rc::VALUE.at(Subject::Parameter(2))
+        },
+        reason: "Part 3, StartAuthSession: TPM_RC_VALUE when \"the decrypted salt value is larger than the size of the digest \
+                 produced by the nameAlg of tpmKey\", which may be none. libtpms compares with the hash of the key's scheme.",
+    },
     Known {
         name: "authorization by what is no session",
         is: |case| session_code(case, Rc::VALUE, Rc::HANDLE),
