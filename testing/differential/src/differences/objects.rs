@@ -132,6 +132,18 @@ pub(super) const KNOWN: &[Known] = &[
                  (TPM_RC_INTEGRITY).\" libtpms reads its size first, which is any number when the key is another.",
     },
     Known {
+        name: "saved object with stClear behind TPM2_Clear",
+        is: |case| {
+            let saved_handle = shape::parameters(&case.commands.ours).get(8..12);
+            case.code == Cc::CONTEXT_LOAD
+                && saved_handle == Some(&[0x80, 0, 0, 2])
+                && case.codes.theirs == Rc::INTEGRITY.at(Subject::Parameter(1))
+                && case.codes.ours.is_success()
+        },
+        reason: "Part 1, \"Context Management\": with stClear, saved contexts \"are invalidated on either TPM Reset or TPM Restart\". \
+                 libtpms' TPM2_Clear sets the counter of restarts to zero too, and contexts of every hierarchy end after one.",
+    },
+    Known {
         name: "public area that persists",
         is: |case| {
             case.code == Cc::EVICT_CONTROL
