@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Capabilities: what a TPM tells of itself.
 
-use evtpm_tpm_wire::{Cc, Rc, Subject};
+use evtpm_tpm_wire::{Cc, Handle, Rc, Subject};
 
 use super::Known;
 use crate::both::Both;
@@ -97,7 +97,11 @@ pub(super) const KNOWN: &[Known] = &[
                 values.ours.starts_with(b"Handles([0x400")
                     || policies.is_some_and(|policies| values.ours.starts_with(policies))
             };
-            case.code == Cc::GET_CAPABILITY && case.field.as_ref().is_some_and(|(_, values)| is_list(values))
+            let is_told =
+                case.code == Cc::GET_CAPABILITY && case.field.as_ref().is_some_and(|(_, values)| is_list(values));
+            let is_timer = |handle| (Handle::ACT_0.0..=Handle::ACT_F.0).contains(&handle);
+            let is_named = shape::handles(&case.commands.ours).any(is_timer) && case.codes.theirs.base() == Rc::VALUE;
+            is_told || is_named
         },
         reason: "Part 2, TPM_RH: TPM_RH_ACT_0 and the next are permanent handles of a TPM that has Authenticated Countdown Timers; \
                  libtpms has none.",
