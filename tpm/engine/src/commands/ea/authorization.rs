@@ -42,8 +42,7 @@ impl Qualifiers<'_> {
             return None;
         }
         let start = if self.nonce_tpm.is_empty() { 0 } else { evaluation.policy.started };
-        let interval = u64::from(self.expiration.unsigned_abs()).saturating_mul(MS_PER_SECOND);
-        Some(start.saturating_add(interval))
+        Some(seconds_after(start, self.expiration.unsigned_abs().into()))
     }
 
     /// "if the caller specified a negative value for expiration, then the TPM will return a ticket"; else a NULL Ticket.
@@ -99,6 +98,11 @@ impl Ticketed<'_> {
     pub(super) const fn unmarked_timeout(&self) -> u64 {
         self.timeout & !EXPIRES_ON_RESET
     }
+}
+
+/// Tells when so many seconds have passed since a time in milliseconds.
+pub(super) const fn seconds_after(start: u64, seconds: u64) -> u64 {
+    start.saturating_add(seconds.saturating_mul(MS_PER_SECOND))
 }
 
 /// "If timeout is less than the current value of Time, or the current timeEpoch is not the same as

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `TPM2_PolicyCounterTimer` (Part 3, "TPM2_PolicyCounterTimer").
 
-use super::authorization::bind_timeout;
+use super::authorization::{bind_timeout, seconds_after};
 use super::comparison::holds;
 use super::session::Evaluation;
 use crate::commands::Execute;
@@ -11,7 +11,6 @@ use evtpm_tpm_wire::{Marshal, Rc, Subject, TpmEo};
 
 /// The size of a marshaled `TPMS_TIME_INFO`: time, clock, two counters, safe.
 const TIME_INFO_SIZE: usize = 8 + 8 + 4 + 4 + 1;
-const MS_PER_SECOND: u64 = 1_000;
 
 impl Execute for PolicyCounterTimer {
     fn run<P: Platform>(self, tpm: &mut Tpm<P>, handles: PolicyCounterTimerHandles) -> Result<(), Rc> {
@@ -53,6 +52,6 @@ fn check<P: Platform>(tpm: &Tpm<P>, command: &PolicyCounterTimer) -> Result<(), 
 ///
 /// "allowed to reject (TPM_RC_VALUE) an expiration value with a decimal value larger than 2,147,483,647": older TPMs do not.
 fn limit_time<P: Platform>(tpm: &Tpm<P>, evaluation: &mut Evaluation, seconds: u64) -> Result<(), Rc> {
-    let limit = evaluation.policy.started.saturating_add(seconds.saturating_mul(MS_PER_SECOND));
+    let limit = seconds_after(evaluation.policy.started, seconds);
     bind_timeout(tpm, evaluation, Some(limit)).map_err(|rc| rc.at(Subject::Parameter(1)))
 }
