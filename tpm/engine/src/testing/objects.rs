@@ -5,11 +5,11 @@ use super::TestTpm;
 use evtpm_protocol::templates::storage_root_key;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    EccCurve, Handle, HashAlg, PublicBody, Rc, Supported, Tpm2b, Tpm2bAuth, Tpm2bData, Tpm2bDigest, Tpm2bPrivate,
-    Tpm2bPrivateIn, Tpm2bPublicKeyRsa, Tpm2bSensitiveCreate, Tpm2bSensitiveData, TpmaObject, TpmiDhObject,
-    TpmiMldsaParms, TpmiMlkemParms, TpmiRhHierarchy, TpmiRsaKeyBits, TpmlPcrSelection, TpmsEccParms, TpmsEccPoint,
-    TpmsHashMldsaParms, TpmsMldsaParms, TpmsMlkemParms, TpmsRsaParms, TpmsSensitiveCreate, TpmtEccScheme,
-    TpmtKdfScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme, YesNo,
+    EccCurve, Handle, HashAlg, PublicBody, Rc, SensitiveBody, Supported, Tpm2b, Tpm2bAuth, Tpm2bData, Tpm2bDigest,
+    Tpm2bPrivate, Tpm2bPrivateIn, Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSensitiveCreate, Tpm2bSensitiveData,
+    TpmaObject, TpmiDhObject, TpmiMldsaParms, TpmiMlkemParms, TpmiRhHierarchy, TpmiRsaKeyBits, TpmlPcrSelection,
+    TpmsEccParms, TpmsEccPoint, TpmsHashMldsaParms, TpmsMldsaParms, TpmsMlkemParms, TpmsRsaParms, TpmsSensitiveCreate,
+    TpmtEccScheme, TpmtKdfScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, YesNo,
 };
 
 /// The attributes of an unrestricted key that the TPM makes and keeps, and that a password opens.
@@ -99,6 +99,18 @@ impl TestTpm {
     /// Makes a storage root key.
     pub(crate) fn storage_root(&mut self) -> Handle {
         self.primary(TpmiRhHierarchy::Owner, storage_root_key()).object_handle
+    }
+
+    /// Loads a key from outside, with both halves if there is a sensitive one.
+    pub(crate) fn load_external(
+        &mut self,
+        sensitive: Option<SensitiveBody>,
+        public: TpmtPublic,
+        hierarchy: TpmiRhHierarchy,
+    ) -> Result<LoadExternalResponse, Rc> {
+        let (auth_value, seed_value) = (Tpm2bAuth::EMPTY, Tpm2bAuth::EMPTY);
+        let in_private = Tpm2bSensitive(sensitive.map(|body| TpmtSensitive { auth_value, seed_value, body }));
+        self.send(&LoadExternal { in_private, in_public: Tpm2b(TpmtPublicPlus(public)), hierarchy }, ())
     }
 
     /// Makes an object under a parent that has an empty authValue.

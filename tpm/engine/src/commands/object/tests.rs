@@ -9,8 +9,8 @@ use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     EccCurve, Handle, HashAlg, PublicBody, Rc, SensitiveBody, Subject, SymMode, Tpm2b, Tpm2bAuth, Tpm2bDigest,
     Tpm2bEccPrivate, Tpm2bEncryptedSecret, Tpm2bEncryptedSecretIn, Tpm2bName, Tpm2bPrivate, Tpm2bPrivateIn,
-    Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitive, Tpm2bSymKey, TpmaObject, TpmiRhHierarchy, TpmsEccParms,
-    TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, TpmtSymDefObject,
+    Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSymKey, TpmaObject, TpmiRhHierarchy, TpmsEccParms, TpmtEccScheme,
+    TpmtKeyedhashScheme, TpmtPublic, TpmtPublicPlus, TpmtRsaScheme, TpmtSymDefObject,
 };
 
 fn unseal(tpm: &mut TestTpm, item: Handle, password: &[u8]) -> Result<UnsealResponse, Rc> {
@@ -164,9 +164,10 @@ fn the_public_area_of_a_parent_names_a_cipher() {
     let (foreign, _) = foreign_ecc();
     let attributes = TpmaObject::RESTRICTED | TpmaObject::DECRYPT;
     let without = TpmtPublic { object_attributes: attributes, ..foreign };
-    let in_public = Tpm2b(TpmtPublicPlus(without));
-    let command = LoadExternal { in_private: Tpm2bSensitive(None), in_public, hierarchy: TpmiRhHierarchy::Owner };
-    assert_eq!(tpm.send(&command, ()).unwrap_err(), Rc::SYMMETRIC.at(Subject::Parameter(2)));
+    assert_eq!(
+        tpm.load_external(None, without, TpmiRhHierarchy::Owner).unwrap_err(),
+        Rc::SYMMETRIC.at(Subject::Parameter(2))
+    );
 }
 
 /// Part 2, TPMA_OBJECT, x509sign: only for an asymmetric key that signs.
@@ -247,20 +248,9 @@ fn full_slots_are_a_warning_before_anything_else() {
         tpm.load(parent, &made.out_private, &made.out_public.0).unwrap();
     }
     assert_eq!(tpm.load(parent, &made.out_private, &made.out_public.0), Err(Rc::OBJECT_MEMORY));
-    assert_eq!(load_external(&mut tpm, None, made.out_public.0, TpmiRhHierarchy::Null), Err(Rc::OBJECT_MEMORY));
+    assert_eq!(tpm.load_external(None, made.out_public.0, TpmiRhHierarchy::Null), Err(Rc::OBJECT_MEMORY));
     // TPM2_Create keeps nothing, so it goes on.
     tpm.create(parent, sealed(), &[], b"data").unwrap();
-}
-
-fn load_external(
-    tpm: &mut TestTpm,
-    sensitive: Option<SensitiveBody>,
-    public: TpmtPublic,
-    hierarchy: TpmiRhHierarchy,
-) -> Result<LoadExternalResponse, Rc> {
-    let (auth_value, seed_value) = (Tpm2bAuth::EMPTY, Tpm2bAuth::EMPTY);
-    let in_private = Tpm2bSensitive(sensitive.map(|body| TpmtSensitive { auth_value, seed_value, body }));
-    tpm.send(&LoadExternal { in_private, in_public: Tpm2b(TpmtPublicPlus(public)), hierarchy }, ())
 }
 
 /// A P-256 key pair that the TPM does not know: the public area of a key and its private number.
@@ -281,13 +271,13 @@ fn foreign_ecc() -> (TpmtPublic, SensitiveBody) {
 fn an_external_key_pair_belongs_to_the_null_hierarchy() {
     let mut tpm = started();
     let (key, private) = foreign_ecc();
-    let owned = load_external(&mut tpm, Some(private.clone()), key.clone(), TpmiRhHierarchy::Owner);
+    let owned = tpm.load_external(Some(private.clone()), key.clone(), TpmiRhHierarchy::Owner);
     assert_eq!(owned, Err(Rc::HIERARCHY.at(Subject::Parameter(3))));
-    let loaded = load_external(&mut tpm, Some(private), key.clone(), TpmiRhHierarchy::Null).unwrap();
+    let loaded = tpm.load_external(Some(private), key.clone(), TpmiRhHierarchy::Null).unwrap();
     let read = read_public(&mut tpm, loaded.object_handle).unwrap();
     assert_eq!(read.qualified_name, loaded.name);
     // A public area alone may belong to any.
-    load_external(&mut tpm, None, key, TpmiRhHierarchy::Owner).unwrap();
+    tpm.load_external(None, key, TpmiRhHierarchy::Owner).unwrap();
 }
 
 #[test]
@@ -297,7 +287,7 @@ fn the_coordinates_of_a_public_area_alone_are_as_long_as_the_curves() {
     if let PublicBody::Ecc { unique, .. } = &mut key.body {
         unique.x.truncate(31);
     }
-    let refused = load_external(&mut tpm, None, key, TpmiRhHierarchy::Owner);
+    let refused = tpm.load_external(None, key, TpmiRhHierarchy::Owner);
     assert_eq!(refused, Err(Rc::KEY.at(Subject::Parameter(2))));
 }
 
@@ -309,7 +299,7 @@ fn an_external_key_pair_that_poses_as_protected_is_refused() {
     for attributes in [fixed, TpmaObject::RESTRICTED] {
         let mut posing = key.clone();
         posing.object_attributes = posing.object_attributes | attributes;
-        let refused = load_external(&mut tpm, Some(private.clone()), posing, TpmiRhHierarchy::Null);
+        let refused = tpm.load_external(Some(private.clone()), posing, TpmiRhHierarchy::Null);
         assert_eq!(refused, Err(Rc::ATTRIBUTES.at(Subject::Parameter(2))));
     }
 }
@@ -318,7 +308,7 @@ fn an_external_key_pair_that_poses_as_protected_is_refused() {
 fn the_halves_of_an_external_key_must_belong_together() {
     let mut tpm = started();
     let (key, private) = foreign_ecc();
-    let mut load = |private, key| load_external(&mut tpm, Some(private), key, TpmiRhHierarchy::Null);
+    let mut load = |private, key| tpm.load_external(Some(private), key, TpmiRhHierarchy::Null);
     let ecc_private = |bytes: &[u8]| SensitiveBody::Ecc(Tpm2bEccPrivate::new(bytes).unwrap());
     let (blame_private, blame_public) = (Subject::Parameter(1), Subject::Parameter(2));
     assert_eq!(load(ecc_private(&[0x12; 32]), key.clone()), Err(Rc::BINDING));
@@ -350,7 +340,7 @@ fn an_rsa_key_needs_its_own_prime_and_a_modulus_of_its_size() {
         key
     };
     let prime = |bytes: &[u8]| Some(SensitiveBody::Rsa(Tpm2bPrivateKeyRsa::new(bytes).unwrap()));
-    let mut load = |private, public| load_external(&mut tpm, private, public, TpmiRhHierarchy::Null);
+    let mut load = |private, public| tpm.load_external(private, public, TpmiRhHierarchy::Null);
     let modulus = unique.as_bytes();
     assert_eq!(load(prime(&[0xFF; 64]), external(modulus)), Err(Rc::BINDING));
     assert_eq!(load(prime(&[0xFF; 63]), external(modulus)), Err(Rc::KEY_SIZE.at(Subject::Parameter(1))));
@@ -370,7 +360,7 @@ fn a_symmetric_object_is_bound_by_its_unique_field() {
         ..public(attributes, PublicBody::SymCipher { parms, unique: Tpm2bDigest::new(unique).unwrap() })
     };
     let body = |size| Some(SensitiveBody::SymCipher(Tpm2bSymKey::zeros(size).unwrap()));
-    let mut load = |private, public| load_external(&mut tpm, private, public, TpmiRhHierarchy::Null);
+    let mut load = |private, public| tpm.load_external(private, public, TpmiRhHierarchy::Null);
     let sha256 = Some(HashAlg::Sha256);
     assert_eq!(load(body(16), key(sha256, &[7; 32])), Err(Rc::BINDING));
     assert_eq!(load(body(16), key(sha256, &[7; 31])), Err(Rc::KEY.at(Subject::Parameter(2))));

@@ -11,10 +11,9 @@ use evtpm_protocol::templates::pqc::{attestation_key, storage_key};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
     EccCurve, Handle, HashAlg, Marshal, PcrIndex, PcrSelect, PublicBody, Rc, Subject, Supported, Tpm2b, Tpm2bData,
-    Tpm2bEncryptedSecretIn, Tpm2bKemCiphertextIn, Tpm2bPrivateIn, Tpm2bSensitive, TpmaObject, TpmiDhPersistent,
-    TpmiMldsaParms, TpmiMlkemParms, TpmiRhHierarchy, TpmiRhProvision, TpmlPcrSelection, TpmsAttest, TpmsEccParms,
-    TpmsEccPoint, TpmsPcrSelection, TpmtEccScheme, TpmtKdfScheme, TpmtPublic, TpmtPublicPlus, TpmtSymDefObject,
-    TpmuAttest, YesNo, from_bytes,
+    Tpm2bEncryptedSecretIn, Tpm2bKemCiphertextIn, Tpm2bPrivateIn, TpmaObject, TpmiDhPersistent, TpmiMldsaParms,
+    TpmiMlkemParms, TpmiRhHierarchy, TpmiRhProvision, TpmlPcrSelection, TpmsAttest, TpmsEccParms, TpmsEccPoint,
+    TpmsPcrSelection, TpmtEccScheme, TpmtKdfScheme, TpmtPublic, TpmtSymDefObject, TpmuAttest, YesNo, from_bytes,
 };
 use std::vec::Vec;
 
@@ -51,12 +50,6 @@ fn children() -> Vec<TpmtPublic> {
     let movable =
         |template: TpmtPublic| TpmtPublic { object_attributes: template.object_attributes.without(fixed), ..template };
     templates().into_iter().map(movable).collect()
-}
-
-fn load_external(tpm: &mut TestTpm, public: TpmtPublic, hierarchy: TpmiRhHierarchy) -> Result<Handle, Rc> {
-    let in_public = Tpm2b(TpmtPublicPlus(public));
-    let command = LoadExternal { in_private: Tpm2bSensitive(None), in_public, hierarchy };
-    tpm.send(&command, ()).map(|response| response.object_handle)
 }
 
 #[test]
@@ -167,7 +160,7 @@ fn an_encapsulated_secret_is_the_decapsulated_one() {
     ] {
         let made = tpm.primary(TpmiRhHierarchy::Owner, template);
         // "reference to public portion of KEM key": any TPM that has it can encapsulate
-        let external = load_external(&mut tpm, made.out_public.0, TpmiRhHierarchy::Null).unwrap();
+        let external = tpm.load_external(None, made.out_public.0, TpmiRhHierarchy::Null).unwrap().object_handle;
         let shared = tpm.send(&Encapsulate {}, EncapsulateHandles { key_handle: object(external) }).unwrap();
         assert_eq!((shared.ciphertext.len(), shared.shared_secret.len()), (size, secret_size));
         let mut decapsulate = |ciphertext: &[u8]| {
@@ -285,13 +278,13 @@ fn duplication_policy() -> [u8; 32] {
 fn a_public_key_alone_can_be_made_persistent() {
     let mut tpm = pqc();
     let made = tpm.primary(TpmiRhHierarchy::Owner, mldsa(SIGN, TpmiMldsaParms::MlDsa87, YesNo::No));
-    let external = load_external(&mut tpm, made.out_public.0.clone(), TpmiRhHierarchy::Owner).unwrap();
+    let external = tpm.load_external(None, made.out_public.0.clone(), TpmiRhHierarchy::Owner).unwrap().object_handle;
     let persistent_handle = TpmiDhPersistent::new(Handle(0x8100_0001), &Supported::ALL).unwrap();
     let handles = EvictControlHandles { auth: TpmiRhProvision::Owner, object_handle: object(external) };
     tpm.send(&EvictControl { persistent_handle }, handles).unwrap();
     let handles = ReadPublicHandles { object_handle: object(Handle(0x8100_0001)) };
     assert_eq!(tpm.send(&ReadPublic {}, handles).unwrap().out_public.0.0, made.out_public.0);
-    let external = load_external(&mut tpm, made.out_public.0, TpmiRhHierarchy::Null).unwrap();
+    let external = tpm.load_external(None, made.out_public.0, TpmiRhHierarchy::Null).unwrap().object_handle;
     let persistent_handle = TpmiDhPersistent::new(Handle(0x8100_0002), &Supported::ALL).unwrap();
     let handles = EvictControlHandles { auth: TpmiRhProvision::Owner, object_handle: object(external) };
     let refused = tpm.send(&EvictControl { persistent_handle }, handles);

@@ -6,9 +6,8 @@ use crate::testing::{TestTpm, started};
 use evtpm_protocol::templates::{attestation_key, storage_root_key};
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    EccCurve, Handle, HashAlg, PublicBody, Rc, Subject, Tpm2b, Tpm2bDigest, Tpm2bMaxBuffer, Tpm2bSensitive, TpmaObject,
-    TpmiRhHierarchy, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublicPlus, TpmtRsaScheme, TpmtSigScheme, TpmtSignature,
-    TpmtTkHashcheck, TpmtTkVerified,
+    EccCurve, Handle, HashAlg, PublicBody, Rc, Subject, Tpm2bDigest, Tpm2bMaxBuffer, TpmaObject, TpmiRhHierarchy,
+    TpmtEccScheme, TpmtKeyedhashScheme, TpmtRsaScheme, TpmtSigScheme, TpmtSignature, TpmtTkHashcheck, TpmtTkVerified,
 };
 
 const SIGN: TpmaObject = OWN.with(TpmaObject::SIGN);
@@ -189,9 +188,7 @@ fn a_public_key_of_the_null_hierarchy_verifies_without_a_ticket() {
     let key = tpm.load(parent, &made.out_private, &made.out_public.0).unwrap().object_handle;
     let signature = sign(&mut tpm, key, &[7; 32], ECDSA, TpmtTkHashcheck::NULL).unwrap();
     let mut load = |hierarchy| {
-        let in_public = Tpm2b(TpmtPublicPlus(made.out_public.0.clone()));
-        let command = LoadExternal { in_private: Tpm2bSensitive(None), in_public, hierarchy };
-        let handle = tpm.send(&command, ()).unwrap().object_handle;
+        let handle = tpm.load_external(None, made.out_public.0.clone(), hierarchy).unwrap().object_handle;
         verify(&mut tpm, handle, &[7; 32], &signature).unwrap()
     };
     assert_eq!(load(TpmiRhHierarchy::Null), TpmtTkVerified::NULL);
@@ -208,12 +205,7 @@ fn a_public_key_alone_cannot_sign() {
     if let PublicBody::Ecc { parms, .. } = &mut public.body {
         parms.symmetric = None;
     }
-    let command = LoadExternal {
-        in_private: Tpm2bSensitive(None),
-        in_public: Tpm2b(TpmtPublicPlus(public)),
-        hierarchy: TpmiRhHierarchy::Owner,
-    };
-    let handle = tpm.send(&command, ()).unwrap().object_handle;
+    let handle = tpm.load_external(None, public, TpmiRhHierarchy::Owner).unwrap().object_handle;
     let refused = sign(&mut tpm, handle, &[7; 32], ECDSA, TpmtTkHashcheck::NULL);
     assert_eq!(refused.unwrap_err(), Rc::AUTH_UNAVAILABLE);
 }

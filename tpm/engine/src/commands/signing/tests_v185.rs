@@ -10,10 +10,10 @@ use evtpm_protocol::message::verify_message;
 use evtpm_protocol::templates::pqc::attestation_key;
 use evtpm_tpm_wire::commands::*;
 use evtpm_tpm_wire::{
-    EccCurve, Handle, HashAlg, PublicBody, Rc, Secret, SensitiveBody, Subject, Supported, Tpm2b, Tpm2bAuth,
-    Tpm2bDigest, Tpm2bMaxBuffer, Tpm2bSensitive, Tpm2bSensitiveData, Tpm2bSignatureCtx, Tpm2bSignatureHint, TpmaObject,
-    TpmiDhSaved, TpmiMldsaParms, TpmiRhHierarchy, TpmtEccScheme, TpmtHa, TpmtKeyedhashScheme, TpmtPublic,
-    TpmtPublicPlus, TpmtRsaScheme, TpmtSensitive, TpmtSignature, TpmtTkHashcheck, TpmtTkVerified, VerifiedTag, YesNo,
+    EccCurve, Handle, HashAlg, PublicBody, Rc, SensitiveBody, Subject, Supported, Tpm2bAuth, Tpm2bDigest,
+    Tpm2bMaxBuffer, Tpm2bSensitiveData, Tpm2bSignatureCtx, Tpm2bSignatureHint, TpmaObject, TpmiDhSaved, TpmiMldsaParms,
+    TpmiRhHierarchy, TpmtEccScheme, TpmtHa, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme, TpmtSignature,
+    TpmtTkHashcheck, TpmtTkVerified, VerifiedTag, YesNo,
 };
 use std::vec::Vec;
 
@@ -76,6 +76,12 @@ fn complete_sign(tpm: &mut TestTpm, sequence: Handle, key: Handle, data: &[u8]) 
     let command = SignSequenceComplete { buffer: Tpm2bMaxBuffer::new(data).unwrap() };
     let handles = SignSequenceCompleteHandles { sequence_handle: object(sequence), key_handle: object(key) };
     tpm.send(&command, handles).map(|response| response.signature)
+}
+
+/// Signs a message in one sequence.
+fn sign_message(tpm: &mut TestTpm, key: Handle, message: &[u8]) -> TpmtSignature {
+    let sequence = start_sign(tpm, key, b"").unwrap();
+    complete_sign(tpm, sequence, key, message).unwrap()
 }
 
 fn complete_verify(
@@ -291,17 +297,6 @@ fn a_sequence_ends_with_the_key_that_it_began_with() {
     assert_eq!(complete_sign(&mut tpm, sequence, key, b""), Err(Rc::MODE.at(Subject::Handle(1))));
 }
 
-/// Loads a key from outside, with both halves if there is a sensitive area.
-fn external(
-    tpm: &mut TestTpm,
-    public: TpmtPublic,
-    in_private: Option<TpmtSensitive>,
-    hierarchy: TpmiRhHierarchy,
-) -> Handle {
-    let (in_private, in_public) = (Tpm2bSensitive(in_private), Tpm2b(TpmtPublicPlus(public)));
-    tpm.send(&LoadExternal { in_private, in_public, hierarchy }, ()).unwrap().object_handle
-}
-
 #[test]
 fn a_sequence_does_not_end_with_another_secret_behind_the_same_public_area() {
     let mut tpm = started();
@@ -309,8 +304,7 @@ fn a_sequence_does_not_end_with_another_secret_behind_the_same_public_area() {
     public.name_alg = None;
     let [key, other] = [7, 8].map(|secret| {
         let body = SensitiveBody::KeyedHash(Tpm2bSensitiveData::new(&[secret; 32]).unwrap());
-        let sensitive = TpmtSensitive { auth_value: Tpm2bAuth::EMPTY, seed_value: Secret::EMPTY, body };
-        external(&mut tpm, public.clone(), Some(sensitive), TpmiRhHierarchy::Null)
+        tpm.load_external(Some(body), public.clone(), TpmiRhHierarchy::Null).unwrap().object_handle
     });
     let sequence = start_sign(&mut tpm, key, b"").unwrap();
     let refused = complete_sign(&mut tpm, sequence, other, b"a message");
@@ -322,9 +316,8 @@ fn a_sequence_does_not_end_with_another_secret_behind_the_same_public_area() {
 fn a_verification_ends_in_the_hierarchy_that_it_began_in() {
     let mut tpm = started();
     let (key, public) = make(&mut tpm, mldsa(SIGN, TpmiMldsaParms::MlDsa44, YesNo::No));
-    let sequence = start_sign(&mut tpm, key, b"").unwrap();
-    let signature = complete_sign(&mut tpm, sequence, key, b"").unwrap();
-    let outside = external(&mut tpm, public, None, TpmiRhHierarchy::Null);
+    let signature = sign_message(&mut tpm, key, b"");
+    let outside = tpm.load_external(None, public, TpmiRhHierarchy::Null).unwrap().object_handle;
     let sequence = start_verify(&mut tpm, outside, b"", b"").unwrap();
     let refused = complete_verify(&mut tpm, sequence, key, &signature);
     assert_eq!(refused, Err(Rc::SIGN_CONTEXT_KEY.at(Subject::Handle(2))));
@@ -336,10 +329,7 @@ fn a_verification_ends_in_the_hierarchy_that_it_began_in() {
 fn an_hmac_with_the_name_of_another_hash_is_a_scheme_error() {
     let mut tpm = started();
     let (key, _) = make(&mut tpm, keyed_hash(SIGN, SHA256_HMAC));
-    let sequence = start_sign(&mut tpm, key, b"").unwrap();
-    let TpmtSignature::Hmac(mac) = complete_sign(&mut tpm, sequence, key, b"a message").unwrap() else {
-        panic!("an HMAC")
-    };
+    let TpmtSignature::Hmac(mac) = sign_message(&mut tpm, key, b"a message") else { panic!("an HMAC") };
     let renamed = TpmtSignature::Hmac(TpmtHa::new(HashAlg::Sha3_256, mac.digest()).unwrap());
     let sequence = start_verify(&mut tpm, key, b"", b"").unwrap();
     update(&mut tpm, sequence, b"a message").unwrap();
@@ -372,8 +362,7 @@ fn a_ticket_of_each_kind_satisfies_a_policy() {
     let name = tpm.entity_name(key);
     let approved = [0; 32];
     let message = [&approved[..], b"ref"].concat();
-    let sequence = start_sign(&mut tpm, key, b"").unwrap();
-    let signature = complete_sign(&mut tpm, sequence, key, &message).unwrap();
+    let signature = sign_message(&mut tpm, key, &message);
     verify_message::<TestCrypto>(&public, b"", &message, &signature).unwrap();
 
     let sequence = start_verify(&mut tpm, key, b"", b"").unwrap();
@@ -407,9 +396,8 @@ fn a_ticket_of_each_kind_satisfies_a_policy() {
 fn a_public_key_alone_verifies() {
     let mut tpm = started();
     let (key, public) = make(&mut tpm, mldsa(SIGN, TpmiMldsaParms::MlDsa87, YesNo::No));
-    let sequence = start_sign(&mut tpm, key, b"").unwrap();
-    let signature = complete_sign(&mut tpm, sequence, key, b"a message").unwrap();
-    let external = external(&mut tpm, public, None, TpmiRhHierarchy::Null);
+    let signature = sign_message(&mut tpm, key, b"a message");
+    let external = tpm.load_external(None, public, TpmiRhHierarchy::Null).unwrap().object_handle;
     let sequence = start_verify(&mut tpm, external, b"", b"").unwrap();
     update(&mut tpm, sequence, b"a message").unwrap();
     let ticket = complete_verify(&mut tpm, sequence, external, &signature).unwrap();
