@@ -98,6 +98,13 @@ fn buffer<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(content)
 }
 
+/// The parameters behind the first so many, which are buffers.
+fn behind_buffers(case: &Case, count: usize) -> Option<&[u8]> {
+    let mut parameters = parameters(&case.commands.ours);
+    (0..count).try_for_each(|_| buffer(&mut parameters).map(drop))?;
+    Some(parameters)
+}
+
 /// The public area in the second parameter of the commands that make or load an object.
 #[must_use]
 pub fn public(case: &Case) -> Option<TpmtPublic> {
@@ -129,16 +136,12 @@ pub fn coordinate_size(case: &Case) -> Option<u32> {
 /// The size of the private area in the parameters of `TPM2_Load`, `TPM2_Rewrap` and `TPM2_Import`.
 #[must_use]
 pub fn private_size(case: &Case) -> Option<usize> {
-    let mut parameters = parameters(&case.commands.ours);
     let before = match case.code {
         Cc::LOAD | Cc::REWRAP => 0,
         Cc::IMPORT => 2,
         _ => return None,
     };
-    for _ in 0..before {
-        buffer(&mut parameters)?;
-    }
-    usize::try_from(take(&mut parameters, 2)?).ok()
+    usize::try_from(take(&mut behind_buffers(case, before)?, 2)?).ok()
 }
 
 /// The attributes and the size of the data in the second parameter of `TPM2_NV_DefineSpace`.
@@ -168,11 +171,7 @@ pub const A_STORY: u32 = 60;
 /// The expiration of `TPM2_PolicySigned` and `TPM2_PolicySecret`, in seconds: the fourth parameter, behind three buffers.
 #[must_use]
 pub fn expiration(case: &Case) -> Option<i32> {
-    let mut parameters = parameters(&case.commands.ours);
-    for _ in 0..3 {
-        buffer(&mut parameters)?;
-    }
-    take(&mut parameters, 4).map(u32::cast_signed)
+    take(&mut behind_buffers(case, 3)?, 4).map(u32::cast_signed)
 }
 
 /// The timeout of `TPM2_PolicyTicket`, in milliseconds of Time, without the bit that says that it ends with a reset.
