@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The program `swtpm`: the command line that QEMU's, libvirt's and tpm2-tools' users start a software TPM with.
 
-use std::fs::File;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -14,7 +13,7 @@ use rustix::stdio::{dup2_stderr, dup2_stdout};
 
 use crate::devices::engine::EngineDevice;
 use crate::fronts::swtpm;
-use crate::fronts::swtpm::args::{SocketArgs, capabilities};
+use crate::fronts::swtpm::args::{SocketArgs, capabilities, nobody};
 use crate::fronts::swtpm::owner;
 use crate::machine::{Machine, Shared};
 
@@ -121,7 +120,7 @@ pub fn serve(args: &SocketArgs) -> Result<()> {
 
 /// Says that we serve, and lets go of the caller's output: who waits for its end would wait for ours.
 fn tell_parent(has_log: bool) -> Result<()> {
-    let nobody = File::options().write(true).open("/dev/null").context("opening /dev/null")?;
+    let nobody = nobody()?;
     if !has_log {
         dup2_stderr(&nobody).context("leaving standard error")?;
     }

@@ -13,14 +13,6 @@ use crate::state::{Folder, INIT, READ_PCR, SHUTDOWN, STARTUP_STATE, Server, byte
 /// Longer than any start takes, and shorter than the life of a program in the background.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn state_option(folder: &Folder) -> String {
-    format!("dir={}", folder.path().display())
-}
-
-fn socket_option(folder: &Folder, name: &str) -> String {
-    format!("type=unixio,path={}", folder.file(name).display())
-}
-
 /// Starts a program that goes to the background, and gives its exit code and everything that it said until nobody could say more.
 fn in_background(arguments: &[&str]) -> (Option<i32>, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_swtpm"))
@@ -53,7 +45,7 @@ fn process(number: &str) -> Vec<String> {
 #[test]
 fn in_the_background_it_holds_nothing_of_its_caller_and_serves_at_once() {
     let folder = Folder::new("background");
-    let (control, pid) = (socket_option(&folder, "ctrl"), format!("file={}", folder.file("pid").display()));
+    let (control, pid) = (folder.socket_option("ctrl"), format!("file={}", folder.file("pid").display()));
     assert_eq!(in_background(&["--ctrl", &control, "--pid", &pid]), (Some(0), String::new()));
     let number = std::fs::read_to_string(folder.file("pid")).unwrap();
     let fields = process(&number);
@@ -67,7 +59,7 @@ fn in_the_background_it_holds_nothing_of_its_caller_and_serves_at_once() {
 fn in_the_background_a_tpm_that_cannot_begin_is_a_failure() {
     let folder = Folder::new("background-fails");
     std::fs::write(folder.file("tpm2-00.permall"), b"no state").unwrap();
-    let (state, socket) = (state_option(&folder), socket_option(&folder, "data"));
+    let (state, socket) = (folder.state_option(), folder.socket_option("data"));
     let arguments = ["--tpmstate", &state, "--server", &socket, "--flags", "startup-clear"];
     let (code, said) = in_background(&arguments);
     assert_eq!(code, Some(1));
@@ -97,7 +89,7 @@ fn the_log_has_the_reason_of_an_init_that_fails() {
 #[test]
 fn a_startup_that_the_tpm_refuses_leaves_the_program_serving() {
     let folder = Folder::new("startup");
-    let (state, socket) = (state_option(&folder), socket_option(&folder, "data"));
+    let (state, socket) = (folder.state_option(), folder.socket_option("data"));
     let arguments = ["--tpm2", "--tpmstate", &state, "--server", &socket, "--terminate", "--flags", "startup-state"];
     // A TPM that was just made has nothing to go on from; the second time there is what the end of the first one saved.
     for answer in [[0, 0, 0, 0], [0, 0, 0x01, 0x00]] {
@@ -112,7 +104,7 @@ fn a_startup_that_the_tpm_refuses_leaves_the_program_serving() {
 #[test]
 fn a_data_connection_that_was_passed_ends_the_program_when_it_is_to() {
     let folder = Folder::new("terminate");
-    let option = socket_option(&folder, "ctrl");
+    let option = folder.socket_option("ctrl");
     let mut program = start(&["--tpm2", "--ctrl", &option, "--terminate"]);
     let mut control = connect(|| UnixStream::connect(folder.file("ctrl")));
     let (data, theirs) = UnixStream::pair().unwrap();

@@ -26,6 +26,16 @@ impl Folder {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
+
+    /// What `--tpmstate` says to keep the state here.
+    pub(crate) fn state_option(&self) -> String {
+        format!("dir={}", self.0.display())
+    }
+
+    /// What `--ctrl` and `--server` say to have a socket here.
+    pub(crate) fn socket_option(&self, name: &str) -> String {
+        format!("type=unixio,path={}", self.file(name).display())
+    }
 }
 
 impl Drop for Folder {
@@ -43,14 +53,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(folder: &Folder, more: &[&str]) -> Self {
-        Self::with_state(&format!("dir={}", folder.0.display()), folder, more)
+        Self::with_state(&folder.state_option(), folder, more)
     }
 
     fn with_state(state: &str, folder: &Folder, more: &[&str]) -> Self {
-        let path = folder.file("ctrl");
-        let control = format!("type=unixio,path={}", path.display());
+        let control = folder.socket_option("ctrl");
         let program = start(&[&["--tpm2", "--tpmstate", state, "--ctrl", &control], more].concat());
-        Self::connect(program, &path)
+        Self::connect(program, &folder.file("ctrl"))
     }
 
     /// Opens both channels of a program.

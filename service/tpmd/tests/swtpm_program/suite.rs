@@ -56,8 +56,8 @@ fn programs_find_a_tpm_emulator_by_its_version() {
 #[test]
 fn the_command_line_that_qemu_documents_is_taken() {
     let folder = Folder::new("documented");
-    let state = format!("dir={}", folder.path().display());
-    let control = format!("type=unixio,path={}", folder.file("ctrl").display());
+    let state = folder.state_option();
+    let control = folder.socket_option("ctrl");
     let program = start(&["--tpmstate", &state, "--ctrl", &control, "--log", "level=20", "--tpm2"]);
     let mut server = Server::connect(program, &folder.file("ctrl"));
     assert_eq!(server.control(&[INIT, 0]), 0);
@@ -67,8 +67,8 @@ fn the_command_line_that_qemu_documents_is_taken() {
 #[test]
 fn of_an_option_that_is_repeated_the_last_counts() {
     let folder = Folder::new("repeated");
-    let control = |name: &str| format!("type=unixio,path={}", folder.file(name).display());
-    let program = start(&["--tpm2", "--tpm2", "--ctrl", &control("first"), "--ctrl", &control("last")]);
+    let (first, last) = (folder.socket_option("first"), folder.socket_option("last"));
+    let program = start(&["--tpm2", "--tpm2", "--ctrl", &first, "--ctrl", &last]);
     let server = Server::connect(program, &folder.file("last"));
     assert!(!folder.file("first").exists());
     server.end();
@@ -93,7 +93,7 @@ fn capabilities_and_states_are_spaced_as_scripts_expect_them() {
     serde_json::from_str::<serde_json::Value>(&capabilities).unwrap();
 
     let folder = Folder::new("states");
-    let state = format!("dir={}", folder.path().display());
+    let state = folder.state_option();
     let states = || printed(&["socket", "--tpm2", "--tpmstate", &state, "--print-states"]);
     assert_eq!(states(), "{ \"type\": \"swtpm\", \"states\": [] }\n");
     std::fs::write(folder.file("tpm2-00.permall"), [0; 7]).unwrap();
@@ -108,7 +108,7 @@ fn capabilities_and_states_are_spaced_as_scripts_expect_them() {
 #[test]
 fn tpm_path_names_the_folder_where_tpmstate_does_not() {
     let (by_name, by_option) = (Folder::new("tpm-path"), Folder::new("tpm-path-not"));
-    let option = format!("dir={}", by_option.path().display());
+    let option = by_option.state_option();
     for (more, kept, empty) in [(&[][..], &by_name, &by_option), (&["--tpmstate", &option], &by_option, &by_name)] {
         let control = format!("type=unixio,path={}.ctrl", by_name.path().display());
         let program = Command::new(env!("CARGO_BIN_EXE_swtpm"))

@@ -193,9 +193,7 @@ impl SocketArgs {
         };
         match (spec.value("file"), spec.value("fd")) {
             // "provide '-' for path to avoid logging" (swtpm(8))
-            (Some("-"), _) => {
-                File::options().write(true).open("/dev/null").context("--log: opening /dev/null").map(Some)
-            }
+            (Some("-"), _) => nobody().context("--log").map(Some),
             (None, None) => Ok(None),
             _ => spec.file().map(Some),
         }
@@ -265,6 +263,14 @@ fn state_place(spec: Option<&Spec<'_>>) -> Result<Option<Place>> {
 /// The file with our process number; it is removed with this value.
 #[derive(Debug)]
 pub struct PidFile(PathBuf);
+
+/// Opens what takes every message and keeps none.
+///
+/// # Errors
+/// When there is no `/dev/null`.
+pub fn nobody() -> Result<File> {
+    File::options().write(true).open("/dev/null").context("opening /dev/null")
+}
 
 impl Drop for PidFile {
     fn drop(&mut self) {

@@ -314,7 +314,8 @@ fn answer(machine: &mut Machine, request: &[u8], descriptor: Option<OwnedFd>, op
     }
     match command {
         Command::SetDataFd => match descriptor {
-            Some(descriptor) => (words(&[result::SUCCESS]), Then::TakeData(descriptor)),
+            // Whoever takes it answers.
+            Some(descriptor) => (Vec::new(), Then::TakeData(descriptor)),
             None => (words(&[result::BAD_PARAMETER]), Then::Continue),
         },
         Command::Shutdown => {

@@ -134,38 +134,37 @@ fn start_threads(machine: &Shared, config: Config, files: &[SocketFile], ended: 
         ended.clone(),
     );
     if let Some(mut signals) = config.signals {
-        let ended = ended.clone();
-        spawn("swtpm-signals", move || {
+        spawn_to_end("swtpm-signals", ended, move || {
             signals.forever().next();
-            drop(ended.send(Ok(())));
+            Ok(())
         })?;
     }
     match (config.control, config.inherited_control) {
-        (Some(listener), _) => {
-            let ended = ended.clone();
-            spawn("swtpm-control", move || drop(ended.send(control.serve(&listener))))?;
-        }
-        (None, Some(stream)) => {
-            let ended = ended.clone();
-            spawn("swtpm-control", move || {
-                control.serve_one(stream);
-                drop(ended.send(Ok(())));
-            })?;
-        }
+        (Some(listener), _) => spawn_to_end("swtpm-control", ended, move || control.serve(&listener))?,
+        (None, Some(stream)) => spawn_to_end("swtpm-control", ended, move || {
+            control.serve_one(stream);
+            Ok(())
+        })?,
         (None, None) => {}
     }
     if let Some(listener) = config.data {
-        let (machine, ended) = (machine.clone(), ended.clone());
-        spawn("swtpm-data", move || drop(ended.send(data::listen(&machine, &listener, data_options))))?;
+        let machine = machine.clone();
+        spawn_to_end("swtpm-data", ended, move || data::listen(&machine, &listener, data_options))?;
     }
     if let Some(stream) = config.inherited {
-        let (machine, ended) = (machine.clone(), ended.clone());
-        spawn("swtpm-inherited", move || {
+        let machine = machine.clone();
+        spawn_to_end("swtpm-inherited", ended, move || {
             drop(data::converse(&machine, stream, data_options));
-            drop(ended.send(Ok(())));
+            Ok(())
         })?;
     }
     Ok(())
+}
+
+/// Starts a thread with whose end the service ends.
+fn spawn_to_end(name: &str, ended: &Ended, body: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    let ended = ended.clone();
+    spawn(name, move || drop(ended.send(body()))).map(drop)
 }
 
 /// Tells a service that it has ended.

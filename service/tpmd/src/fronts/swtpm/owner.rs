@@ -35,17 +35,18 @@ pub fn change(user: &str) -> Result<()> {
 
 /// Finds a user by name or by number.
 pub(super) fn user(name: &str) -> Result<u32> {
-    match name.parse() {
-        Ok(number) => Ok(number),
-        Err(_) => third_field(name, &read(USERS)?).with_context(|| format!("user '{name}' does not exist")),
-    }
+    find("user", name, USERS)
 }
 
 /// Finds a group by name or by number.
 pub(super) fn group(name: &str) -> Result<u32> {
+    find("group", name, GROUPS)
+}
+
+fn find(kind: &str, name: &str, path: &str) -> Result<u32> {
     match name.parse() {
         Ok(number) => Ok(number),
-        Err(_) => third_field(name, &read(GROUPS)?).with_context(|| format!("group '{name}' does not exist")),
+        Err(_) => third_field(name, &read(path)?).with_context(|| format!("{kind} '{name}' does not exist")),
     }
 }
 
@@ -58,8 +59,12 @@ fn read(path: &str) -> Result<String> {
 
 /// The number of a name: the third field in `passwd(5)` and in `group(5)`.
 fn third_field(name: &str, rows: &str) -> Option<u32> {
-    let mut row = rows.lines().map(|line| line.split(':')).find(|row| row.clone().next() == Some(name))?;
-    row.nth(2)?.parse().ok()
+    row(name, rows)?.get(2)?.parse().ok()
+}
+
+/// The fields of a name.
+fn row<'a>(name: &str, rows: &'a str) -> Option<Vec<&'a str>> {
+    rows.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|row| row.first() == Some(&name))
 }
 
 /// A number is a user and the group of the same number, as with swtpm; the greatest means "unchanged" to the kernel.
@@ -70,7 +75,7 @@ fn number(user: &str) -> Option<Owner> {
 
 /// Finds a user in what `passwd(5)` and `group(5)` describe.
 fn named(user: &str, users: &str, groups: &str) -> Result<Owner> {
-    let row = users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|row| row.first() == Some(&user));
+    let row = row(user, users);
     let id = |position: usize| row.as_ref()?.get(position)?.parse().ok();
     let (Some(user_id), Some(group)) = (id(2), id(3)) else {
         anyhow::bail!("user '{user}' does not exist");

@@ -119,14 +119,18 @@ impl<'a> Spec<'a> {
 
     /// Says how the state is kept.
     pub(super) fn access(&self) -> Result<Access> {
-        let option = self.option;
-        let default = Access::default();
-        let octal = |mode| u32::from_str_radix(mode, 8).with_context(|| format!("{option}: mode={mode} is not octal"));
         Ok(Access {
-            mode: self.value("mode").map_or(Ok(default.mode), octal)?,
+            mode: self.mode(Access::default().mode)?,
             lock: !matches!(self.value("lock"), Some("false" | "0")),
             durable: self.is_on("fsync"),
         })
+    }
+
+    /// Reads `mode=`, or gives what holds without it.
+    fn mode(&self, default: u32) -> Result<u32> {
+        let octal =
+            |mode| u32::from_str_radix(mode, 8).with_context(|| format!("{}: mode={mode} is not octal", self.option));
+        self.value("mode").map_or(Ok(default), octal)
     }
 
     /// Reads a key of 128 or 256 bits or a passphrase, and removes its file if that was asked for.
@@ -205,9 +209,8 @@ impl<'a> Spec<'a> {
         let Some(path) = listener.file().map(SocketFile::path) else { return Ok(listener) };
         let option = self.option;
         // Whatever the umask: "The default is 0770" (swtpm(8)).
-        let mode = self.value("mode").unwrap_or("0770");
-        let bits = u32::from_str_radix(mode, 8).with_context(|| format!("{option}: mode={mode} is not octal"))?;
-        std::fs::set_permissions(path, Permissions::from_mode(bits)).with_context(|| format!("{option}: mode="))?;
+        let mode = Permissions::from_mode(self.mode(0o770)?);
+        std::fs::set_permissions(path, mode).with_context(|| format!("{option}: mode="))?;
         let id = |key, find: fn(&str) -> Result<u32>| {
             self.value(key).map(|id| find(id).with_context(|| format!("{option}: {key}={id}"))).transpose()
         };
